@@ -1,0 +1,32 @@
+"""The two ways in which a job ends early on purpose: bad input, and the user's cancel."""
+
+from __future__ import annotations
+
+
+class InputError(Exception):
+    """Something in the user's input that stops the job, told in one sentence.
+
+    Raised where the fact is known and shown once, by the face (dialog, algorithm, command).
+
+    Parameters
+    ----------
+    code : str
+        Stable kebab-case identifier, such as ``"no-overlap"``; tests and callers switch on it.
+    message : str
+        One sentence that names the file, layer, field or band.
+    hint : str
+        What the user can do about it, as a sentence; may be empty.
+    """
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class Cancelled(Exception):
+    """The user cancelled the job; nothing of it may stay on disk."""

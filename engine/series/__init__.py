@@ -1,0 +1,10 @@
+"""Time series of pixels: what one set of them is (:class:`SeriesSet`), and the files that hold them.
+
+A set comes from a series file (``files``) or is sampled from a raster stack (``imagery``); the
+methods in ``alignment`` see nothing else of the world.
+"""
+
+from .files import read_series, write_series
+from .series_set import SeriesSet, align_years, continuous_days
+
+__all__ = ["SeriesSet", "align_years", "continuous_days", "read_series", "write_series"]

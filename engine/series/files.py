@@ -1,0 +1,153 @@
+"""Series files (``.npz``): pixels' time series with labels, dates and bands.
+
+Keys read: ``X`` (n, t, c) float32 with NaN for no observation, ``doy`` (t,) day of year or ``dates``
+(t,) ISO dates, ``bands`` (c,), and where they are there ``y`` (n,) class index, ``class_names`` (k,),
+``group`` (n,) spatial block, ``region`` (n,), ``year`` (n,), ``lat`` (n,). Other keys are ignored.
+"""
+
+from __future__ import annotations
+
+import datetime
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from .series_set import SeriesSet, continuous_days
+
+REQUIRED = ("X", "bands")
+
+
+def read_series(path: str | Path, part: Mapping[str, Any] | None = None, classes: tuple[str, ...] = ()) -> SeriesSet:
+    """Read a series file, or a part of it.
+
+    Parameters
+    ----------
+    path : path of the ``.npz`` file.
+    part : ``{"region": [...], "year": [...], "lat": [low, high]}``, each optional, as in a splits
+        file: only these pixels are kept.
+    classes : only these classes are kept, in this order. Empty: the classes that occur, in the
+        file's order.
+
+    Raises
+    ------
+    InputError
+        ``series-unreadable``, ``series-key`` or ``series-shape``, naming the file and the key;
+        ``series-class`` for a class the file does not have; ``series-empty`` when nothing is left.
+    """
+    path = Path(path)
+    data = _load(path)
+    n, t, c = _shape(data, path)
+    labels = classes_found = None
+    if "y" in data:
+        if "class_names" not in data:
+            raise InputError(
+                "series-key",
+                f"The series file {path.name} has labels but no key 'class_names'.",
+                "Write the class names, in the order of the indices in y, under that key.",
+            )
+        labels, classes_found = data["y"].astype(np.int64), tuple(str(k) for k in data["class_names"])
+        if n and not (0 <= labels.min() and labels.max() < len(classes_found)):
+            raise InputError(
+                "series-shape",
+                f"The series file {path.name} has a label in y outside its {len(classes_found)} class names.",
+                "Labels are indices from 0 into class_names.",
+            )
+    series = SeriesSet(
+        values=data["X"].astype(np.float32),
+        day=_days(data, t, path),
+        bands=tuple(str(b) for b in data["bands"]),
+        labels=labels,
+        classes=classes_found or (),
+        block=np.unique(data["group"], return_inverse=True)[1].astype(np.int64) if "group" in data else None,
+    )
+    keep = np.ones(n, bool)
+    part = part or {}
+    for key in ("region", "year"):
+        if key in part:
+            keep &= np.isin(_need(data, key, path), part[key])
+    if "lat" in part:
+        latitude = _need(data, "lat", path)
+        keep &= (latitude >= part["lat"][0]) & (latitude <= part["lat"][1])
+    series = series.take(keep)
+    if series.labels is not None:
+        for name in classes:
+            if name not in series.classes:
+                raise InputError("series-class", f"The series file {path.name} has no class '{name}'.")
+        series = series.with_classes(classes or [k for i, k in enumerate(series.classes) if (series.labels == i).any()])
+    if not len(series):
+        raise InputError(
+            "series-empty", f"No series of {path.name} is left.", "Check the region, year, latitude and classes."
+        )
+    return series
+
+
+def write_series(path: str | Path, series: SeriesSet) -> None:
+    """Write ``series`` as a series file that :func:`read_series` gives back as it was."""
+    fields: dict[str, np.ndarray] = {
+        "X": series.values.astype(np.float32),
+        "doy": (series.day - 1) % 365 + 1,
+        "bands": np.array(series.bands),
+    }
+    if series.labels is not None:
+        fields |= {"y": series.labels.astype(np.int16), "class_names": np.array(series.classes)}
+    if series.block is not None:
+        fields["group"] = series.block
+    np.savez_compressed(path, **fields)
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError, AttributeError) as fault:
+        raise InputError(
+            "series-unreadable",
+            f"The series file {path} cannot be read: {fault}.",
+            "A series file is a NumPy .npz archive with the keys X, doy and bands.",
+        ) from fault
+
+
+def _need(data: Mapping[str, np.ndarray], key: str, path: Path) -> np.ndarray:
+    if key not in data:
+        raise InputError("series-key", f"The series file {path.name} has no key '{key}'.")
+    return data[key]
+
+
+def _shape(data: Mapping[str, np.ndarray], path: Path) -> tuple[int, int, int]:
+    for key in REQUIRED:
+        _need(data, key, path)
+    values = data["X"]
+    if values.ndim != 3 or values.dtype.kind not in "fiu":
+        raise InputError(
+            "series-shape",
+            f"X in the series file {path.name} has shape {values.shape} and type {values.dtype}.",
+            "It must hold numbers in the order pixels, dates, bands.",
+        )
+    n, t, c = values.shape
+    expected = {"doy": t, "dates": t, "bands": c, "y": n, "group": n, "region": n, "year": n, "lat": n}
+    for key, length in expected.items():
+        if key in data and data[key].shape != (length,):
+            raise InputError(
+                "series-shape",
+                f"Key '{key}' in the series file {path.name} has shape {data[key].shape}, expected ({length},).",
+            )
+    return n, t, c
+
+
+def _days(data: Mapping[str, np.ndarray], count: int, path: Path) -> np.ndarray:
+    if "dates" in data:
+        try:
+            dates = [datetime.date.fromisoformat(str(d)) for d in data["dates"]]
+        except ValueError as fault:
+            raise InputError("series-shape", f"A date in the series file {path.name} is not ISO: {fault}.") from fault
+        first = datetime.date(dates[0].year, 1, 1)
+        day = np.array([(d - first).days + 1 for d in dates], np.float32)
+    else:
+        day = continuous_days(_need(data, "doy", path))
+    if count > 1 and not (np.diff(day) > 0).all():
+        raise InputError("series-shape", f"The dates in the series file {path.name} are not in order.")
+    return day

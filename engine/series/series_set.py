@@ -1,0 +1,97 @@
+"""The one form in which pixels' time series travel through the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+DAYS_PER_YEAR = 365
+
+
+@dataclass(frozen=True)
+class SeriesSet:
+    """Time series of n pixels over t dates and c bands, with or without crop labels."""
+
+    values: np.ndarray
+    """(n, t, c) float32; NaN where the pixel was not seen on that date."""
+    day: np.ndarray
+    """(t,) float32, increasing: days since 31 December before the season's first date, so that 1 is
+    1 January of the first date's year and a season that runs into the next year goes on past 365."""
+    bands: tuple[str, ...]
+    """(c,) band names, in the order of ``values``."""
+    labels: np.ndarray | None = None
+    """(n,) int64 index into ``classes``; None for a target."""
+    classes: tuple[str, ...] = ()
+    """(k,) class names; empty for a target."""
+    block: np.ndarray | None = None
+    """(n,) int64 spatial block (field or tile) of each pixel, for validation by block; None: unknown."""
+
+    def __post_init__(self) -> None:
+        n, t, c = self.values.shape
+        if self.day.shape != (t,) or len(self.bands) != c:
+            raise ValueError(f"values {self.values.shape} do not fit {self.day.shape} days and {len(self.bands)} bands")
+        if t > 1 and not (np.diff(self.day) > 0).all():
+            raise ValueError("the days of a series must increase")
+        for name in ("labels", "block"):
+            array = getattr(self, name)
+            if array is not None and array.shape != (n,):
+                raise ValueError(f"{name} has shape {array.shape}, expected ({n},)")
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def observed(self) -> np.ndarray:
+        """(n, t) bool: true where every band has a finite value."""
+        return np.isfinite(self.values).all(axis=2)
+
+    def take(self, index: np.ndarray) -> SeriesSet:
+        """The pixels of ``index`` (integers or booleans), in that order."""
+        return replace(
+            self,
+            values=self.values[index],
+            labels=None if self.labels is None else self.labels[index],
+            block=None if self.block is None else self.block[index],
+        )
+
+    def without_labels(self) -> SeriesSet:
+        """The same series as a method sees a target: no labels, no class names."""
+        return replace(self, labels=None, classes=())
+
+    def with_bands(self, bands: Sequence[str]) -> SeriesSet:
+        """The named bands in the given order; raises KeyError on a band that is not there."""
+        missing = [b for b in bands if b not in self.bands]
+        if missing:
+            raise KeyError(missing[0])
+        return replace(self, values=self.values[:, :, [self.bands.index(b) for b in bands]], bands=tuple(bands))
+
+    def with_classes(self, classes: Sequence[str]) -> SeriesSet:
+        """The pixels of the named classes only, re-indexed in that order."""
+        if self.labels is None:
+            raise ValueError("these series have no labels")
+        new_index = np.full(len(self.classes), -1, np.int64)
+        for position, name in enumerate(classes):
+            new_index[self.classes.index(name)] = position
+        kept = replace(self, labels=new_index[self.labels], classes=tuple(classes))
+        return kept.take(kept.labels >= 0)  # type: ignore[operator]
+
+
+def continuous_days(day_of_year: np.ndarray) -> np.ndarray:
+    """Days of the year (1-366), in date order, as days that keep increasing over the new year.
+
+    ``[257, 353, 1, 17]`` becomes ``[257, 353, 366, 382]``.
+    """
+    day = np.asarray(day_of_year, np.float32)
+    years = np.concatenate([[0], np.cumsum(np.diff(day) <= 0)])
+    return (day + DAYS_PER_YEAR * years).astype(np.float32)
+
+
+def align_years(day: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Move ``day`` by whole years so that its season lies as near as it can to ``reference``.
+
+    A season from 20 December and one from 5 January are 16 days apart, not 349.
+    """
+    apart = float(np.mean(reference) - np.mean(day))
+    return (day + DAYS_PER_YEAR * round(apart / DAYS_PER_YEAR)).astype(np.float32)
