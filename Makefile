@@ -1,0 +1,47 @@
+# What a developer can do here; `make help` lists it. Longer recipes are scripts in .ci/.
+PYTHON ?= /usr/bin/python3
+BIN := .venv/bin
+# The worker, the tests and the demo use the engine environment; one torch thread on a shared machine.
+export CROPTRANSFER_PYTHON ?= $(CURDIR)/$(BIN)/python
+export QGIS_PLUGINPATH := $(CURDIR)/.build/plugins
+export QT_QPA_PLATFORM ?= offscreen
+export OMP_WAIT_POLICY ?= PASSIVE
+SHIPPED := __init__.py plugin.py engine ui
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test lint bench sample package clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+env: .venv/.stamp  ## QGIS with apt where missing, and .venv: its Python with torch and the test tools
+
+.venv/.stamp: pyproject.toml .ci/environment.sh
+	PYTHON=$(PYTHON) bash .ci/environment.sh
+	touch $@
+
+demo: env  ## the main job through qgis_process on the sample scene: map, legend picture, report, accuracy
+	$(BIN)/python .ci/demo.py
+
+test: env  ## every test: engine, Processing, dialogs (no display needed)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TESTS)
+
+lint: env  ## ruff, mypy on the engine, and the checks of plugins.qgis.org on what is shipped
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/bandit --quiet --recursive $(SHIPPED)
+	$(BIN)/python .ci/secrets.py $(SHIPPED) resources metadata.txt
+
+bench: env  ## accuracy, speed and memory on the real data in ../shared/data, as JSON in bench/
+	$(BIN)/python .ci/bench.py
+
+sample: env  ## make the sample scene in resources/sample again
+	OMP_NUM_THREADS=1 $(BIN)/python resources/sample/generate.py
+
+package: env  ## the plugin as a zip in dist/
+	$(BIN)/python .ci/package.py
+
+clean:  ## remove everything that is made, the environment too
+	rm -rf .venv .build build dist demo bench *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
