@@ -1,1 +1,12 @@
-""
+"""One :class:`Job` for all faces, its check, its run, and the ways to start it: worker and command.
+
+``job`` says what to do, ``check`` lists in words what is wrong with it, ``runner`` does it,
+``worker`` does it for QGIS in a process of its own, ``cli`` for a person at a terminal.
+"""
+
+from .check import check
+from .job import Job, LabelLayer
+from .parts import remove_parts
+from .runner import Result, run
+
+__all__ = ["Job", "LabelLayer", "Result", "check", "remove_parts", "run"]

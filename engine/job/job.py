@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,10 +42,14 @@ class Job:
     """Source stack, band by band."""
     series: str | None = None
     """Series file instead of ``labels`` and ``source``."""
+    series_part: dict[str, list[Any]] = field(default_factory=dict)
+    """Part of the series file to learn from: ``region``, ``year``, ``lat`` and ``classes``, each
+    optional, as in :func:`engine.series.read_series`; empty for all of it."""
     use_model: str | None = None
     """Model file to map with, instead of learning one from ``labels`` or ``series``."""
     mask: str | None = None
-    """Raster (not 0 is mapped) or polygon layer (inside is mapped); None maps every pixel."""
+    """Raster (not 0 is mapped) or polygon layer (inside is mapped), a layer of a container as
+    ``path|layername=name``; None maps every pixel."""
     confidence: str | None = None
     """Path of the confidence raster (Byte, percent); None for none."""
     model: str | None = None
@@ -57,6 +62,8 @@ class Job:
     """Seed of everything random."""
     options: dict[str, Any] = field(default_factory=dict)
     """Further settings of the method; empty means its defaults."""
+    id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    """Marks the unfinished files of this job, so that they can be found and removed."""
 
     def outputs(self) -> dict[str, str]:
         """The files the job writes, by role: map, style, confidence, model, report."""
@@ -65,9 +72,9 @@ class Job:
         written["report"] = self.report
         return {role: path for role, path in written.items() if path}
 
-    def to_json(self) -> str:
-        """The job as JSON text."""
-        return json.dumps({"version": VERSION, **asdict(self)}, ensure_ascii=False, indent=1)
+    def to_json(self, indent: int | None = None) -> str:
+        """The job as JSON text, in one line unless ``indent`` is given."""
+        return json.dumps({"version": VERSION, **asdict(self)}, ensure_ascii=False, indent=indent)
 
     @staticmethod
     def from_json(text: str) -> Job:

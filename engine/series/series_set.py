@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..errors import InputError
+
 DAYS_PER_YEAR = 365
 
 
@@ -61,19 +63,30 @@ class SeriesSet:
         return replace(self, labels=None, classes=())
 
     def with_bands(self, bands: Sequence[str]) -> SeriesSet:
-        """The named bands in the given order; raises KeyError on a band that is not there."""
+        """The named bands in the given order.
+
+        Raises
+        ------
+        InputError
+            ``bands-differ``, naming the bands that are not there.
+        """
         missing = [b for b in bands if b not in self.bands]
         if missing:
-            raise KeyError(missing[0])
+            raise InputError(
+                "bands-differ",
+                f"The series have no {', '.join(missing)}, they have {', '.join(self.bands)}.",
+                "Source and target need the same band names.",
+            )
         return replace(self, values=self.values[:, :, [self.bands.index(b) for b in bands]], bands=tuple(bands))
 
     def with_classes(self, classes: Sequence[str]) -> SeriesSet:
-        """The pixels of the named classes only, re-indexed in that order."""
+        """The pixels of the named classes only, re-indexed in that order; a class may have none."""
         if self.labels is None:
             raise ValueError("these series have no labels")
         new_index = np.full(len(self.classes), -1, np.int64)
         for position, name in enumerate(classes):
-            new_index[self.classes.index(name)] = position
+            if name in self.classes:
+                new_index[self.classes.index(name)] = position
         kept = replace(self, labels=new_index[self.labels], classes=tuple(classes))
         return kept.take(kept.labels >= 0)  # type: ignore[operator]
 

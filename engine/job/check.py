@@ -1,0 +1,139 @@
+"""Everything that can be known to be wrong with a job before it runs, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..alignment import METHODS
+from ..errors import InputError
+from ..imagery import label_problems, mask_problems, pair_problems, stack_problems, writable_problems
+from ..models.model_file import read_metadata
+from ..series import SeriesSet, read_series
+from .job import Job
+from .sources import split_layer
+
+
+def check(job: Job) -> list[InputError]:
+    """All problems of the job, the ones to mend first in front; empty when it can run.
+
+    Reads headers and labels, no pixel of a stack, and imports no torch: quick enough to follow a
+    person who fills in a form.
+    """
+    problems = [*_source_problems(job), *stack_problems(job.target, "target")]
+    if not problems:
+        problems += _collected(lambda: _band_problems(job))
+    if job.mask:
+        problems += mask_problems(*split_layer(job.mask), job.target)
+    return problems + _output_problems(job)
+
+
+def read_source_series(job: Job) -> SeriesSet:
+    """The labelled series of a job that learns from a series file; raises InputError."""
+    part = dict(job.series_part)
+    series = read_series(job.series or "", part, tuple(part.pop("classes", ())))
+    name = Path(job.series or "").name
+    if series.labels is None:
+        raise InputError(
+            "series-key",
+            f"The series file {name} has no labels (key 'y').",
+            "The source must be labelled: choose another series file.",
+        )
+    if len(series.classes) < 2:
+        raise InputError(
+            "one-class",
+            f"The series file {name} has the single class '{series.classes[0]}'.",
+            "A map needs at least two classes.",
+        )
+    require_samples(series, f"the series file {name}")
+    return series
+
+
+def require_samples(series: SeriesSet, where: str) -> None:
+    """Raise InputError (``few-samples``) for the first class with fewer than 5 observed samples."""
+    observed = series.observed.any(axis=1)
+    for index, name in enumerate(series.classes):
+        count = int((observed & (series.labels == index)).sum())
+        if count < MINIMUM_SAMPLES:
+            raise InputError(
+                "few-samples",
+                f"Class '{name}' has {count} observed samples in {where}, at least {MINIMUM_SAMPLES} are needed.",
+                "Add samples of it, merge it with another class, or leave it out.",
+            )
+
+
+MINIMUM_SAMPLES = 5
+
+
+def _source_problems(job: Job) -> list[InputError]:
+    if job.use_model:
+        return _collected(lambda: read_metadata(job.use_model or "") and [])
+    if job.method not in METHODS:
+        known = ", ".join(METHODS)
+        return [InputError("method", f"There is no method '{job.method}'.", f"Choose one of: {known}.")]
+    if job.series:
+        if job.labels or job.source:
+            message = "Both a series file and a labelled layer with a source stack are given."
+            return [InputError("two-sources", message, "Leave one of them out.")]
+        return _collected(lambda: read_source_series(job) and [])
+    if not job.labels and not job.source:
+        hint = "Choose a labelled layer and its raster stack, or a series file."
+        return [InputError("no-source", "There is no source to learn from.", hint)]
+    if not job.labels:
+        hint = "Choose the point or polygon layer that holds the crops of the source."
+        return [InputError("no-labels", "The source stack has no labelled layer.", hint)]
+    if not job.source:
+        hint = "Choose the rasters that cover the labelled layer."
+        return [InputError("no-source-stack", "The labelled layer has no source stack.", hint)]
+    return stack_problems(job.source, "source") or label_problems(job.labels, job.source)
+
+
+def _band_problems(job: Job) -> list[InputError]:
+    target = {band.band for band in job.target}
+    if job.use_model:
+        source, name = read_metadata(job.use_model)["bands"], f"The model {Path(job.use_model).name}"
+    elif job.series:
+        source, name = read_source_series(job).bands, f"The series file {Path(job.series).name}"
+    else:
+        return pair_problems(job.source, job.target)
+    missing = [band for band in source if band not in target]
+    if not missing:
+        return []
+    return [
+        InputError(
+            "bands-differ",
+            f"{name} needs the bands {', '.join(source)}, but the target has no {', '.join(missing)}.",
+            f"The target has {', '.join(sorted(b for b in target if b))}: correct the band names of its table.",
+        )
+    ]
+
+
+def _output_problems(job: Job) -> list[InputError]:
+    outputs = job.outputs()
+    problems: list[InputError] = []
+    if Path(job.output).suffix.lower() not in (".tif", ".tiff"):
+        problems.append(
+            InputError("output-format", f"The map {job.output} is not a GeoTIFF.", "Let its name end in .tif.")
+        )
+    taken: dict[Path, str] = {}
+    for role, path in outputs.items():
+        place = Path(path).absolute()
+        if place in taken:
+            message = f"The {role} and the {taken[place]} are to be written to the same file {path}."
+            problems.append(InputError("same-output", message, "Give each its own name."))
+        taken[place] = role
+        problems += writable_problems(path)
+    inputs = [band.path for band in (*job.source, *job.target)]
+    inputs += [p for p in (job.series, job.use_model, job.mask, job.labels and job.labels.path) if p]
+    for path in {Path(p).absolute() for p in inputs} & set(taken):
+        problems.append(
+            InputError("output-is-input", f"{path} is an input of the job.", "Choose another place for the output.")
+        )
+    return problems
+
+
+def _collected(question: Callable[[], list[InputError]]) -> list[InputError]:
+    try:
+        return question() or []
+    except InputError as problem:
+        return [problem]

@@ -1,0 +1,197 @@
+"""The command ``croptransfer``: map, classify and compare at a terminal, and the worker behind QGIS."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..alignment import METHODS
+from ..errors import Cancelled, InputError
+from ..imagery import describe
+from ..progress import Event, Progress
+from ..series import read_series
+from ..trust.compare import compare, read_transfers
+from . import worker
+from .job import Job, LabelLayer
+from .runner import run, stages_of
+from .sources import split_layer
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns 0 done, 1 fault, 2 bad input, 130 cancelled."""
+    if extra := os.environ.get("CROPTRANSFER_PACKAGES"):
+        sys.path.append(extra)
+    options = _parser().parse_args(arguments)
+    cancelled: list[int] = []
+    if options.run is not _worker:
+        # The first Ctrl-C cancels at the next step and cleans up, the second stops at once.
+        signal.signal(signal.SIGINT, lambda number, frame: _interrupt(cancelled))
+    try:
+        return options.run(options, lambda: bool(cancelled)) or worker.EXIT_DONE
+    except InputError as error:
+        print(f"croptransfer: {error}", file=sys.stderr)
+        return worker.EXIT_INPUT
+    except (Cancelled, KeyboardInterrupt):
+        print("croptransfer: cancelled, nothing was written", file=sys.stderr)
+        return worker.EXIT_CANCELLED
+    except Exception as fault:  # the command's last line of defence: a fault, told as one
+        traceback.print_exc()
+        print(f"croptransfer: the engine failed: {fault}", file=sys.stderr)
+        return worker.EXIT_FAULT
+
+
+def _interrupt(cancelled: list[int]) -> None:
+    if cancelled:
+        raise KeyboardInterrupt
+    cancelled.append(1)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="croptransfer", description="Map crops of an unlabelled target from a labelled source."
+    )
+    parser.add_argument("--version", action="version", version=f"croptransfer {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("map", help="learn from a source, adapt to a target stack, and map it")
+    command.set_defaults(run=_map)
+    command.add_argument("--job", metavar="FILE", help="a job as JSON; the other options change it")
+    command.add_argument("--labels", metavar="LAYER", help="points or polygons: FILE or 'FILE|layername=NAME'")
+    command.add_argument("--class-field", metavar="FIELD", help="field of the labels that holds the crop")
+    command.add_argument("--where", metavar="SQL", help="use only these features of the labels")
+    command.add_argument("--source", nargs="+", metavar="RASTER", help="files of the source stack")
+    command.add_argument("--series", metavar="FILE", help="series file (.npz) instead of labels and source stack")
+    command.add_argument("--region", nargs="+", help="only these regions of the series file")
+    command.add_argument("--year", nargs="+", type=int, help="only these years of the series file")
+    command.add_argument("--classes", nargs="+", metavar="CLASS", help="only these classes of the series file")
+    command.add_argument("--method", choices=list(METHODS), help="method (default: ghca)")
+    command.add_argument("--seed", type=int, help="seed of everything random (default: 0)")
+    command.add_argument("--model", metavar="FILE", help="write the trained model there (.safetensors)")
+    command.add_argument("--report", metavar="FILE", help="write the report there (.html)")
+    _add_target(command)
+
+    command = commands.add_parser("classify", help="map a stack with a model trained before")
+    command.set_defaults(run=_classify)
+    command.add_argument("--model", required=True, metavar="FILE", help="model file (.safetensors)")
+    command.add_argument("--report", metavar="FILE", help="write the report there (.html)")
+    _add_target(command, required=True)
+
+    command = commands.add_parser("compare", help="score methods on a target whose labels are known")
+    command.set_defaults(run=_compare)
+    command.add_argument("--source", metavar="FILE", help="series file of the source")
+    command.add_argument("--target", metavar="FILE", help="series file of the target; its labels only score")
+    command.add_argument("--splits", metavar="FILE", help="splits file that names the parts of series files")
+    command.add_argument("--split", nargs="+", metavar="NAME", help="transfers of the splits file")
+    command.add_argument("--methods", default="source_only,ghca", help="comma-separated (default: %(default)s)")
+    command.add_argument("--seeds", type=int, default=3, help="number of seeds, from 0 (default: %(default)s)")
+    command.add_argument("--output", required=True, metavar="FILE", help="results (.json)")
+
+    command = commands.add_parser("worker", help="serve one job by JSON lines (for QGIS)")
+    command.set_defaults(run=_worker)
+    return parser
+
+
+def _add_target(command: argparse.ArgumentParser, required: bool = False) -> None:
+    command.add_argument("--target", nargs="+", metavar="RASTER", required=required, help="files of the target stack")
+    command.add_argument("--output", metavar="FILE", required=required, help="the map (.tif)")
+    command.add_argument("--confidence", metavar="FILE", help="write the confidence there (.tif)")
+    command.add_argument("--mask", metavar="LAYER", help="map only here: raster (not 0) or polygons")
+
+
+def _map(options: argparse.Namespace, cancelled: Any) -> None:
+    _run(_job_of(options), cancelled)
+
+
+def _job_of(options: argparse.Namespace) -> Job:
+    if options.job:
+        try:
+            job = Job.from_json(Path(options.job).read_text("utf-8"))
+        except (OSError, UnicodeDecodeError) as fault:
+            raise InputError("job", f"The job file {options.job} cannot be read: {fault}.") from fault
+    elif options.target and options.output:
+        job = Job(output=options.output, target=())
+    else:
+        raise InputError("job", "map needs --target and --output, or --job.", "See croptransfer map --help.")
+    plain = ("output", "series", "mask", "confidence", "model", "report", "method", "seed")
+    job = replace(job, **{name: getattr(options, name) for name in plain if getattr(options, name) is not None})
+    for name in ("source", "target"):
+        if getattr(options, name):
+            job = replace(job, **{name: describe(getattr(options, name))})
+    part = {key: getattr(options, key) for key in ("region", "year", "classes") if getattr(options, key)}
+    if part:
+        job = replace(job, series_part={**job.series_part, **part})
+    if options.labels:
+        if not options.class_field:
+            raise InputError("class-field", "--labels needs --class-field.", "Name the field that holds the crop.")
+        path, layer = split_layer(options.labels)
+        job = replace(job, labels=LabelLayer(path, layer, options.class_field, options.where or ""))
+    return job
+
+
+def _classify(options: argparse.Namespace, cancelled: Any) -> None:
+    job = Job(
+        output=options.output,
+        target=describe(options.target),
+        use_model=options.model,
+        mask=options.mask,
+        confidence=options.confidence,
+        report=options.report,
+    )
+    _run(job, cancelled)
+
+
+def _run(job: Job, cancelled: Any) -> None:
+    result = run(job, Progress(_show, cancelled, stages_of(job)))
+    for crop in result.summary["classes"]:
+        area = "" if crop["hectares"] is None else f"{crop['hectares']:12,.1f} ha"
+        print(f"{crop['name']:24} {crop['share']:6.1%} {area}  confidence {crop['confidence']:.0f} %")
+    for role, path in result.outputs.items():
+        print(f"{role}: {path}")
+
+
+def _show(event: Event) -> None:
+    """One line a stage, and on a terminal the percentage and the time left in place."""
+    live = sys.stderr.isatty()
+    end = "\x1b[K\n" if live else "\n"
+    if event["event"] == "stage":
+        print(event["name"], file=sys.stderr, end=end)
+    elif event["event"] == "warning":
+        print(f"warning: {event['message']}", file=sys.stderr, end=end)
+    elif event["event"] == "progress" and live:
+        left = f", {event['seconds_left']:.0f} s left" if "seconds_left" in event else ""
+        print(f"{event['fraction']:4.0%}{left}", file=sys.stderr, end="\x1b[K\r")
+
+
+def _compare(options: argparse.Namespace, cancelled: Any) -> None:
+    if options.splits and options.split:
+        transfers = read_transfers(options.splits, options.split)
+    elif options.source and options.target:
+        source, target = read_series(options.source), read_series(options.target)
+        if target.labels is None:
+            raise InputError("series-key", f"The series file {options.target} has no labels (key 'y') to score with.")
+        target = target.with_classes(source.classes).with_bands(source.bands)
+        transfers = iter([(Path(options.target).stem, source, target)])
+    else:
+        raise InputError("job", "compare needs --source and --target, or --splits and --split.")
+    results = compare(
+        transfers,
+        options.methods.split(","),
+        list(range(options.seeds)),
+        lambda text: print(text, file=sys.stderr),
+        cancelled,
+    )
+    Path(options.output).write_text(json.dumps(results, indent=1), "utf-8")
+    print(f"results: {options.output}")
+
+
+def _worker(options: argparse.Namespace, cancelled: Any) -> int:
+    return worker.main()

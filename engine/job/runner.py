@@ -1,0 +1,217 @@
+"""Does a job from its inputs to its published files."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from ..alignment import METHODS
+from ..errors import InputError
+from ..imagery import MapWriter, Mask, Stack, class_colors, sample_labels, sample_unlabelled, write_qml
+from ..progress import Progress
+from ..series import SeriesSet
+from .check import check, read_source_series, require_samples
+from .job import Job
+from .parts import part_path, publish_parts, remove_parts
+from .sources import split_layer
+
+READ_SOURCE, READ_TARGET, WRITE = "Reading the source", "Reading the target", "Writing the files"
+MAP = "Mapping the target"
+
+SAMPLES_PER_CLASS = 2_000
+"""Source pixels of one class that are read at most: more teach a model of this size nothing new."""
+TARGET_SAMPLES = 5_000
+"""Target pixels the alignment sees at most."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished job leaves behind."""
+
+    outputs: dict[str, str]
+    """Written files by role: map, style, confidence, model, report."""
+    summary: dict[str, Any]
+    """Figures for people, JSON-ready: classes with pixels, area and confidence, method, warnings."""
+
+
+def stages_of(job: Job) -> dict[str, float]:
+    """The named stages of the job with their share of its time, a rough guess."""
+    learning = {}
+    if not job.use_model and job.method in METHODS:
+        learning = {READ_SOURCE: 4.0, **METHODS[job.method].stages}
+    total = sum(learning.values())
+    return {**learning, READ_TARGET: 4.0, MAP: max(10.0, total / 4), WRITE: 3.0}
+
+
+def run(job: Job, progress: Progress) -> Result:
+    """Do the job; on any error or cancel no file of it stays, finished or not.
+
+    Raises
+    ------
+    InputError
+        The first problem of :func:`check`, or one that only the pixels show.
+    Cancelled
+        The user cancelled.
+    """
+    problems = check(job)
+    if problems:
+        raise problems[0]
+    try:
+        return _run(job, progress)
+    finally:
+        remove_parts(job)
+
+
+def _run(job: Job, progress: Progress) -> Result:
+    # Imported here, because they bring torch, and QGIS imports this package.
+    from ..mapping import map_stack
+    from ..models import TrainedModel
+    from ..trust.report import write_report
+
+    with Stack(job.target, "target") as stack:
+        mask = Mask(*split_layer(job.mask), stack.grid) if job.mask else None
+        source = None
+        if job.use_model:
+            model = TrainedModel.load(job.use_model)
+        else:
+            source = _read_source(job, progress)
+            progress.stage(READ_TARGET)
+            target = sample_unlabelled(stack, mask, TARGET_SAMPLES, job.seed, progress)
+            model = _fit(job, source, target.with_bands(source.bands), progress)
+        _tell(progress, stack.warnings)
+
+        outputs = job.outputs()
+        part = {role: str(part_path(path, job.id)) for role, path in outputs.items()}
+        colors = class_colors(model.classes)
+        writer = MapWriter(
+            part["map"], part.get("confidence"), stack.grid, model.classes, colors, _provenance(job, model, stack)
+        )
+        try:
+            statistics = map_stack(model, stack, mask, writer, progress)
+            progress.stage(WRITE)
+            if not statistics.mapped:
+                raise InputError(
+                    "target-empty",
+                    "The target stack has no observed pixel to map.",
+                    "Check its nodata value and its mask.",
+                )
+            writer.finish()
+        finally:
+            writer.close()
+        summary = _summary(job, model, stack, statistics, progress)
+        write_qml(part["style"], model.classes, colors, [bool(n) for n in statistics.pixels])
+        progress.update(0.5)
+        if "model" in part:
+            model.save(part["model"])
+        if "report" in part:
+            facts = _facts(job, model, stack, summary)
+            title = Path(job.output).stem
+            write_report(
+                part["report"], title, model, source, stack, statistics, colors, summary, part["map"], facts
+            )
+    progress.update(0.9)
+    published = publish_parts(job, outputs)
+    progress.finish()
+    return Result(published, summary)
+
+
+def _read_source(job: Job, progress: Progress) -> SeriesSet:
+    progress.stage(READ_SOURCE)
+    if job.series:
+        return read_source_series(job)
+    with Stack(job.source, "source") as stack:
+        series = sample_labels(job.labels, stack, job.seed, SAMPLES_PER_CLASS, progress)
+        _tell(progress, stack.warnings)
+    require_samples(series, f"the labels of field '{job.labels.field}'")  # type: ignore[union-attr]
+    return series
+
+
+def _fit(job: Job, source: SeriesSet, target: SeriesSet, progress: Progress) -> Any:
+    from ..alignment import fit
+
+    return fit(job.method, source, target, job.seed, progress, job.options)
+
+
+def _tell(progress: Progress, warnings: list[str]) -> None:
+    for text in warnings:
+        if text not in progress.warnings:
+            progress.warning(text)
+
+
+def _provenance(job: Job, model: Any, stack: Stack) -> dict[str, str]:
+    """Tags of the map: which model of which method made it, from what, when, with which version."""
+    source = job.series or (job.labels and f"{job.labels.path} ({job.labels.field})") or job.use_model or ""
+    return {
+        "CROPTRANSFER_VERSION": __version__,
+        "CROPTRANSFER_MODEL": model.model_id,
+        "CROPTRANSFER_METHOD": model.method,
+        "CROPTRANSFER_SEED": str(model.seed),
+        "CROPTRANSFER_SOURCE": source,
+        "CROPTRANSFER_TARGET": "; ".join(dict.fromkeys(band.path for band in job.target)),
+        "CROPTRANSFER_TARGET_DATES": f"{stack.dates[0]}/{stack.dates[-1]}",
+        "CROPTRANSFER_CREATED": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def _facts(job: Job, model: Any, stack: Stack, summary: dict[str, Any]) -> dict[str, str]:
+    """The last table of the report: what went in, what the method decided, how long it took."""
+    facts = {
+        "Method": f"{METHODS[model.method].title} (seed {model.seed})",
+        "Target": ", ".join(dict.fromkeys(Path(band.path).name for band in job.target)),
+    }
+    if job.series:
+        facts["Source"] = Path(job.series).name
+    elif job.labels:
+        rasters = ", ".join(dict.fromkeys(Path(band.path).name for band in job.source))
+        facts["Source"] = f"{Path(job.labels.path).name}, field {job.labels.field}; {rasters}"
+    else:
+        facts["Model"] = Path(job.use_model or "").name
+    facts["Bands"] = ", ".join(model.bands)
+    facts["Target dates"] = ", ".join(stack.dates)
+    facts["Shift of the season"] = (
+        f"{model.shift_days:+.0f} days, added to the target's dates to meet the source's calendar"
+        if model.shift_days
+        else "none"
+    )
+    for line in model.summary.get("log", ()):
+        facts.setdefault("Decisions", "")
+        facts["Decisions"] += f"{line} "
+    facts["Time"] = ", ".join(f"{name.lower()} {seconds:.0f} s" for name, seconds in summary["seconds"].items())
+    facts["Made by"] = f"Crop Transfer {__version__}, model {model.model_id}"
+    return facts
+
+
+def _summary(job: Job, model: Any, stack: Stack, statistics: Any, progress: Progress) -> dict[str, Any]:
+    hectares = stack.grid.pixel_area() / 10_000
+    classes = []
+    for index, name in enumerate(model.classes):
+        pixels = int(statistics.pixels[index])
+        by_percent = statistics.confidence[index]
+        classes.append(
+            {
+                "name": name,
+                "value": index + 1,
+                "pixels": pixels,
+                "hectares": round(pixels * hectares, 4) if np.isfinite(hectares) else None,
+                "share": pixels / statistics.mapped,
+                "confidence": float((by_percent * np.arange(101)).sum() / max(pixels, 1)),
+            }
+        )
+    return {
+        "method": model.method,
+        "seed": model.seed,
+        "model_id": model.model_id,
+        "classes": classes,
+        "mapped_pixels": statistics.mapped,
+        "unobserved_pixels": statistics.unobserved,
+        "outside_pixels": statistics.outside,
+        "shift_days": model.shift_days,
+        "model": model.summary,
+        "warnings": list(progress.warnings),
+        "seconds": dict(progress.seconds),
+    }

@@ -1,0 +1,78 @@
+"""The worker process: one job from stdin, its events as JSON lines on stdout, its log on stderr.
+
+The first line of stdin is the job (:meth:`Job.to_json`). A further line ``cancel``, or the end of
+stdin (the parent is gone), cancels it. Events are those of :class:`engine.progress.Progress`, then
+one of ``{"event": "result", "outputs": {role: path}, "summary": {...}}`` and
+``{"event": "error", "kind": "input" | "fault" | "cancelled", "code", "message", "hint"}``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import traceback
+from typing import IO, Any
+
+from ..errors import Cancelled, InputError
+from ..progress import Event, Progress
+from .job import Job
+from .runner import run, stages_of
+
+EXIT_DONE, EXIT_FAULT, EXIT_INPUT, EXIT_CANCELLED = 0, 1, 2, 130
+
+
+def main() -> int:
+    """Serve one job; returns the exit code (0 done, 1 fault, 2 bad input, 130 cancelled)."""
+    events = _private_stdout()
+    lock = threading.Lock()
+
+    def emit(event: Event) -> None:
+        with lock:
+            events.write(json.dumps(event, default=_plain) + "\n")
+            events.flush()
+
+    # Unbuffered: a thread that waits in a buffered read holds its lock, and the interpreter aborts at exit.
+    commands = open(0, "rb", buffering=0, closefd=False)
+    cancelled = threading.Event()
+    try:
+        job = Job.from_json(commands.readline().decode("utf-8"))
+        threading.Thread(target=_listen, args=(commands, cancelled), daemon=True).start()
+        result = run(job, Progress(emit, cancelled.is_set, stages_of(job)))
+        emit({"event": "result", "outputs": result.outputs, "summary": result.summary})
+        return EXIT_DONE
+    except InputError as error:
+        emit(_error("input", error.code, error.message, error.hint))
+        return EXIT_INPUT
+    except Cancelled:
+        emit(_error("cancelled", "cancelled", "The job was cancelled.", ""))
+        return EXIT_CANCELLED
+    except Exception as fault:  # the whole job: whatever it is, it must reach the user as a message
+        traceback.print_exc()
+        emit(_error("fault", type(fault).__name__, f"The engine failed: {fault}", "The log has the details."))
+        return EXIT_FAULT
+
+
+def _private_stdout() -> IO[str]:
+    """Keep stdout for events alone: whatever a library prints there goes to the log instead."""
+    private = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return private
+
+
+def _listen(commands: IO[bytes], cancelled: threading.Event) -> None:
+    for line in iter(commands.readline, b""):
+        if line.strip() == b"cancel":
+            break
+    cancelled.set()
+
+
+def _plain(value: Any) -> Any:
+    """A numpy scalar or array as what JSON knows."""
+    return value.tolist()
+
+
+def _error(kind: str, code: str, message: str, hint: str) -> Event:
+    return {"event": "error", "kind": kind, "code": code, "message": message, "hint": hint}

@@ -1,0 +1,123 @@
+"""Classify every pixel of a stack, window by window, in memory that does not grow with the raster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..imagery import MapWriter, Mask, Stack
+from ..imagery.stack import Window
+from ..models import TrainedModel
+from ..progress import Progress
+
+STAGE = "Mapping the target"
+NO_CONFIDENCE = 255
+PIXELS_AT_ONCE = 4096
+"""Pixels between two looks at cancel: well below a second on one slow core."""
+CURVE_PIXELS = 20_000
+"""Mapped pixels, about, from which the seasonal curves of the report are taken."""
+
+
+@dataclass(frozen=True)
+class MapStatistics:
+    """What was mapped, counted while it was written."""
+
+    pixels: np.ndarray
+    """(k,) int64: mapped pixels of each class."""
+    confidence: np.ndarray
+    """(k, 101) int64: mapped pixels by class and confidence in whole percent."""
+    outside: int
+    """Pixels outside the mask."""
+    unobserved: int
+    """Pixels inside the mask without a single clear observation: nodata in the map."""
+    curves: np.ndarray
+    """(k, t, c) float32: mean series of the pixels of each class, NaN where there is none."""
+
+    @property
+    def mapped(self) -> int:
+        """Number of pixels that got a class."""
+        return int(self.pixels.sum())
+
+
+def map_stack(
+    model: TrainedModel, stack: Stack, mask: Mask | None, writer: MapWriter, progress: Progress
+) -> MapStatistics:
+    """Write the class and confidence of every observed pixel of ``stack`` inside ``mask``.
+
+    A pixel outside the mask or without any complete observation becomes nodata, never a class. The
+    next window is read while the current one is classified.
+
+    Raises
+    ------
+    Cancelled
+        Between two windows.
+    InputError
+        From reading the stack, naming file and band.
+    """
+    progress.stage(STAGE)
+    classes = len(model.classes)
+    confidence = np.zeros((classes, 101), np.int64)
+    outside = unobserved = 0
+    sums = np.zeros((classes, len(stack.day), len(model.bands)), np.float64)
+    seen = np.zeros_like(sums)
+    windows = stack.windows()
+    every = max(1, stack.grid.width * stack.grid.height // CURVE_PIXELS)
+    for number, (window, series, inside) in enumerate(_read_ahead(stack, mask, model.bands, windows)):
+        progress.update(number / len(windows))
+        observed = np.isfinite(series).all(axis=3).any(axis=2)
+        wanted = inside & observed
+        outside += int((~inside).sum())
+        unobserved += int((inside & ~observed).sum())
+        class_plane = np.zeros(wanted.shape, np.uint8)
+        percent_plane = np.full(wanted.shape, NO_CONFIDENCE, np.uint8)
+        pixels = series[wanted]
+        if len(pixels):
+            best, percent = _classify(model, pixels, stack.day, lambda done: progress.update((number + done) / len(windows)))
+            np.add.at(confidence, (best, percent), 1)
+            class_plane[wanted] = best + 1
+            percent_plane[wanted] = percent
+            finite = np.isfinite(pixels[::every])
+            np.add.at(sums, best[::every], np.where(finite, pixels[::every], 0))
+            np.add.at(seen, best[::every], finite)
+        writer.write(window, class_plane, percent_plane)
+    curves = np.divide(sums, seen, out=np.full_like(sums, np.nan), where=seen > 0).astype(np.float32)
+    return MapStatistics(confidence.sum(axis=1), confidence, outside, unobserved, curves)
+
+
+def _classify(
+    model: TrainedModel, pixels: np.ndarray, day: np.ndarray, update: Callable[[float], None]
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) class index and (n,) whole percent of confidence, in pieces so that a cancel is heard."""
+    best, percent = np.empty(len(pixels), np.int64), np.empty(len(pixels), np.int64)
+    for start in range(0, len(pixels), PIXELS_AT_ONCE):
+        update(start / len(pixels))
+        part = slice(start, start + PIXELS_AT_ONCE)
+        probability = model.predict_proba(pixels[part], day)
+        best[part] = probability.argmax(axis=1)
+        percent[part] = np.rint(100 * probability.max(axis=1))
+    return best, percent
+
+
+def _read_ahead(
+    stack: Stack, mask: Mask | None, bands: tuple[str, ...], windows: list[Window]
+) -> Iterator[tuple[Window, np.ndarray, np.ndarray]]:
+    """Yield (window, (h, w, t, c) series, (h, w) bool inside the mask), one window ahead of the caller."""
+
+    def read(window: Window) -> tuple[Window, np.ndarray, np.ndarray]:
+        series = stack.read(window, bands)
+        inside = np.ones(series.shape[:2], bool) if mask is None else mask.read(window)
+        return window, series, inside
+
+    # One reading thread: GDAL datasets must not be shared by two.
+    with ThreadPoolExecutor(1) as pool:
+        ahead = None
+        for window in windows:
+            following = pool.submit(read, window)
+            if ahead is not None:
+                yield ahead.result()
+            ahead = following
+        if ahead is not None:
+            yield ahead.result()

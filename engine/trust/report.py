@@ -1,0 +1,184 @@
+"""The report of a map: one HTML file with its pictures inside."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+import matplotlib
+import numpy as np
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from ..imagery import read_preview
+from ..series import align_years
+
+if TYPE_CHECKING:
+    from ..imagery import Stack
+    from ..mapping import MapStatistics
+    from ..models import TrainedModel
+    from ..series import SeriesSet
+
+TEMPLATE = Path(__file__).resolve().parents[2] / "resources" / "report.html"
+INDEX_BANDS = (("B08", "B04"), ("NIR", "RED"), ("nir", "red"))
+"""Near infrared and red under the names that occur: a crop's season shows best in their NDVI."""
+
+Color = tuple[int, int, int]
+
+
+def write_report(
+    path: str,
+    title: str,
+    model: TrainedModel,
+    source: SeriesSet | None,
+    stack: Stack,
+    statistics: MapStatistics,
+    colors: list[Color],
+    summary: dict[str, Any],
+    map_path: str,
+    facts: dict[str, str],
+) -> None:
+    """Write the HTML report of a finished map.
+
+    Parameters
+    ----------
+    path : where to write.
+    title : name of the map.
+    model : the model that made it.
+    source : the labelled series it learned from; None when the model came from a file.
+    stack : the target stack.
+    statistics : counts of the map.
+    colors : one (r, g, b) a class.
+    summary : the job's summary (see ``engine.job.runner``).
+    map_path : the map's file, for the picture.
+    facts : further lines of the last table: what, and its value.
+    """
+    dates = f"{stack.dates[0]} to {stack.dates[-1]}" if len(stack.dates) > 1 else stack.dates[0]
+    hex_colors = [matplotlib.colors.to_hex([part / 255 for part in color]) for color in colors]
+    classes = [{**crop, "color": color} for crop, color in zip(summary["classes"], hex_colors)]
+    curve_name, curves = _season_curves(model, source, stack, statistics, hex_colors)
+    samples = None
+    if source is not None:
+        counts = np.bincount(source.labels, minlength=len(source.classes))  # type: ignore[arg-type]
+        samples = dict(zip(source.classes, counts.tolist()))
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True)
+    text = environment.from_string(TEMPLATE.read_text("utf-8")).render(
+        title=title,
+        lead=f"{statistics.mapped:,} pixels, {len(stack.dates)} dates from {dates}, {len(stack.bands)} bands.",
+        warnings=summary["warnings"],
+        classes=classes,
+        samples=samples,
+        unobserved=statistics.unobserved,
+        outside=statistics.outside,
+        curve_name=curve_name,
+        pictures={
+            "map": _map_picture(map_path, classes),
+            "confidence": _confidence_picture(statistics),
+            "curves": curves,
+            "shares": _shares_picture(model, source, classes),
+        },
+        facts=list(facts.items()),
+    )
+    Path(path).write_text(text, "utf-8")
+
+
+def _map_picture(map_path: str, classes: list[dict[str, Any]]) -> str:
+    plane = read_preview(map_path)
+    present = [crop for crop in classes if crop["pixels"]]
+    height, width = plane.shape
+    figure = Figure(figsize=(9, max(3.0, min(9.0, 6.5 * height / width))), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(
+        plane, ListedColormap(["#ffffff", *[c["color"] for c in classes]]), vmin=0, vmax=len(classes), interpolation="nearest"
+    )
+    axes.set_axis_off()
+    handles = [Patch(facecolor=crop["color"], edgecolor="#0003", label=crop["name"]) for crop in present]
+    axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, frameon=False)
+    return _embedded(figure)
+
+
+def _confidence_picture(statistics: MapStatistics) -> str:
+    figure = Figure(figsize=(9, 2.8), layout="constrained")
+    axes = figure.subplots()
+    share = 100 * statistics.confidence.sum(axis=0) / max(statistics.mapped, 1)
+    axes.bar(np.arange(101), share, width=1.0, color="#4477aa")
+    axes.set(xlabel="Confidence (%)", ylabel="Pixels (%)", xlim=(0, 101))
+    axes.spines[["top", "right"]].set_visible(False)
+    return _embedded(figure)
+
+
+def _season_curves(
+    model: TrainedModel,
+    source: SeriesSet | None,
+    stack: Stack,
+    statistics: MapStatistics,
+    colors: list[str],
+) -> tuple[str, str]:
+    bands = tuple(model.bands)
+    name, index = _greenness(bands)
+    figure = Figure(figsize=(9, 2.2 * -(-len(colors) // 3)), layout="constrained")
+    grid = figure.subplots(-(-len(colors) // 3), 3, sharex=True, sharey=True, squeeze=False)
+    for axes in grid.flat[len(colors) :]:
+        axes.set_visible(False)
+    for crop, (axes, color) in enumerate(zip(grid.flat, colors)):
+        if statistics.pixels[crop]:
+            curve = index(statistics.curves[crop])
+            seen = np.isfinite(curve)
+            axes.plot(stack.day[seen], curve[seen], color=color, linewidth=2)
+        if source is not None:
+            mine = source.labels == crop
+            values = source.values[mine]
+            count = np.isfinite(values).sum(axis=0)
+            mean = np.divide(np.nansum(values, axis=0), count, out=np.full(count.shape, np.nan), where=count > 0)
+            curve = index(mean)
+            seen = np.isfinite(curve)
+            axes.plot(align_years(source.day, stack.day)[seen], curve[seen], color="#333333", linewidth=1.2, linestyle="--")
+        axes.set_title(model.classes[crop], fontsize=10, loc="left")
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.supxlabel("Day since the start of the target's first year", fontsize=10)
+    figure.supylabel(name, fontsize=10)
+    return name, _embedded(figure)
+
+
+def _greenness(bands: tuple[str, ...]) -> tuple[str, Any]:
+    """What to draw of a series: NDVI, given or computed, else the first band."""
+    if "NDVI" in bands:
+        position = bands.index("NDVI")
+        return "NDVI", lambda values: values[..., position]
+    for near, red in INDEX_BANDS:
+        if near in bands and red in bands:
+            n, r = bands.index(near), bands.index(red)
+            return "NDVI", lambda values: (values[..., n] - values[..., r]) / (values[..., n] + values[..., r])
+    return bands[0], lambda values: values[..., 0]
+
+
+def _shares_picture(model: TrainedModel, source: SeriesSet | None, classes: list[dict[str, Any]]) -> str:
+    rows = {"map": [crop["share"] for crop in classes]}
+    if (estimate := model.summary.get("target_shares")) is not None:
+        rows = {"estimated before mapping": list(estimate), **rows}
+    if source is not None:
+        counts = np.bincount(source.labels, minlength=len(source.classes))  # type: ignore[arg-type]
+        rows = {"source samples": list(counts / counts.sum()), **rows}
+    if len(rows) < 2:
+        return ""
+    figure = Figure(figsize=(9, 3), layout="constrained")
+    axes = figure.subplots()
+    width = 0.8 / len(rows)
+    for position, ((name, shares), color) in enumerate(zip(rows.items(), ("#bbbbbb", "#88aacc", "#225588"))):
+        axes.bar(np.arange(len(classes)) + position * width, 100 * np.asarray(shares), width, label=name, color=color)
+    axes.set_xticks(np.arange(len(classes)) + 0.4 - width / 2, [crop["name"] for crop in classes])
+    axes.set_ylabel("Share (%)")
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    return _embedded(figure)
+
+
+def _embedded(figure: Figure) -> str:
+    """A figure as a PNG data address, so that the report is one file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
