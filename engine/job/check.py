@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..alignment import METHODS
 from ..errors import InputError
 from ..imagery import label_problems, mask_problems, pair_problems, stack_problems, writable_problems
-from ..models.model_file import read_metadata
+from ..imagery.stack import StackBand
 from ..series import SeriesSet, read_series
 from .job import Job
 from .sources import split_layer
@@ -67,7 +67,10 @@ MINIMUM_SAMPLES = 5
 
 def _source_problems(job: Job) -> list[InputError]:
     if job.use_model:
-        return _collected(lambda: read_metadata(job.use_model or "") and [])
+        # Only the worker can read more of it: that takes torch.
+        if Path(job.use_model).is_file():
+            return []
+        return [InputError("model-unreadable", f"There is no model file {job.use_model}.", "Choose another file.")]
     if job.method not in METHODS:
         known = ", ".join(METHODS)
         return [InputError("method", f"There is no method '{job.method}'.", f"Choose one of: {known}.")]
@@ -88,24 +91,24 @@ def _source_problems(job: Job) -> list[InputError]:
     return stack_problems(job.source, "source") or label_problems(job.labels, job.source)
 
 
-def _band_problems(job: Job) -> list[InputError]:
-    target = {band.band for band in job.target}
-    if job.use_model:
-        source, name = read_metadata(job.use_model)["bands"], f"The model {Path(job.use_model).name}"
-    elif job.series:
-        source, name = read_source_series(job).bands, f"The series file {Path(job.series).name}"
-    else:
-        return pair_problems(job.source, job.target)
-    missing = [band for band in source if band not in target]
-    if not missing:
-        return []
-    return [
-        InputError(
+def require_bands(needed: Sequence[str], target: Sequence[StackBand], who: str) -> None:
+    """Raise InputError (``bands-differ``) when the target stack lacks a band that ``who`` needs."""
+    there = sorted({band.band for band in target if band.band})
+    missing = [band for band in needed if band not in there]
+    if missing:
+        raise InputError(
             "bands-differ",
-            f"{name} needs the bands {', '.join(source)}, but the target has no {', '.join(missing)}.",
-            f"The target has {', '.join(sorted(b for b in target if b))}: correct the band names of its table.",
+            f"{who} has the bands {', '.join(needed)}, but the target stack has no {', '.join(missing)}.",
+            f"The target has {', '.join(there)}: correct the band names of its table.",
         )
-    ]
+
+
+def _band_problems(job: Job) -> list[InputError]:
+    if job.series:
+        require_bands(read_source_series(job).bands, job.target, f"The series file {Path(job.series).name}")
+    if job.use_model or job.series:
+        return []
+    return pair_problems(job.source, job.target)
 
 
 def _output_problems(job: Job) -> list[InputError]:

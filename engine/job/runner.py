@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..imagery import MapWriter, Mask, Stack, class_colors, sample_labels, sample_unlabelled, write_qml
 from ..progress import Progress
 from ..series import SeriesSet
-from .check import check, read_source_series, require_samples
+from .check import check, read_source_series, require_bands, require_samples
 from .job import Job
 from .parts import part_path, publish_parts, remove_parts
 from .sources import split_layer
@@ -78,6 +78,7 @@ def _run(job: Job, progress: Progress) -> Result:
         source = None
         if job.use_model:
             model = TrainedModel.load(job.use_model)
+            require_bands(model.bands, job.target, f"The model {Path(job.use_model).name}")
         else:
             source = _read_source(job, progress)
             progress.stage(READ_TARGET)
@@ -111,9 +112,7 @@ def _run(job: Job, progress: Progress) -> Result:
         if "report" in part:
             facts = _facts(job, model, stack, summary)
             title = Path(job.output).stem
-            write_report(
-                part["report"], title, model, source, stack, statistics, colors, summary, part["map"], facts
-            )
+            write_report(part["report"], title, model, source, stack, statistics, colors, summary, part["map"], facts)
     progress.update(0.9)
     published = publish_parts(job, outputs)
     progress.finish()

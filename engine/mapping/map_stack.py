@@ -75,7 +75,9 @@ def map_stack(
         percent_plane = np.full(wanted.shape, NO_CONFIDENCE, np.uint8)
         pixels = series[wanted]
         if len(pixels):
-            best, percent = _classify(model, pixels, stack.day, lambda done: progress.update((number + done) / len(windows)))
+            best, percent = _classify(
+                model, pixels, stack.day, lambda done: progress.update((number + done) / len(windows))
+            )
             np.add.at(confidence, (best, percent), 1)
             class_plane[wanted] = best + 1
             percent_plane[wanted] = percent

@@ -93,7 +93,11 @@ def _map_picture(map_path: str, classes: list[dict[str, Any]]) -> str:
     figure = Figure(figsize=(9, max(3.0, min(9.0, 6.5 * height / width))), layout="constrained")
     axes = figure.subplots()
     axes.imshow(
-        plane, ListedColormap(["#ffffff", *[c["color"] for c in classes]]), vmin=0, vmax=len(classes), interpolation="nearest"
+        plane,
+        ListedColormap(["#ffffff", *[c["color"] for c in classes]]),
+        vmin=0,
+        vmax=len(classes),
+        interpolation="nearest",
     )
     axes.set_axis_off()
     handles = [Patch(facecolor=crop["color"], edgecolor="#0003", label=crop["name"]) for crop in present]
@@ -136,7 +140,9 @@ def _season_curves(
             mean = np.divide(np.nansum(values, axis=0), count, out=np.full(count.shape, np.nan), where=count > 0)
             curve = index(mean)
             seen = np.isfinite(curve)
-            axes.plot(align_years(source.day, stack.day)[seen], curve[seen], color="#333333", linewidth=1.2, linestyle="--")
+            axes.plot(
+                align_years(source.day, stack.day)[seen], curve[seen], color="#333333", linewidth=1.2, linestyle="--"
+            )
         axes.set_title(model.classes[crop], fontsize=10, loc="left")
         axes.spines[["top", "right"]].set_visible(False)
     figure.supxlabel("Day since the start of the target's first year", fontsize=10)
