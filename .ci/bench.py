@@ -2,7 +2,7 @@
 
 Accuracy: overall accuracy and macro-F1 of `source_only` and `ghca` on the transfers of
 ../shared/data/splits.json named below, over seeds; target labels only score. Speed and memory: one
-whole job through the worker process, as QGIS starts it, on a stack of 24 dates x 10 bands that
+whole job through the worker process, as QGIS starts it, on a stack that
 repeats the pixels of the sample scene's target.
 """
 
@@ -152,8 +152,8 @@ def table(results: dict) -> str:
     job = results["job"]
     lines += [
         "",
-        f"One job on {results['machine']} ({results['date']}): reading {job['reading_seconds']} s, fit {job['fit_seconds']} s, "
-        f"mapping {job['pixels']:,} pixels {job['map_seconds']} s = {job['pixels_per_second']:,} pixels a second, "
+        f"One job on {results['machine']} ({results['date']}): reading {job['reading_seconds']} s, "
+        f"fit {job['fit_seconds']} s, mapping {job['pixels']:,} pixels {job['map_seconds']} s = {job['pixels_per_second']:,} pixels a second, "
         f"peak memory {job['peak_memory_mb']:,} MB.",
     ]
     return "\n".join(lines)

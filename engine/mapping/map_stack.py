@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -75,9 +75,7 @@ def map_stack(
         percent_plane = np.full(wanted.shape, NO_CONFIDENCE, np.uint8)
         pixels = series[wanted]
         if len(pixels):
-            best, percent = _classify(
-                model, pixels, stack.day, lambda done: progress.update((number + done) / len(windows))
-            )
+            best, percent = _classify(model, pixels, stack.day, progress, number, len(windows))
             np.add.at(confidence, (best, percent), 1)
             class_plane[wanted] = best + 1
             percent_plane[wanted] = percent
@@ -90,12 +88,12 @@ def map_stack(
 
 
 def _classify(
-    model: TrainedModel, pixels: np.ndarray, day: np.ndarray, update: Callable[[float], None]
+    model: TrainedModel, pixels: np.ndarray, day: np.ndarray, progress: Progress, window: int, windows: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """(n,) class index and (n,) whole percent of confidence, in pieces so that a cancel is heard."""
     best, percent = np.empty(len(pixels), np.int64), np.empty(len(pixels), np.int64)
     for start in range(0, len(pixels), PIXELS_AT_ONCE):
-        update(start / len(pixels))
+        progress.update((window + start / len(pixels)) / windows)
         part = slice(start, start + PIXELS_AT_ONCE)
         probability = model.predict_proba(pixels[part], day)
         best[part] = probability.argmax(axis=1)

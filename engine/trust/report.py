@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
+import operator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,13 +95,8 @@ def _map_picture(map_path: str, classes: list[dict[str, Any]]) -> str:
     height, width = plane.shape
     figure = Figure(figsize=(9, max(3.0, min(9.0, 6.5 * height / width))), layout="constrained")
     axes = figure.subplots()
-    axes.imshow(
-        plane,
-        ListedColormap(["#ffffff", *[c["color"] for c in classes]]),
-        vmin=0,
-        vmax=len(classes),
-        interpolation="nearest",
-    )
+    colormap = ListedColormap(["#ffffff", *[crop["color"] for crop in classes]])
+    axes.imshow(plane, colormap, vmin=0, vmax=len(classes), interpolation="nearest")
     axes.set_axis_off()
     handles = [Patch(facecolor=crop["color"], edgecolor="#0003", label=crop["name"]) for crop in present]
     axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, frameon=False)
@@ -150,16 +148,19 @@ def _season_curves(
     return name, _embedded(figure)
 
 
-def _greenness(bands: tuple[str, ...]) -> tuple[str, Any]:
-    """What to draw of a series: NDVI, given or computed, else the first band."""
+def _greenness(bands: tuple[str, ...]) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
+    """What to draw of a (..., c) series: NDVI, given or computed, else the first band."""
     if "NDVI" in bands:
-        position = bands.index("NDVI")
-        return "NDVI", lambda values: values[..., position]
+        return "NDVI", operator.itemgetter((..., bands.index("NDVI")))
     for near, red in INDEX_BANDS:
         if near in bands and red in bands:
-            n, r = bands.index(near), bands.index(red)
-            return "NDVI", lambda values: (values[..., n] - values[..., r]) / (values[..., n] + values[..., r])
-    return bands[0], lambda values: values[..., 0]
+            return "NDVI", functools.partial(_ndvi, bands.index(near), bands.index(red))
+    return bands[0], operator.itemgetter((..., 0))
+
+
+def _ndvi(near: int, red: int, values: np.ndarray) -> np.ndarray:
+    total = values[..., near] + values[..., red]
+    return np.divide(values[..., near] - values[..., red], total, out=np.full(total.shape, np.nan), where=total != 0)
 
 
 def _shares_picture(model: TrainedModel, source: SeriesSet | None, classes: list[dict[str, Any]]) -> str:
