@@ -99,12 +99,6 @@ GOOD = {
     "y": [0, 1, 0],
     "class_names": ["a", "b"],
 }
-    "X": np.zeros((3, 2, 1), np.float32),
-    "doy": [1, 20],
-    "bands": ["NDVI"],
-    "y": [0, 1, 0],
-    "class_names": ["a", "b"],
-}
 
 
 @pytest.mark.parametrize(
