@@ -154,7 +154,8 @@ def table(results: dict) -> str:
         "",
         f"One job on {results['machine']} ({results['date']}): reading {job['reading_seconds']} s, "
         f"fit {job['fit_seconds']} s, mapping {job['pixels']:,} pixels {job['map_seconds']} s "
-        f"({job['pixels_per_second']:,} pixels a second), writing {job['writing_seconds']} s, peak memory {job['peak_memory_mb']:,} MB.",
+        f"({job['pixels_per_second']:,} pixels a second), writing {job['writing_seconds']} s, "
+        f"peak memory {job['peak_memory_mb']:,} MB.",
     ]
     return "\n".join(lines)
 
