@@ -1,1 +1,127 @@
-""
+"""The methods that learn from a labelled source and adapt to an unlabelled target.
+
+Each part of GHCA is a file of pure functions (``mmd``, ``class_shares``, ``phenology_shift``,
+``pseudo_labels``, ``contrast``, ``augment``, ``calibration``); a method is a recipe that wires them
+(``ghca``, ``source_only``). This package itself never imports torch, because QGIS lists the methods.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..progress import Progress
+from ..series import SeriesSet
+
+if TYPE_CHECKING:
+    from ..models import TrainedModel
+
+MIN_SAMPLES = 5
+"""Fewest source samples of a class."""
+
+
+@dataclass(frozen=True)
+class MethodInfo:
+    """What a face shows of a method before it runs."""
+
+    title: str
+    """Name for people."""
+    summary: str
+    """One sentence on what it does."""
+    stages: Mapping[str, float]
+    """Stages in their order with their share of the time."""
+    module: str
+    """Module of this package that holds its ``fit``."""
+
+
+METHODS: dict[str, MethodInfo] = {
+    "ghca": MethodInfo(
+        title="GHCA",
+        summary="Aligns the target with the source in features, pseudo-labels and classes before it maps.",
+        stages={
+            "Learning from the source": 0.2,
+            "Estimating shift and class shares": 0.05,
+            "Aligning the features": 0.2,
+            "Learning from pseudo-labels": 0.55,
+        },
+        module="ghca",
+    ),
+    "source_only": MethodInfo(
+        title="Source only",
+        summary="Learns from the source alone and is applied to the target as it is: the yardstick for a transfer.",
+        stages={"Learning from the source": 1.0},
+        module="source_only",
+    ),
+}
+
+
+def fit(
+    method: str,
+    source: SeriesSet,
+    target: SeriesSet,
+    seed: int = 0,
+    progress: Progress | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> TrainedModel:
+    """Learn a model from the labelled source and the unlabelled target.
+
+    Parameters
+    ----------
+    method : key of ``METHODS``.
+    source : labelled series, at least ``MIN_SAMPLES`` of each of two or more classes.
+    target : series of the region or year to map, with the bands of the source; its labels are never seen.
+    seed : seed of everything random: the same seed gives the same model on a CPU.
+    progress : receives stages, fractions, metrics and warnings; asked for cancel at every step.
+    options : overrides of the method's settings by name.
+
+    Raises
+    ------
+    InputError
+        ``method``, ``option``, ``one-class``, ``few-samples``, ``bands-differ``, ``all-nodata``.
+    Cancelled
+        When the user cancels.
+    """
+    if method not in METHODS:
+        raise InputError("method", f"There is no method '{method}'.", f"Choose one of: {', '.join(METHODS)}.")
+    source = _check_source(source)
+    target = _check_target(target, source)
+    module = importlib.import_module(f".{METHODS[method].module}", __name__)
+    return module.fit(source, target, seed, progress or Progress(), dict(options or {}))
+
+
+def _check_source(source: SeriesSet) -> SeriesSet:
+    if source.labels is None:
+        raise InputError("no-labels", "The source has no crop labels.")
+    seen = source.observed.any(axis=1)
+    source = source.take(seen)
+    count = np.bincount(source.labels, minlength=len(source.classes))
+    if (count > 0).sum() < 2:
+        raise InputError("one-class", "The source has samples of fewer than two classes.", "Add samples of other crops.")
+    for name, number in zip(source.classes, count):
+        if number < MIN_SAMPLES:
+            raise InputError(
+                "few-samples",
+                f"Class '{name}' has {number} observed samples in the source; at least {MIN_SAMPLES} are needed.",
+                "Add samples of this class or leave it out.",
+            )
+    return source
+
+
+def _check_target(target: SeriesSet, source: SeriesSet) -> SeriesSet:
+    missing = [b for b in source.bands if b not in target.bands]
+    if missing:
+        raise InputError(
+            "bands-differ",
+            f"The target has no band '{missing[0]}', which the source has.",
+            "Use the same bands in both stacks.",
+        )
+    target = target.without_labels().with_bands(source.bands)
+    target = target.take(target.observed.any(axis=1))
+    if not len(target):
+        raise InputError("all-nodata", "No pixel of the target was observed on any date.", "Check its nodata value.")
+    return target

@@ -1,0 +1,185 @@
+"""The optimiser steps of GHCA after the source model: pre-alignment, and learning from pseudo-labels."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..models.encoder import CropNetwork
+from .augment import MEDIUM, STRONG, WEAK
+from .class_shares import adjust_to_shares
+from .contrast import prototype_loss, supervised_contrast, update_prototypes
+from .mmd import hierarchical_mk_mmd
+from .pseudo_labels import PseudoLabels
+from .source_only import SourceDomain
+from .training import BalancedSampler, Pool, Teacher, cosine, make_optimiser, predict, set_rate, softmax, take_step
+
+LEVELS = (0.25, 0.5, 1.0)
+"""Weights of the three depths in MK-MMD."""
+
+
+@dataclass(frozen=True)
+class AdaptationSettings:
+    """Settings of the adaptation steps."""
+
+    batch: int = 64
+    """Source series in a batch."""
+    target_batch: int = 64
+    """Target series in a batch, for MK-MMD."""
+    pseudo_batch: int = 64
+    """Pseudo-labelled series in a batch."""
+    body_rate: float = 5e-4
+    """Greatest learning rate of the encoder."""
+    head_rate: float = 5e-4
+    """Greatest learning rate of the heads."""
+    smoothing: float = 0.05
+    """Label smoothing."""
+    thin: float = 0.6
+    """Least share of the dates that a batch keeps."""
+    alignment: float = 1.0
+    """Weight of MK-MMD at its height (g)."""
+    alignment_late: float = 0.3
+    """Weight of MK-MMD at the end of the rounds."""
+    pseudo: float = 1.0
+    """Weight of the pseudo-labels' cross-entropy (p)."""
+    contrast: float = 0.3
+    """Weight of contrast and prototypes (c)."""
+    prior: float = 0.1
+    """Weight of the guard against collapse (d)."""
+    steps_scale: float = 1.0
+    """Factor of all steps."""
+
+    def scaled(self, steps: int) -> int:
+        """Steps after scaling, at least two."""
+        return max(2, round(steps * self.steps_scale))
+
+
+def share_loss(logits: Tensor, shares: Tensor) -> Tensor:
+    """KL divergence of the mean prediction from the estimated class shares.
+
+    The classifier is trained on balanced classes, so its logits (b, k) are first moved to the shares (k,).
+    """
+    mean = (logits + shares.log()).softmax(dim=1).mean(dim=0)
+    return (shares * (shares.log() - mean.clamp_min(1e-8).log())).sum()
+
+
+class Student:
+    """Student and teacher with what the steps need."""
+
+    def __init__(
+        self, network: CropNetwork, teacher: CropNetwork, domain: SourceDomain, target: Pool,
+        settings: AdaptationSettings, generator: torch.Generator,
+    ) -> None:  # fmt: skip
+        self.network = network
+        self.network.load_state_dict(teacher.state_dict())
+        self.network.train()
+        self.domain, self.target, self.settings, self.generator = domain, target, settings, generator
+        total = settings.scaled(settings.align_steps) + settings.rounds * settings.scaled(settings.round_steps)  # type: ignore[attr-defined]
+        self.total = total
+        self.done = 0
+        self.teacher = Teacher(network, total)
+        self.sampler = BalancedSampler(domain.labels[domain.train], domain.classes, generator)
+        self.train = torch.from_numpy(domain.train)
+        self.labels = torch.from_numpy(domain.labels).to(target.values.device)
+        self.prototypes = torch.zeros(domain.classes, network.size.projection, device=target.values.device)
+        self.optimiser = make_optimiser(network, settings.body_rate, settings.head_rate)
+        self._bank: tuple[PseudoLabels, BalancedSampler | None] | None = None
+
+    def snapshot(self) -> CropNetwork:
+        """A copy of the teacher as it stands."""
+        return copy.deepcopy(self.teacher.network)
+
+    def restore(self, teacher: CropNetwork) -> None:
+        """Go on from an earlier teacher."""
+        self.network.load_state_dict(teacher.state_dict())
+        self.teacher.network.load_state_dict(teacher.state_dict())
+        self.optimiser = make_optimiser(self.network, self.settings.body_rate, self.settings.head_rate)
+
+    def align_step(self, step: int, steps: int, shares: np.ndarray) -> None:
+        """Source cross-entropy, prototypes of the source, and MK-MMD whose weight ramps up."""
+        loss = self._source_and_alignment(self.settings.alignment * min(1.0, 2 * (step + 1) / steps), shares)[0]
+        self._take(loss)
+
+    def round_step(self, step: int, steps: int, shares: np.ndarray, picks: PseudoLabels) -> None:
+        """All losses; pseudo-labels and contrast ramp up while MK-MMD ramps down."""
+        s = self.settings
+        ramp = min(1.0, 3 * (step + 1) / steps)
+        alignment = s.alignment + (s.alignment_late - s.alignment) * ramp
+        loss, projected, labels = self._source_and_alignment(alignment, shares)
+        weight = torch.ones(len(labels), device=labels.device)
+        sampler = self._sampler_of(picks)
+        if sampler is not None:
+            drawn = sampler.draw(s.pseudo_batch)
+            index = torch.from_numpy(picks.index)[drawn]
+            pseudo = torch.from_numpy(picks.label)[drawn].to(labels.device)
+            trust = torch.from_numpy(picks.weight)[drawn].to(labels.device, torch.float32)
+            logits, features = self.network(*self.target.batch(index, STRONG, s.thin, self.generator))
+            errors = F.cross_entropy(logits, pseudo, reduction="none", label_smoothing=s.smoothing)
+            loss = loss + s.pseudo * ramp * (trust * errors).sum() / trust.sum()
+            projected = torch.cat([projected, self.network.project(features.embedding)])
+            labels, weight = torch.cat([labels, pseudo]), torch.cat([weight, trust])
+        categorical = supervised_contrast(projected, labels, weight)
+        categorical = categorical + prototype_loss(projected, labels, self.prototypes, weight)
+        self.prototypes = update_prototypes(self.prototypes, projected, labels, weight)
+        self._take(loss + s.contrast * ramp * categorical)
+
+    def stochastic_passes(
+        self, pool: Pool, passes: int, good: Any, generator: torch.Generator, tick: Callable[[], None]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Perturbed predictions (s, n, k) of the teacher under the class shares, and typicality (n,)."""
+        teacher = self.teacher.network
+        result = [
+            adjust_to_shares(softmax(predict(teacher, pool, tick, WEAK, generator).logits, good.validation.temperature), good.shares)
+            for _ in range(passes)
+        ]
+        return np.stack(result), self._typicality(pool, np.mean(result, axis=0).argmax(axis=1), tick)
+
+    def _typicality(self, pool: Pool, predicted: np.ndarray, tick: Callable[[], None]) -> np.ndarray:
+        """Similarity to the predicted class's centre, 0 at the least of the held-out source's to 1 at its median."""
+        teacher = self.teacher.network
+        held, labels = self.domain.validation()
+        with torch.no_grad():
+            own = teacher.project(predict(teacher, held, tick).embedding.to(held.values.device)).cpu()
+            seen = teacher.project(predict(teacher, pool, tick).embedding.to(held.values.device)).cpu()
+        centres = F.normalize(torch.stack([own[torch.from_numpy(labels == c)].sum(dim=0) for c in range(self.domain.classes)]), dim=1)
+        source = (own * centres[torch.from_numpy(labels)]).sum(dim=1).numpy()
+        target = (seen * centres[torch.from_numpy(predicted)]).sum(dim=1).numpy()
+        low, middle = np.quantile(source, (0.05, 0.5))
+        low = min(low, float(np.median(target)))  # a domain that is off as a whole is ranked, not refused
+        return np.clip((target - low) / max(middle - low, 1e-6), 0.0, 1.0) * 0.9 + 0.1
+
+    def _sampler_of(self, picks: PseudoLabels) -> BalancedSampler | None:
+        if self._bank is None or self._bank[0] is not picks:
+            sampler = BalancedSampler(picks.label, self.domain.classes, self.generator) if len(picks.index) else None
+            self._bank = (picks, sampler)
+        return self._bank[1]
+
+    def _source_and_alignment(self, alignment: float, shares: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+        s = self.settings
+        index = self.train[self.sampler.draw(s.batch)]
+        labels = self.labels[index]
+        logits, features = self.network(*self.domain.pool.batch(index, MEDIUM, s.thin, self.generator))
+        loss = F.cross_entropy(logits, labels, label_smoothing=s.smoothing)
+        drawn = torch.randint(len(self.target), (s.target_batch,), generator=self.generator)
+        seen, others = self.network(*self.target.batch(drawn, WEAK, s.thin, self.generator))
+        wanted = torch.as_tensor(shares, dtype=torch.float32, device=labels.device)
+        number = torch.bincount(labels, minlength=self.domain.classes).clamp_min(1)
+        loss = loss + alignment * hierarchical_mk_mmd(features, others, LEVELS, (wanted / number)[labels])
+        loss = loss + s.prior * share_loss(seen, wanted)
+        projected = self.network.project(features.embedding)
+        return loss, projected, labels
+
+    def _take(self, loss: Tensor) -> None:
+        set_rate(self.optimiser, cosine(self.done, self.total))
+        self.done += 1
+        if take_step(loss, self.network, self.optimiser):
+            self.teacher.update(self.network)
+

@@ -1,0 +1,76 @@
+"""Perturbations of series that leave the crop what it is: time, dates, brightness and noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """How strongly series are perturbed; values are standardised."""
+
+    shift_days: float
+    """Standard deviation of one shift of all days of a series."""
+    drop: float
+    """Greatest share of the observed dates that is dropped; each series draws its own share below it."""
+    gain: float
+    """Standard deviation of a factor, and of the same size an offset, per series and band."""
+    noise: float
+    """Standard deviation of noise per value."""
+
+
+NONE = Perturbation(0.0, 0.0, 0.0, 0.0)
+WEAK = Perturbation(shift_days=3.0, drop=0.2, gain=0.0, noise=0.02)
+MEDIUM = Perturbation(shift_days=5.0, drop=0.4, gain=0.1, noise=0.05)
+STRONG = Perturbation(shift_days=8.0, drop=0.6, gain=0.15, noise=0.1)
+
+
+def perturb(
+    values: Tensor, observed: Tensor, day: Tensor, by: Perturbation, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Perturb a batch.
+
+    Parameters
+    ----------
+    values : (b, t, c), ``observed`` (b, t) bool, ``day`` (t,) or (b, t).
+    generator : on the CPU, so that a seed means the same on every device.
+
+    Returns
+    -------
+    Values (b, t, c), observed (b, t) with at least one date left per series, days (b, t).
+    """
+    b, t, c = values.shape
+    device = values.device
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator).to(device)
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=generator).to(device)
+
+    day = day.expand(b, t) + by.shift_days * normal(b, 1)
+    if by.gain:
+        values = values * (1 + by.gain * normal(b, 1, c)) + by.gain * normal(b, 1, c)
+    if by.noise:
+        values = values + by.noise * normal(b, t, c)
+    if by.drop and t > 2:
+        rank = uniform(b, t)
+        kept = observed & (rank >= by.drop * uniform(b, 1))
+        best = torch.where(observed, rank, torch.full_like(rank, -1.0)).argmax(dim=1, keepdim=True)
+        observed = kept.scatter(1, best, True)  # the date with the highest rank always stays
+    return values, observed, day
+
+
+def thin_dates(count: int, share: float, generator: torch.Generator) -> Tensor:
+    """Indices, in order, of a random choice of dates for a whole batch: ``share`` to all of ``count``.
+
+    Fewer dates make a step cheaper, and are one more perturbation.
+    """
+    if count < 6:
+        return torch.arange(count)
+    lowest = max(5, int(round(share * count)))
+    number = int(torch.randint(lowest, count + 1, (1,), generator=generator))
+    return torch.randperm(count, generator=generator)[:number].sort().values

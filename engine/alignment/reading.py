@@ -1,0 +1,129 @@
+"""How the target is read by the source model: the shift of its days and its standardisation, chosen without labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..models.encoder import CropNetwork
+from ..models.standardise import Statistics, matched_statistics
+from ..progress import Progress
+from ..series import SeriesSet
+from .phenology_shift import (
+    Evidence,
+    ShiftEstimate,
+    ShiftSafeguard,
+    draw_resamples,
+    estimate_shift,
+    gather_evidence,
+)
+from .source_only import SourceDomain
+from .training import BalancedSampler, Pool, make_pool, predict, softmax
+
+SOURCE_PIXELS = 500
+"""Class-balanced source series with which the target is compared."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A shift and a standardisation of the target."""
+
+    shift: float
+    """Days added to the target's days."""
+    statistics: Statistics
+    """Standardisation of the target."""
+    name: str
+    """``source`` for the source's statistics, ``matched`` for the target's own, corrected for class shares."""
+    estimates: dict[str, ShiftEstimate] = field(default_factory=dict)
+    """The evidence, by name of the standardisation."""
+
+    def report(self) -> dict[str, Any]:
+        """JSON-ready account of the choice."""
+        account: dict[str, Any] = {"days": self.shift}
+        for name, estimate in self.estimates.items():
+            account[name] = {
+                "taken": estimate.days,
+                "best": estimate.best,
+                "score": {f"{d:g}": round(e.score, 3) for d, e in sorted(estimate.evidence.items())},
+            }
+        if self.name in self.estimates:
+            account["best"] = self.estimates[self.name].best
+        return account
+
+
+def choose_reading(
+    network: CropNetwork, domain: SourceDomain, source: SeriesSet, values: np.ndarray, day: np.ndarray,
+    temperature: float, pixels: int, find_shift: bool, rng: np.random.Generator, progress: Progress,
+) -> Reading:  # fmt: skip
+    """Choose shift and standardisation on the source model.
+
+    Parameters
+    ----------
+    values : (n, t, c) target series. ``day``: (t,) their days as they came.
+    temperature : that of the source model's logits.
+    pixels : target series to use; 0 to choose nothing.
+    find_shift : whether to look for a shift at all.
+    """
+    base = Reading(0.0, domain.statistics, "source")
+    if not pixels:
+        return base
+    sample = values[np.sort(rng.permutation(len(values))[:pixels])]
+    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+    drawn = BalancedSampler(domain.labels[domain.train], domain.classes, generator).draw(SOURCE_PIXELS)
+    chosen = np.unique(domain.train[drawn.numpy()])
+    labels = domain.labels[chosen]
+    index = torch.from_numpy(chosen)
+    pool = Pool(domain.pool.values[index], domain.pool.observed[index], domain.pool.day)
+    safeguard = ShiftSafeguard()
+    resamples = draw_resamples(len(sample), safeguard.bootstraps, rng)
+
+    def tick() -> None:
+        progress.update(0.5)
+
+    embedding = predict(network, pool, tick).embedding
+    device = domain.pool.values.device
+
+    def judge(statistics: Statistics, shift: float) -> Evidence:
+        placed = domain.calendar.place(day, shift)
+        read = predict(network, make_pool(sample, placed, statistics, domain.calendar, device), tick)
+        return gather_evidence(embedding, labels, read.embedding, softmax(read.logits, temperature), resamples)
+
+    shifts = None if find_shift else (0.0,)
+    refine = (4.0, 2.0) if find_shift else ()
+
+    def scan(statistics_at: Any) -> ShiftEstimate:
+        def at(shift: float) -> Evidence:
+            return judge(statistics_at(shift), shift)
+
+        if shifts is None:
+            return estimate_shift(at, refine=refine, safeguard=safeguard)
+        return estimate_shift(at, shifts, refine, safeguard)
+
+    plain = scan(lambda shift: domain.statistics)
+    own = source.values[domain.train]
+    count = np.bincount(domain.labels[domain.train], minlength=domain.classes)
+
+    def matched_at(shift: float) -> Statistics:
+        shares = plain.evidence[shift].shares if shift in plain.evidence else plain.taken.shares
+        weight = (shares / np.maximum(count, 1))[domain.labels[domain.train]]
+        placed = domain.calendar.place(day, shift)
+        return matched_statistics(own, source.day, weight, sample, placed, domain.statistics)
+
+    matched = scan(matched_at)
+    estimates = {"source": plain, "matched": matched}
+    for name, estimate in estimates.items():
+        progress.metric(
+            f"shift_evidence_{name}",
+            {f"{d:g}": [round(float(e.discrepancy[0]), 4), round(float(e.inception[0]), 4)]
+             for d, e in sorted(estimate.evidence.items())},
+        )  # fmt: skip
+    if matched.taken.score > plain.taken.score:
+        reading = Reading(matched.days, matched_at(matched.days), "matched", estimates)
+    else:
+        reading = Reading(plain.days, domain.statistics, "source", estimates)
+    progress.metric("shift_days", reading.shift)
+    progress.metric("standardisation", reading.name)
+    return reading

@@ -1,0 +1,183 @@
+"""Source only: the encoder of GHCA learnt from the source and applied as it is. The yardstick of a transfer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from ..models.device import compute_device, seeded
+from ..models.encoder import CropNetwork, NetworkSize
+from ..models.standardise import Statistics, band_statistics
+from ..models.trained import Calendar, TrainedModel
+from ..progress import Progress
+from ..series import SeriesSet
+from .augment import MEDIUM
+from .calibration import fit_temperature
+from .training import (
+    BalancedSampler,
+    Pool,
+    Teacher,
+    Tick,
+    cosine,
+    make_optimiser,
+    make_pool,
+    predict,
+    read_settings,
+    set_rate,
+    split_source,
+    take_step,
+)
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """Settings of learning from the source."""
+
+    source_steps: int = 900
+    """Optimiser steps."""
+    steps_scale: float = 1.0
+    """Factor of all steps."""
+    batch: int = 64
+    """Source series in a batch."""
+    rate: float = 1e-3
+    """Greatest learning rate."""
+    smoothing: float = 0.05
+    """Label smoothing."""
+    thin: float = 0.6
+    """Least share of the dates that a batch keeps."""
+    held_out: float = 0.15
+    """Share of the source held out for validation."""
+    width: int = 64
+    """Features per date."""
+    layers: int = 3
+    """Transformer layers."""
+
+
+@dataclass(frozen=True)
+class SourceDomain:
+    """The source as every method starts from it."""
+
+    pool: Pool
+    """All its series."""
+    labels: np.ndarray
+    """(n,) class indices."""
+    train: np.ndarray
+    """Indices to train on."""
+    held: np.ndarray
+    """Indices held out."""
+    classes: int
+    """Number of classes."""
+    calendar: Calendar
+    """Its season."""
+    statistics: Statistics
+    """Class-balanced statistics by which it is standardised."""
+
+    def validation(self) -> tuple[Pool, np.ndarray]:
+        """Held-out series and labels; the training series where the source is too small to hold any out."""
+        index = self.held if len(self.held) else self.train
+        chosen = torch.from_numpy(index)
+        return Pool(self.pool.values[chosen], self.pool.observed[chosen], self.pool.day), self.labels[index]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What the held-out source says of a network."""
+
+    accuracy: float
+    """Mean accuracy over the classes, 0 to 1."""
+    temperature: float
+    """Divisor that calibrates its logits."""
+    samples: int
+    """Number of samples it rests on."""
+
+
+def prepare_source(source: SeriesSet, settings: SourceSettings, seed: int, device: torch.device) -> SourceDomain:
+    """Standardise the source, place it on its own calendar and hold out samples for validation."""
+    if source.labels is None:
+        raise ValueError("the source has no labels")
+    k = len(source.classes)
+    balance = balanced_weights(source.labels, k)
+    statistics = band_statistics(source.values, balance)
+    gap = float(np.median(np.diff(source.day))) if len(source.day) > 1 else 0.0
+    calendar = Calendar(float(source.day[0]), float(source.day[-1]), max(16.0, gap))
+    train, held = split_source(source.labels, source.block, settings.held_out, np.random.default_rng(seed))
+    pool = make_pool(source.values, source.day, statistics, calendar, device)
+    return SourceDomain(pool, source.labels, train, held, k, calendar, statistics)
+
+
+def balanced_weights(labels: np.ndarray, classes: int) -> np.ndarray:
+    """Weights (n,) under which every class that occurs weighs the same; they sum to one."""
+    count = np.bincount(labels, minlength=classes)
+    weight = 1.0 / count[labels]
+    return weight / weight.sum()
+
+
+def make_network(bands: int, classes: int, settings: SourceSettings, device: torch.device) -> CropNetwork:
+    """A fresh network."""
+    return CropNetwork(NetworkSize(bands, classes, settings.width, settings.layers)).to(device)
+
+
+def learn_source(
+    network: CropNetwork, domain: SourceDomain, settings: SourceSettings, generator: torch.Generator, progress: Progress
+) -> Teacher:
+    """Train the network on perturbed, class-balanced source batches; returns its averaged weights."""
+    steps = max(1, round(settings.source_steps * settings.steps_scale))
+    sampler = BalancedSampler(domain.labels[domain.train], domain.classes, generator)
+    optimiser = make_optimiser(network, settings.rate, settings.rate)
+    teacher = Teacher(network, steps)
+    train = torch.from_numpy(domain.train)
+    labels = torch.from_numpy(domain.labels).to(domain.pool.values.device)
+    network.train()
+    for step in range(steps):
+        progress.update(step / steps)
+        set_rate(optimiser, cosine(step, steps))
+        index = train[sampler.draw(settings.batch)]
+        logits, _ = network(*domain.pool.batch(index, MEDIUM, settings.thin, generator))
+        loss = F.cross_entropy(logits, labels[index], label_smoothing=settings.smoothing)
+        if take_step(loss, network, optimiser):
+            teacher.update(network)
+    network.eval()
+    return teacher
+
+
+def validate(network: CropNetwork, domain: SourceDomain, tick: Tick) -> Validation:
+    """Accuracy and temperature on the held-out source."""
+    pool, labels = domain.validation()
+    logits = predict(network, pool, tick).logits
+    weight = balanced_weights(labels, domain.classes)
+    accuracy = float((weight * (logits.argmax(axis=1) == labels)).sum())
+    return Validation(accuracy, fit_temperature(logits, labels, weight), len(labels))
+
+
+def fit(
+    source: SeriesSet, target: SeriesSet, seed: int, progress: Progress, options: Mapping[str, Any]
+) -> TrainedModel:
+    """Learn from the source; of the target nothing is used."""
+    settings = read_settings(SourceSettings(), options)
+    device = compute_device()
+    with seeded(seed) as generator:
+        progress.stage("Learning from the source")
+        domain = prepare_source(source, settings, seed, device)
+        network = make_network(len(source.bands), domain.classes, settings, device)
+        teacher = learn_source(network, domain, settings, generator, progress)
+        validation = validate(teacher.network, domain, lambda: progress.update(1.0))
+    progress.metric("source_validation_accuracy", round(validation.accuracy, 4))
+    return TrainedModel(
+        network=teacher.network,
+        classes=source.classes,
+        bands=source.bands,
+        method="source_only",
+        seed=seed,
+        calendar=domain.calendar,
+        statistics=domain.statistics,
+        temperature=validation.temperature,
+        summary={
+            "source_validation": {"accuracy": round(validation.accuracy, 4), "samples": validation.samples},
+            "warnings": list(progress.warnings),
+        },
+    )

@@ -1,0 +1,156 @@
+"""The masked transformer encoder of a pixel's time series, and the network built on it.
+
+Three pre-norm transformer layers over the observed dates, sin/cos of the day with the period scale of
+TimeMatch (Nyborg et al. 2022, doi 10.1016/j.isprsjprs.2022.04.018), masked attention pooling and a small
+head. Layer normalisation only: batch statistics would mix the domains.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+DAY_SCALE = 1000.0
+"""Longest period of the day encoding, in days over 2 pi (TimeMatch)."""
+
+
+@dataclass(frozen=True)
+class NetworkSize:
+    """Everything needed to build the network again from a model file."""
+
+    bands: int
+    """Number of spectral bands."""
+    classes: int
+    """Number of crop classes."""
+    width: int = 64
+    """Features per date (d)."""
+    layers: int = 3
+    """Transformer layers."""
+    heads: int = 4
+    """Attention heads; divides ``width``."""
+    projection: int = 64
+    """Features of the projection that the contrast compares."""
+    dropout: float = 0.1
+    """Dropout in training."""
+
+
+class Features(NamedTuple):
+    """What the encoder makes of a batch of series, at the three depths that are aligned."""
+
+    first: Tensor
+    """(b, d) mean over the observed dates after the first layer."""
+    last: Tensor
+    """(b, d) mean over the observed dates after the last layer."""
+    embedding: Tensor
+    """(b, d) embedding z of the whole series."""
+
+
+class DayEncoding(nn.Module):
+    """Sine and cosine of the day at periods from 2 pi days to 2 pi times ``DAY_SCALE``."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        half = torch.arange(0, width, 2, dtype=torch.float32)
+        self.register_buffer("frequency", DAY_SCALE ** (-half / width), persistent=False)
+
+    def forward(self, day: Tensor) -> Tensor:
+        """Map days (..., t) to features (..., t, d)."""
+        angle = day.unsqueeze(-1) * self.frequency
+        return torch.cat([angle.sin(), angle.cos()], dim=-1)
+
+
+class Layer(nn.Module):
+    """One pre-norm transformer layer with a mask over the keys."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm_attention = nn.LayerNorm(width)
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.output = nn.Linear(width, width)
+        self.norm_forward = nn.LayerNorm(width)
+        self.widen = nn.Linear(width, 2 * width)
+        self.narrow = nn.Linear(2 * width, width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, keys: Tensor | None) -> Tensor:
+        """Transform x (b, t, d); keys (b, 1, 1, t) is true where a date may be attended to, None for all."""
+        b, t, d = x.shape
+        parts = self.query_key_value(self.norm_attention(x)).view(b, t, 3, self.heads, d // self.heads)
+        query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=keys)
+        x = x + self.dropout(self.output(mixed.transpose(1, 2).reshape(b, t, d)))
+        return x + self.dropout(self.narrow(F.relu(self.widen(self.norm_forward(x)))))
+
+
+class SeriesEncoder(nn.Module):
+    """Encode series of any dates, gaps left out, into features at three depths."""
+
+    def __init__(self, size: NetworkSize) -> None:
+        super().__init__()
+        d = size.width
+        self.heads = size.heads
+        self.lift = nn.Linear(size.bands, d)
+        self.norm_input = nn.LayerNorm(d)
+        self.days = DayEncoding(d)
+        self.layers = nn.ModuleList(Layer(d, size.heads, size.dropout) for _ in range(size.layers))
+        self.norm_output = nn.LayerNorm(d)
+        self.attend = nn.Linear(d, size.heads)
+        self.embed = nn.Sequential(nn.Linear(d, 2 * d), nn.ReLU(), nn.Dropout(size.dropout), nn.Linear(2 * d, d))
+        self.norm_embedding = nn.LayerNorm(d)
+
+    def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> Features:
+        """Encode a batch.
+
+        Parameters
+        ----------
+        values : (b, t, c) standardised values; whatever stands at a gap is ignored.
+        observed : (b, t) bool, at least one true in every row.
+        day : (t,) or (b, t) days on the source's calendar.
+        """
+        whole = bool(observed.all())
+        if not whole:
+            values = values.masked_fill(~observed.unsqueeze(-1), 0.0)
+        keys = None if whole else observed[:, None, None, :]
+        share = observed.to(values.dtype)
+        share = (share / share.sum(dim=1, keepdim=True)).unsqueeze(1)
+        x = self.norm_input(self.lift(values)) + self.days(day)
+        x = self.layers[0](x, keys)
+        first = (share @ x).squeeze(1)
+        for layer in self.layers[1:]:
+            x = layer(x, keys)
+        x = self.norm_output(x)
+        last = (share @ x).squeeze(1)
+        score = self.attend(x)
+        if not whole:
+            score = score.masked_fill(~observed.unsqueeze(-1), float("-inf"))
+        weight = score.softmax(dim=1)
+        b, t, d = x.shape
+        pooled = torch.einsum("bth,bthe->bhe", weight, x.view(b, t, self.heads, d // self.heads)).reshape(b, d)
+        return Features(first, last, self.norm_embedding(pooled + self.embed(pooled)))
+
+
+class CropNetwork(nn.Module):
+    """Encoder, linear classifier, and the projection in which crops are contrasted."""
+
+    def __init__(self, size: NetworkSize) -> None:
+        super().__init__()
+        self.size = size
+        self.encoder = SeriesEncoder(size)
+        self.classifier = nn.Linear(size.width, size.classes)
+        self.projection = nn.Sequential(
+            nn.Linear(size.width, size.width), nn.ReLU(), nn.Linear(size.width, size.projection)
+        )
+
+    def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
+        """Return the logits (b, k) and the features; arguments as for the encoder."""
+        features = self.encoder(values, observed, day)
+        return self.classifier(features.embedding), features
+
+    def project(self, embedding: Tensor) -> Tensor:
+        """Return unit vectors (b, p) of embeddings (b, d)."""
+        return F.normalize(self.projection(embedding), dim=1)

@@ -1,0 +1,212 @@
+"""A trained model: what classifies pixels of the target, saved without pickle and loaded without risk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from ..errors import InputError
+from ..series import align_years
+from .device import compute_device
+from .encoder import CropNetwork, NetworkSize
+from .standardise import Statistics
+
+FORMAT = "croptransfer-model-1"
+CHUNK = 256
+"""Series in one forward pass: fits the processor's cache, which doubles the speed on one thread."""
+LIMITS = {"bands": 512, "classes": 254, "width": 1024, "layers": 24, "heads": 64, "projection": 1024}
+"""Largest network that a file may ask for, so that a forged one cannot claim all memory."""
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The season of the source, on which the network reads its days."""
+
+    first: float
+    """First day of the source (days since 31 December before the season's first date)."""
+    last: float
+    """Last day of the source."""
+    margin: float
+    """Days by which a date may lie outside and still be read."""
+
+    def place(self, day: np.ndarray, shift: float) -> np.ndarray:
+        """Days of a stack (t,) on the source's calendar: whole years aligned, then shifted by ``shift`` days."""
+        return align_years(np.asarray(day, np.float32), np.array([self.first, self.last], np.float32)) + np.float32(shift)
+
+    def inside(self, day: np.ndarray) -> np.ndarray:
+        """True (t,) where a day placed on this calendar lies in its season, margin included."""
+        return (day >= self.first - self.margin) & (day <= self.last + self.margin)
+
+
+def readable(observed: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Which observations (n, t) the network reads: those in season; all of a pixel that has none in season."""
+    seasonal = observed & inside
+    return np.where(seasonal.any(axis=1, keepdims=True), seasonal, observed)
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A network with all it needs to classify a stack."""
+
+    network: CropNetwork
+    """The network, in evaluation mode."""
+    classes: tuple[str, ...]
+    """(k,) crop names in the order of the columns of :meth:`predict_proba`."""
+    bands: tuple[str, ...]
+    """(c,) band names in the order of the values expected."""
+    method: str
+    """Key of ``engine.alignment.METHODS``."""
+    seed: int
+    """Seed it was trained with."""
+    calendar: Calendar
+    """Season of the source."""
+    statistics: Statistics
+    """Standardisation of the stack to be classified."""
+    shift_days: float = 0.0
+    """Days added to the stack's days to bring them onto the source's calendar."""
+    temperature: float = 1.0
+    """Divisor of the logits, fitted on held-out source samples."""
+    log_shares: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    """(k,) logarithm of the expected class shares relative to equal shares; empty for none."""
+    summary: dict[str, Any] = field(default_factory=dict)
+    """JSON-ready report of the training."""
+
+    @property
+    def model_id(self) -> str:
+        """Sixteen hexadecimal digits that change with the weights and with all that decides a prediction."""
+        digest = hashlib.sha256(json.dumps(self._decisive(), sort_keys=True).encode())
+        for name, tensor in sorted(self.network.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def predict_proba(self, values: np.ndarray, day: np.ndarray) -> np.ndarray:
+        """Probability of each class.
+
+        Parameters
+        ----------
+        values : (n, t, c) float32 in the units of the training data, bands as in ``bands``; NaN is a gap, and
+            a date counts as observed where all bands are finite.
+        day : (t,) days of the stack, as in :class:`SeriesSet`.
+
+        Returns
+        -------
+        (n, k) float32; a row of NaN for a pixel that was never observed.
+        """
+        values = np.asarray(values, np.float32)
+        if values.ndim != 3 or values.shape[2] != len(self.bands) or values.shape[1] != len(day):
+            raise ValueError(f"values {values.shape} do not fit {len(day)} days and {len(self.bands)} bands")
+        result = np.full((len(values), len(self.classes)), np.nan, np.float32)
+        placed = self.calendar.place(day, self.shift_days)
+        inside = self.calendar.inside(placed)
+        for start in range(0, len(values), CHUNK):
+            part = values[start : start + CHUNK]
+            observed = readable(np.isfinite(part).all(axis=2), inside)
+            rows = observed.any(axis=1)
+            if rows.any():
+                result[start : start + CHUNK][rows] = self._classify(part[rows], observed[rows], placed)
+        return result
+
+    def _classify(self, values: np.ndarray, observed: np.ndarray, day: np.ndarray) -> np.ndarray:
+        dates = observed.any(axis=0)  # a date that no pixel of the chunk has costs nothing
+        values, observed, day = values[:, dates], observed[:, dates], day[dates]
+        device = next(self.network.parameters()).device
+        with torch.inference_mode():
+            filled = np.where(observed[:, :, None], self.statistics.apply(values), np.float32(0.0))
+            logits, _ = self.network(
+                torch.from_numpy(filled).to(device),
+                torch.from_numpy(observed).to(device),
+                torch.from_numpy(day.astype(np.float32)).to(device),
+            )
+            logits = logits / self.temperature
+            if len(self.log_shares):
+                logits = logits + torch.as_tensor(self.log_shares, dtype=logits.dtype, device=device)
+            return logits.softmax(dim=1).cpu().numpy()
+
+    def save(self, path: str | Path) -> None:
+        """Write the model as safetensors with JSON metadata."""
+        tensors = {name: t.detach().cpu().contiguous() for name, t in self.network.state_dict().items()}
+        content = {**self._decisive(), "summary": self.summary, "model_id": self.model_id}
+        save_file(tensors, str(path), {"format": FORMAT, "model": json.dumps(content, ensure_ascii=False)})
+
+    @staticmethod
+    def load(path: str | Path) -> TrainedModel:
+        """Read a model file; runs no code from it.
+
+        Raises
+        ------
+        InputError
+            ``model-unreadable`` for anything that is not a whole model file of this version.
+        """
+        try:
+            with safe_open(str(path), framework="pt") as file:
+                metadata = file.metadata() or {}
+                if metadata.get("format") != FORMAT:
+                    raise ValueError("it is not a model of Crop Transfer")
+                tensors = {name: file.get_tensor(name) for name in file.keys()}
+            return _build(json.loads(metadata["model"]), tensors)
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as fault:
+            reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
+            raise InputError(
+                "model-unreadable",
+                f"The model file {path} cannot be read: {reason}.",
+                "Choose a model that Crop Transfer has written (.safetensors).",
+            ) from fault
+
+    def _decisive(self) -> dict[str, Any]:
+        return {
+            "size": asdict(self.network.size),
+            "classes": list(self.classes),
+            "bands": list(self.bands),
+            "method": self.method,
+            "seed": self.seed,
+            "calendar": asdict(self.calendar),
+            "mean": [float(v) for v in self.statistics.mean],
+            "std": [float(v) for v in self.statistics.std],
+            "shift_days": float(self.shift_days),
+            "temperature": float(self.temperature),
+            "log_shares": [float(v) for v in self.log_shares],
+        }
+
+
+def _build(content: dict[str, Any], tensors: dict[str, torch.Tensor]) -> TrainedModel:
+    size = NetworkSize(**content["size"])
+    for name, limit in LIMITS.items():
+        value = getattr(size, name)
+        if not isinstance(value, int) or not 1 <= value <= limit:
+            raise ValueError(f"its {name} is {value!r}")
+    if size.width % size.heads or size.width % 2 or not 0 <= size.dropout < 1:
+        raise ValueError("its network has an impossible size")
+    classes, bands = tuple(map(str, content["classes"])), tuple(map(str, content["bands"]))
+    statistics = Statistics(np.array(content["mean"], np.float64), np.array(content["std"], np.float64))
+    shares = np.array(content["log_shares"], np.float64)
+    fits = len(classes) == size.classes and len(bands) == size.bands and shares.shape in ((0,), (size.classes,))
+    if not fits or statistics.mean.shape != (size.bands,) or statistics.std.shape != (size.bands,):
+        raise ValueError("its classes, bands and statistics do not fit together")
+    numbers = [*statistics.mean, *statistics.std, *shares, content["temperature"], content["shift_days"]]
+    if not np.isfinite(numbers).all() or not (statistics.std > 0).all() or not content["temperature"] > 0:
+        raise ValueError("it holds a number that is not finite or not above zero")
+    network = CropNetwork(size)
+    network.load_state_dict(tensors)
+    network.to(compute_device()).eval()
+    return TrainedModel(
+        network=network,
+        classes=classes,
+        bands=bands,
+        method=str(content["method"]),
+        seed=int(content["seed"]),
+        calendar=Calendar(**{key: float(value) for key, value in content["calendar"].items()}),
+        statistics=statistics,
+        shift_days=float(content["shift_days"]),
+        temperature=float(content["temperature"]),
+        log_shares=shares,
+        summary=dict(content["summary"]),
+    )
