@@ -1,1 +1,38 @@
-""
+"""Raster stacks and label layers: what they show, what is wrong with them, their series, and maps written.
+
+``describe`` recognises the date and band of every raster band; ``stack_problems``, ``pair_problems``,
+``label_problems``, ``mask_problems`` and ``writable_problems`` say in words what keeps a job from running;
+a :class:`Stack` reads series window by window inside a :class:`Mask`; ``sample_labels`` and
+``sample_unlabelled`` draw the series to learn from; a :class:`MapWriter` writes the classified map.
+GDAL is used here and nowhere else in the engine.
+"""
+
+from .describe import describe
+from .label_layer import label_problems
+from .map_writer import MapWriter
+from .mask import Mask, mask_problems
+from .palette import class_colors
+from .problems import pair_problems, stack_problems, writable_problems
+from .reader import Stack
+from .sampling import sample_labels, sample_unlabelled
+from .stack import Grid, StackBand, Window
+from .style import write_qml
+
+__all__ = [
+    "Grid",
+    "MapWriter",
+    "Mask",
+    "Stack",
+    "StackBand",
+    "Window",
+    "class_colors",
+    "describe",
+    "label_problems",
+    "mask_problems",
+    "pair_problems",
+    "sample_labels",
+    "sample_unlabelled",
+    "stack_problems",
+    "writable_problems",
+    "write_qml",
+]

@@ -1,0 +1,159 @@
+"""The geometry of pixel grids: where a file's pixels lie, whether two grids agree, windows between them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from osgeo import gdal, osr
+
+from ..errors import InputError
+from .opening import attempt, crs_of, file_name, quiet_gdal, same_crs, transformation
+from .stack import Grid, Window
+
+TOLERANCE = 0.01
+"""Pixels by which two grids may differ and still count as the same."""
+MARGIN = 3
+"""Source pixels read around a warped window, so that its edge is interpolated as its middle is."""
+
+
+def grid_of(dataset: Any, path: str) -> Grid:
+    """The grid of an open dataset; raises InputError (``no-georeference``) naming the file."""
+    transform = dataset.GetGeoTransform(can_return_null=True)
+    crs = dataset.GetProjection() or ""
+    if transform is None or transform[1] * transform[5] - transform[2] * transform[4] == 0:
+        raise InputError(
+            "no-georeference",
+            f"The raster {file_name(path)} has no position on the map (no geotransform).",
+            "Georeference it first, or warp it where it has only control points.",
+        )
+    return Grid(dataset.RasterXSize, dataset.RasterYSize, tuple(transform), crs)
+
+
+def to_map(transform: tuple[float, ...], column: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Map coordinates of pixel coordinates (0, 0 is the corner of the first pixel)."""
+    x = transform[0] + column * transform[1] + row * transform[2]
+    y = transform[3] + column * transform[4] + row * transform[5]
+    return x, y
+
+
+def to_pixel(transform: tuple[float, ...], x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pixel coordinates (column, row) of map coordinates."""
+    determinant = transform[1] * transform[5] - transform[2] * transform[4]
+    dx, dy = x - transform[0], y - transform[3]
+    column = (dx * transform[5] - dy * transform[2]) / determinant
+    return column, (dy * transform[1] - dx * transform[4]) / determinant
+
+
+def window_transform(grid: Grid, window: Window) -> tuple[float, float, float, float, float, float]:
+    """GDAL geotransform of a window of the grid."""
+    x, y = to_map(grid.transform, np.float64(window.column), np.float64(window.row))
+    g = grid.transform
+    return (float(x), g[1], g[2], float(y), g[4], g[5])
+
+
+def same_grid(first: Grid, second: Grid) -> bool:
+    """Whether two grids hold the same pixels: same size, same place within 0.01 pixel, same CRS by meaning."""
+    if (first.width, first.height) != (second.width, second.height) or not same_crs(first.crs, second.crs):
+        return False
+    columns, rows = np.array([0.0, first.width, 0, first.width]), np.array([0.0, 0, first.height, first.height])
+    x, y = to_map(second.transform, columns, rows)
+    column, row = to_pixel(first.transform, x, y)
+    return bool(np.abs(column - columns).max() <= TOLERANCE and np.abs(row - rows).max() <= TOLERANCE)
+
+
+def pixel_bounds(grid: Grid, window: Window, other: Grid) -> tuple[float, float, float, float] | None:
+    """Where ``window`` of ``grid`` lies in ``other``: left, top, right, bottom in its pixels; None when nowhere."""
+    steps = 21
+    column, row = np.meshgrid(
+        window.column + np.linspace(0, window.width, steps), window.row + np.linspace(0, window.height, steps)
+    )
+    x, y = to_map(grid.transform, column.ravel(), row.ravel())
+    change = transformation(crs_of(grid.crs), crs_of(other.crs))
+    if change is not None:
+        points = transform_points(change, x, y)
+        x, y = points[:, 0], points[:, 1]
+    column, row = to_pixel(other.transform, x, y)
+    valid = np.isfinite(column) & np.isfinite(row)
+    if not valid.any():
+        return None
+    column, row = column[valid], row[valid]
+    return float(column.min()), float(row.min()), float(column.max()), float(row.max())
+
+
+def transform_points(change: osr.CoordinateTransformation, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(n, 2) transformed points; infinite where a point has no place in the other system."""
+    points, fault = attempt(lambda: change.TransformPoints(np.column_stack([x, y]).tolist()))
+    if points is None:
+        return np.full((len(x), 2), np.inf)
+    return np.array(points, np.float64)[:, :2]
+
+
+def overlaps(grid: Grid, other: Grid) -> bool:
+    """Whether any pixel of ``grid`` lies on ``other``."""
+    bounds = pixel_bounds(grid, Window(0, 0, grid.width, grid.height), other)
+    return bounds is not None and _clip(bounds, other, 0) is not None
+
+
+def source_window(grid: Grid, window: Window, other: Grid) -> Window | None:
+    """The window of ``other`` that holds what ``window`` of ``grid`` shows, with a margin; None when nothing."""
+    bounds = pixel_bounds(grid, window, other)
+    if bounds is None:
+        return None
+    # Where the other grid is finer, each pixel of the window is a mean of several: widen by their number.
+    ratio = max((bounds[2] - bounds[0]) / window.width, (bounds[3] - bounds[1]) / window.height, 1.0)
+    return _clip(bounds, other, math.ceil(MARGIN * ratio))
+
+
+def _clip(bounds: tuple[float, float, float, float], grid: Grid, margin: int) -> Window | None:
+    left, top = max(math.floor(bounds[0] + TOLERANCE) - margin, 0), max(math.floor(bounds[1] + TOLERANCE) - margin, 0)
+    right = min(math.ceil(bounds[2] - TOLERANCE) + margin, grid.width)
+    bottom = min(math.ceil(bounds[3] - TOLERANCE) + margin, grid.height)
+    return Window(left, top, right - left, bottom - top) if right > left and bottom > top else None
+
+
+def warp_planes(
+    planes: np.ndarray, source: Grid, source_part: Window, grid: Grid, window: Window, resampling: str
+) -> np.ndarray:
+    """Bring planes of one grid onto a window of another.
+
+    Parameters
+    ----------
+    planes : (b, h, w) float32 of ``source_part``, NaN for a gap.
+    resampling : ``bilinear`` or ``near``.
+
+    Returns
+    -------
+    ndarray
+        (b, window.height, window.width) float32, NaN where nothing was seen.
+    """
+    count = len(planes)
+    width, height = window.width, window.height
+    crs = grid.crs or source.crs
+    with quiet_gdal():
+        given = memory_raster(planes, window_transform(source, source_part), source.crs or crs)
+        empty = np.full((count, height, width), np.nan, np.float32)
+        result = memory_raster(empty, window_transform(grid, window), crs)
+        # errorThreshold 0: an approximated transform would depend on the window that is asked for.
+        options = gdal.WarpOptions(
+            resampleAlg=resampling, srcNodata="nan", dstNodata="nan", errorThreshold=0, warpOptions=["UNIFIED_SRC_NODATA=NO"]
+        )
+        done, fault = attempt(lambda: gdal.Warp(result, given, options=options))
+        if fault:
+            raise InputError("grids-differ", f"A raster cannot be brought onto the grid of its stack: {fault}.")
+        data = result.ReadRaster(0, 0, width, height, buf_type=gdal.GDT_Float32)
+    return np.frombuffer(data, np.float32).reshape(count, height, width)
+
+
+def memory_raster(planes: np.ndarray, transform: tuple[float, ...], crs: str) -> Any:
+    """A float32 GDAL dataset in memory with nodata NaN that holds ``planes`` (b, h, w)."""
+    count, height, width = planes.shape
+    dataset = gdal.GetDriverByName("MEM").Create("", width, height, count, gdal.GDT_Float32)
+    dataset.SetGeoTransform(transform)
+    if crs:
+        dataset.SetProjection(crs)
+    for index in range(1, count + 1):
+        dataset.GetRasterBand(index).SetNoDataValue(float("nan"))
+    dataset.WriteRaster(0, 0, width, height, np.ascontiguousarray(planes, np.float32).tobytes())
+    return dataset

@@ -1,0 +1,339 @@
+"""Label layers: points and polygons with the crop in a field, read with any OGR driver."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from osgeo import ogr, osr
+
+from ..errors import InputError
+from .grids import grid_of, to_pixel, transform_points
+from .opening import attempt, crs_of, file_name, open_raster, open_vector, quiet_gdal, transformation
+from .stack import Grid, StackBand
+
+MINIMUM_SAMPLES = 5
+"""Observed pixels that every class needs."""
+QUICK_FEATURES = 100_000
+"""Features that the quick check looks at."""
+
+
+class LabelSource(Protocol):
+    """What a label layer is given by; ``engine.job.LabelLayer`` is one."""
+
+    path: str
+    layer: str
+    field: str
+    where: str
+
+
+@dataclass(frozen=True)
+class LabelledShapes:
+    """The features of a label layer, in the coordinates of a stack."""
+
+    shapes: list[Any]
+    """OGR geometries: points and polygons, single or multiple."""
+    class_of: list[int]
+    """Index into ``classes`` of each shape."""
+    classes: tuple[str, ...]
+    """Class names: integers by their value, texts by name."""
+    warnings: tuple[str, ...]
+    """Sentences about what was decided for the user."""
+
+
+class LabelReader:
+    """An opened label layer whose field and filter are known to be good.
+
+    Raises
+    ------
+    InputError
+        ``vector-unreadable``, ``layer-missing``, ``field-missing``, ``bad-filter``, ``labels-empty``
+        or ``labels-geometry``, naming the layer and field.
+    """
+
+    def __init__(self, labels: LabelSource) -> None:
+        self.labels = labels
+        self._dataset, self.layer = open_vector(labels.path, labels.layer)
+        self.name = labels.layer or file_name(labels.path)
+        definition = self.layer.GetLayerDefn()
+        fields = [definition.GetFieldDefn(i).GetName() for i in range(definition.GetFieldCount())]
+        if labels.field not in fields:
+            raise InputError(
+                "field-missing",
+                f"The layer {self.name} has no field '{labels.field}'.",
+                f"Its fields are: {', '.join(fields)}." if fields else "It has no fields at all.",
+            )
+        self._field = fields.index(labels.field)
+        if definition.GetGeomFieldCount() == 0:
+            raise self.no_geometry()
+        if labels.where:
+            done, fault = attempt(lambda: self.layer.SetAttributeFilter(labels.where))
+            if fault or done:
+                raise self._bad_filter(fault)
+        self.crs = self._crs()
+
+    def _crs(self) -> Any:
+        found = self.layer.GetSpatialRef()
+        if found is not None:
+            crs = found.Clone()
+        elif self.labels.path.lower().endswith(".csv") and self._looks_geographic():
+            # A table of longitudes and latitudes cannot carry a CRS; degrees from it are WGS 84.
+            crs = osr.SpatialReference()
+            crs.ImportFromEPSG(4326)
+        else:
+            return None
+        crs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
+        return crs
+
+    def _looks_geographic(self) -> bool:
+        fields = [self.layer.GetLayerDefn().GetFieldDefn(i).GetName().lower() for i in range(self.layer.GetLayerDefn().GetFieldCount())]
+        return any(f.startswith(("lon", "lng")) for f in fields)
+
+    def extent(self) -> tuple[float, float, float, float] | None:
+        """Least x, greatest x, least y, greatest y in the layer's CRS; None when unknown."""
+        found, fault = attempt(lambda: self.layer.GetExtent(True, can_return_null=True))
+        return found
+
+    def features(self) -> Iterator[tuple[str, Any]]:
+        """Class name and geometry of every feature that has both; raises InputError when reading fails."""
+        with quiet_gdal():
+            self.layer.ResetReading()
+        while True:
+            feature, fault = attempt(self.layer.GetNextFeature)
+            if feature is None:
+                # None is also the end of the layer: only an error message tells them apart.
+                if fault and fault != "unknown error":
+                    raise self._bad_filter(fault) if self.labels.where else self._unreadable(fault)
+                return
+            name = self._class_name(feature)
+            geometry = feature.GetGeometryRef()
+            if name is not None and geometry is not None and not geometry.IsEmpty():
+                yield name, geometry
+
+    def counts(self, limit: int) -> tuple[Counter[str], int, bool]:
+        """Features by class name, features without a class, and whether all features were looked at."""
+        counts: Counter[str] = Counter()
+        missing = looked = 0
+        with quiet_gdal():
+            self.layer.ResetReading()
+        while looked < limit:
+            feature, fault = attempt(self.layer.GetNextFeature)
+            if feature is None:
+                if fault and fault != "unknown error":
+                    raise self._bad_filter(fault) if self.labels.where else self._unreadable(fault)
+                return counts, missing, True
+            looked += 1
+            name = self._class_name(feature)
+            if name is None:
+                missing += 1
+            else:
+                counts[name] += 1
+        return counts, missing, False
+
+    def require_classes(self, counts: Counter[str], missing: int) -> None:
+        """Raise InputError (``labels-empty``, ``field-null`` or ``one-class``) where there is nothing to learn."""
+        field = self.labels.field
+        if not counts and not missing:
+            told = f" after the filter {self.labels.where}" if self.labels.where else ""
+            raise InputError(
+                "labels-empty", f"The layer {self.name} has no features{told}.", "Choose a layer with labelled features."
+            )
+        if not counts:
+            raise InputError(
+                "field-null",
+                f"Field '{field}' of the layer {self.name} is empty (NULL) in all {missing} features.",
+                "Choose the field that holds the crop.",
+            )
+        if len(counts) == 1:
+            raise InputError(
+                "one-class",
+                f"Field '{field}' of the layer {self.name} has the single class '{next(iter(counts))}'.",
+                "A map needs at least two classes.",
+            )
+        if len(counts) > 255:
+            raise InputError(
+                "many-classes",
+                f"Field '{field}' of the layer {self.name} has {len(counts)} different values, a map holds 255 classes.",
+                "Choose the field that holds the crop, or group its values.",
+            )
+
+    def _class_name(self, feature: Any) -> str | None:
+        if not feature.IsFieldSetAndNotNull(self._field):
+            return None
+        kind = feature.GetFieldDefnRef(self._field).GetType()
+        if kind == ogr.OFTReal:
+            number = feature.GetFieldAsDouble(self._field)
+            return None if np.isnan(number) else f"{number:g}"
+        return feature.GetFieldAsString(self._field).strip() or None
+
+    def no_geometry(self) -> InputError:
+        return InputError(
+            "labels-geometry", f"The layer {self.name} has no points or polygons.", "Choose a point or polygon layer."
+        )
+
+    def _bad_filter(self, fault: str) -> InputError:
+        return InputError(
+            "bad-filter",
+            f"The filter {self.labels.where} does not work on the layer {self.name}: {fault}.",
+            "Write it as the WHERE part of SQL, such as year = 2021.",
+        )
+
+    def _unreadable(self, fault: str) -> InputError:
+        return InputError("vector-unreadable", f"The layer {self.name} cannot be read to its end: {fault}.")
+
+
+def label_problems(labels: LabelSource, source_bands: Sequence[StackBand]) -> list[InputError]:
+    """What keeps a label layer from being used with a source stack; reads no pixel of the stack."""
+    try:
+        reader = LabelReader(labels)
+        counts, missing, complete = reader.counts(QUICK_FEATURES)
+        if complete:
+            reader.require_classes(counts, missing)
+            problem = _few_points(reader, counts)
+            if problem:
+                return [problem]
+        if source_bands:
+            path = source_bands[0].path
+            grid = grid_of(open_raster(path), path)
+            extent = reader.extent()
+            if extent is not None and not _extents_meet(extent, reader.crs, grid):
+                return [no_overlap(reader.name, file_name(path))]
+    except InputError as problem:
+        return [problem]
+    return []
+
+
+def read_shapes(labels: LabelSource, grid: Grid, stack_name: str) -> LabelledShapes:
+    """The features of a label layer that lie on ``grid``, reprojected to its CRS and made valid.
+
+    Raises
+    ------
+    InputError
+        As :func:`label_problems` finds them, and ``no-overlap``.
+    """
+    reader = LabelReader(labels)
+    counts, missing, _ = reader.counts(2**62)
+    reader.require_classes(counts, missing)
+    warnings = []
+    crs = crs_of(grid.crs)
+    if reader.crs is None:
+        warnings.append(f"The layer {reader.name} has no CRS: that of the stack {stack_name} is taken.")
+    if missing:
+        warnings.append(f"{missing} features of the layer {reader.name} have no '{labels.field}' and are left out.")
+    change = transformation(reader.crs, crs)
+    classes = sorted_classes(counts)
+    index = {name: number for number, name in enumerate(classes)}
+    shapes, class_of, lines = [], [], 0
+    for name, geometry in reader.features():
+        shape = usable_shape(geometry)
+        if shape is None:
+            lines += 1
+            continue
+        if change is not None:
+            failed, fault = attempt(lambda shape=shape: shape.Transform(change))  # type: ignore[misc]
+            if fault or failed:
+                continue
+        # Single parts: a crop dissolved into one feature still has as many fields as it has parts.
+        for part in single_parts(shape):
+            if box_meets(part.GetEnvelope(), grid):
+                shapes.append(part)
+                class_of.append(index[name])
+    if lines:
+        warnings.append(f"{lines} features of the layer {reader.name} are neither points nor polygons and are left out.")
+    if not shapes:
+        raise reader.no_geometry() if lines == sum(counts.values()) else no_overlap(reader.name, stack_name)
+    return LabelledShapes(shapes, class_of, classes, tuple(warnings))
+
+
+def sorted_classes(names: Any) -> tuple[str, ...]:
+    """Class names in their order: by value when all are whole numbers, else by name."""
+
+    def whole(name: str) -> bool:
+        return name.lstrip("+-").isdecimal()
+
+    numbers = all(whole(name) for name in names)
+    return tuple(sorted(names, key=lambda name: (int(name) if numbers else 0, name.casefold(), name)))
+
+
+def no_overlap(layer: str, stack: str) -> InputError:
+    """The error for labels that lie beside the stack."""
+    return InputError(
+        "no-overlap",
+        f"The layer {layer} does not overlap the stack {stack}.",
+        "Choose labels and rasters of the same place, and check the CRS of both.",
+    )
+
+
+def few_samples(name: str, count: int, layer: str, what: str = "observed pixels") -> InputError:
+    """The error for a class with too few samples."""
+    return InputError(
+        "few-samples",
+        f"Class '{name}' has {count} {what} in the layer {layer}, at least {MINIMUM_SAMPLES} are needed.",
+        "Add samples of it, merge it with another class, or leave it out by a filter.",
+    )
+
+
+def _few_points(reader: LabelReader, counts: Counter[str]) -> InputError | None:
+    # A polygon may hold many pixels, a point only one.
+    if ogr.GT_Flatten(reader.layer.GetGeomType()) != ogr.wkbPoint:
+        return None
+    for name in sorted_classes(counts):
+        if counts[name] < MINIMUM_SAMPLES:
+            return few_samples(name, counts[name], reader.name, "points")
+    return None
+
+
+def usable_shape(geometry: Any) -> Any | None:
+    """A copy of a point or polygon geometry, linear and valid; None for anything else."""
+    kind = ogr.GT_Flatten(geometry.GetGeometryType())
+    if kind in (ogr.wkbPoint, ogr.wkbMultiPoint):
+        return geometry.Clone()
+    with quiet_gdal():
+        shape = geometry.GetLinearGeometry() if geometry.HasCurveGeometry() else geometry.Clone()
+        if not shape.IsValid():
+            shape = shape.MakeValid() or shape
+    if ogr.GT_Flatten(shape.GetGeometryType()) == ogr.wkbGeometryCollection:
+        # Mending a crossed outline can leave lines beside the polygons.
+        parts = ogr.Geometry(ogr.wkbMultiPolygon)
+        for number in range(shape.GetGeometryCount()):
+            part = shape.GetGeometryRef(number)
+            kind = ogr.GT_Flatten(part.GetGeometryType())
+            if kind == ogr.wkbPolygon:
+                parts.AddGeometry(part)
+            elif kind == ogr.wkbMultiPolygon:
+                for inner in range(part.GetGeometryCount()):
+                    parts.AddGeometry(part.GetGeometryRef(inner))
+        shape = parts
+    polygon = ogr.GT_Flatten(shape.GetGeometryType()) in (ogr.wkbPolygon, ogr.wkbMultiPolygon)
+    return shape if polygon and not shape.IsEmpty() else None
+
+
+def single_parts(shape: Any) -> list[Any]:
+    """The points or polygons of a geometry, single or multiple."""
+    if ogr.GT_Flatten(shape.GetGeometryType()) in (ogr.wkbPoint, ogr.wkbPolygon):
+        return [shape]
+    return [shape.GetGeometryRef(number).Clone() for number in range(shape.GetGeometryCount())]
+
+
+def _extents_meet(extent: tuple[float, float, float, float], crs: Any, grid: Grid) -> bool:
+    """Whether the extent of a layer meets the grid; true as well where that cannot be computed."""
+    x, y = np.meshgrid(np.linspace(extent[0], extent[1], 21), np.linspace(extent[2], extent[3], 21))
+    x, y = x.ravel(), y.ravel()
+    change = transformation(crs, crs_of(grid.crs))
+    if change is not None:
+        points = transform_points(change, x, y)
+        if not np.isfinite(points).all():
+            return True
+        x, y = points[:, 0], points[:, 1]
+    return box_meets((x.min(), x.max(), y.min(), y.max()), grid)
+
+
+def box_meets(box: tuple[float, float, float, float], grid: Grid) -> bool:
+    x, y = np.array([box[0], box[1], box[0], box[1]]), np.array([box[2], box[2], box[3], box[3]])
+    if not np.isfinite(np.concatenate([x, y])).all():
+        return False
+    column, row = to_pixel(grid.transform, x, y)
+    return bool(column.max() >= 0 and row.max() >= 0 and column.min() <= grid.width and row.min() <= grid.height)

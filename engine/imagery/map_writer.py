@@ -1,0 +1,185 @@
+"""The classified map and its confidence as GeoTIFF, complete with what other programs need for a legend."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from osgeo import gdal
+
+from ..errors import InputError
+from .opening import attempt, file_name, quiet_gdal
+from .stack import Grid, Window
+
+NODATA = 0
+NO_CONFIDENCE = 255
+BLOCK = 512
+SMALLEST_OVERVIEW = 256
+Color = tuple[int, int, int]
+
+
+class MapWriter:
+    """Writes the classes of a map window by window, and finishes it with legend, table and overviews.
+
+    Both files are written under the paths given here; the caller renames them when the job is done. GDAL
+    keeps class names and the attribute table in a sidecar (``.aux.xml``) that has to be renamed as well.
+
+    Parameters
+    ----------
+    map_part : path of the map (Byte; 0 is nodata, 1..k are the classes).
+    confidence_part : path of the confidence (Byte, percent; 255 is nodata), or None.
+    classes : names of the k classes, in the order of the model.
+    colors : red, green and blue of each class.
+    tags : provenance, written as TIFF metadata.
+
+    Raises
+    ------
+    InputError
+        ``map-unwritable``, naming the file and GDAL's reason.
+    """
+
+    def __init__(
+        self,
+        map_part: str,
+        confidence_part: str | None,
+        grid: Grid,
+        classes: Sequence[str],
+        colors: Sequence[Color],
+        tags: Mapping[str, Any],
+    ) -> None:
+        self.classes, self.colors, self.grid = tuple(classes), [tuple(c) for c in colors], grid
+        self._paths = [map_part, *([confidence_part] if confidence_part else [])]
+        self._counts = np.zeros(256, np.int64)
+        self._percents = np.zeros(256, np.int64)
+        self._map = _create(map_part, grid, NODATA)
+        self._confidence = _create(confidence_part, grid, NO_CONFIDENCE) if confidence_part else None
+        texts = {str(key): str(value) for key, value in tags.items()}
+        with quiet_gdal():
+            band = self._map.GetRasterBand(1)
+            band.SetColorTable(_color_table(self.colors))
+            band.SetDescription("crop")
+            self._map.SetMetadata(texts)
+            if self._confidence is not None:
+                self._confidence.GetRasterBand(1).SetDescription("confidence in percent")
+                self._confidence.SetMetadata(texts)
+
+    def write(self, window: Window, classes: np.ndarray, confidence: np.ndarray | None = None) -> None:
+        """Write a window.
+
+        Parameters
+        ----------
+        classes : (h, w) uint8, 0 for nodata, 1..k for the classes.
+        confidence : (h, w) uint8 percent; taken as nodata wherever ``classes`` is 0.
+        """
+        classes = np.ascontiguousarray(classes, np.uint8)
+        if classes.shape != (window.height, window.width) or (classes.size and classes.max() > len(self.classes)):
+            raise ValueError(f"classes {classes.shape} do not fit {window} and {len(self.classes)} classes")
+        self._counts += np.bincount(classes.ravel(), minlength=256)
+        self._put(self._map, 0, window, classes)
+        if self._confidence is not None and confidence is not None:
+            percent = np.where(classes == NODATA, NO_CONFIDENCE, confidence).astype(np.uint8)
+            self._percents += np.bincount(percent.ravel(), minlength=256)
+            self._put(self._confidence, 1, window, percent)
+
+    def finish(self) -> tuple[str, ...]:
+        """Add names, attribute table, statistics and overviews and close; returns the sidecars' paths."""
+        band = self._map.GetRasterBand(1)
+        self._do(0, lambda: band.SetCategoryNames(["", *self.classes]))
+        self._do(0, lambda: band.SetDefaultRAT(self._table()))
+        self._do(0, lambda: self._map.FlushCache())
+        self._overviews(self._map, 0, "NEAREST")
+        if self._confidence is not None:
+            self._statistics()
+            self._do(1, lambda: self._confidence.FlushCache())
+            self._overviews(self._confidence, 1, "AVERAGE")
+        self.close()
+        return tuple(path + ".aux.xml" for path in self._paths if os.path.exists(path + ".aux.xml"))
+
+    def close(self) -> None:
+        """Close the files as they are; harmless when they are closed."""
+        with quiet_gdal():
+            self._map = self._confidence = None
+
+    def _put(self, dataset: Any, number: int, window: Window, values: np.ndarray) -> None:
+        place = (window.column, window.row, window.width, window.height)
+        self._do(number, lambda: dataset.GetRasterBand(1).WriteRaster(*place, values.tobytes(), buf_type=gdal.GDT_Byte))
+
+    def _do(self, number: int, call: Any) -> None:
+        """Make a GDAL call that writes; raises InputError where it fails, as on a full disk."""
+        result, fault = attempt(lambda: (call(), gdal.GetLastErrorType(), gdal.GetLastErrorMsg()))
+        if not fault and result is not None and result[1] >= gdal.CE_Failure:
+            fault = result[2]
+        if fault:
+            raise _unwritable(self._paths[number], fault)
+
+    def _overviews(self, dataset: Any, number: int, resampling: str) -> None:
+        levels, size, factor = [], max(self.grid.width, self.grid.height), 2
+        while size / (factor / 2) > SMALLEST_OVERVIEW:
+            levels.append(factor)
+            factor *= 2
+        if levels:
+            self._do(number, lambda: dataset.BuildOverviews(resampling, levels))
+
+    def _statistics(self) -> None:
+        counts = self._percents[:NO_CONFIDENCE]
+        total = counts.sum()
+        if not total:
+            return
+        values = np.arange(NO_CONFIDENCE)
+        present = values[counts > 0]
+        mean = float((values * counts).sum() / total)
+        deviation = float(np.sqrt(((values - mean) ** 2 * counts).sum() / total))
+        band = self._confidence.GetRasterBand(1)
+        self._do(1, lambda: band.SetStatistics(float(present[0]), float(present[-1]), mean, deviation))
+
+    def _table(self) -> Any:
+        table = gdal.RasterAttributeTable()
+        table.CreateColumn("Value", gdal.GFT_Integer, gdal.GFU_MinMax)
+        table.CreateColumn("Class", gdal.GFT_String, gdal.GFU_Name)
+        for name, use in (("Red", gdal.GFU_Red), ("Green", gdal.GFU_Green), ("Blue", gdal.GFU_Blue)):
+            table.CreateColumn(name, gdal.GFT_Integer, use)
+        # Real, not integer: a 32-bit count overflows on a country.
+        table.CreateColumn("Count", gdal.GFT_Real, gdal.GFU_PixelCount)
+        table.SetRowCount(len(self.classes))
+        for row, (name, color) in enumerate(zip(self.classes, self.colors)):
+            table.SetValueAsInt(row, 0, row + 1)
+            table.SetValueAsString(row, 1, name)
+            for column, part in enumerate(color, 2):
+                table.SetValueAsInt(row, column, int(part))
+            table.SetValueAsDouble(row, 5, float(self._counts[row + 1]))
+        return table
+
+
+def _create(path: str, grid: Grid, nodata: int) -> Any:
+    side = min(BLOCK, 16 * -(-max(grid.width, grid.height) // 16))
+    options = ["TILED=YES", f"BLOCKXSIZE={side}", f"BLOCKYSIZE={side}", "COMPRESS=DEFLATE", "BIGTIFF=IF_SAFER"]
+    driver = gdal.GetDriverByName("GTiff")
+    dataset, fault = attempt(lambda: driver.Create(path, grid.width, grid.height, 1, gdal.GDT_Byte, options))
+    if dataset is None:
+        raise _unwritable(path, fault)
+    with quiet_gdal():
+        dataset.SetGeoTransform(grid.transform)
+        if grid.crs:
+            dataset.SetProjection(grid.crs)
+        band = dataset.GetRasterBand(1)
+        band.SetNoDataValue(nodata)
+        band.Fill(nodata)
+    return dataset
+
+
+def _color_table(colors: Sequence[Sequence[int]]) -> Any:
+    table = gdal.ColorTable()
+    table.SetColorEntry(NODATA, (0, 0, 0, 0))
+    for value, color in enumerate(colors, 1):
+        table.SetColorEntry(value, (*(int(part) for part in color), 255))
+    return table
+
+
+def _unwritable(path: str, fault: str) -> InputError:
+    return InputError(
+        "map-unwritable",
+        f"The raster {file_name(path)} cannot be written: {fault}.",
+        "Check the free space and the rights of its folder.",
+    )

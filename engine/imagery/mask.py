@@ -1,0 +1,135 @@
+"""Which pixels of a target are mapped: a raster that is not 0 there, or polygons around them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from osgeo import gdal, ogr
+
+from ..errors import InputError
+from .grids import grid_of, overlaps, same_grid, source_window, warp_planes, window_transform
+from .label_layer import box_meets, usable_shape
+from .opening import attempt, crs_of, file_name, open_raster, open_vector, transformation
+from .rasterise import burn
+from .stack import Grid, StackBand, Window
+
+
+class Mask:
+    """A mask on the grid of a target.
+
+    Parameters
+    ----------
+    path : raster (mapped where its first band is neither 0 nor nodata; nearest pixel where its grid is
+        another) or polygon layer (mapped where the pixel's centre is inside).
+    layer : name of the layer in ``path``; empty for the raster, or the first layer.
+    grid : grid of the target.
+
+    Raises
+    ------
+    InputError
+        ``mask-unreadable``, ``mask-geometry`` or ``mask-no-overlap``, naming the file.
+    """
+
+    def __init__(self, path: str, layer: str, grid: Grid) -> None:
+        self.path, self.grid = path, grid
+        self.name = layer or file_name(path)
+        self._raster: Any = None
+        self._shapes: list[Any] = []
+        self._boxes = np.empty((0, 4))
+        raster = None if layer else attempt(lambda: gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_READONLY))[0]
+        if raster is not None and raster.RasterCount:
+            self._raster = raster
+            self._own_grid = grid_of(raster, path)
+            self._same = same_grid(grid, self._own_grid)
+            if not overlaps(grid, self._own_grid):
+                raise self._beside()
+        else:
+            self._read_polygons(path, layer)
+
+    def read(self, window: Window) -> np.ndarray:
+        """(h, w) bool: which pixels of a window of the target are to be mapped."""
+        if self._raster is not None:
+            return self._read_raster(window)
+        corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * (window.width, window.height)
+        transform = window_transform(self.grid, window)
+        x = transform[0] + corners[:, 0] * transform[1] + corners[:, 1] * transform[2]
+        y = transform[3] + corners[:, 0] * transform[4] + corners[:, 1] * transform[5]
+        left, right, low, high = self._boxes.T
+        near = np.flatnonzero((left <= x.max()) & (right >= x.min()) & (low <= y.max()) & (high >= y.min()))
+        if not len(near):
+            return np.zeros((window.height, window.width), bool)
+        return burn([self._shapes[i] for i in near], [1] * len(near), window, transform) > 0
+
+    def _read_raster(self, window: Window) -> np.ndarray:
+        part = window if self._same else source_window(self.grid, window, self._own_grid)
+        if part is None:
+            return np.zeros((window.height, window.width), bool)
+        band = self._raster.GetRasterBand(1)
+        place = (part.column, part.row, part.width, part.height)
+        data, fault = attempt(lambda: band.ReadRaster(*place, buf_type=gdal.GDT_Float64))
+        hidden, mask_fault = attempt(lambda: band.GetMaskBand().ReadRaster(*place, buf_type=gdal.GDT_Byte))
+        if data is None or hidden is None:
+            raise InputError("mask-unreadable", f"The mask {self.name} cannot be read: {fault or mask_fault}.")
+        values = np.frombuffer(data, np.float64).reshape(part.height, part.width)
+        shown = np.frombuffer(hidden, np.uint8).reshape(part.height, part.width) != 0
+        mapped = shown & (values != 0) & np.isfinite(values)
+        if self._same:
+            return mapped
+        planes = mapped[None].astype(np.float32)
+        return warp_planes(planes, self._own_grid, part, self.grid, window, "near")[0] == 1
+
+    def _read_polygons(self, path: str, layer: str) -> None:
+        try:
+            dataset, found = open_vector(path, layer)
+        except InputError as problem:
+            message = problem.message.replace("The vector layer", "The mask")
+            raise InputError("mask-unreadable", message, "Choose a raster or a polygon layer.") from problem
+        crs = found.GetSpatialRef()
+        if crs is not None:
+            crs = crs.Clone()
+            crs.SetAxisMappingStrategy(0)
+        change = transformation(crs, crs_of(self.grid.crs))
+        polygons = 0
+        boxes = []
+        for feature in found:
+            geometry = feature.GetGeometryRef()
+            shape = None if geometry is None or geometry.IsEmpty() else usable_shape(geometry)
+            if shape is None or ogr.GT_Flatten(shape.GetGeometryType()) in (ogr.wkbPoint, ogr.wkbMultiPoint):
+                continue
+            polygons += 1
+            if change is not None and any(attempt(lambda shape=shape: shape.Transform(change))):  # type: ignore[misc]
+                continue
+            box = shape.GetEnvelope()
+            if box_meets(box, self.grid):
+                self._shapes.append(shape)
+                boxes.append(box)
+        if not polygons:
+            raise InputError("mask-geometry", f"The mask {self.name} has no polygons.", "Choose a polygon layer or a raster.")
+        if not boxes:
+            raise self._beside()
+        self._boxes = np.array(boxes)
+
+    def _beside(self) -> InputError:
+        return InputError(
+            "mask-no-overlap",
+            f"The mask {self.name} does not overlap the target.",
+            "Choose a mask of the same place, and check its CRS.",
+        )
+
+
+def mask_problems(path: str, layer: str, target_bands: Sequence[StackBand]) -> list[InputError]:
+    """What keeps a mask from being used with a target; empty when nothing does or the target is unreadable."""
+    if not target_bands:
+        return []
+    try:
+        grid = grid_of(open_raster(target_bands[0].path), target_bands[0].path)
+    except InputError:
+        # The target's own problem, told by stack_problems.
+        return []
+    try:
+        Mask(path, layer, grid)
+    except InputError as problem:
+        return [problem]
+    return []

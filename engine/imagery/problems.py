@@ -1,0 +1,165 @@
+"""What is wrong with a stack, a pair of stacks or a place to write to, in words and before any pixel is read."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import InputError
+from .grids import grid_of, overlaps, same_grid
+from .opening import file_name, open_raster
+from .stack import Grid, StackBand
+
+SHOWN = 5
+"""Names listed in a message before "and n more"."""
+
+
+def stack_problems(bands: Sequence[StackBand], role: str) -> list[InputError]:
+    """Everything wrong with the band table of one stack, the first thing to mend in front.
+
+    Parameters
+    ----------
+    role : ``source`` or ``target``, for the messages.
+    """
+    if not bands:
+        return [InputError("no-stack", f"The {role} has no raster.", f"Choose the raster files of the {role}.")]
+    problems = _unrecognised(bands, role) + _duplicates(bands, role) + _file_problems(bands, role)
+    if any(b.date is None or b.band is None for b in bands):
+        return problems
+    complete, left_out = complete_dates(bands)
+    if len(complete) < max(1, len(left_out)):
+        date, missing = next(iter(left_out.items()))
+        problems.append(
+            InputError(
+                "date-incomplete",
+                f"{len(left_out)} of the {len(complete) + len(left_out)} dates of the {role} lack a band: "
+                f"{date} has no {_listed(missing)}.",
+                "Every date needs every band: add the missing rasters or take the odd bands out.",
+            )
+        )
+    return problems
+
+
+def pair_problems(source_bands: Sequence[StackBand], target_bands: Sequence[StackBand]) -> list[InputError]:
+    """Bands of the source that the target does not have; bands that only the target has are not used."""
+    source, target = (list(dict.fromkeys(b.band for b in bands if b.band)) for bands in (source_bands, target_bands))
+    missing = [name for name in source if name not in target]
+    if not missing:
+        return []
+    return [
+        InputError(
+            "bands-differ",
+            f"The source has the bands {', '.join(source)}, but the target has no {_listed(missing)}.",
+            f"The target has {', '.join(target)}: correct the band names, or leave these bands out of the source.",
+        )
+    ]
+
+
+def writable_problems(path: str) -> list[InputError]:
+    """Why a file cannot be written at ``path``; empty when it can. Leaves nothing behind."""
+    folder = Path(path).absolute().parent
+    if Path(path).is_dir():
+        return [InputError("output-folder", f"{path} is a folder, not a file.", "Add a file name.")]
+    if not folder.is_dir():
+        return [InputError("output-folder", f"The output folder {folder} does not exist.", "Create it or choose another.")]
+    try:
+        # Asking for permissions is not enough: an administrator has them all, also on a read-only disk.
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".croptransfer-"):
+            pass
+    except OSError as fault:
+        return [
+            InputError(
+                "output-folder", f"The output folder {folder} cannot be written to: {fault.strerror}.", "Choose another folder."
+            )
+        ]
+    if os.path.exists(path) and not os.access(path, os.W_OK):
+        return [InputError("output-folder", f"The file {path} is write-protected.", "Choose another name.")]
+    return []
+
+
+def complete_dates(bands: Sequence[StackBand]) -> tuple[tuple[str, ...], dict[str, list[str]]]:
+    """The dates that have every band of the stack, ascending, and what the others lack."""
+    names = list(dict.fromkeys(str(b.band) for b in bands))
+    of_date: dict[str, set[str]] = {}
+    for band in bands:
+        of_date.setdefault(str(band.date), set()).add(str(band.band))
+    missing = {date: [n for n in names if n not in of_date[date]] for date in sorted(of_date)}
+    return tuple(d for d, lack in missing.items() if not lack), {d: lack for d, lack in missing.items() if lack}
+
+
+def _unrecognised(bands: Sequence[StackBand], role: str) -> list[InputError]:
+    problems = []
+    undated = [b for b in bands if not b.date]
+    if undated:
+        problems.append(
+            InputError(
+                "no-date",
+                f"{_which(undated)} of the {role} has no recognised date."
+                if len(undated) == 1
+                else f"{len(undated)} bands of the {role} have no recognised date: {_which(undated)}.",
+                "Give the date in the table, or in the file name or band description as in B08_2021-05-01.",
+            )
+        )
+    unnamed = [b for b in bands if not b.band]
+    if unnamed:
+        problems.append(
+            InputError(
+                "no-band",
+                f"{_which(unnamed)} of the {role} has no recognised band name."
+                if len(unnamed) == 1
+                else f"{len(unnamed)} bands of the {role} have no recognised band name: {_which(unnamed)}.",
+                "Give the name in the table, or in the file name or band description as in B08_2021-05-01.",
+            )
+        )
+    return problems
+
+
+def _duplicates(bands: Sequence[StackBand], role: str) -> list[InputError]:
+    seen: dict[tuple[str, str], StackBand] = {}
+    for band in bands:
+        if not band.date or not band.band:
+            continue
+        first = seen.setdefault((band.date, band.band), band)
+        if first is not band:
+            message = f"The {role} has band {band.band} of {band.date} twice: {_which([first, band])}."
+            hint = "Take one of them out; join tiles of one date first (Raster > Miscellaneous > Merge)."
+            return [InputError("duplicate-band", message, hint)]
+    return []
+
+
+def _file_problems(bands: Sequence[StackBand], role: str) -> list[InputError]:
+    problems: list[InputError] = []
+    first: tuple[str, Grid] | None = None
+    for path in dict.fromkeys(b.path for b in bands):
+        try:
+            dataset = open_raster(path)
+            grid = grid_of(dataset, path)
+        except InputError as problem:
+            problems.append(problem)
+            continue
+        highest = max(b.index for b in bands if b.path == path)
+        if highest > dataset.RasterCount:
+            message = f"{file_name(path)} has {dataset.RasterCount} bands, but its band {highest} is asked for."
+            problems.append(InputError("no-such-band", message, "Read its bands again."))
+        if first is None:
+            first = (path, grid)
+        elif not same_grid(first[1], grid) and not overlaps(first[1], grid):
+            problems.append(
+                InputError(
+                    "grids-differ",
+                    f"{file_name(path)} of the {role} does not overlap {file_name(first[0])}.",
+                    "The files of one stack must cover the same place.",
+                )
+            )
+    return problems
+
+
+def _which(bands: Sequence[StackBand]) -> str:
+    return _listed([f"band {b.index} of {file_name(b.path)}" for b in bands])
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:SHOWN])
+    return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"
