@@ -81,7 +81,7 @@ def _one_per_date(bands: Sequence[StackBand]) -> bool:
 
 
 def _stem(path: str) -> str:
-    name = re.split(r'[\\/]', path)[-1]
+    name = re.split(r"[\\/]", path)[-1]
     return re.sub(r"\.(?:tiff?|jp2|img|vrt|nc|hdf|h5|dat|bil|bsq|asc|zip|gz)\b", "", name, flags=re.IGNORECASE)
 
 

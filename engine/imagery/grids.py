@@ -48,7 +48,7 @@ def to_pixel(transform: tuple[float, ...], x: np.ndarray, y: np.ndarray) -> tupl
 
 def window_transform(grid: Grid, window: Window) -> tuple[float, float, float, float, float, float]:
     """GDAL geotransform of a window of the grid."""
-    x, y = to_map(grid.transform, np.float64(window.column), np.float64(window.row))
+    x, y = to_map(grid.transform, np.array(window.column), np.array(window.row))
     g = grid.transform
     return (float(x), g[1], g[2], float(y), g[4], g[5])
 
@@ -137,7 +137,11 @@ def warp_planes(
         result = memory_raster(empty, window_transform(grid, window), crs)
         # errorThreshold 0: an approximated transform would depend on the window that is asked for.
         options = gdal.WarpOptions(
-            resampleAlg=resampling, srcNodata="nan", dstNodata="nan", errorThreshold=0, warpOptions=["UNIFIED_SRC_NODATA=NO"]
+            resampleAlg=resampling,
+            srcNodata="nan",
+            dstNodata="nan",
+            errorThreshold=0,
+            warpOptions=["UNIFIED_SRC_NODATA=NO"],
         )
         done, fault = attempt(lambda: gdal.Warp(result, given, options=options))
         if fault:

@@ -59,7 +59,7 @@ class LabelReader:
         self._dataset, self.layer = open_vector(labels.path, labels.layer)
         self.name = labels.layer or file_name(labels.path)
         definition = self.layer.GetLayerDefn()
-        fields = [definition.GetFieldDefn(i).GetName() for i in range(definition.GetFieldCount())]
+        fields = self.fields = [definition.GetFieldDefn(i).GetName() for i in range(definition.GetFieldCount())]
         if labels.field not in fields:
             raise InputError(
                 "field-missing",
@@ -89,8 +89,7 @@ class LabelReader:
         return crs
 
     def _looks_geographic(self) -> bool:
-        fields = [self.layer.GetLayerDefn().GetFieldDefn(i).GetName().lower() for i in range(self.layer.GetLayerDefn().GetFieldCount())]
-        return any(f.startswith(("lon", "lng")) for f in fields)
+        return any(name.lower().startswith(("lon", "lng")) for name in self.fields)
 
     def extent(self) -> tuple[float, float, float, float] | None:
         """Least x, greatest x, least y, greatest y in the layer's CRS; None when unknown."""
@@ -139,7 +138,9 @@ class LabelReader:
         if not counts and not missing:
             told = f" after the filter {self.labels.where}" if self.labels.where else ""
             raise InputError(
-                "labels-empty", f"The layer {self.name} has no features{told}.", "Choose a layer with labelled features."
+                "labels-empty",
+                f"The layer {self.name} has no features{told}.",
+                "Choose a layer with labelled features.",
             )
         if not counts:
             raise InputError(
@@ -156,7 +157,7 @@ class LabelReader:
         if len(counts) > 255:
             raise InputError(
                 "many-classes",
-                f"Field '{field}' of the layer {self.name} has {len(counts)} different values, a map holds 255 classes.",
+                f"Field '{field}' of the layer {self.name} has {len(counts)} values, a map holds 255 classes.",
                 "Choose the field that holds the crop, or group its values.",
             )
 
@@ -242,7 +243,7 @@ def read_shapes(labels: LabelSource, grid: Grid, stack_name: str) -> LabelledSha
                 shapes.append(part)
                 class_of.append(index[name])
     if lines:
-        warnings.append(f"{lines} features of the layer {reader.name} are neither points nor polygons and are left out.")
+        warnings.append(f"{lines} features of the layer {reader.name} are no points or polygons: they are left out.")
     if not shapes:
         raise reader.no_geometry() if lines == sum(counts.values()) else no_overlap(reader.name, stack_name)
     return LabelledShapes(shapes, class_of, classes, tuple(warnings))

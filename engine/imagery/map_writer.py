@@ -53,8 +53,8 @@ class MapWriter:
         self._paths = [map_part, *([confidence_part] if confidence_part else [])]
         self._counts = np.zeros(256, np.int64)
         self._percents = np.zeros(256, np.int64)
-        self._map = _create(map_part, grid, NODATA)
-        self._confidence = _create(confidence_part, grid, NO_CONFIDENCE) if confidence_part else None
+        self._map: Any = _create(map_part, grid, NODATA)
+        self._confidence: Any = _create(confidence_part, grid, NO_CONFIDENCE) if confidence_part else None
         texts = {str(key): str(value) for key, value in tags.items()}
         with quiet_gdal():
             band = self._map.GetRasterBand(1)

@@ -106,7 +106,9 @@ class Mask:
                 self._shapes.append(shape)
                 boxes.append(box)
         if not polygons:
-            raise InputError("mask-geometry", f"The mask {self.name} has no polygons.", "Choose a polygon layer or a raster.")
+            raise InputError(
+                "mask-geometry", f"The mask {self.name} has no polygons.", "Choose a polygon layer or a raster."
+            )
         if not boxes:
             raise self._beside()
         self._boxes = np.array(boxes)

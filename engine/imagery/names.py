@@ -87,7 +87,7 @@ DATE_PATTERNS = (
     ),
     DatePattern(
         "MODIS granule: A, year, day of year",
-        rf"(?<![A-Za-z0-9])A(\d{{4}})(\d{{3}})(?=[._]|$)",
+        r"(?<![A-Za-z0-9])A(\d{4})(\d{3})(?=[._]|$)",
         _day_of_year,
         "MOD13Q1.A2012273.h12v10.006.2015256070127_NDVI",
         "2012-09-29",
@@ -191,10 +191,11 @@ KNOWN_BANDS = tuple(
 """Names of bands and indices that are recognised among other words, in capitals and in their usual order."""
 
 WORDS_BESIDE = re.compile(
-    r"""^(?: S2[ABC]? | S1[ABC]? | SEN2[ABL]? | SENTINEL\d?[AB]? | LND?0?\d | L[COTEM]?0?\d | LANDSAT\d? | SR | ST | TOA | BOA | L1C
-    | L2[AC]? | L2SP | T1 | T2 | MSI | MSIL[12][AC] | N0\d{3} | R\d{3} | T\d{2}[A-Z]{3} | \d+M | 10M | 20M | 60M | TERRA | AQUA | MODIS
-    | M[OY]D\d+[A-Z]\d | \d+ | BAND | MEAN | MEDIAN | COMPOSITE | REFLECTANCE | SURFACE | DAYS? | H\d{2}V\d{2} | A | STK
-    | CB4A? | CBERS4A? | 16D | IW | GRDH? | 1SDV | \d{8}T\d{6}Z? )$""",
+    r"""^(?: S2[ABC]? | S1[ABC]? | SEN2[ABL]? | SENTINEL\d?[AB]? | MSI | MSIL[12][AC] | IW | GRDH? | 1SDV
+    | L[COTEM]?0?\d | LND?0?\d | LANDSAT\d? | L1C | L2[AC]? | L2SP | T[12]
+    | TERRA | AQUA | MODIS | M[OY]D\d+[A-Z]\d | H\d{2}V\d{2} | A | CB4A? | CBERS4A? | STK | 16D
+    | SR | ST | TOA | BOA | N0\d{3} | R\d{3} | T\d{2}[A-Z]{3} | \d+M | \d+ | \d{8}T\d{6}Z?
+    | BAND | MEAN | MEDIAN | COMPOSITE | REFLECTANCE | SURFACE | DAYS? )$""",
     re.VERBOSE | re.IGNORECASE,
 )
 """Words that stand beside a band's name and say nothing about which band it is."""

@@ -63,7 +63,9 @@ def writable_problems(path: str) -> list[InputError]:
     if Path(path).is_dir():
         return [InputError("output-folder", f"{path} is a folder, not a file.", "Add a file name.")]
     if not folder.is_dir():
-        return [InputError("output-folder", f"The output folder {folder} does not exist.", "Create it or choose another.")]
+        return [
+            InputError("output-folder", f"The output folder {folder} does not exist.", "Create it or choose another.")
+        ]
     try:
         # Asking for permissions is not enough: an administrator has them all, also on a read-only disk.
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".croptransfer-"):
@@ -71,7 +73,9 @@ def writable_problems(path: str) -> list[InputError]:
     except OSError as fault:
         return [
             InputError(
-                "output-folder", f"The output folder {folder} cannot be written to: {fault.strerror}.", "Choose another folder."
+                "output-folder",
+                f"The output folder {folder} cannot be written to: {fault.strerror}.",
+                "Choose another folder.",
             )
         ]
     if os.path.exists(path) and not os.access(path, os.W_OK):

@@ -12,7 +12,7 @@ from osgeo import gdal
 from ..errors import InputError
 from .grids import grid_of, source_window, warp_planes
 from .opening import attempt, file_name, open_raster
-from .scale import declared
+from .scale import declared, fill_of
 from .stack import Grid, StackBand, Window
 
 EXACT_IN_FLOAT32 = (gdal.GDT_Byte, gdal.GDT_UInt16, gdal.GDT_Int16, gdal.GDT_Float32)
@@ -63,8 +63,9 @@ class RasterFile:
         self.bands: list[FileBand] = []
         for wanted in bands:
             band = dataset.GetRasterBand(wanted.index)
-            position = (dates.index(wanted.date), names.index(wanted.band))  # type: ignore[arg-type]
+            position = (dates.index(wanted.date), names.index(wanted.band))
             nodata = band.GetNoDataValue()
+            nodata = fill_of(path) if nodata is None else nodata
             self.bands.append(FileBand(wanted.index, *position, nodata, declared(band, path), band.DataType))
         flags = dataset.GetRasterBand(bands[0].index).GetMaskFlags()
         self._masked = not flags & (gdal.GMF_ALL_VALID | gdal.GMF_NODATA)
@@ -94,7 +95,7 @@ class RasterFile:
         indices = [band.index for band in bands]
         data, fault = attempt(lambda: read(indices))
         if data is None:
-            self._tell_which(read, indices, fault)
+            raise self._unreadable_band(read, indices, fault)
         values = np.frombuffer(data, numpy_type).reshape(window.height, window.width, count)
         return self._with_gaps(values.copy() if not values.flags.writeable else values, window, bands, dataset)
 
@@ -151,12 +152,12 @@ class RasterFile:
             raise self._unreadable(f"The mask of band {index}", fault)
         return np.frombuffer(data, np.uint8).reshape(window.height, window.width) == 0
 
-    def _tell_which(self, read: Callable[[list[int]], Any], indices: list[int], fault: str) -> None:
+    def _unreadable_band(self, read: Callable[[list[int]], Any], indices: list[int], fault: str) -> InputError:
         for index in indices:
             data, own_fault = attempt(lambda index=index: read([index]))  # type: ignore[misc]
             if data is None:
-                raise self._unreadable(f"Band {index}", own_fault)
-        raise self._unreadable(f"Bands {indices[0]} to {indices[-1]}", fault)
+                return self._unreadable(f"Band {index}", own_fault)
+        return self._unreadable(f"Bands {indices[0]} to {indices[-1]}", fault)
 
     def _unreadable(self, what: str, fault: str) -> InputError:
         return InputError(

@@ -176,7 +176,8 @@ class Stack:
             self.warnings.append(f"The {self.role} date {date} is left out: it has no band {', '.join(missing)}.")
         if any(factor != 1 for factor in self._factor.values()):
             self.warnings.append(
-                f"The {self.role} stack {self.name} stores its values times {FACTOR:.0f} without saying so: they are divided by it."
+                f"The {self.role} stack {self.name} holds values times {FACTOR:.0f} without saying so: "
+                "they are divided by it."
             )
         warped = [file_name(f.path) for f, own in zip(self._files, self._direct) if not own]
         if warped:

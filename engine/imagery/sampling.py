@@ -272,9 +272,7 @@ def _labelled_pixels(
     return _joined(found)
 
 
-def _owners(
-    shapes: LabelledShapes, class_of: np.ndarray, index: np.ndarray, grid: Grid, window: Window
-) -> np.ndarray:
+def _owners(shapes: LabelledShapes, class_of: np.ndarray, index: np.ndarray, grid: Grid, window: Window) -> np.ndarray:
     """(h, w) int64 index of the shape that holds each pixel; -1 where none does or two classes do."""
     transform = window_transform(grid, window)
     here: Sequence = [shapes.shapes[i] for i in index]

@@ -1,6 +1,6 @@
 """Physical values from stored numbers: scale and offset of every raster band, decided alike for source and target.
 
-Order of the decision, for each raster band:
+How it is decided, for each raster band:
 
 1. scale and offset in the file's metadata (a scale of 10 or more is a divisor, as MODIS HDF files store it);
 2. known products by name: Landsat Collection 2 surface reflectance, Sentinel-2 Level 2A from baseline 04.00;
@@ -28,13 +28,25 @@ LARGE = 100.0
 """Typical large value of a stack from which on it cannot be reflectance or an index as such."""
 DIVISOR = 10.0
 """A scale in the metadata at or above this divides."""
-NOT_REFLECTANCE = frozenset("VV VH HH HV VVVH LST ST TIR DEM ELEVATION SLOPE ASPECT TEMPERATURE PRECIPITATION RAIN".split())
+NOT_REFLECTANCE = frozenset("VV VH HH HV VVVH LST ST TIR DEM ELEVATION SLOPE ASPECT TEMPERATURE RAIN".split())
 """Bands that rule 3 leaves as they are."""
 PRODUCTS = (
     (r"L[COTE]0[4-9]_L2S[PR]_\d{6}_\d{8}_\d{8}_02_T\d.*SR_B\d", 2.75e-5, -0.2),
     (r"MSIL2A_\d{8}T\d{6}_N(?:0[4-9]|[1-8]\d)\d{2}_", 1e-4, -0.1),
 )
 """Name of a product, its scale and its offset (USGS LSDS-1619; ESA processing baseline 04.00)."""
+
+FILLS = (
+    (r"L[COTE]0[4-9]_L2S[PR]_\d{6}_\d{8}_\d{8}_02_T\d.*SR_B\d", 0.0),
+    (r"MSIL2A_\d{8}T\d{6}_N\d{4}_", 0.0),
+    (r"\bM[OY]D13[A-Z]\d", -3000.0),
+)
+"""Name of a product and the number that means no observation, where files often do not say so."""
+
+
+def fill_of(path: str) -> float | None:
+    """The number that a known product stores for no observation, or None."""
+    return next((number for pattern, number in FILLS if re.search(pattern, path)), None)
 
 
 def declared(band: Any, path: str) -> tuple[float, float] | None:
