@@ -1,0 +1,15 @@
+"""Crop Transfer: maps crops where nobody has field labels. A QGIS plugin; this folder is its package."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .plugin import CropTransferPlugin
+
+
+def classFactory(iface: Any) -> CropTransferPlugin:
+    """Make the plugin; QGIS calls this, with ``iface`` None in ``qgis_process``."""
+    from .plugin import CropTransferPlugin
+
+    return CropTransferPlugin(iface)

@@ -1,0 +1,122 @@
+"""Stands in for the engine's Python: started as ``python -I <entry> worker`` or ``python -I -c <code>``.
+
+``make_fake(folder, behaviour)`` writes an executable whose worker behaves as one of BEHAVIOURS. It runs
+with a Python that has GDAL and no torch, and answers the questions whether torch is there with yes.
+"""
+
+from __future__ import annotations
+
+import stat
+import sys
+from pathlib import Path
+
+BEHAVIOURS = (
+    "map",
+    "polite",
+    "deaf",
+    "crash",
+    "killed",
+    "garbage",
+    "input-error",
+    "silent",
+    "no-torch",
+    "broken-torch",
+)
+
+SCRIPT = r"""#!{python}
+import json, os, signal, sys, time
+BEHAVIOUR = {behaviour!r}
+PLUGIN = {plugin!r}
+
+def emit(**event):
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()
+
+if "-c" in sys.argv:
+    optimiser = "AdamW" in sys.argv[-1]
+    if BEHAVIOUR == "no-torch" and not optimiser:
+        print(json.dumps(["torch"]))
+    elif BEHAVIOUR == "broken-torch" and optimiser:
+        sys.exit("AttributeError: module 'sympy' has no attribute 'printing'")
+    elif optimiser:
+        print(json.dumps({{"torch": "2.13.0", "python": "3.11.2", "numpy": "1.24.2", "gdal": "3.6.2", "cuda": False}}))
+    else:
+        print(json.dumps([]))
+    sys.exit(0)
+
+job = json.loads(sys.stdin.readline())
+part = os.path.join(os.path.dirname(job["output"]), ".map." + job["id"] + ".part.tif")
+if BEHAVIOUR == "deaf":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+emit(event="stage", name="Reading the source")
+emit(event="progress", fraction=0.1, stage="Reading the source", seconds_left=9.0)
+print("a line for the log", file=sys.stderr, flush=True)
+
+if BEHAVIOUR in ("polite", "deaf"):
+    open(part, "w").write("half a map")
+    emit(event="stage", name="Mapping the target")
+    emit(event="progress", fraction=0.5, stage="Mapping the target", seconds_left=5.0)
+    if BEHAVIOUR == "deaf":
+        while True:
+            time.sleep(0.2)
+    while True:
+        line = sys.stdin.readline()
+        if line.strip() == "cancel" or not line:
+            emit(event="error", kind="cancelled", code="cancelled", message="The job was cancelled.", hint="")
+            sys.exit(130)
+if BEHAVIOUR in ("crash", "broken-torch"):
+    open(part, "w").write("half a map")
+    print("RuntimeError: the tensor has no elephants", file=sys.stderr, flush=True)
+    sys.exit(1)
+if BEHAVIOUR == "killed":
+    os.kill(os.getpid(), signal.SIGKILL)
+if BEHAVIOUR == "silent":
+    sys.exit(0)
+if BEHAVIOUR == "input-error":
+    emit(event="error", kind="input", code="no-overlap", message="A does not touch B.", hint="Choose another.")
+    sys.exit(2)
+if BEHAVIOUR == "garbage":
+    print("Loading weights: 100%|####|", flush=True)
+    print(json.dumps([1, 2, 3]), flush=True)
+
+sys.path.insert(0, PLUGIN)
+import numpy
+from engine.imagery import MapWriter, Stack, class_colors, write_qml
+from engine.imagery.stack import StackBand
+names = ("maize", "rapeseed", "wheat", "sunflower")
+with Stack([StackBand(**band) for band in job["target"]], "target") as stack:
+    colors = class_colors(names)
+    writer = MapWriter(job["output"], job["confidence"], stack.grid, names, colors, {{"CROPTRANSFER_METHOD": "fake"}})
+    for window in stack.windows():
+        column = numpy.arange(window.column, window.column + window.width)
+        classes = numpy.tile((column % 3 + 1).astype("uint8"), (window.height, 1))
+        writer.write(window, classes, numpy.full_like(classes, 80))
+    writer.finish()
+    writer.close()
+style = os.path.splitext(job["output"])[0] + ".qml"
+write_qml(style, names, colors, [True, True, True, False])
+outputs = {{"map": job["output"], "style": style}}
+if job["confidence"]:
+    outputs["confidence"] = job["confidence"]
+for role in ("model", "report"):
+    if job[role]:
+        open(job[role], "w").write("<html>report</html>")
+        outputs[role] = job[role]
+pixels = [100, 100, 100, 0]
+classes = [{{"name": name, "value": value, "pixels": count, "share": count / 300, "hectares": 1.0, "confidence": 80.0}}
+           for value, (name, count) in enumerate(zip(names, pixels), 1)]
+emit(event="progress", fraction=1.0, stage=None, seconds_left=0.0)
+emit(event="result", outputs=outputs, summary={{"method": job["method"], "model_id": "fake", "classes": classes,
+     "mapped_pixels": 300, "unobserved_pixels": 100}})
+"""
+
+
+def make_fake(folder: Path, behaviour: str, plugin: Path) -> str:
+    """Write the executable into ``folder`` and return its path."""
+    if behaviour not in BEHAVIOURS:
+        raise ValueError(f"no behaviour {behaviour}")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"fake-{behaviour}"
+    path.write_text(SCRIPT.format(python=sys.executable, behaviour=behaviour, plugin=str(plugin)))
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)

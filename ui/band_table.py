@@ -1,0 +1,141 @@
+"""The table of a stack: which band of which file shows which date and which spectral band."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from qgis.PyQt.QtCore import QAbstractTableModel, QCoreApplication, QModelIndex, QObject, Qt
+from qgis.PyQt.QtGui import QBrush, QColor
+
+from ..engine.imagery.stack import StackBand
+
+FILE, NUMBER, DATE, BAND = range(4)
+BAD = QColor(192, 57, 43, 70)
+"""Reddish, see-through: readable on light and dark themes alike."""
+
+
+def tr(text: str) -> str:
+    """The text in the user's language."""
+    return QCoreApplication.translate("CropTransfer", text)
+
+
+def parse_date(text: str) -> str | None:
+    """``2021-06-30`` or ``20210630`` as an ISO date; None when it is neither."""
+    for form in ("%Y-%m-%d", "%Y%m%d"):
+        try:
+            return datetime.datetime.strptime(text.strip(), form).date().isoformat()
+        except ValueError:
+            continue
+    return None
+
+
+def summary(bands: Sequence[StackBand]) -> str:
+    """One line on a stack, such as ``24 dates x 10 bands, 2021-01-01 to 2021-12-21``."""
+    if not bands:
+        return tr("No rasters yet: add layers or files, or drop files here.")
+    dates = sorted({b.date for b in bands if b.date})
+    names = list(dict.fromkeys(b.band for b in bands if b.band))
+    unknown = sum(1 for b in bands if not b.date or not b.band)
+    parts = []
+    if dates and names:
+        shown = ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
+        parts.append(
+            tr("{dates} dates × {bands} bands ({names}), {first} to {last}").format(
+                dates=len(dates), bands=len(names), names=shown, first=dates[0], last=dates[-1]
+            )
+        )
+    if unknown:
+        parts.append(
+            tr("{count} of {all} raster bands lack a date or a band name").format(count=unknown, all=len(bands))
+        )
+    return "; ".join(parts)
+
+
+class BandTableModel(QAbstractTableModel):
+    """Rows of a stack; date and band can be corrected, what is missing or wrong is marked."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._bands: list[StackBand] = []
+        self._wrong: dict[tuple[int, int], str] = {}
+
+    def bands(self) -> tuple[StackBand, ...]:
+        """The stack as it stands; what is marked as wrong is None there."""
+        return tuple(self._bands)
+
+    def set_bands(self, bands: Sequence[StackBand]) -> None:
+        """Show another stack."""
+        self.beginResetModel()
+        self._bands = list(bands)
+        self._wrong = {}
+        self.endResetModel()
+
+    def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008
+        """Number of raster bands."""
+        return 0 if parent.isValid() else len(self._bands)
+
+    def columnCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008
+        """File, number, date, band."""
+        return 0 if parent.isValid() else 4
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Names of the columns."""
+        if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
+            return (tr("File"), tr("No."), tr("Date"), tr("Spectral band"))[section]
+        return None
+
+    def flags(self, index: QModelIndex) -> Qt.ItemFlag:
+        """Date and band are editable."""
+        flags = super().flags(index)
+        return flags | Qt.ItemFlag.ItemIsEditable if index.column() in (DATE, BAND) else flags
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Text, mark and explanation of a cell."""
+        if not index.isValid():
+            return None
+        row, column = index.row(), index.column()
+        band = self._bands[row]
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
+            typed = self._wrong.get((row, column))
+            if typed is not None:
+                return typed
+            return (Path(band.path).name, band.index, band.date or "", band.band or "")[column]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            if column == FILE:
+                return band.path
+            if self._bad(row, column):
+                if column == DATE:
+                    return tr("No date was recognised. Write one as 2021-06-30.")
+                return tr("No spectral band was recognised. Write its name, such as B08 or NDVI.")
+        if role == Qt.ItemDataRole.BackgroundRole and self._bad(row, column):
+            return QBrush(BAD)
+        if role == Qt.ItemDataRole.TextAlignmentRole and column == NUMBER:
+            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        return None
+
+    def setData(self, index: QModelIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        """Correct a date or a band name; a text that is no date is kept, and marked."""
+        if role != Qt.ItemDataRole.EditRole or not index.isValid():
+            return False
+        row, column, text = index.row(), index.column(), str(value).strip()
+        band = self._bands[row]
+        self._wrong.pop((row, column), None)
+        if column == DATE:
+            date = parse_date(text)
+            if date is None and text:
+                self._wrong[(row, column)] = text
+            self._bands[row] = replace(band, date=date)
+        elif column == BAND:
+            self._bands[row] = replace(band, band=text or None)
+        else:
+            return False
+        self.dataChanged.emit(index, index)
+        return True
+
+    def _bad(self, row: int, column: int) -> bool:
+        band = self._bands[row]
+        return (column == DATE and not band.date) or (column == BAND and not band.band)

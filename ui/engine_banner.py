@@ -1,0 +1,171 @@
+"""The banner that says whether the engine is there, and gets it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qgis.core import QgsApplication
+from qgis.PyQt.QtCore import Qt, pyqtSignal
+from qgis.PyQt.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMessageBox,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ..engine.errors import InputError
+from . import environment, settings
+from .background import Background
+from .environment import Check, Interpreter
+from .installer import InstallTask
+
+
+class EngineBanner(QFrame):
+    """Hidden while the engine works; otherwise what is wrong, and two ways out of it."""
+
+    changed = pyqtSignal()
+    """Whether there is an engine, or which, was found out."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.interpreter: Interpreter | None = None
+        """The Python that runs the engine; None while there is none."""
+        self.detail = ""
+        """Versions of the engine, or what is wrong with it."""
+        self._task: InstallTask | None = None
+        self._background = Background(self)
+        self._background.done.connect(self._show)
+        self._background.failed.connect(self._show_fault)
+        self._build()
+        self.look()
+
+    def look(self) -> None:
+        """Find the engine and run an optimiser step with it, on a thread."""
+        chosen, packages = str(settings.get("python", "")), settings.packages()
+
+        def find() -> tuple[Interpreter, Check]:
+            interpreter = environment.find(chosen, packages)
+            return interpreter, environment.check(interpreter)
+
+        self._background.submit(find)
+
+    def is_looking(self) -> bool:
+        """Whether the answer is still to come."""
+        return self._background.busy
+
+    def shut_down(self) -> None:
+        """End the thread and a running install."""
+        self._background.stop()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _build(self) -> None:
+        self.setFrameShape(QFrame.Shape.StyledPanel)
+        self.setObjectName("engineBanner")
+        self.setStyleSheet("#engineBanner { background: rgba(243, 156, 18, 50); }")
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.text.setTextFormat(Qt.TextFormat.PlainText)
+        self.install_button = QPushButton(self.tr("Install the engine…"))
+        self.install_button.clicked.connect(self._ask_install)
+        self.choose_button = QPushButton(self.tr("Choose a Python…"))
+        self.choose_button.setToolTip(self.tr("Use a Python that has torch, such as one of conda"))
+        self.choose_button.clicked.connect(self._choose)
+        self.cancel_button = QPushButton(self.tr("Cancel"))
+        self.cancel_button.clicked.connect(lambda: self._task and self._task.cancel())
+        self.cancel_button.hide()
+        self.progress = QProgressBar()
+        self.progress.setRange(0, 0)
+        self.progress.setTextVisible(False)
+        self.progress.setMaximumHeight(self.fontMetrics().height() // 2)
+        self.progress.hide()
+        for button in (self.install_button, self.choose_button, self.cancel_button):
+            button.setAutoDefault(False)
+        row = QHBoxLayout()
+        row.addWidget(self.text, 1)
+        row.addWidget(self.install_button)
+        row.addWidget(self.choose_button)
+        row.addWidget(self.cancel_button)
+        layout = QVBoxLayout(self)
+        layout.addLayout(row)
+        layout.addWidget(self.progress)
+        self.hide()
+
+    def _show(self, answer: tuple[Interpreter, Check]) -> None:
+        interpreter, state = answer
+        self.interpreter = interpreter if state.works else None
+        self.detail = state.detail
+        if not state.works:
+            self.text.setText(
+                self.tr("The engine does not work with {origin}: {detail}.").format(
+                    origin=interpreter.origin, detail=state.detail
+                )
+            )
+        self.setVisible(not state.works)
+        self.changed.emit()
+
+    def _show_fault(self, fault: Exception) -> None:
+        self.interpreter, self.detail = None, str(fault)
+        message = fault.message if isinstance(fault, InputError) else str(fault)
+        self.text.setText(self.tr("{message} It does the learning, in a process beside QGIS.").format(message=message))
+        self.show()
+        self.changed.emit()
+
+    def _choose(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, self.tr("A Python that has torch"), str(Path.home()))
+        if path:
+            self.use_python(path)
+
+    def use_python(self, path: str) -> None:
+        """Run the engine with this Python from now on; empty: with QGIS's own."""
+        settings.put("python", path)
+        self.text.setText(self.tr("Trying {path}…").format(path=path))
+        self.look()
+
+    def _ask_install(self) -> None:
+        question = QMessageBox(self)
+        question.setIcon(QMessageBox.Icon.Question)
+        question.setWindowTitle(self.tr("Install the engine"))
+        question.setText(self.tr("Download PyTorch and what else the engine needs?"))
+        question.setInformativeText(
+            self.tr(
+                "About 200 MB are downloaded from the Python package index into\n{folder}\n"
+                "Nothing is added to QGIS's own Python; removing that folder removes it all."
+            ).format(folder=settings.packages())
+        )
+        gpu = QCheckBox(self.tr("With support for NVIDIA graphics cards (3 GB)"))
+        question.setCheckBox(gpu)
+        question.setStandardButtons(QMessageBox.StandardButton.Ok | QMessageBox.StandardButton.Cancel)
+        question.button(QMessageBox.StandardButton.Ok).setText(self.tr("Install"))
+        if question.exec() == QMessageBox.StandardButton.Ok:
+            self.install(gpu.isChecked())
+
+    def install(self, gpu: bool = False) -> None:
+        """Install the engine in a task."""
+        self._task = InstallTask(settings.packages(), gpu)
+        self._task.told.connect(lambda line: self.text.setText(line[:200]))
+        self._task.ended.connect(self._installed)
+        self._installing(True)
+        QgsApplication.taskManager().addTask(self._task)
+
+    def _installing(self, on: bool) -> None:
+        self.progress.setVisible(on)
+        self.cancel_button.setVisible(on)
+        self.install_button.setVisible(not on)
+        self.choose_button.setVisible(not on)
+
+    def _installed(self) -> None:
+        task, self._task = self._task, None
+        self._installing(False)
+        if task.detail:
+            # What was just installed is what the user wants used, whatever was chosen before.
+            settings.put("python", "")
+            self.look()
+        else:
+            self.text.setText(task.problem or self.tr("The installation was cancelled; nothing has changed."))

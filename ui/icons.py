@@ -1,0 +1,14 @@
+"""Icons of the plugin, by path: compiled resources are gone in Qt 6."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qgis.PyQt.QtGui import QIcon
+
+FOLDER = Path(__file__).resolve().parent.parent / "resources" / "icons"
+
+
+def icon(name: str) -> QIcon:
+    """The icon ``resources/icons/<name>.svg``."""
+    return QIcon(str(FOLDER / f"{name}.svg"))

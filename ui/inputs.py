@@ -1,0 +1,163 @@
+"""From QGIS layers to the plain values of a Job.
+
+The engine opens files, not layers. What only QGIS knows (a memory layer, unsaved edits, a
+selection, a filter, a database, a CRS the user has set) is written to a temporary file first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransformContext,
+    QgsFeature,
+    QgsFeatureRequest,
+    QgsFeedback,
+    QgsFields,
+    QgsProviderRegistry,
+    QgsRasterLayer,
+    QgsVectorFileWriter,
+    QgsVectorLayer,
+    QgsVectorLayerFeatureSource,
+    QgsWkbTypes,
+)
+
+from ..engine.errors import Cancelled, InputError
+from ..engine.job import LabelLayer
+
+
+def raster_path(layer: QgsRasterLayer) -> str:
+    """The name by which GDAL opens the layer's raster; raises InputError (``raster-layer``)."""
+    if layer.providerType() != "gdal":
+        raise InputError(
+            "raster-layer",
+            f"The raster layer '{layer.name()}' comes from the provider '{layer.providerType()}', not from a file.",
+            "Save it as a GeoTIFF first.",
+        )
+    provider = layer.dataProvider()
+    if provider is not None and layer.isValid() and provider.crs().isValid() and layer.crs() != provider.crs():
+        raise InputError(
+            "raster-layer",
+            f"The raster layer '{layer.name()}' was given the CRS {layer.crs().authid()} in QGIS, "
+            f"but its file says {provider.crs().authid()}.",
+            "Write the right CRS into the file (Raster > Projections > Assign Projection).",
+        )
+    return layer.source()
+
+
+@dataclass(frozen=True)
+class VectorInput:
+    """A vector layer as it stands at one moment, readable on any thread; made on the layer's own."""
+
+    name: str
+    """Name of the layer, for messages."""
+    crs: QgsCoordinateReferenceSystem
+    fields: QgsFields
+    geometry: QgsWkbTypes.Type
+    source: QgsVectorLayerFeatureSource
+    """The features, unsaved edits included."""
+    file: tuple[str, str] | None
+    """Path and layer name of a file that says the same; None when it must be written first."""
+    where: str = ""
+    """Filter of the layer in OGR SQL."""
+    selected: tuple[int, ...] | None = field(default=None, repr=False)
+    """Ids of the selected features when only these count."""
+
+    @staticmethod
+    def of(layer: QgsVectorLayer, selected_only: bool = False) -> VectorInput:
+        """Take down the layer; quick, reads no feature."""
+        where = layer.subsetString()
+        chosen = tuple(layer.selectedFeatureIds()) if selected_only else None
+        return VectorInput(
+            name=layer.name(),
+            crs=layer.crs(),
+            fields=layer.fields(),
+            geometry=layer.wkbType(),
+            source=QgsVectorLayerFeatureSource(layer),
+            file=None if chosen is not None or layer.isModified() else _file_of(layer, where),
+            where=where,
+            selected=chosen,
+        )
+
+    def request(self) -> QgsFeatureRequest:
+        """The features that count."""
+        request = QgsFeatureRequest()
+        if self.selected is not None:
+            request.setFilterFids(list(self.selected))
+        return request
+
+    def count_classes(self, field_name: str, feedback: QgsFeedback | None = None) -> Counter[str]:
+        """How many features each value of ``field_name`` has; NULL and empty values are left out."""
+        counts: Counter[str] = Counter()
+        index = self.fields.lookupField(field_name)
+        if index < 0:
+            return counts
+        request = self.request().setFlags(QgsFeatureRequest.Flag.NoGeometry).setSubsetOfAttributes([index])
+        for feature in self.source.getFeatures(request):
+            if feedback is not None and feedback.isCanceled():
+                raise Cancelled()
+            value = feature.attribute(index)
+            # NULL of a field reaches Python as None or as an invalid QVariant, by version.
+            text = "" if value is None or (hasattr(value, "isNull") and value.isNull()) else str(value).strip()
+            if text:
+                counts[text] += 1
+        return counts
+
+    def labels(self, field_name: str, folder: str | Path, feedback: QgsFeedback | None = None) -> LabelLayer:
+        """The layer as the engine reads it; written to ``folder`` where no file says the same."""
+        path, layer = self.file or self._write(Path(folder) / "labels.gpkg", field_name, feedback)
+        return LabelLayer(path, layer, field_name, self.where if self.file else "")
+
+    def mask(self, folder: str | Path, feedback: QgsFeedback | None = None) -> str:
+        """The polygons as the engine reads them, ``path|layername=name``."""
+        as_it_is = self.file if not self.where else None
+        path, layer = as_it_is or self._write(Path(folder) / "mask.gpkg", None, feedback)
+        return f"{path}|layername={layer}" if layer else path
+
+    def _write(self, path: Path, field_name: str | None, feedback: QgsFeedback | None) -> tuple[str, str]:
+        kept = QgsFields()
+        index = self.fields.lookupField(field_name) if field_name else -1
+        if index >= 0:
+            kept.append(self.fields.at(index))
+        options = QgsVectorFileWriter.SaveVectorOptions()
+        options.driverName = "GPKG"
+        options.layerName = path.stem
+        # A field named like GeoPackage's own key would be taken for it.
+        options.layerOptions = ["FID=croptransfer_fid"]
+        writer = QgsVectorFileWriter.create(
+            str(path), kept, self.geometry, self.crs, QgsCoordinateTransformContext(), options
+        )
+        try:
+            for feature in self.source.getFeatures(self.request()):
+                if feedback is not None and feedback.isCanceled():
+                    raise Cancelled()
+                copy = QgsFeature(kept)
+                copy.setGeometry(feature.geometry())
+                if index >= 0:
+                    copy.setAttributes([feature.attribute(index)])
+                writer.addFeature(copy)
+            fault = "" if writer.hasError() == QgsVectorFileWriter.WriterError.NoError else writer.errorMessage()
+        finally:
+            # The file is complete only when the writer is gone.
+            del writer
+        if fault:
+            raise InputError("labels-unreadable", f"The layer '{self.name}' cannot be copied: {fault}.")
+        return str(path), path.stem
+
+
+def _file_of(layer: QgsVectorLayer, where: str) -> tuple[str, str] | None:
+    """Path and layer name by which OGR alone reads the same features; None when it could not."""
+    provider = layer.dataProvider()
+    if layer.providerType() != "ogr" or provider is None or layer.crs() != provider.crs():
+        return None
+    parts = QgsProviderRegistry.instance().decodeUri("ogr", layer.source())
+    plain = {"path", "layerName", "layerId", "subset", "vsiPrefix", "vsiSuffix"}
+    if any(value for key, value in parts.items() if key not in plain):
+        return None
+    if where.lstrip().lower().startswith("select") or parts.get("layerId") not in (None, 0):
+        return None
+    path = f"{parts.get('vsiPrefix') or ''}{parts.get('path') or ''}{parts.get('vsiSuffix') or ''}"
+    return (path, parts.get("layerName") or "") if path else None

@@ -1,0 +1,184 @@
+"""Installs the engine's packages for QGIS's own Python, into a private folder of the profile.
+
+Nothing is added to QGIS's own path: only the worker process looks there. Packages that QGIS has are
+held at QGIS's versions, so that numpy and its kin never meet a second version of themselves.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from qgis.core import QgsTask
+from qgis.PyQt.QtCore import pyqtSignal
+
+from ..engine.errors import Cancelled, InputError
+from . import environment
+from .environment import Interpreter
+
+HELD = ("numpy", "scipy", "matplotlib", "jinja2", "pillow", "packaging", "python-dateutil")
+"""Packages that stay at QGIS's version when QGIS has them."""
+CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
+"""On Linux the default wheels of torch carry gigabytes of GPU libraries; these do not."""
+
+
+def constraints() -> str:
+    """Text of a pip constraint file that holds QGIS's packages at their versions."""
+    lines = []
+    for name in HELD:
+        try:
+            lines.append(f"{name}=={metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            continue
+    return "\n".join(lines) + "\n"
+
+
+def install(
+    folder: Path,
+    tell: Callable[[str], None] = lambda line: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    gpu: bool = False,
+) -> str:
+    """Fill ``folder`` with what the engine needs, check it, and say which versions it has.
+
+    Everything goes to a sibling folder that takes the place of ``folder`` when an optimiser step
+    ran with it: a failed or cancelled install changes nothing.
+
+    Raises
+    ------
+    InputError
+        ``engine-install``: no Python, no pip, pip failed, or the check failed.
+    Cancelled
+        ``cancelled`` answered true.
+    """
+    python = environment.own_python()
+    if python is None:
+        raise InputError(
+            "engine-install", "QGIS's own Python was not found.", "Choose a Python that has torch instead."
+        )
+    missing = environment.missing_modules(Interpreter(python)) or list(environment.INSTALLABLE)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    held = fresh.with_suffix(".constraints.txt")
+    held.write_text(constraints(), encoding="utf-8")
+    command = [python, "-I", "-m", "pip", "install", "--target", str(fresh), "--constraint", str(held)]
+    command += ["--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--no-warn-script-location"]
+    if sys.platform == "linux" and not gpu:
+        command += ["--extra-index-url", CPU_WHEELS]
+    command += environment.requirements(missing, sys.version_info[:2])
+    try:
+        _pip(command, tell, cancelled)
+        tell("Checking the engine")
+        state = environment.check(Interpreter(python, str(fresh), "the new package folder"))
+        if not state.works:
+            raise InputError("engine-install", f"The installed engine does not work: {state.detail}.")
+        _replace(fresh, folder)
+        return state.detail
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+        held.unlink(missing_ok=True)
+
+
+def _pip(command: list[str], tell: Callable[[str], None], cancelled: Callable[[], bool]) -> None:
+    options: dict[str, Any] = {}
+    if sys.platform == "win32":
+        options["creationflags"] = subprocess.CREATE_NO_WINDOW
+    # The user's indexes and proxies stay; what would redirect the install does not.
+    drop = ("PIP_TARGET", "PIP_USER", "PIP_PREFIX", "PIP_REQUIRE_VIRTUALENV", "PYTHONHOME", "PYTHONPATH")
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={k: v for k, v in os.environ.items() if k not in drop},
+        **options,
+    )
+    lines: queue.Queue[str | None] = queue.Queue()
+
+    def read() -> None:
+        for line in process.stdout:
+            lines.put(line.decode("utf-8", "replace").rstrip())
+        lines.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    tail: deque[str] = deque(maxlen=8)
+    try:
+        while True:
+            if cancelled():
+                raise Cancelled()
+            try:
+                line = lines.get(timeout=0.1)
+            except queue.Empty:
+                continue
+            if line is None:
+                break
+            if line:
+                tail.append(line)
+                tell(line)
+        code = process.wait(timeout=30)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+    if code != 0:
+        hint = "Check the connection to the package index, or choose a Python that has torch."
+        if any("No module named pip" in line for line in tail):
+            hint = "Install pip for QGIS's Python first (Debian and Ubuntu: sudo apt install python3-pip)."
+        raise InputError("engine-install", "pip could not install the engine:\n" + "\n".join(tail) + "\n", hint)
+
+
+def _replace(fresh: Path, folder: Path) -> None:
+    old = folder.with_name(f"{folder.name}.old-{int(time.time())}")
+    if folder.exists():
+        folder.rename(old)
+    fresh.rename(folder)
+    # A worker that still runs may hold old files on Windows; they then go with the next install.
+    for left in folder.parent.glob(f"{folder.name}.old-*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+class InstallTask(QgsTask):
+    """The install as a QGIS task."""
+
+    told = pyqtSignal(str)
+    """A line of pip's output."""
+    ended = pyqtSignal()
+    """The install is over: see ``detail`` and ``problem``."""
+
+    def __init__(self, folder: Path, gpu: bool = False) -> None:
+        super().__init__("Installing the engine of Crop Transfer", QgsTask.Flag.CanCancel)
+        self.detail = ""
+        """Versions of what was installed; empty unless it succeeded."""
+        self.problem = ""
+        """Why it failed; empty when it succeeded or was cancelled."""
+        self._folder = folder
+        self._gpu = gpu
+
+    def run(self) -> bool:
+        """Install, on a thread of the task manager."""
+        try:
+            self.detail = install(self._folder, self.told.emit, self.isCanceled, self._gpu)
+        except Cancelled:
+            return False
+        except InputError as problem:
+            self.problem = str(problem)
+        except Exception as fault:  # an exception that leaves run() brings QGIS down
+            self.problem = f"{type(fault).__name__}: {fault}"
+        return bool(self.detail)
+
+    def finished(self, result: bool) -> None:
+        """Tell the listeners."""
+        self.ended.emit()

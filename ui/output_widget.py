@@ -1,0 +1,122 @@
+"""Method and outputs in a form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qgis.core import QgsProject
+from qgis.gui import QgsCollapsibleGroupBox, QgsFileWidget
+from qgis.PyQt.QtCore import QDir, pyqtSignal
+from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QFormLayout, QGroupBox, QLabel, QSpinBox, QVBoxLayout, QWidget
+
+from ..engine.alignment import METHODS
+from . import settings
+
+
+class OutputWidget(QWidget):
+    """Chooses the method and the files to be written."""
+
+    changed = pyqtSignal()
+    """Method, seed or an output is another one."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._build()
+        self.set_map_path(default_map_path())
+        self._method_changed()
+
+    def method(self) -> str:
+        """Key of the method."""
+        return self.method_combo.currentData()
+
+    def seed(self) -> int:
+        """The random seed."""
+        return self.seed_box.value()
+
+    def map_path(self) -> str:
+        """Path of the map; empty for none."""
+        return self.map_file.filePath().strip()
+
+    def set_map_path(self, path: str) -> None:
+        """Choose the path of the map."""
+        self.map_file.setFilePath(path)
+
+    def extra_paths(self) -> dict[str, str | None]:
+        """Paths of confidence, model and report beside the map; None where not ticked."""
+        map_path = Path(self.map_path())
+        names = {
+            "confidence": (self.confidence_box, f"{map_path.stem}_confidence.tif"),
+            "model": (self.model_box, f"{map_path.stem}_model.safetensors"),
+            "report": (self.report_box, f"{map_path.stem}_report.html"),
+        }
+        return {key: str(map_path.with_name(name)) if box.isChecked() else None for key, (box, name) in names.items()}
+
+    def set_method(self, key: str) -> None:
+        """Choose the method; an unknown one is left alone."""
+        index = self.method_combo.findData(key)
+        if index >= 0:
+            self.method_combo.setCurrentIndex(index)
+
+    def _build(self) -> None:
+        self.method_combo = QComboBox()
+        for key, info in METHODS.items():
+            self.method_combo.addItem(info.title, key)
+        self.method_note = QLabel()
+        self.method_note.setWordWrap(True)
+        method = QGroupBox(self.tr("Method"))
+        form = QFormLayout(method)
+        form.addRow(self.tr("Method"), self.method_combo)
+        form.addRow("", self.method_note)
+
+        self.map_file = QgsFileWidget()
+        self.map_file.setStorageMode(QgsFileWidget.StorageMode.SaveFile)
+        self.map_file.setFilter(self.tr("GeoTIFF (*.tif)"))
+        self.map_file.setToolTip(self.tr("The classified map; its style and names are written beside it"))
+        self.confidence_box = QCheckBox(self.tr("Confidence: how sure the model is of every pixel"))
+        self.confidence_box.setChecked(True)
+        self.model_box = QCheckBox(self.tr("Model: to map further rasters of the same target"))
+        self.report_box = QCheckBox(self.tr("Report: a page with map, areas and how the model came about"))
+        self.report_box.setChecked(True)
+        outputs = QGroupBox(self.tr("Outputs"))
+        form = QFormLayout(outputs)
+        form.addRow(self.tr("Crop map"), self.map_file)
+        form.addRow(self.tr("Beside it"), self.confidence_box)
+        form.addRow("", self.report_box)
+        form.addRow("", self.model_box)
+
+        self.seed_box = QSpinBox()
+        self.seed_box.setRange(0, 2**31 - 1)
+        self.seed_box.setToolTip(self.tr("Same seed, same map; other seeds show how much is chance"))
+        self.seed_box.setMaximumWidth(12 * self.fontMetrics().horizontalAdvance("0"))
+        self.advanced = QgsCollapsibleGroupBox(self.tr("Advanced"))
+        form = QFormLayout(self.advanced)
+        form.addRow(self.tr("Random seed"), self.seed_box)
+        self.advanced.setCollapsed(True)
+
+        layout = QVBoxLayout(self)
+        layout.addWidget(outputs)
+        layout.addWidget(method)
+        layout.addWidget(self.advanced)
+        layout.addStretch()
+        self.method_combo.currentIndexChanged.connect(self._method_changed)
+        self.seed_box.valueChanged.connect(lambda value: self.changed.emit())
+        self.map_file.fileChanged.connect(lambda path: self.changed.emit())
+        for box in (self.confidence_box, self.model_box, self.report_box):
+            box.toggled.connect(lambda on: self.changed.emit())
+
+    def _method_changed(self, *_: object) -> None:
+        self.method_note.setText(METHODS[self.method()].summary)
+        self.changed.emit()
+
+
+def default_map_path() -> str:
+    """A free name in the last folder, the project's, or the user's own."""
+    remembered = str(settings.get("output_folder", ""))
+    folder = Path(remembered or QgsProject.instance().absolutePath() or QDir.homePath())
+    if not folder.is_dir():
+        folder = Path(QDir.homePath())
+    for number in range(1, 1000):
+        path = folder / (f"crop_map_{number}.tif" if number > 1 else "crop_map.tif")
+        if not path.exists():
+            return str(path)
+    return str(folder / "crop_map.tif")

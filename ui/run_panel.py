@@ -1,0 +1,85 @@
+"""The foot of the dialog: what is missing before a run, and how a running job gets on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qgis.PyQt.QtCore import Qt
+from qgis.PyQt.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QProgressBar,
+    QStyle,
+    QVBoxLayout,
+    QWidget,
+)
+
+
+class RunPanel(QWidget):
+    """A list of problems, or stage, progress and remaining time."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.problems = QListWidget()
+        self.problems.setWordWrap(True)
+        self.problems.setSelectionMode(QListWidget.SelectionMode.NoSelection)
+        self.problems.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.problems.setMaximumHeight(6 * (self.fontMetrics().height() + 2))
+        self.state = QLabel()
+        self.state.setWordWrap(True)
+        self.time_left = QLabel()
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setFormat("%p %")
+        row = QHBoxLayout()
+        row.addWidget(self.state, 1)
+        row.addWidget(self.time_left)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.problems)
+        layout.addLayout(row)
+        layout.addWidget(self.bar)
+        self.show_problems([])
+
+    def show_checking(self) -> None:
+        """The form changed and is being checked."""
+        self.state.setText(self.tr("Checking…"))
+
+    def show_problems(self, problems: Sequence[str]) -> None:
+        """List what must be mended before a run; with none, say that it can start."""
+        self.bar.hide()
+        self.time_left.clear()
+        self.problems.clear()
+        icon = self.style().standardIcon(QStyle.StandardPixmap.SP_MessageBoxWarning)
+        for text in problems:
+            self.problems.addItem(QListWidgetItem(icon, text))
+        self.problems.setVisible(bool(problems))
+        self.state.setText("" if problems else self.tr("Ready to run."))
+
+    def show_running(self, stage: str) -> None:
+        """A job has begun, or entered another stage."""
+        self.problems.hide()
+        self.bar.show()
+        self.state.setText(stage)
+
+    def show_progress(self, fraction: float, seconds_left: float | None) -> None:
+        """How far it is, and how long it will take."""
+        self.bar.setValue(round(1000 * fraction))
+        self.time_left.setText("" if seconds_left is None else self._duration(seconds_left))
+
+    def show_end(self, text: str) -> None:
+        """The job is over."""
+        self.bar.hide()
+        self.time_left.clear()
+        self.state.setText(text)
+
+    def _duration(self, seconds: float) -> str:
+        if seconds < 10:
+            return self.tr("a few seconds left")
+        if seconds < 100:
+            return self.tr("about {n} s left").format(n=10 * round(seconds / 10))
+        if seconds < 5400:
+            return self.tr("about {n} min left").format(n=max(2, round(seconds / 60)))
+        return self.tr("about {n} h left").format(n=round(seconds / 3600, 1))

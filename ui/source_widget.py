@@ -1,0 +1,80 @@
+"""The source in a form: a labelled layer with its stack, or a series file."""
+
+from __future__ import annotations
+
+from qgis.gui import QgsFileWidget
+from qgis.PyQt.QtCore import pyqtSignal
+from qgis.PyQt.QtWidgets import QGroupBox, QLabel, QRadioButton, QStackedWidget, QVBoxLayout, QWidget
+
+from .labels_widget import LabelsWidget
+from .stack_widget import StackWidget
+
+BY_LAYER, BY_SERIES = 0, 1
+
+
+class SourceWidget(QWidget):
+    """Chooses what the model learns from."""
+
+    changed = pyqtSignal()
+    """Something of the source is another one."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.layer_button = QRadioButton(self.tr("Labelled layer and the rasters that cover it"))
+        self.series_button = QRadioButton(self.tr("Series file (.npz)"))
+        self.layer_button.setChecked(True)
+        self.labels = LabelsWidget()
+        self.stack = StackWidget()
+        self.series_file = QgsFileWidget()
+        self.series_file.setFilter(self.tr("Series files (*.npz)"))
+        self.series_file.setToolTip(self.tr("Labelled time series of pixels"))
+
+        rasters = QGroupBox(self.tr("Source stack: rasters of the labelled region over one season"))
+        QVBoxLayout(rasters).addWidget(self.stack)
+        by_layer = QWidget()
+        column = QVBoxLayout(by_layer)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.labels)
+        column.addWidget(rasters, 1)
+        by_series = QWidget()
+        column = QVBoxLayout(by_series)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.series_file)
+        note = QLabel(self.tr("A series file holds labelled time series of pixels, with their dates and bands."))
+        note.setWordWrap(True)
+        column.addWidget(note)
+        column.addStretch()
+
+        self.pages = QStackedWidget()
+        self.pages.addWidget(by_layer)
+        self.pages.addWidget(by_series)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.layer_button)
+        layout.addWidget(self.series_button)
+        layout.addWidget(self.pages, 1)
+        self.series_button.toggled.connect(self._switch)
+        self.labels.changed.connect(self.changed)
+        self.stack.changed.connect(self.changed)
+        self.series_file.fileChanged.connect(self.changed)
+
+    def uses_series(self) -> bool:
+        """Whether the source is a series file."""
+        return self.series_button.isChecked()
+
+    def series(self) -> str:
+        """Path of the series file; empty for none."""
+        return self.series_file.filePath().strip()
+
+    def set_series(self, path: str) -> None:
+        """Choose a series file."""
+        self.series_button.setChecked(True)
+        self.series_file.setFilePath(path)
+
+    def shut_down(self) -> None:
+        """End the threads."""
+        self.labels.shut_down()
+        self.stack.shut_down()
+
+    def _switch(self, series: bool) -> None:
+        self.pages.setCurrentIndex(BY_SERIES if series else BY_LAYER)
+        self.changed.emit()

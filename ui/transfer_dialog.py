@@ -1,0 +1,349 @@
+"""The dialog of the main job: source, target, outputs; what is missing; the run."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from qgis.core import Qgis, QgsApplication, QgsRasterLayer, QgsVectorLayer
+from qgis.PyQt.QtCore import QTimer, QUrl
+from qgis.PyQt.QtGui import QCloseEvent, QDesktopServices
+from qgis.PyQt.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QPlainTextEdit,
+    QPushButton,
+    QScrollArea,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ..engine.errors import InputError
+from ..engine.job import Job, LabelLayer, check
+from . import settings
+from .background import Background
+from .engine_banner import EngineBanner
+from .help import open_help
+from .icons import icon
+from .inputs import VectorInput, raster_path
+from .layers import add_result
+from .output_widget import OutputWidget
+from .run_panel import RunPanel
+from .source_widget import SourceWidget
+from .target_widget import TargetWidget
+from .task import JobTask
+
+CHECK_DELAY = 300
+"""Milliseconds without a change after which the form is checked."""
+
+
+class TransferDialog(QDialog):
+    """Gathers a job, shows what is wrong with it, and hands it to a task.
+
+    Parameters
+    ----------
+    iface : ``QgisInterface`` or None
+        For its message bar; None in tests.
+    """
+
+    def __init__(self, iface: Any = None) -> None:
+        super().__init__(iface.mainWindow() if iface is not None else None)
+        self._iface = iface
+        self._job: Job | None = None
+        self._task: JobTask | None = None
+        self._labels_copy: tuple[tuple, LabelLayer] | None = None
+        self._copies = 0
+        self._folder = tempfile.TemporaryDirectory(prefix="croptransfer-")
+        self._checker = Background(self)
+        self._checker.done.connect(self._checked)
+        self._checker.failed.connect(lambda fault: self._checked((None, None, [str(fault)])))
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(CHECK_DELAY)
+        self._timer.timeout.connect(self._check)
+        self._build()
+        self._restore()
+        self._changed()
+
+    # --- the form
+
+    def _build(self) -> None:
+        self.setWindowTitle(self.tr("Crop Transfer"))
+        self.setWindowIcon(icon("croptransfer"))
+        self.banner = EngineBanner()
+        self.source = SourceWidget()
+        self.target = TargetWidget()
+        self.output = OutputWidget()
+        self.log = QPlainTextEdit()
+        self.log.setReadOnly(True)
+        self.log.setMaximumBlockCount(5000)
+        self.tabs = QTabWidget()
+        self.tabs.addTab(_scrolled(self.source), self.tr("1  Source (labelled)"))
+        self.tabs.addTab(_scrolled(self.target), self.tr("2  Target (to be mapped)"))
+        self.tabs.addTab(_scrolled(self.output), self.tr("3  Method and outputs"))
+        self.tabs.addTab(self.log, self.tr("Log"))
+        self.panel = RunPanel()
+
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close | QDialogButtonBox.StandardButton.Help)
+        self.run_button = QPushButton(self.tr("Run"))
+        self.run_button.setDefault(True)
+        self.cancel_button = QPushButton(self.tr("Cancel"))
+        self.cancel_button.setToolTip(self.tr("Stop the running job; nothing is written"))
+        self.buttons.addButton(self.run_button, QDialogButtonBox.ButtonRole.ActionRole)
+        self.buttons.addButton(self.cancel_button, QDialogButtonBox.ButtonRole.ActionRole)
+        self.cancel_button.setEnabled(False)
+        self.run_button.setEnabled(False)
+        self.buttons.rejected.connect(self.close)
+        self.buttons.helpRequested.connect(open_help)
+        self.run_button.clicked.connect(self.run)
+        self.cancel_button.clicked.connect(self.cancel)
+
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.banner)
+        layout.addWidget(self.tabs, 1)
+        layout.addWidget(self.panel)
+        layout.addWidget(self.buttons)
+        for part in (self.source, self.target, self.output, self.banner):
+            part.changed.connect(self._changed)
+        letter = self.fontMetrics().horizontalAdvance("0")
+        self.resize(105 * letter, 42 * self.fontMetrics().height())
+
+    def _restore(self) -> None:
+        self.output.set_method(str(settings.get("method", "")))
+        self.output.seed_box.setValue(int(settings.get("seed", 0)))
+        for name in ("confidence", "model", "report"):
+            box = getattr(self.output, f"{name}_box")
+            box.setChecked(str(settings.get(f"write_{name}", box.isChecked())).lower() == "true")
+
+    def _remember(self) -> None:
+        settings.put("method", self.output.method())
+        settings.put("seed", self.output.seed())
+        settings.put("output_folder", str(Path(self.output.map_path()).parent))
+        for name in ("confidence", "model", "report"):
+            settings.put(f"write_{name}", getattr(self.output, f"{name}_box").isChecked())
+
+    # --- the check
+
+    def _changed(self) -> None:
+        """Something in the form is another: what was found out about it no longer counts."""
+        self._job = None
+        self.run_button.setEnabled(False)
+        if self._task is None:
+            self.panel.show_checking()
+        self._timer.start()
+
+    def _check(self) -> None:
+        """Ask the engine, on a thread, what is wrong with the form."""
+        if self.source.stack.is_reading() or self.target.stack.is_reading():
+            # Their end is a change, which asks again.
+            return
+        try:
+            self._checker.submit(self._question())
+        except InputError as problem:
+            self._checked((None, None, [str(problem)]))
+
+    def _question(self) -> Callable[[], tuple[Job | None, tuple | None, list[str]]]:
+        """All that the form says, taken down here; the work on it is in the function given back."""
+        problems = [text for text in (self.source.stack.fault(), self.target.stack.fault()) if text]
+        if not self.output.map_path():
+            problems.append(self.tr("The crop map has no file name. Choose one under 'Method and outputs'."))
+        fields: dict[str, Any] = {
+            "output": self.output.map_path(),
+            "target": self.target.stack.bands(),
+            "method": self.output.method(),
+            "seed": self.output.seed(),
+            **self.output.extra_paths(),
+        }
+        labels, state = None, self.source.labels.state()
+        field_name = self.source.labels.field()
+        if self.source.uses_series():
+            fields["series"] = self.source.series() or None
+        else:
+            fields["source"] = self.source.stack.bands()
+            labels = self.source.labels.vector_input()
+            if labels is not None and not field_name:
+                problems.append(self.tr("The crop field is not chosen. Choose the field that holds the crop."))
+        mask = self._mask()
+        known = self._labels_copy[1] if self._labels_copy and self._labels_copy[0] == state else None
+        self._copies += 1
+        folder = Path(self._folder.name) / str(self._copies)
+        engine_problem = self._engine_problem()
+
+        def ask() -> tuple[Job | None, tuple | None, list[str]]:
+            copy = None
+            if labels is not None and field_name:
+                folder.mkdir(exist_ok=True)
+                layer = known or labels.labels(field_name, folder)
+                fields["labels"], copy = layer, (state, layer)
+            if isinstance(mask, VectorInput):
+                folder.mkdir(exist_ok=True)
+                fields["mask"] = mask.mask(folder)
+            else:
+                fields["mask"] = mask
+            job = Job(**fields)
+            found = list(problems)
+            if not problems:
+                found += [str(problem) for problem in check(job)]
+            return job, copy, list(dict.fromkeys(found + engine_problem))
+
+        return ask
+
+    def _mask(self) -> VectorInput | str | None:
+        layer = self.target.mask()
+        if isinstance(layer, QgsVectorLayer):
+            return VectorInput.of(layer)
+        return raster_path(layer) if isinstance(layer, QgsRasterLayer) else None
+
+    def _engine_problem(self) -> list[str]:
+        if self.banner.interpreter is not None:
+            return []
+        if self.banner.is_looking():
+            return [self.tr("The engine is being started for a test…")]
+        return [self.tr("The engine is not installed: see the top of this window.")]
+
+    def _checked(self, answer: tuple[Job | None, tuple | None, list[str]]) -> None:
+        job, copy, problems = answer
+        if copy is not None:
+            self._labels_copy = copy
+        self._job = job if not problems else None
+        if self._task is None:
+            self.panel.show_problems(problems)
+        self.run_button.setEnabled(self._job is not None and self._task is None)
+
+    # --- the run
+
+    def run(self) -> None:
+        """Hand the checked job to a task."""
+        if self._job is None or self._task is not None or self.banner.interpreter is None:
+            return
+        self._remember()
+        name = Path(self._job.output).stem
+        title = self.tr("Crop Transfer: {name}").format(name=name)
+        task = JobTask(self._job, self.banner.interpreter, title, settings.packages())
+        task.happened.connect(self._follow)
+        task.ended.connect(self._ended)
+        self._task = task
+        self.log.clear()
+        self.log.appendPlainText(self.tr("Engine: {detail}").format(detail=self.banner.detail))
+        self.run_button.setEnabled(False)
+        self.cancel_button.setEnabled(True)
+        self.panel.show_running(self.tr("Starting the engine"))
+        self.panel.show_progress(0.0, None)
+        QgsApplication.taskManager().addTask(task)
+
+    def cancel(self) -> None:
+        """Cancel the running job."""
+        if self._task is not None:
+            self.cancel_button.setEnabled(False)
+            self.panel.show_running(self.tr("Cancelling…"))
+            self._task.cancel()
+
+    def is_running(self) -> bool:
+        """Whether a job runs."""
+        return self._task is not None
+
+    def _follow(self, event: Mapping[str, Any]) -> None:
+        if self._task is None or self._task.isCanceled():
+            return
+        kind = event["event"]
+        if kind == "stage":
+            self.panel.show_running(str(event["name"]))
+            self.log.appendPlainText(str(event["name"]))
+        elif kind == "progress":
+            self.panel.show_progress(float(event["fraction"]), event.get("seconds_left"))
+        elif kind == "warning":
+            self.log.appendPlainText(self.tr("Note: {message}").format(message=event["message"]))
+        elif kind == "metric":
+            self.log.appendPlainText(f"  {event['name']}: {event['value']}")
+        elif kind == "log":
+            self.log.appendPlainText(f"  {event['message']}")
+
+    def _ended(self) -> None:
+        task, self._task = self._task, None
+        self.cancel_button.setEnabled(False)
+        if task.outcome is not None:
+            self._show_result(task)
+        elif task.problem is not None:
+            self._show_failure(task.problem)
+        else:
+            self.panel.show_end(self.tr("Cancelled; nothing was written."))
+            self.log.appendPlainText(self.tr("Cancelled; nothing was written."))
+            self._message(self.tr("The job was cancelled; nothing was written."), Qgis.MessageLevel.Info)
+        self._checker.submit(self._question())
+
+    def _show_result(self, task: JobTask) -> None:
+        outputs, summary = task.outcome.outputs, task.outcome.summary
+        name = Path(outputs["map"]).stem
+        add_result(outputs, name)
+        for entry in summary.get("classes", []):
+            self.log.appendPlainText(
+                self.tr("{name}: {share:.1f} % of the mapped area").format(
+                    name=entry["name"], share=100 * float(entry["share"])
+                )
+            )
+        for path in outputs.values():
+            self.log.appendPlainText(path)
+        text = self.tr("The crop map '{name}' is ready.").format(name=name)
+        self.panel.show_end(text)
+        self._message(text, Qgis.MessageLevel.Success, outputs.get("report"))
+        self.last_outputs = outputs
+        from .output_widget import default_map_path
+
+        self.output.set_map_path(default_map_path())
+
+    def _show_failure(self, problem: Exception) -> None:
+        short = problem.message if hasattr(problem, "message") else str(problem)
+        hint = getattr(problem, "hint", "")
+        self.panel.show_end(f"{short} {hint}".strip())
+        self.log.appendPlainText(str(problem))
+        self._message(short, Qgis.MessageLevel.Critical)
+
+    def _message(self, text: str, level: Qgis.MessageLevel, report: str | None = None) -> None:
+        if self._iface is None:
+            return
+        bar = self._iface.messageBar()
+        item = bar.createMessage(self.tr("Crop Transfer"), text)
+        if report:
+            button = QPushButton(self.tr("Open the report"))
+            button.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(report)))
+            item.layout().addWidget(button)
+        if level == Qgis.MessageLevel.Critical:
+            button = QPushButton(self.tr("Show the log"))
+            button.clicked.connect(self._show_log)
+            item.layout().addWidget(button)
+        bar.pushWidget(item, level, 0 if report or level == Qgis.MessageLevel.Critical else 8)
+
+    def _show_log(self) -> None:
+        self.tabs.setCurrentWidget(self.log)
+        self.show()
+        self.raise_()
+
+    # --- the end
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Hide; a running job goes on in the task manager."""
+        self._remember()
+        super().closeEvent(event)
+
+    def shut_down(self) -> None:
+        """End all threads and a running job; the dialog is of no use afterwards."""
+        self._timer.stop()
+        if self._task is not None:
+            self._task.cancel()
+            self._task.waitForFinished(3000)
+        for part in (self.source, self.target, self.banner):
+            part.shut_down()
+        self._checker.stop()
+        self._folder.cleanup()
+
+
+def _scrolled(widget: QWidget) -> QScrollArea:
+    """The widget in a frame that scrolls where the screen is small."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QScrollArea.Shape.NoFrame)
+    area.setWidget(widget)
+    return area
