@@ -79,20 +79,6 @@ DATE_PATTERNS = (
         "2020-05-18",
     ),
     DatePattern(
-        "Sentinel product: sensed, then processed or ended",
-        rf"{START}(\d{{4}})(\d{{2}})(\d{{2}})T\d{{6}}(?=.*\d{{8}}T\d{{6}})",
-        _date,
-        "S2A_MSIL2A_20180420T105031_N0207_R051_T31UFS_20180420T130540_B04",
-        "2018-04-20",
-    ),
-    DatePattern(
-        "MODIS granule: A, year, day of year",
-        r"(?<![A-Za-z0-9])A(\d{4})(\d{3})(?=[._]|$)",
-        _day_of_year,
-        "MOD13Q1.A2012273.h12v10.006.2015256070127_NDVI",
-        "2012-09-29",
-    ),
-    DatePattern(
         "interval, separated days: its middle",
         rf"{START}{SEPARATED_DAY}(?:_to_|_|--|/| to | - |\.\.){SEPARATED_DAY}{END}",
         _middle,
@@ -145,7 +131,7 @@ DATE_PATTERNS = (
         "year and day of year",
         rf"{START}(\d{{4}})[-_.]?(?:doy)?(\d{{3}}){END}",
         _day_of_year,
-        "NDVI_2012273",
+        "MOD13Q1.A2012273.h12v10.006.2015256070127_NDVI",
         "2012-09-29",
     ),
     DatePattern(
