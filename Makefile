@@ -30,7 +30,7 @@ lint: env  ## ruff, mypy on the engine, and the checks of plugins.qgis.org on wh
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/bandit --quiet --recursive $(SHIPPED)
+	$(BIN)/bandit --configfile pyproject.toml --quiet --recursive $(SHIPPED)
 	$(BIN)/python .ci/secrets.py $(SHIPPED) resources metadata.txt
 
 bench: env  ## accuracy, speed and memory on the real data in ../shared/data, as JSON in bench/

@@ -8,10 +8,20 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SHIPPED = ("metadata.txt", "LICENSE", "README.md", "CHANGELOG.md", "__init__.py", "plugin.py", "engine", "ui", "resources")
+SHIPPED = (
+    "metadata.txt",
+    "LICENSE",
+    "README.md",
+    "CHANGELOG.md",
+    "__init__.py",
+    "plugin.py",
+    "engine",
+    "ui",
+    "resources",
+)
 LEFT_OUT_SUFFIXES = (".pyc", ".aux.xml", ".orig", ".ts")
 # Scripts that make resources are for developers.
-LEFT_OUT = ("resources/sample/generate.py",)
+LEFT_OUT = ("resources/sample/generate.py", "resources/sample/crops.py")
 MEGABYTES = 25
 """What plugins.qgis.org accepts at most."""
 STAMP = (2020, 1, 1, 0, 0, 0)
