@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
-from osgeo import gdal, osr
+from osgeo import osr
 
 from ..errors import InputError
-from .opening import attempt, crs_of, file_name, quiet_gdal, same_crs, transformation
+from .opening import attempt, crs_of, file_name, same_crs, transformation
 from .stack import Grid, Window
 
 TOLERANCE = 0.01
 """Pixels by which two grids may differ and still count as the same."""
-MARGIN = 3
-"""Source pixels read around a warped window, so that its edge is interpolated as its middle is."""
 
 
 def grid_of(dataset: Any, path: str) -> Grid:
@@ -93,71 +90,9 @@ def transform_points(change: osr.CoordinateTransformation, x: np.ndarray, y: np.
 def overlaps(grid: Grid, other: Grid) -> bool:
     """Whether any pixel of ``grid`` lies on ``other``."""
     bounds = pixel_bounds(grid, Window(0, 0, grid.width, grid.height), other)
-    return bounds is not None and _clip(bounds, other, 0) is not None
-
-
-def source_window(grid: Grid, window: Window, other: Grid) -> Window | None:
-    """The window of ``other`` that holds what ``window`` of ``grid`` shows, with a margin; None when nothing."""
-    bounds = pixel_bounds(grid, window, other)
     if bounds is None:
-        return None
-    # Where the other grid is finer, each pixel of the window is a mean of several: widen by their number.
-    ratio = max((bounds[2] - bounds[0]) / window.width, (bounds[3] - bounds[1]) / window.height, 1.0)
-    return _clip(bounds, other, math.ceil(MARGIN * ratio))
-
-
-def _clip(bounds: tuple[float, float, float, float], grid: Grid, margin: int) -> Window | None:
-    left, top = max(math.floor(bounds[0] + TOLERANCE) - margin, 0), max(math.floor(bounds[1] + TOLERANCE) - margin, 0)
-    right = min(math.ceil(bounds[2] - TOLERANCE) + margin, grid.width)
-    bottom = min(math.ceil(bounds[3] - TOLERANCE) + margin, grid.height)
-    return Window(left, top, right - left, bottom - top) if right > left and bottom > top else None
-
-
-def warp_planes(
-    planes: np.ndarray, source: Grid, source_part: Window, grid: Grid, window: Window, resampling: str
-) -> np.ndarray:
-    """Bring planes of one grid onto a window of another.
-
-    Parameters
-    ----------
-    planes : (b, h, w) float32 of ``source_part``, NaN for a gap.
-    resampling : ``bilinear`` or ``near``.
-
-    Returns
-    -------
-    ndarray
-        (b, window.height, window.width) float32, NaN where nothing was seen.
-    """
-    count = len(planes)
-    width, height = window.width, window.height
-    crs = grid.crs or source.crs
-    with quiet_gdal():
-        given = memory_raster(planes, window_transform(source, source_part), source.crs or crs)
-        empty = np.full((count, height, width), np.nan, np.float32)
-        result = memory_raster(empty, window_transform(grid, window), crs)
-        # errorThreshold 0: an approximated transform would depend on the window that is asked for.
-        options = gdal.WarpOptions(
-            resampleAlg=resampling,
-            srcNodata="nan",
-            dstNodata="nan",
-            errorThreshold=0,
-            warpOptions=["UNIFIED_SRC_NODATA=NO"],
-        )
-        done, fault = attempt(lambda: gdal.Warp(result, given, options=options))
-        if fault:
-            raise InputError("grids-differ", f"A raster cannot be brought onto the grid of its stack: {fault}.")
-        data = result.ReadRaster(0, 0, width, height, buf_type=gdal.GDT_Float32)
-    return np.frombuffer(data, np.float32).reshape(count, height, width)
-
-
-def memory_raster(planes: np.ndarray, transform: tuple[float, ...], crs: str) -> Any:
-    """A float32 GDAL dataset in memory with nodata NaN that holds ``planes`` (b, h, w)."""
-    count, height, width = planes.shape
-    dataset = gdal.GetDriverByName("MEM").Create("", width, height, count, gdal.GDT_Float32)
-    dataset.SetGeoTransform(transform)
-    if crs:
-        dataset.SetProjection(crs)
-    for index in range(1, count + 1):
-        dataset.GetRasterBand(index).SetNoDataValue(float("nan"))
-    dataset.WriteRaster(0, 0, width, height, np.ascontiguousarray(planes, np.float32).tobytes())
-    return dataset
+        return False
+    left, top, right, bottom = bounds
+    return (
+        right > TOLERANCE and bottom > TOLERANCE and left < other.width - TOLERANCE and top < other.height - TOLERANCE
+    )

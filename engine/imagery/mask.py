@@ -9,10 +9,11 @@ import numpy as np
 from osgeo import gdal, ogr
 
 from ..errors import InputError
-from .grids import grid_of, overlaps, same_grid, source_window, warp_planes, window_transform
+from .grids import grid_of, overlaps, same_grid, window_transform
 from .label_layer import box_meets, usable_shape
 from .opening import attempt, crs_of, file_name, open_raster, open_vector, transformation
 from .rasterise import burn
+from .resample import Resampler
 from .stack import Grid, StackBand, Window
 
 
@@ -41,9 +42,9 @@ class Mask:
         raster = None if layer else attempt(lambda: gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_READONLY))[0]
         if raster is not None and raster.RasterCount:
             self._raster = raster
-            self._own_grid = grid_of(raster, path)
-            self._same = same_grid(grid, self._own_grid)
-            if not overlaps(grid, self._own_grid):
+            own = grid_of(raster, path)
+            self._resampler = None if same_grid(grid, own) else Resampler(grid, own)
+            if not overlaps(grid, own):
                 raise self._beside()
         else:
             self._read_polygons(path, layer)
@@ -63,9 +64,16 @@ class Mask:
         return burn([self._shapes[i] for i in near], [1] * len(near), window, transform) > 0
 
     def _read_raster(self, window: Window) -> np.ndarray:
-        part = window if self._same else source_window(self.grid, window, self._own_grid)
+        if self._resampler is None:
+            return self._marked(window)
+        column, row = self._resampler.positions(window)
+        part = self._resampler.source_window(column, row)
         if part is None:
             return np.zeros((window.height, window.width), bool)
+        return self._resampler.nearest(self._marked(part), part, column, row)
+
+    def _marked(self, part: Window) -> np.ndarray:
+        """(h, w) bool of a window of the mask's own grid."""
         band = self._raster.GetRasterBand(1)
         place = (part.column, part.row, part.width, part.height)
         data, fault = attempt(lambda: band.ReadRaster(*place, buf_type=gdal.GDT_Float64))
@@ -74,11 +82,7 @@ class Mask:
             raise InputError("mask-unreadable", f"The mask {self.name} cannot be read: {fault or mask_fault}.")
         values = np.frombuffer(data, np.float64).reshape(part.height, part.width)
         shown = np.frombuffer(hidden, np.uint8).reshape(part.height, part.width) != 0
-        mapped = shown & (values != 0) & np.isfinite(values)
-        if self._same:
-            return mapped
-        planes = mapped[None].astype(np.float32)
-        return warp_planes(planes, self._own_grid, part, self.grid, window, "near")[0] == 1
+        return shown & (values != 0) & np.isfinite(values)
 
     def _read_polygons(self, path: str, layer: str) -> None:
         try:

@@ -10,12 +10,15 @@ import numpy as np
 from osgeo import gdal
 
 from ..errors import InputError
-from .grids import grid_of, source_window, warp_planes
+from .grids import grid_of
 from .opening import attempt, file_name, open_raster
+from .resample import Resampler
 from .scale import declared, fill_of
-from .stack import Grid, StackBand, Window
+from .stack import StackBand, Window
 
 EXACT_IN_FLOAT32 = (gdal.GDT_Byte, gdal.GDT_UInt16, gdal.GDT_Int16, gdal.GDT_Float32)
+
+WHOLE_NUMBERS = (gdal.GDT_Byte, gdal.GDT_UInt16, gdal.GDT_Int16, gdal.GDT_UInt32, gdal.GDT_Int32)
 
 
 @dataclass(frozen=True)
@@ -100,29 +103,34 @@ class RasterFile:
         return self._with_gaps(values.copy() if not values.flags.writeable else values, window, bands, dataset)
 
     def read_values(
-        self, window: Window, bands: Sequence[FileBand], grid: Grid | None, factors: Sequence[tuple[float, float]]
+        self,
+        window: Window,
+        bands: Sequence[FileBand],
+        resampler: Resampler | None,
+        scaling: Sequence[tuple[float, float]],
     ) -> np.ndarray | None:
-        """(h, w, b) float32 values of a window of ``grid`` (None: the file's own), None where there is nothing.
+        """(h, w, b) float32 values of a window of the stack, None where the file shows nothing of it.
 
         Parameters
         ----------
-        factors : scale and offset of each of ``bands``.
+        resampler : onto the grid of the stack; None where the file is on it.
+        scaling : scale and offset of each of ``bands``.
         """
-        part = window if grid is None else source_window(grid, window, self.grid)
-        if part is None:
-            return None
-        values = self.read_stored(part, bands)
-        scale = np.array([f[0] for f in factors], values.dtype)
-        shift = np.array([f[1] for f in factors], values.dtype)
+        if resampler is None:
+            return self._scaled(window, bands, scaling)
+        column, row = resampler.positions(window)
+        part = resampler.source_window(column, row)
+        return None if part is None else resampler.bilinear(self._scaled(part, bands, scaling), part, column, row)
+
+    def _scaled(self, window: Window, bands: Sequence[FileBand], scaling: Sequence[tuple[float, float]]) -> np.ndarray:
+        values = self.read_stored(window, bands)
+        scale = np.array([s[0] for s in scaling], values.dtype)
+        shift = np.array([s[1] for s in scaling], values.dtype)
         if (scale != 1).any():
             values *= scale
         if shift.any():
             values += shift
-        values = values.astype(np.float32, copy=False)
-        if grid is None:
-            return values
-        planes = warp_planes(np.moveaxis(values, 2, 0), self.grid, part, grid, window, "bilinear")
-        return np.moveaxis(planes, 0, 2)
+        return values.astype(np.float32, copy=False)
 
     def _with_gaps(self, values: np.ndarray, window: Window, bands: Sequence[FileBand], dataset: Any) -> np.ndarray:
         nodata = [None if b.nodata is None or np.isnan(b.nodata) else values.dtype.type(b.nodata) for b in bands]
@@ -134,6 +142,8 @@ class RasterFile:
                 if number is not None:
                     plane = values[:, :, position]
                     plane[plane == number] = np.nan
+        if any(band.data_type not in WHOLE_NUMBERS for band in bands):
+            values[np.isinf(values)] = np.nan
         if not self._masked:
             return values
         if self._one_mask:

@@ -15,6 +15,7 @@ from .names import band_order
 from .opening import file_name
 from .problems import complete_dates, stack_problems
 from .raster_file import FileBand, OpenFiles, RasterFile
+from .resample import Resampler
 from .scale import FACTOR, NOT_REFLECTANCE, by_size
 from .stack import StackBand, Window
 
@@ -77,8 +78,12 @@ class Stack:
         self.name = file_name(self._files[0].path)
         if len(self._files) > 1:
             self.name += f" and {len(self._files) - 1} more files"
-        self._direct = [same_grid(self.grid, file.grid) for file in self._files]
-        self.block_size = Counter(f.block_size for f, own in zip(self._files, self._direct) if own).most_common(1)[0][0]
+        self._resamplers = [
+            None if same_grid(self.grid, file.grid) else Resampler(self.grid, file.grid) for file in self._files
+        ]
+        self.block_size = Counter(
+            f.block_size for f, warped in zip(self._files, self._resamplers) if not warped
+        ).most_common(1)[0][0]
         self._factor = {kind: by_size(samples) for kind, samples in self._samples().items()}
         self._warn(left_out)
 
@@ -137,11 +142,11 @@ class Stack:
         place = {self.bands.index(name): position for position, name in enumerate(names)}
         shape = (window.height, window.width, len(self.dates), len(names))
         values = np.full(shape, np.nan, np.float32)
-        for file, direct in zip(self._files, self._direct):
+        for file, resampler in zip(self._files, self._resamplers):
             wanted = [band for band in file.bands if band.band in place]
             if not wanted:
                 continue
-            read = file.read_values(window, wanted, None if direct else self.grid, [self._scaling(b) for b in wanted])
+            read = file.read_values(window, wanted, resampler, [self._scaling(b) for b in wanted])
             if read is not None:
                 values[:, :, [b.date for b in wanted], [place[b.band] for b in wanted]] = read
         if len(names) >= ZERO_IS_GAP_FROM:
@@ -179,7 +184,7 @@ class Stack:
                 f"The {self.role} stack {self.name} holds values times {FACTOR:.0f} without saying so: "
                 "they are divided by it."
             )
-        warped = [file_name(f.path) for f, own in zip(self._files, self._direct) if not own]
+        warped = [file_name(f.path) for f, warped in zip(self._files, self._resamplers) if warped]
         if warped:
             self.warnings.append(
                 f"{len(warped)} files of the {self.role} stack, such as {warped[0]}, lie on another grid: "
