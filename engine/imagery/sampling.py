@@ -31,6 +31,8 @@ MORE_WINDOWS = 256
 ENOUGH = 500
 """Size of such a smaller sample."""
 CELL_PIXELS = 64 * 64
+SPARE = 10
+"""Pixels of a polygon or class kept for each one wanted, until it is known which were observed."""
 POOL = 2_000_000
 """Labelled pixels kept in memory before they are thinned."""
 
@@ -84,10 +86,13 @@ def sample_labels(
     kept: list[LabelledPixels] = []
     values: list[np.ndarray] = []
     found = np.zeros(len(shapes.classes), np.int64)
+    factor = 1
     while len(waiting.row):
-        # Unobserved pixels drop out after reading, so a class short of pixels gets the next in line.
+        # Unobserved pixels drop out after reading, so a class short of pixels gets the next in line: more
+        # of them each time, for every time reads the same windows again.
         label = class_of[waiting.shape]
-        now = _rank_within(label) < (per_class - found)[label]
+        now = _rank_within(label) < (factor * (per_class - found).clip(0))[label]
+        factor *= 4
         if not now.any():
             break
         part = waiting.take(now)
@@ -101,7 +106,8 @@ def sample_labels(
         if count < MINIMUM_SAMPLES:
             raise few_samples(name, int(count), layer)
     row, column, shape = (np.concatenate([getattr(k, name) for k in kept]) for name in ("row", "column", "shape"))
-    order = np.lexsort((column, row))
+    order = np.flatnonzero(_rank_within(class_of[shape]) < per_class)
+    order = order[np.lexsort((column[order], row[order]))]
     return SeriesSet(
         values=np.concatenate(values)[order],
         day=stack.day,
@@ -261,13 +267,13 @@ def _labelled_pixels(
         owner = _owners(shapes, class_of, index, grid, window)
         row, column = np.nonzero(owner >= 0)
         part = LabelledPixels(row + top, column + left, owner[row, column])
-        # No polygon gives more than the whole class may have.
+        # A polygon as large as the stack must not fill the memory; the spare is for unobserved pixels.
         order = rng.permutation(len(row))
-        part = part.take(np.sort(order[_rank_within(part.shape[order]) < per_class]))
+        part = part.take(np.sort(order[_rank_within(part.shape[order]) < SPARE * per_class]))
         found.append(part)
         total += len(part.row)
         if total > POOL:
-            found = [_thinned(_joined(found), class_of, rng, 4 * per_class)]
+            found = [_thinned(_joined(found), class_of, rng, SPARE * per_class)]
             total = len(found[0].row)
     return _joined(found)
 
