@@ -21,21 +21,16 @@ class Progress:
         ``metric`` or ``warning``.
     cancelled : callable
         Asked at every update; when it answers true, :class:`Cancelled` is raised there.
-    stages : mapping of str to float
-        The stages in their order with their share of the whole time (any positive unit).
-        A stage that is not listed is reported, and leaves the overall fraction as it is.
     """
 
     def __init__(
         self,
         emit: Callable[[Event], None] = lambda event: None,
         cancelled: Callable[[], bool] = lambda: False,
-        stages: Mapping[str, float] | None = None,
     ) -> None:
         self._emit = emit
         self._cancelled = cancelled
-        self._stages = dict(stages or {})
-        self._total = sum(self._stages.values()) or 1.0
+        self._stages: dict[str, float] = {}
         self._base = 0.0
         self._share = 0.0
         self._started = time.monotonic()
@@ -46,6 +41,14 @@ class Progress:
         self._stage: str | None = None
         self._stage_started = self._started
 
+    def plan(self, stages: Mapping[str, float]) -> None:
+        """Set the stages to come, in their order, with the time each takes (any positive unit).
+
+        A stage that is not planned is reported, and leaves the overall fraction as it is.
+        """
+        total = sum(stages.values())
+        self._stages = {name: weight / total for name, weight in stages.items()}
+
     def stage(self, name: str) -> None:
         """Enter the named stage; what came before it counts as done."""
         self._close_stage()
@@ -53,8 +56,8 @@ class Progress:
         if name in self._stages:
             names = list(self._stages)
             before = names[: names.index(name)]
-            self._base = sum(self._stages[n] for n in before) / self._total
-            self._share = self._stages[name] / self._total
+            self._base = sum(self._stages[n] for n in before)
+            self._share = self._stages[name]
         else:
             self._share = 0.0
         self._emit({"event": "stage", "name": name})

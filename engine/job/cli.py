@@ -22,7 +22,7 @@ from ..series import read_series
 from ..trust.compare import compare, read_transfers
 from . import worker
 from .job import Job, LabelLayer
-from .runner import run, stages_of
+from .runner import run
 from .sources import split_layer
 
 
@@ -150,7 +150,7 @@ def _classify(options: argparse.Namespace, cancelled: Any) -> None:
 
 
 def _run(job: Job, cancelled: Any) -> None:
-    result = run(job, Progress(_show, cancelled, stages_of(job)))
+    result = run(job, Progress(_show, cancelled))
     for crop in result.summary["classes"]:
         area = "" if crop["hectares"] is None else f"{crop['hectares']:12,.1f} ha"
         print(f"{crop['name']:24} {crop['share']:6.1%} {area}  confidence {crop['confidence']:.0f} %")

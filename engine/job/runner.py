@@ -13,6 +13,7 @@ from .. import __version__
 from ..alignment import METHODS
 from ..errors import InputError
 from ..imagery import MapWriter, Mask, Stack, class_colors, sample_labels, sample_unlabelled, write_qml
+from ..imagery.area import pixel_hectares
 from ..progress import Progress
 from ..series import SeriesSet
 from .check import check, read_source_series, require_bands, require_samples
@@ -27,6 +28,8 @@ SAMPLES_PER_CLASS = 2_000
 """Source pixels of one class that are read at most: more teach a model of this size nothing new."""
 TARGET_SAMPLES = 5_000
 """Target pixels the alignment sees at most."""
+FIT_SECONDS, PIXELS_PER_SECOND = 90.0, 8_000.0
+"""What a fit and a map took on two cores: only the progress bar relies on it."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +42,6 @@ class Result:
     """Figures for people, JSON-ready: classes with pixels, area and confidence, method, warnings."""
 
 
-def stages_of(job: Job) -> dict[str, float]:
-    """The named stages of the job with their share of its time, a rough guess."""
-    learning = {}
-    if not job.use_model and job.method in METHODS:
-        learning = {READ_SOURCE: 4.0, **METHODS[job.method].stages}
-    total = sum(learning.values())
-    return {**learning, READ_TARGET: 4.0, MAP: max(10.0, total / 4), WRITE: 3.0}
-
-
 def run(job: Job, progress: Progress) -> Result:
     """Do the job; on any error or cancel no file of it stays, finished or not.
 
@@ -58,6 +52,7 @@ def run(job: Job, progress: Progress) -> Result:
     Cancelled
         The user cancelled.
     """
+    progress.update(0.0)
     problems = check(job)
     if problems:
         raise problems[0]
@@ -74,6 +69,7 @@ def _run(job: Job, progress: Progress) -> Result:
     from ..trust.report import write_report
 
     with Stack(job.target, "target") as stack:
+        progress.plan(_stages(job, stack))
         mask = Mask(*split_layer(job.mask), stack.grid) if job.mask else None
         source = None
         if job.use_model:
@@ -117,6 +113,16 @@ def _run(job: Job, progress: Progress) -> Result:
     published = publish_parts(job, outputs)
     progress.finish()
     return Result(published, summary)
+
+
+def _stages(job: Job, stack: Stack) -> dict[str, float]:
+    """The stages of the job with a rough guess of the seconds each takes."""
+    mapping = {MAP: 1 + stack.grid.width * stack.grid.height / PIXELS_PER_SECOND, WRITE: 2.0}
+    if job.use_model:
+        return mapping
+    learning = METHODS[job.method].stages
+    unit = FIT_SECONDS / sum(learning.values())
+    return {READ_SOURCE: 3.0, READ_TARGET: 3.0, **{name: unit * share for name, share in learning.items()}, **mapping}
 
 
 def _read_source(job: Job, progress: Progress) -> SeriesSet:
@@ -186,7 +192,7 @@ def _facts(job: Job, model: Any, stack: Stack, summary: dict[str, Any]) -> dict[
 
 
 def _summary(job: Job, model: Any, stack: Stack, statistics: Any, progress: Progress) -> dict[str, Any]:
-    hectares = stack.grid.pixel_area() / 10_000
+    hectares = pixel_hectares(stack.grid)
     classes = []
     for index, name in enumerate(model.classes):
         pixels = int(statistics.pixels[index])

@@ -18,7 +18,7 @@ from typing import IO, Any
 from ..errors import Cancelled, InputError
 from ..progress import Event, Progress
 from .job import Job
-from .runner import run, stages_of
+from .runner import run
 
 EXIT_DONE, EXIT_FAULT, EXIT_INPUT, EXIT_CANCELLED = 0, 1, 2, 130
 
@@ -39,7 +39,7 @@ def main() -> int:
     try:
         job = Job.from_json(commands.readline().decode("utf-8"))
         threading.Thread(target=_listen, args=(commands, cancelled), daemon=True).start()
-        result = run(job, Progress(emit, cancelled.is_set, stages_of(job)))
+        result = run(job, Progress(emit, cancelled.is_set))
         emit({"event": "result", "outputs": result.outputs, "summary": result.summary})
         return EXIT_DONE
     except InputError as error:

@@ -17,7 +17,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from ..imagery import read_preview
+from ..imagery.preview import read_preview
 from ..series import align_years
 
 if TYPE_CHECKING:

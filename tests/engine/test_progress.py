@@ -8,7 +8,8 @@ from engine.progress import Progress
 
 def test_the_overall_fraction_follows_the_weights_and_never_falls():
     events = []
-    progress = Progress(events.append, stages={"read": 1, "learn": 6, "map": 3})
+    progress = Progress(events.append)
+    progress.plan({"read": 1, "learn": 6, "map": 3})
     for stage in ("read", "learn", "map"):
         progress.stage(stage)
     progress.finish()
@@ -28,7 +29,8 @@ def test_cancel_is_raised_at_the_next_update():
 
 def test_a_stage_outside_the_plan_keeps_the_fraction():
     events = []
-    progress = Progress(events.append, stages={"read": 1, "map": 1})
+    progress = Progress(events.append)
+    progress.plan({"read": 1, "map": 1})
     progress.stage("read")
     progress.stage("map")
     progress.stage("tidy up")

@@ -1,0 +1,264 @@
+"""The whole job on a small scene: in this process, in a worker process, and as the command."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from osgeo import gdal
+
+from engine.errors import Cancelled, InputError
+from engine.imagery import describe
+from engine.job import Job, LabelLayer, check, run
+from engine.progress import Progress
+from tests.scenes import CROPS, make_scene
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKER = [sys.executable, "-I", str(ROOT / "engine" / "__main__.py"), "worker"]
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    return make_scene(tmp_path_factory.mktemp("scene é 'x'"))
+
+
+@pytest.fixture
+def job(scene, tmp_path):
+    return Job(
+        output=str(tmp_path / "map.tif"),
+        confidence=str(tmp_path / "confidence.tif"),
+        model=str(tmp_path / "model.safetensors"),
+        report=str(tmp_path / "report.html"),
+        labels=LabelLayer(str(scene.labels), "fields", "crop"),
+        source=describe([str(scene.source)]),
+        target=describe([str(scene.target)]),
+        options=QUICK,
+    )
+
+
+QUICK = {"source_steps": 60, "align_steps": 20, "rounds": 2, "round_steps": 20}
+
+
+def read(path):
+    return gdal.Open(str(path)).ReadAsArray()
+
+
+def test_a_job_maps_the_target_and_writes_every_output(job, scene, tmp_path):
+    events = []
+    result = run(job, Progress(events.append))
+    plane = read(tmp_path / "map.tif")
+    assert (plane == scene.truth).mean() > 0.95
+    assert set(result.outputs) == {"map", "style", "confidence", "model", "report"}
+    assert sorted(p.name for p in tmp_path.iterdir() if p.suffix != ".xml") == [
+        "confidence.tif",
+        "map.qml",
+        "map.tif",
+        "model.safetensors",
+        "report.html",
+    ]
+    counted = {c["name"]: c["pixels"] for c in result.summary["classes"]}
+    assert counted == {name: int((plane == i + 1).sum()) for i, name in enumerate(CROPS)}
+    assert [c["hectares"] for c in result.summary["classes"]] == [n * 0.01 for n in counted.values()]
+    tags = gdal.Open(str(tmp_path / "map.tif")).GetMetadata()
+    assert tags["CROPTRANSFER_METHOD"] == "ghca" and tags["CROPTRANSFER_MODEL"] == result.summary["model_id"]
+    report = (tmp_path / "report.html").read_text("utf-8")
+    assert all(name in report for name in CROPS) and "data:image/png" in report
+    stages = [e["name"] for e in events if e["event"] == "stage"]
+    assert stages[0] == "Reading the source" and stages[-1] == "Writing the files"
+
+
+def test_the_model_file_gives_the_same_map_again(job, tmp_path):
+    run(job, Progress())
+    again = Job(
+        output=str(tmp_path / "again.tif"),
+        confidence=str(tmp_path / "again_confidence.tif"),
+        target=job.target,
+        use_model=job.model,
+    )
+    run(again, Progress())
+    np.testing.assert_array_equal(read(tmp_path / "again.tif"), read(tmp_path / "map.tif"))
+    np.testing.assert_array_equal(read(tmp_path / "again_confidence.tif"), read(tmp_path / "confidence.tif"))
+
+
+def test_cancel_leaves_no_file_behind(job, tmp_path):
+    for stage in ("Reading the target", "Learning from the source", "Mapping the target"):
+        entered = []
+
+        def note(event, entered=entered):
+            if event["event"] == "stage":
+                entered.append(event["name"])
+
+        with pytest.raises(Cancelled):
+            run(job, Progress(note, lambda stage=stage, entered=entered: stage in entered))
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_an_earlier_map_survives_a_cancelled_job(job, tmp_path):
+    (tmp_path / "map.tif").write_bytes(b"the earlier map")
+    with pytest.raises(Cancelled):
+        run(job, Progress(cancelled=lambda: True))
+    assert (tmp_path / "map.tif").read_bytes() == b"the earlier map"
+
+
+def start_worker(job):
+    worker = subprocess.Popen(WORKER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    worker.stdin.write(job.to_json() + "\n")
+    worker.stdin.flush()
+    return worker
+
+
+def test_the_worker_speaks_json_lines_and_nothing_else(job, tmp_path):
+    worker = start_worker(job)
+    # Not communicate(): it closes stdin, which cancels.
+    events = [json.loads(line) for line in worker.stdout]
+    assert worker.wait(timeout=20) == 0, worker.stderr.read()
+    assert events[-1]["event"] == "result" and Path(events[-1]["outputs"]["map"]).exists()
+    fractions = [e["fraction"] for e in events if e["event"] == "progress"]
+    assert fractions == sorted(fractions) and fractions[-1] == 1.0
+
+
+def test_the_worker_ends_within_two_seconds_of_a_cancel(job, tmp_path):
+    worker = start_worker(job)
+    for line in worker.stdout:
+        if json.loads(line).get("name") == "Learning from the source":
+            break
+    started = time.monotonic()
+    worker.stdin.write("cancel\n")
+    worker.stdin.flush()
+    last = [json.loads(line) for line in worker.stdout][-1]
+    assert worker.wait(timeout=20) == 130
+    assert time.monotonic() - started < 2
+    assert last["kind"] == "cancelled"
+    assert list(tmp_path.iterdir()) == []
+    worker.communicate()
+
+
+def test_the_worker_ends_when_its_parent_is_gone(job, tmp_path):
+    worker = start_worker(job)
+    worker.stdout.readline()
+    worker.stdin.close()
+    worker.stdout.read()
+    assert worker.wait(timeout=20) == 130
+    assert list(tmp_path.iterdir()) == []
+    worker.stdout.close()
+    worker.stderr.close()
+
+
+def test_the_worker_names_a_bad_job(tmp_path):
+    worker = subprocess.run(WORKER, input="{not a job\n", capture_output=True, text=True)
+    error = json.loads(worker.stdout)
+    assert worker.returncode == 2
+    assert (error["event"], error["kind"], error["code"]) == ("error", "input", "job")
+
+
+def command(*arguments, **options):
+    return subprocess.run([sys.executable, "-m", "engine", *map(str, arguments)], cwd=ROOT, text=True, **options)
+
+
+def test_the_command_maps_and_tells_where_the_files_are(job, scene, tmp_path):
+    (tmp_path / "job.json").write_text(job.to_json(indent=1), "utf-8")
+    output = tmp_path / "other.tif"
+    done = command("map", "--job", tmp_path / "job.json", "--output", output, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert f"map: {output}" in done.stdout and all(name in done.stdout for name in CROPS)
+    assert (read(output) == scene.truth).mean() > 0.95
+
+
+def test_the_command_refuses_bad_input_in_one_line(scene, tmp_path):
+    done = command(
+        "map",
+        "--labels",
+        f"{scene.labels}|layername=fields",
+        "--class-field",
+        "corp",
+        "--source",
+        scene.source,
+        "--target",
+        scene.target,
+        "--output",
+        tmp_path / "map.tif",
+        capture_output=True,
+    )
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert "'corp'" in line and "crop" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_command_leaves_nothing(job, tmp_path):
+    (tmp_path / "job.json").write_text(job.to_json(), "utf-8")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "engine", "map", "--job", str(tmp_path / "job.json")],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    for line in process.stderr:
+        if line.startswith("Learning"):
+            break
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=20) == 130
+    assert [p.name for p in tmp_path.iterdir()] == ["job.json"]
+    process.stderr.close()
+
+
+def test_compare_scores_by_labels_that_no_method_sees(scene, tmp_path):
+    from engine.imagery import Stack, sample_labels
+    from engine.series import write_series
+
+    with Stack(describe([str(scene.source)]), "source") as stack:
+        series = sample_labels(LabelLayer(str(scene.labels), "fields", "crop"), stack, 0, 100, Progress())
+    write_series(tmp_path / "s.npz", series)
+    output = tmp_path / "scores.json"
+    done = command(
+        *("compare", "--source", tmp_path / "s.npz", "--target", tmp_path / "s.npz"),
+        *("--methods", "source_only", "--seeds", 1, "--output", output),
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr
+    [result] = json.loads(output.read_text())
+    assert result["method"] == "source_only" and result["oa"] > 0.95
+    assert sum(map(sum, result["confusion"])) == result["n_target"] == len(series)
+
+
+@pytest.mark.parametrize(
+    "change, code, named",
+    [
+        ({"output": "/nowhere/at/all/map.tif"}, "output-folder", "/nowhere/at/all"),
+        ({"output": "map.jpg"}, "output-format", "map.jpg"),
+        ({"method": "magic"}, "method", "magic"),
+        ({"labels": None}, "no-labels", "labelled layer"),
+        ({"source": ()}, "no-source-stack", "source stack"),
+        ({"series": "some.npz"}, "two-sources", "series file"),
+        ({"mask": "/no/mask.tif"}, None, "/no/mask.tif"),
+        ({"use_model": "/no/model.safetensors"}, "model-unreadable", "/no/model.safetensors"),
+    ],
+)
+def test_check_names_what_is_wrong(job, tmp_path, change, code, named):
+    from dataclasses import replace
+
+    problems = check(replace(job, **change))
+    assert any(named in str(p) and (code is None or p.code == code) for p in problems), problems
+    with pytest.raises(InputError):
+        run(replace(job, **change), Progress())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_outputs_must_not_share_a_file_nor_overwrite_an_input(job):
+    from dataclasses import replace
+
+    assert [p.code for p in check(replace(job, confidence=job.output))] == ["same-output"]
+    assert [p.code for p in check(replace(job, output=job.source[0].path))] == ["output-is-input"]
+
+
+def test_a_job_survives_its_json(job):
+    assert Job.from_json(job.to_json()) == job
+    assert "\n" not in job.to_json()
+    with pytest.raises(InputError):
+        Job.from_json('{"version": 99, "output": "m.tif", "target": []}')
