@@ -41,3 +41,13 @@ def fake_engine(tmp_path, monkeypatch):
         return path
 
     return use
+
+
+@pytest.fixture()
+def quick_engine(tmp_path, monkeypatch):
+    """The real engine, at a twentieth of its optimiser steps."""
+    from tests.fake_engine import make_quick
+
+    path = make_quick(tmp_path / "quick", os.environ.get("CROPTRANSFER_PYTHON", sys.executable), 0.05)
+    monkeypatch.setenv("CROPTRANSFER_PYTHON", path)
+    return path

@@ -120,3 +120,33 @@ def make_fake(folder: Path, behaviour: str, plugin: Path) -> str:
     path.write_text(SCRIPT.format(python=sys.executable, behaviour=behaviour, plugin=str(plugin)))
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return str(path)
+
+
+QUICK = r"""#!{python}
+import json, os, subprocess, sys, threading
+if "-c" in sys.argv:
+    os.execv({engine!r}, [{engine!r}, *sys.argv[1:]])
+job = json.loads(sys.stdin.readline())
+job["options"] = {{"steps_scale": {scale}}}
+worker = subprocess.Popen([{engine!r}, *sys.argv[1:]], stdin=subprocess.PIPE, text=True)
+worker.stdin.write(json.dumps(job) + "\n")
+worker.stdin.flush()
+def forward():
+    for line in sys.stdin:
+        worker.stdin.write(line)
+        worker.stdin.flush()
+    worker.stdin.close()
+threading.Thread(target=forward, daemon=True).start()
+code = worker.wait()
+sys.stdout.flush()
+os._exit(code)
+"""
+
+
+def make_quick(folder: Path, engine: str, scale: float) -> str:
+    """Write an executable that runs the real ``engine`` with fewer optimiser steps, and return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "quick-engine"
+    path.write_text(QUICK.format(python=sys.executable, engine=engine, scale=scale))
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)

@@ -129,7 +129,8 @@ def _engine_missing(message: str, packages: Path) -> InputError:
 
 def broken(interpreter: Interpreter, state: Check, packages: Path) -> InputError:
     """The error of an engine whose packages are there but do not work."""
-    return _engine_missing(f"The engine does not work with {interpreter.origin}: {state.detail}.", packages)
+    message = f"The engine does not work with {interpreter.python}, named by {interpreter.origin}: {state.detail}."
+    return _engine_missing(message, packages)
 
 
 def pip_command(packages: Path) -> str:

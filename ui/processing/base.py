@@ -321,12 +321,15 @@ class JobAlgorithm(QgsProcessingAlgorithm):
         value = parameters.get(name)
         if value is None or value == "":
             return None
-        selected_only = isinstance(value, QgsProcessingFeatureSourceDefinition) and value.selectedFeaturesOnly
-        layer = self.parameterAsVectorLayer(parameters, name, context)
+        selected_only = False
+        if isinstance(value, QgsProcessingFeatureSourceDefinition):
+            selected_only = value.selectedFeaturesOnly
+            value = value.source.valueAsString(context.expressionContext())[0]
+        layer = self.parameterAsVectorLayer({**parameters, name: value}, name, context)
         if layer is None:
             raise InputError(
                 "labels-unreadable",
-                self.tr("{name}: the vector layer {value} cannot be read.").format(name=name, value=_text(value)),
+                self.tr("{name}: the vector layer {value} cannot be read.").format(name=name, value=value),
                 self.tr("Check that the file exists and is a point or polygon layer."),
             )
         return VectorInput.of(layer, selected_only)
@@ -365,9 +368,3 @@ class _Styler(QgsProcessingLayerPostProcessorInterface):
         """Give the layer its style."""
         if isinstance(layer, QgsRasterLayer):
             style_map(layer) if self._role == "map" else style_confidence(layer)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, QgsProcessingFeatureSourceDefinition):
-        return value.source.staticValue() or ""
-    return str(value)

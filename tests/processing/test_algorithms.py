@@ -1,0 +1,189 @@
+"""The algorithms inside a QGIS: layers of every kind, loading, cancel, and the model designer."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from osgeo import gdal, ogr
+from qgis.core import (
+    QgsFeature,
+    QgsFeatureRequest,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeatureSourceDefinition,
+    QgsProcessingFeedback,
+    QgsProcessingModelAlgorithm,
+    QgsProcessingModelChildAlgorithm,
+    QgsProcessingModelChildParameterSource,
+    QgsProcessingModelOutput,
+    QgsProcessingModelParameter,
+    QgsProcessingParameterMultipleLayers,
+    QgsProject,
+    QgsRasterLayer,
+    QgsVectorLayer,
+)
+
+from croptransfer.ui.inputs import VectorInput
+from croptransfer.ui.processing.base import JobAlgorithm
+
+
+@pytest.fixture()
+def inputs(scene, tmp_path):
+    return {
+        "LABELS": str(scene.labels),
+        "CLASS_FIELD": "crop",
+        "SOURCE": [str(scene.source)],
+        "TARGET": [str(scene.target)],
+        "METHOD": "ghca",
+        "OUTPUT": str(tmp_path / "map.tif"),
+    }
+
+
+@pytest.fixture()
+def memory_labels(scene):
+    """The fields as a memory layer, which no other program can read."""
+    return QgsVectorLayer(str(scene.labels), "fields", "ogr").materialize(QgsFeatureRequest())
+
+
+def crops(labels):
+    """How often each crop stands in a LabelLayer, read by OGR alone."""
+    data = ogr.Open(labels.path)
+    layer = data.GetLayerByName(labels.layer) if labels.layer else data.GetLayer(0)
+    layer.SetAttributeFilter(labels.where or None)
+    found: dict[str, int] = {}
+    for feature in layer:
+        found[feature[labels.field]] = found.get(feature[labels.field], 0) + 1
+    return found
+
+
+def test_a_plain_file_is_read_where_it_is(scene, tmp_path, qgis_app):
+    layer = QgsVectorLayer(f"{scene.labels}|layername=fields", "fields", "ogr")
+    labels = VectorInput.of(layer).labels("crop", tmp_path)
+    assert (labels.path, labels.layer, labels.where) == (str(scene.labels), "fields", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_filter_is_kept(scene, tmp_path, qgis_app):
+    layer = QgsVectorLayer(f"{scene.labels}|layername=fields", "fields", "ogr")
+    layer.setSubsetString("\"crop\" <> 'wheat'")
+    labels = VectorInput.of(layer).labels("crop", tmp_path)
+    assert crops(labels) == {"maize": 6, "rapeseed": 5}
+
+
+def test_memory_layers_selections_and_unsaved_edits_are_written_first(memory_labels, tmp_path, qgis_app):
+    for name in ("whole", "selected", "edited"):
+        (tmp_path / name).mkdir()
+    whole = VectorInput.of(memory_labels).labels("crop", tmp_path / "whole")
+    assert crops(whole) == {"maize": 6, "rapeseed": 5, "wheat": 5}
+
+    memory_labels.selectByExpression("crop = 'maize'")
+    selected = VectorInput.of(memory_labels, selected_only=True).labels("crop", tmp_path / "selected")
+    assert crops(selected) == {"maize": 6}
+
+    memory_labels.startEditing()
+    copy = QgsFeature(next(memory_labels.getFeatures("crop = 'wheat'")))
+    copy["crop"] = "sunflower"
+    memory_labels.addFeature(copy)
+    edited = VectorInput.of(memory_labels)
+    assert edited.count_classes("crop")["sunflower"] == 1
+    assert crops(edited.labels("crop", tmp_path / "edited"))["sunflower"] == 1
+
+
+def test_a_memory_layer_with_a_selection_runs(provider, inputs, memory_labels, fake_engine):
+    import processing
+
+    fake_engine("map")
+    QgsProject.instance().addMapLayer(memory_labels)
+    memory_labels.selectByExpression("crop <> 'wheat'")
+    inputs["LABELS"] = QgsProcessingFeatureSourceDefinition(memory_labels.id(), selectedFeaturesOnly=True)
+    results = processing.run("croptransfer:transfer", inputs)
+    assert results["CLASSES"] == 3
+
+
+def test_a_vector_mask_and_raster_layers_of_the_project_run(provider, inputs, scene, fake_engine, tmp_path):
+    import processing
+
+    fake_engine("map")
+    target = QgsRasterLayer(str(scene.target), "target")
+    QgsProject.instance().addMapLayer(target)
+    inputs |= {"TARGET": [target.id()], "SOURCE": [QgsRasterLayer(str(scene.source), "s")], "MASK": str(scene.labels)}
+    results = processing.run("croptransfer:transfer", inputs)
+    assert results["OUTPUT"] == str(tmp_path / "map.tif")
+
+
+def test_the_loaded_map_has_the_crops_in_the_models_order_as_its_legend(provider, inputs, fake_engine, tmp_path):
+    import processing
+
+    fake_engine("map")
+    inputs["CONFIDENCE"] = str(tmp_path / "sure.tif")
+    paths = dict(inputs)
+    processing.runAndLoadResults("croptransfer:transfer", inputs)
+    layers = {layer.source(): layer for layer in QgsProject.instance().mapLayers().values()}
+    legend = [item[0] for item in layers[paths["OUTPUT"]].legendSymbologyItems()]
+    assert legend == ["maize", "rapeseed", "wheat"]
+    assert layers[paths["CONFIDENCE"]].renderer().type() == "singlebandpseudocolor"
+
+
+def test_cancel_takes_effect_within_two_seconds_and_leaves_nothing(provider, inputs, fake_engine, tmp_path):
+    fake_engine("deaf")
+    feedback = QgsProcessingFeedback()
+    asked = []
+
+    def cancel_when_mapping():
+        while not any(".part" in path.name for path in tmp_path.iterdir()):
+            time.sleep(0.05)
+        asked.append(time.monotonic())
+        feedback.cancel()
+
+    thread = threading.Thread(target=cancel_when_mapping)
+    thread.start()
+    algorithm = provider.algorithm("transfer").create()
+    results, finished = algorithm.run(inputs, QgsProcessingContext(), feedback)
+    thread.join()
+    assert time.monotonic() - asked[0] < 2.0
+    assert "OUTPUT" not in results
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
+
+
+def test_serves_as_a_step_of_a_model(provider, inputs, scene, fake_engine, tmp_path, qgis_processing):
+    """Two steps: the transfer, and a native algorithm on its map."""
+    import processing
+
+    fake_engine("map")
+    model = QgsProcessingModelAlgorithm("chain", "test")
+    model.addModelParameter(
+        QgsProcessingParameterMultipleLayers("STACK", "stack", layerType=3), QgsProcessingModelParameter("STACK")
+    )
+    source = QgsProcessingModelChildParameterSource
+    transfer = QgsProcessingModelChildAlgorithm("croptransfer:transfer")
+    transfer.setChildId("transfer")
+    for name in ("LABELS", "CLASS_FIELD", "SOURCE", "METHOD"):
+        transfer.addParameterSources(name, [source.fromStaticValue(inputs[name])])
+    transfer.addParameterSources("TARGET", [source.fromModelParameter("STACK")])
+    model.addChildAlgorithm(transfer)
+    fill = QgsProcessingModelChildAlgorithm("native:fillnodata")
+    fill.setChildId("fill")
+    fill.addParameterSources("INPUT", [source.fromChildOutput("transfer", "OUTPUT")])
+    fill.addParameterSources("BAND", [source.fromStaticValue(1)])
+    fill.addParameterSources("FILL_VALUE", [source.fromChildOutput("transfer", "CLASSES")])
+    filled = QgsProcessingModelOutput("filled", "filled")
+    filled.setChildId("fill")
+    filled.setChildOutputName("OUTPUT")
+    fill.setModelOutputs({"filled": filled})
+    model.addChildAlgorithm(fill)
+    assert isinstance(model.childAlgorithm("transfer").algorithm(), JobAlgorithm)
+
+    results = processing.run(model, {"STACK": [str(scene.target)], "fill:filled": str(tmp_path / "filled.tif")})
+    filled = gdal.Open(results["fill:filled"]).ReadAsArray()
+    assert filled.shape == (24, 24)
+    assert set(filled.ravel()) == {1, 2, 3}
+
+
+def test_a_problem_of_the_worker_is_raised(provider, inputs, fake_engine):
+    import processing
+
+    fake_engine("input-error")
+    with pytest.raises(QgsProcessingException, match="A does not touch B. Choose another."):
+        processing.run("croptransfer:transfer", inputs)
