@@ -207,6 +207,7 @@ def write_stack(path: Path, region: Region, images: np.ndarray) -> None:
             band = file.GetRasterBand(number * bands + position + 1)
             band.SetDescription(f"{name}_{date}")
             band.SetNoDataValue(0)
+            band.SetScale(0.0001)
             band.WriteRaster(0, 0, SIZE, SIZE, np.ascontiguousarray(images[number, position]).tobytes())
     file.FlushCache()
 
