@@ -31,7 +31,7 @@ lint: env  ## ruff, mypy on the engine, and the checks of plugins.qgis.org on wh
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/bandit --configfile pyproject.toml --quiet --recursive $(SHIPPED)
-	$(BIN)/python .ci/secrets.py $(SHIPPED) resources metadata.txt
+	$(BIN)/python .ci/find_secrets.py $(SHIPPED) resources metadata.txt
 
 bench: env  ## accuracy, speed and memory on the real data in ../shared/data, as JSON in bench/
 	$(BIN)/python .ci/bench.py
