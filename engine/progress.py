@@ -64,13 +64,17 @@ class Progress:
         self._last_sent = 0.0
         self.update(0.0)
 
+    def check(self) -> None:
+        """Raise Cancelled when the user has cancelled; for work that cannot say how far it is."""
+        if self._cancelled():
+            raise Cancelled()
+
     def update(self, fraction: float) -> None:
         """Report the done fraction (0 to 1) of the current stage; raises Cancelled on cancel.
 
         Cheap enough for every optimiser step: at most ten events a second are sent.
         """
-        if self._cancelled():
-            raise Cancelled()
+        self.check()
         now = time.monotonic()
         if now - self._last_sent < 0.1:
             return
