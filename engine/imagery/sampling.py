@@ -132,12 +132,11 @@ def sample_unlabelled(
     rng = np.random.default_rng(seed)
     cells = stack.tiles(CELL_PIXELS)
     order = _spread_cells(cells, stack.grid, rng)
-    quota = -(-count // min(SAMPLE_WINDOWS, len(cells)))
-    pool: list[np.ndarray] = []
-    of_cell: list[np.ndarray] = []
-    total = visited = inside_mask = 0
+    pool = np.empty((0, len(stack.dates), len(stack.bands)), np.float32)
+    of_cell = np.empty(0, np.int64)
+    visited = inside_mask = 0
     for number, index in enumerate(order):
-        if (visited >= SAMPLE_WINDOWS and total >= count) or (visited >= MORE_WINDOWS and total >= ENOUGH):
+        if (visited >= SAMPLE_WINDOWS and len(pool) >= count) or (visited >= MORE_WINDOWS and len(pool) >= ENOUGH):
             break
         progress.update(min(number / len(cells), max(visited, 1) / SAMPLE_WINDOWS))
         window = cells[index]
@@ -151,27 +150,28 @@ def sample_unlabelled(
         if inside is not None:
             wanted &= inside
         rows, columns = np.nonzero(wanted)
-        # Several quotas are kept, for cells that have less than theirs.
-        chosen = rng.permutation(len(rows))[: 4 * quota]
-        pool.append(series[rows[chosen], columns[chosen]])
-        of_cell.append(np.full(len(chosen), index))
-        total += len(chosen)
+        # All of a cell may be needed, where a mask leaves only a few cells; what proves too much goes again.
+        chosen = rng.permutation(len(rows))[:count]
+        pool = np.concatenate([pool, series[rows[chosen], columns[chosen]]])
+        of_cell = np.concatenate([of_cell, np.full(len(chosen), index)])
+        if len(pool) > 3 * count:
+            kept = spread_order(np.zeros(len(pool), np.int64), of_cell, rng)[: 2 * count]
+            pool, of_cell = pool[kept], of_cell[kept]
     if not inside_mask:
         raise InputError(
             "mask-empty",
             f"The mask {mask.name if mask else ''} leaves no pixel of the target {stack.name}.",
             "Check what the mask marks: pixels that are not 0, or the inside of polygons.",
         )
-    if not total:
+    if not len(pool):
         told = f"No pixel inside the mask {mask.name}" if mask else "No pixel"
         raise InputError(
             "target-empty",
             f"{told} of the {stack.role} {stack.name} has an observation: every date is nodata in some band.",
             "Check the nodata value of the rasters, and that all bands of a date cover the same place.",
         )
-    cell = np.concatenate(of_cell)
-    chosen = spread_order(np.zeros(len(cell), np.int64), cell, rng)[:count]
-    return SeriesSet(values=np.concatenate(pool)[np.sort(chosen)], day=stack.day, bands=stack.bands)
+    chosen = np.sort(spread_order(np.zeros(len(pool), np.int64), of_cell, rng)[:count])
+    return SeriesSet(values=pool[chosen], day=stack.day, bands=stack.bands)
 
 
 def read_pixels(stack: Stack, row: np.ndarray, column: np.ndarray, progress: Progress | None = None) -> np.ndarray:
