@@ -18,6 +18,7 @@ from .augment import MEDIUM, STRONG, WEAK
 from .class_shares import adjust_to_shares
 from .contrast import prototype_loss, supervised_contrast, update_prototypes
 from .mmd import hierarchical_mk_mmd
+from .neighbours import nearest_neighbours, smooth_over_neighbours
 from .pseudo_labels import PseudoLabels
 from .source_only import SourceDomain
 from .training import BalancedSampler, Pool, Teacher, cosine, make_optimiser, predict, set_rate, softmax, take_step
@@ -54,6 +55,10 @@ class AdaptationSettings:
     """Weight of contrast and prototypes (c)."""
     prior: float = 0.1
     """Weight of the guard against collapse (d)."""
+    neighbours: int = 10
+    """Nearest target pixels over which a prediction is smoothed before it may become a pseudo-label."""
+    neighbour_share: float = 0.5
+    """Weight of those neighbours."""
     steps_scale: float = 1.0
     """Factor of all steps."""
 
@@ -136,20 +141,25 @@ class Student:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Perturbed predictions (s, n, k) of the teacher under the class shares, and typicality (n,)."""
         teacher = self.teacher.network
-        result = [
-            adjust_to_shares(softmax(predict(teacher, pool, tick, WEAK, generator).logits, good.validation.temperature), good.shares)
-            for _ in range(passes)
-        ]
-        return np.stack(result), self._typicality(pool, np.mean(result, axis=0).argmax(axis=1), tick)
+        plain = predict(teacher, pool, tick)
+        neighbours = nearest_neighbours(plain.embedding, self.settings.neighbours, tick)
+        temperature, result = good.validation.temperature, []
+        for _ in range(passes):
+            logits = predict(teacher, pool, tick, WEAK, generator, dropout=True).logits
+            smoothed = smooth_over_neighbours(softmax(logits, temperature), neighbours, self.settings.neighbour_share)
+            result.append(adjust_to_shares(smoothed, good.shares))
+        predicted = np.mean(result, axis=0).argmax(axis=1)
+        return np.stack(result), self._typicality(plain.embedding, predicted, tick)
 
-    def _typicality(self, pool: Pool, predicted: np.ndarray, tick: Callable[[], None]) -> np.ndarray:
+    def _typicality(self, embedding: Tensor, predicted: np.ndarray, tick: Callable[[], None]) -> np.ndarray:
         """Similarity to the predicted class's centre, 0 at the least of the held-out source's to 1 at its median."""
         teacher = self.teacher.network
         held, labels = self.domain.validation()
         with torch.no_grad():
             own = teacher.project(predict(teacher, held, tick).embedding.to(held.values.device)).cpu()
-            seen = teacher.project(predict(teacher, pool, tick).embedding.to(held.values.device)).cpu()
-        centres = F.normalize(torch.stack([own[torch.from_numpy(labels == c)].sum(dim=0) for c in range(self.domain.classes)]), dim=1)
+            seen = teacher.project(embedding.to(held.values.device)).cpu()
+        member = F.one_hot(torch.from_numpy(labels), self.domain.classes).to(own.dtype)
+        centres = F.normalize(member.T @ own, dim=1)
         source = (own * centres[torch.from_numpy(labels)]).sum(dim=1).numpy()
         target = (seen * centres[torch.from_numpy(predicted)]).sum(dim=1).numpy()
         low, middle = np.quantile(source, (0.05, 0.5))

@@ -22,10 +22,10 @@ class Perturbation:
     """Standard deviation of noise per value."""
 
 
-NONE = Perturbation(0.0, 0.0, 0.0, 0.0)
+JITTER = Perturbation(shift_days=5.0, drop=0.0, gain=0.0, noise=0.0)
 WEAK = Perturbation(shift_days=3.0, drop=0.2, gain=0.0, noise=0.02)
-MEDIUM = Perturbation(shift_days=5.0, drop=0.4, gain=0.1, noise=0.05)
-STRONG = Perturbation(shift_days=8.0, drop=0.6, gain=0.15, noise=0.1)
+MEDIUM = Perturbation(shift_days=4.0, drop=0.3, gain=0.05, noise=0.03)
+STRONG = Perturbation(shift_days=6.0, drop=0.6, gain=0.1, noise=0.05)
 
 
 def perturb(

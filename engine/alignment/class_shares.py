@@ -56,3 +56,12 @@ def adjust_to_shares(probability: np.ndarray, shares: np.ndarray, trained_shares
     trained = np.full(k, 1.0 / k) if trained_shares is None else np.asarray(trained_shares, float)
     adjusted = probability * (shares / trained)
     return adjusted / np.maximum(adjusted.sum(axis=-1, keepdims=True), 1e-300)
+
+
+def shrink_shares(shares: np.ndarray, towards_equal: float) -> np.ndarray:
+    """Shares (k,) moved towards equal shares by ``towards_equal`` (0 to 1).
+
+    Expectation-maximisation on a model that is not yet aligned can lose a class that is there; a class
+    lost at that point is never found again.
+    """
+    return (1 - towards_equal) * shares + towards_equal / len(shares)

@@ -23,7 +23,7 @@ from ..models.trained import TrainedModel
 from ..progress import Progress
 from ..series import SeriesSet
 from .adaptation import AdaptationSettings, Student
-from .class_shares import estimate_class_shares
+from .class_shares import estimate_class_shares, shrink_shares
 from .pseudo_labels import PseudoLabels, select_pseudo_labels
 from .reading import Reading, choose_reading
 from .source_only import (
@@ -45,17 +45,17 @@ class GHCASettings(AdaptationSettings, SourceSettings):
 
     source_steps: int = 500
     """Optimiser steps of the source model."""
-    align_steps: int = 250
+    align_steps: int = 200
     """Optimiser steps of the pre-alignment."""
     rounds: int = 5
     """Rounds of pseudo-labels."""
-    round_steps: int = 110
+    round_steps: int = 100
     """Optimiser steps of a round."""
     passes: int = 6
     """Stochastic passes of the teacher in a round."""
     first_quota: float = 0.2
     """Share of each class's predicted pixels that the first round may choose."""
-    last_quota: float = 0.6
+    last_quota: float = 0.8
     """The same in the last round."""
     target_pixels: int = 4000
     """Most target pixels that are learnt from, a random choice: the cost must not grow with the raster."""
@@ -63,6 +63,10 @@ class GHCASettings(AdaptationSettings, SourceSettings):
     """Target pixels on which the shift is estimated."""
     least_target: int = 30
     """With fewer target pixels nothing is adapted."""
+    doubt_source: float = 0.25
+    """How far the class shares seen by the source model are moved towards equal shares."""
+    doubt_aligned: float = 0.1
+    """The same for the aligned models."""
     find_shift: bool = True
     """Whether to look for a shift of the season."""
 
@@ -100,13 +104,13 @@ def fit(
         pixels = rng.permutation(len(target))[: settings.target_pixels]
         values = target.values[np.sort(pixels)]
         reading = choose_reading(
-            teacher, domain, source, values, target.day, validation.temperature,
+            teacher, domain, source, values, target.day, validation.temperature, settings.doubt_source,
             settings.scan_pixels if len(values) >= settings.least_target else 0,
             settings.find_shift, rng, progress,
         )  # fmt: skip
         day = domain.calendar.place(target.day, reading.shift)
         pool = make_pool(values, day, reading.statistics, domain.calendar, device)
-        standing, shares = judge("Learning from the source", teacher, domain, pool, validation, tick)
+        standing, shares = judge("Learning from the source", teacher, domain, pool, validation, settings.doubt_source, tick)
         progress.metric("class_shares_source_model", _named(source.classes, shares))
         log.stages.append(_stage(standing))
 
@@ -122,6 +126,9 @@ def fit(
         progress.stage("Aligning the features")
         good = _align(student, good, domain, pool, settings, tick, log, progress)
         progress.metric("class_shares_aligned", _named(source.classes, good.shares))
+        if not log.vetoes:
+            reading = reading.with_shares(good.shares, domain, source, values, day)
+            pool = student.target = make_pool(values, day, reading.statistics, domain.calendar, device)
         progress.stage("Learning from pseudo-labels")
         good = _rounds(student, good, domain, pool, settings, source.classes, generator, tick, log, progress)
         return finish(good.teacher, good.validation, good.shares, reading, domain, source, seed, log, progress)
@@ -142,7 +149,7 @@ class Good:
 
 
 def judge(
-    stage: str, network: CropNetwork, domain: SourceDomain, pool: Any, validation: Validation, tick: Any
+    stage: str, network: CropNetwork, domain: SourceDomain, pool: Any, validation: Validation, doubt: float, tick: Any
 ) -> tuple[Standing, np.ndarray]:
     """Standing of a network after a stage, and the class shares it sees in the target."""
     logits = predict(network, pool, tick).logits
@@ -152,7 +159,7 @@ def judge(
         if finite
         else np.full(domain.classes, 1.0 / domain.classes)
     )
-    return Standing(stage, validation.accuracy, validation.samples, shares, finite), shares
+    return Standing(stage, validation.accuracy, validation.samples, shares, finite), shrink_shares(shares, doubt)
 
 
 def _align(
@@ -168,7 +175,7 @@ def _align(
             progress.update(done / steps)
             student.align_step(done, steps, shares)
         validation = validate(student.teacher.network, domain, tick)
-        standing, shares = judge("Aligning the features", student.teacher.network, domain, pool, validation, tick)
+        standing, shares = judge("Aligning the features", student.teacher.network, domain, pool, validation, settings.doubt_aligned, tick)
     log.stages.append(_stage(standing))
     reason = veto(standing, begun.standing)
     if reason:
@@ -198,7 +205,7 @@ def _rounds(
             student.round_step(number * steps + step, settings.rounds * steps, good.shares, picks)
         stage = f"Learning from pseudo-labels, round {number + 1}"
         validation = validate(student.teacher.network, domain, tick)
-        standing, shares = judge(stage, student.teacher.network, domain, pool, validation, tick)
+        standing, shares = judge(stage, student.teacher.network, domain, pool, validation, settings.doubt_aligned, tick)
         log.stages.append(_stage(standing))
         reason = veto(standing, Standing(stage, good.standing.accuracy, good.standing.samples, good.shares, True))
         if reason:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,11 +20,18 @@ from .phenology_shift import (
     estimate_shift,
     gather_evidence,
 )
+from .augment import JITTER
+from .class_shares import shrink_shares
 from .source_only import SourceDomain
 from .training import BalancedSampler, Pool, make_pool, predict, softmax
 
 SOURCE_PIXELS = 500
 """Class-balanced source series with which the target is compared."""
+
+FAVOUR = 0.2
+"""Matched statistics are taken unless their score is lower by this much."""
+REPEATS = 2
+"""How often class shares and matched statistics are estimated in turn."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,14 @@ class Reading:
     estimates: dict[str, ShiftEstimate] = field(default_factory=dict)
     """The evidence, by name of the standardisation."""
 
+    def with_shares(
+        self, shares: np.ndarray, domain: SourceDomain, source: SeriesSet, values: np.ndarray, placed: np.ndarray
+    ) -> Reading:
+        """The same reading with matched statistics brought up to date with better class shares."""
+        if self.name != "matched":
+            return self
+        return replace(self, statistics=matched_to_shares(shares, domain, source, values, placed))
+
     def report(self) -> dict[str, Any]:
         """JSON-ready account of the choice."""
         account: dict[str, Any] = {"days": self.shift}
@@ -54,9 +69,20 @@ class Reading:
         return account
 
 
+def matched_to_shares(
+    shares: np.ndarray, domain: SourceDomain, source: SeriesSet, values: np.ndarray, placed: np.ndarray
+) -> Statistics:
+    """Statistics for target series (n, t, c) on days (t,), given the target's class shares (k,)."""
+    labels = domain.labels[domain.train]
+    weight = (shares / np.maximum(np.bincount(labels, minlength=domain.classes), 1))[labels]
+    return matched_statistics(
+        source.values[domain.train], source.day, weight, values, placed, domain.statistics
+    )
+
+
 def choose_reading(
     network: CropNetwork, domain: SourceDomain, source: SeriesSet, values: np.ndarray, day: np.ndarray,
-    temperature: float, pixels: int, find_shift: bool, rng: np.random.Generator, progress: Progress,
+    temperature: float, doubt: float, pixels: int, find_shift: bool, rng: np.random.Generator, progress: Progress,
 ) -> Reading:  # fmt: skip
     """Choose shift and standardisation on the source model.
 
@@ -64,6 +90,7 @@ def choose_reading(
     ----------
     values : (n, t, c) target series. ``day``: (t,) their days as they came.
     temperature : that of the source model's logits.
+    doubt : how far estimated class shares are moved towards equal ones.
     pixels : target series to use; 0 to choose nothing.
     find_shift : whether to look for a shift at all.
     """
@@ -83,12 +110,15 @@ def choose_reading(
     def tick() -> None:
         progress.update(0.5)
 
-    embedding = predict(network, pool, tick).embedding
+    # Jittered days on both sides: two calendars on one grid of dates must not look alike for the grid's sake.
+    noise = int(rng.integers(2**31))
+    embedding = predict(network, pool, tick, JITTER, torch.Generator().manual_seed(noise)).embedding
     device = domain.pool.values.device
 
     def judge(statistics: Statistics, shift: float) -> Evidence:
         placed = domain.calendar.place(day, shift)
-        read = predict(network, make_pool(sample, placed, statistics, domain.calendar, device), tick)
+        seen = make_pool(sample, placed, statistics, domain.calendar, device)
+        read = predict(network, seen, tick, JITTER, torch.Generator().manual_seed(noise + 1))
         return gather_evidence(embedding, labels, read.embedding, softmax(read.logits, temperature), resamples)
 
     shifts = None if find_shift else (0.0,)
@@ -103,14 +133,11 @@ def choose_reading(
         return estimate_shift(at, shifts, refine, safeguard)
 
     plain = scan(lambda shift: domain.statistics)
-    own = source.values[domain.train]
-    count = np.bincount(domain.labels[domain.train], minlength=domain.classes)
 
     def matched_at(shift: float) -> Statistics:
         shares = plain.evidence[shift].shares if shift in plain.evidence else plain.taken.shares
-        weight = (shares / np.maximum(count, 1))[domain.labels[domain.train]]
         placed = domain.calendar.place(day, shift)
-        return matched_statistics(own, source.day, weight, sample, placed, domain.statistics)
+        return matched_to_shares(shrink_shares(shares, doubt), domain, source, sample, placed)
 
     matched = scan(matched_at)
     estimates = {"source": plain, "matched": matched}
@@ -120,8 +147,13 @@ def choose_reading(
             {f"{d:g}": [round(float(e.discrepancy[0]), 4), round(float(e.inception[0]), 4)]
              for d, e in sorted(estimate.evidence.items())},
         )  # fmt: skip
-    if matched.taken.score > plain.taken.score:
-        reading = Reading(matched.days, matched_at(matched.days), "matched", estimates)
+    if matched.taken.score > plain.taken.score - FAVOUR:
+        statistics, evidence = matched_at(matched.days), matched.taken
+        for _ in range(REPEATS):  # better statistics show better class shares, and those better statistics
+            shares = shrink_shares(evidence.shares, doubt)
+            statistics = matched_to_shares(shares, domain, source, sample, domain.calendar.place(day, matched.days))
+            evidence = judge(statistics, matched.days)
+        reading = Reading(matched.days, statistics, "matched", estimates)
     else:
         reading = Reading(plain.days, domain.statistics, "source", estimates)
     progress.metric("shift_days", reading.shift)

@@ -111,10 +111,11 @@ def predict(
     tick: Tick,
     by: Perturbation | None = None,
     generator: torch.Generator | None = None,
+    dropout: bool = False,
 ) -> Predictions:
-    """Predict a pool in chunks, calling ``tick`` at each; perturbed and with dropout where ``by`` is given."""
+    """Predict a pool in chunks, calling ``tick`` at each; perturbed where ``by`` and ``generator`` are given."""
     logits, embeddings = [], []
-    network.train(by is not None)
+    network.train(dropout)
     try:
         with torch.no_grad():
             for start in range(0, len(pool), CHUNK):
@@ -123,7 +124,7 @@ def predict(
                 if by is None or generator is None:
                     arguments: tuple[Tensor, ...] = (pool.values[index], pool.observed[index], pool.day)
                 else:
-                    arguments = pool.batch(index, by, 0.6, generator)
+                    arguments = pool.batch(index, by, 0.6 if dropout else 1.0, generator)
                 out, features = network(*arguments)
                 logits.append(out.cpu())
                 embeddings.append(features.embedding.cpu())
