@@ -183,9 +183,11 @@ def _facts(job: Job, model: Any, stack: Stack, summary: dict[str, Any]) -> dict[
         if model.shift_days
         else "none"
     )
-    for line in model.summary.get("log", ()):
-        facts.setdefault("Decisions", "")
-        facts["Decisions"] += f"{line} "
+    if rounds := model.summary.get("pseudo_labels"):
+        accepted = ", ".join(f"{sum(one['accepted'].values()):,}" for one in rounds)
+        facts["Pseudo-labels accepted"] = f"{accepted} (round by round)"
+    if vetoes := model.summary.get("vetoes"):
+        facts["Vetoes"] = " ".join(vetoes)
     facts["Time"] = ", ".join(f"{name.lower()} {seconds:.0f} s" for name, seconds in summary["seconds"].items())
     facts["Made by"] = f"Crop Transfer {__version__}, model {model.model_id}"
     return facts

@@ -14,6 +14,7 @@ import jinja2
 import matplotlib
 import numpy as np
 from matplotlib.colors import ListedColormap
+from matplotlib.dates import ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -120,8 +121,9 @@ def _season_curves(
     statistics: MapStatistics,
     colors: list[str],
 ) -> tuple[str, str]:
-    bands = tuple(model.bands)
-    name, index = _greenness(bands)
+    name, index = _greenness(tuple(model.bands))
+    start = np.datetime64(f"{stack.dates[0][:4]}-01-01")
+    dates = start + stack.day.astype("timedelta64[D]") - 1
     figure = Figure(figsize=(9, 2.2 * -(-len(colors) // 3)), layout="constrained")
     grid = figure.subplots(-(-len(colors) // 3), 3, sharex=True, sharey=True, squeeze=False)
     for axes in grid.flat[len(colors) :]:
@@ -130,7 +132,7 @@ def _season_curves(
         if statistics.pixels[crop]:
             curve = index(statistics.curves[crop])
             seen = np.isfinite(curve)
-            axes.plot(stack.day[seen], curve[seen], color=color, linewidth=2)
+            axes.plot(dates[seen], curve[seen], color=color, linewidth=2)
         if source is not None:
             mine = source.labels == crop
             values = source.values[mine]
@@ -143,7 +145,8 @@ def _season_curves(
             )
         axes.set_title(model.classes[crop], fontsize=10, loc="left")
         axes.spines[["top", "right"]].set_visible(False)
-    figure.supxlabel("Day since the start of the target's first year", fontsize=10)
+    for axes in grid.flat:
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
     figure.supylabel(name, fontsize=10)
     return name, _embedded(figure)
 
@@ -165,8 +168,8 @@ def _ndvi(near: int, red: int, values: np.ndarray) -> np.ndarray:
 
 def _shares_picture(model: TrainedModel, source: SeriesSet | None, classes: list[dict[str, Any]]) -> str:
     rows = {"map": [crop["share"] for crop in classes]}
-    if (estimate := model.summary.get("target_shares")) is not None:
-        rows = {"estimated before mapping": list(estimate), **rows}
+    if estimate := model.summary.get("class_shares"):
+        rows = {"estimated before mapping": [estimate.get(crop["name"], 0.0) for crop in classes], **rows}
     if source is not None:
         counts = np.bincount(source.labels, minlength=len(source.classes))  # type: ignore[arg-type]
         rows = {"source samples": list(counts / counts.sum()), **rows}
