@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from qgis.PyQt.QtCore import QAbstractTableModel, QCoreApplication, QModelIndex, QObject, Qt
 from qgis.PyQt.QtGui import QBrush, QColor
 
+from ..engine.imagery.names import parse_date as find_date
 from ..engine.imagery.stack import StackBand
 
 FILE, NUMBER, DATE, BAND = range(4)
@@ -24,19 +24,15 @@ def tr(text: str) -> str:
 
 
 def parse_date(text: str) -> str | None:
-    """``2021-06-30`` or ``20210630`` as an ISO date; None when it is neither."""
-    for form in ("%Y-%m-%d", "%Y%m%d"):
-        try:
-            return datetime.datetime.strptime(text.strip(), form).date().isoformat()
-        except ValueError:
-            continue
-    return None
+    """A date in any spelling that file names use, as an ISO date; None when there is more or less than one."""
+    date, rest = find_date(text)
+    return date if not rest.strip() else None
 
 
 def summary(bands: Sequence[StackBand]) -> str:
     """One line on a stack, such as ``24 dates x 10 bands, 2021-01-01 to 2021-12-21``."""
     if not bands:
-        return tr("No rasters yet: add layers or files, or drop files here.")
+        return tr("No rasters yet.")
     dates = sorted({b.date for b in bands if b.date})
     names = list(dict.fromkeys(b.band for b in bands if b.band))
     unknown = sum(1 for b in bands if not b.date or not b.band)

@@ -79,7 +79,7 @@ class LabelsWidget(QWidget):
                 QgsMapLayerProxyModel.Filter.PointLayer | QgsMapLayerProxyModel.Filter.PolygonLayer
             )
         )
-        self.layer_combo.setAllowEmptyLayer(True)
+        self.layer_combo.setAllowEmptyLayer(True, self.tr("Choose a point or polygon layer"))
         self.layer_combo.setLayer(None)
         self.layer_combo.setToolTip(
             self.tr("Points or polygons with the crop that grew there, within the source stack")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from qgis.core import QgsProject
@@ -23,6 +24,7 @@ class OutputWidget(QWidget):
         super().__init__(parent)
         self._build()
         self.set_map_path(default_map_path())
+        self._map_changed()
         self._method_changed()
 
     def method(self) -> str:
@@ -64,9 +66,9 @@ class OutputWidget(QWidget):
         self.method_note = QLabel()
         self.method_note.setWordWrap(True)
         method = QGroupBox(self.tr("Method"))
-        form = QFormLayout(method)
-        form.addRow(self.tr("Method"), self.method_combo)
-        form.addRow("", self.method_note)
+        column = QVBoxLayout(method)
+        column.addWidget(self.method_combo)
+        column.addWidget(self.method_note)
 
         self.map_file = QgsFileWidget()
         self.map_file.setStorageMode(QgsFileWidget.StorageMode.SaveFile)
@@ -77,9 +79,11 @@ class OutputWidget(QWidget):
         self.model_box = QCheckBox(self.tr("Model: to map further rasters of the same target"))
         self.report_box = QCheckBox(self.tr("Report: a page with map, areas and how the model came about"))
         self.report_box.setChecked(True)
+        self.replace_note = QLabel(self.tr("This file exists and will be replaced."))
         outputs = QGroupBox(self.tr("Outputs"))
         form = QFormLayout(outputs)
         form.addRow(self.tr("Crop map"), self.map_file)
+        form.addRow("", self.replace_note)
         form.addRow(self.tr("Beside it"), self.confidence_box)
         form.addRow("", self.report_box)
         form.addRow("", self.model_box)
@@ -100,9 +104,14 @@ class OutputWidget(QWidget):
         layout.addStretch()
         self.method_combo.currentIndexChanged.connect(self._method_changed)
         self.seed_box.valueChanged.connect(lambda value: self.changed.emit())
-        self.map_file.fileChanged.connect(lambda path: self.changed.emit())
+        self.map_file.fileChanged.connect(self._map_changed)
         for box in (self.confidence_box, self.model_box, self.report_box):
             box.toggled.connect(lambda on: self.changed.emit())
+
+    def _map_changed(self, *_: object) -> None:
+        path = self.map_path()
+        self.replace_note.setVisible(bool(path) and Path(path).is_file())
+        self.changed.emit()
 
     def _method_changed(self, *_: object) -> None:
         self.method_note.setText(METHODS[self.method()].summary)
@@ -115,8 +124,12 @@ def default_map_path() -> str:
     folder = Path(remembered or QgsProject.instance().absolutePath() or QDir.homePath())
     if not folder.is_dir():
         folder = Path(QDir.homePath())
-    for number in range(1, 1000):
-        path = folder / (f"crop_map_{number}.tif" if number > 1 else "crop_map.tif")
-        if not path.exists():
-            return str(path)
-    return str(folder / "crop_map.tif")
+    return free_name(str(folder / "crop_map.tif"))
+
+
+def free_name(path: str) -> str:
+    """The path, or the first of ``name_2``, ``name_3`` and so on beside it that no file has yet."""
+    wanted = Path(path)
+    stem = re.sub(r"_\d{1,3}$", "", wanted.stem)
+    candidates = [wanted, *(wanted.with_name(f"{stem}_{number}{wanted.suffix}") for number in range(2, 1000))]
+    return str(next((candidate for candidate in candidates if not candidate.exists()), wanted))

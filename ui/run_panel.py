@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 
-from qgis.PyQt.QtCore import Qt
+from qgis.PyQt.QtCore import Qt, QUrl
 from qgis.PyQt.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -29,6 +30,7 @@ class RunPanel(QWidget):
         self.problems.setMaximumHeight(6 * (self.fontMetrics().height() + 2))
         self.state = QLabel()
         self.state.setWordWrap(True)
+        self.state.setOpenExternalLinks(True)
         self.time_left = QLabel()
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
@@ -41,14 +43,16 @@ class RunPanel(QWidget):
         layout.addWidget(self.problems)
         layout.addLayout(row)
         layout.addWidget(self.bar)
+        self._result = ""
         self.show_problems([])
 
     def show_checking(self) -> None:
         """The form changed and is being checked."""
-        self.state.setText(self.tr("Checking…"))
+        if not self._result:
+            self.state.setText(self.tr("Checking…"))
 
     def show_problems(self, problems: Sequence[str]) -> None:
-        """List what must be mended before a run; with none, say that it can start."""
+        """List what must be mended before a run; with none, say how the last run ended, or that it can start."""
         self.bar.hide()
         self.time_left.clear()
         self.problems.clear()
@@ -56,10 +60,11 @@ class RunPanel(QWidget):
         for text in problems:
             self.problems.addItem(QListWidgetItem(icon, text))
         self.problems.setVisible(bool(problems))
-        self.state.setText("" if problems else self.tr("Ready to run."))
+        self.state.setText(self._result if self._result or problems else self.tr("Ready to run."))
 
     def show_running(self, stage: str) -> None:
         """A job has begun, or entered another stage."""
+        self._result = ""
         self.problems.hide()
         self.bar.show()
         self.state.setText(stage)
@@ -69,11 +74,15 @@ class RunPanel(QWidget):
         self.bar.setValue(round(1000 * fraction))
         self.time_left.setText("" if seconds_left is None else self._duration(seconds_left))
 
-    def show_end(self, text: str) -> None:
-        """The job is over."""
+    def show_end(self, text: str, report: str | None = None) -> None:
+        """The job is over; stays until the next one begins."""
         self.bar.hide()
         self.time_left.clear()
-        self.state.setText(text)
+        self._result = html.escape(text)
+        if report:
+            link = QUrl.fromLocalFile(report).toString()
+            self._result += f' <a href="{html.escape(link)}">{html.escape(self.tr("Open the report"))}</a>'
+        self.state.setText(self._result)
 
     def _duration(self, seconds: float) -> str:
         if seconds < 10:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from qgis.core import QgsProject, QgsRasterLayer
 from qgis.PyQt.QtCore import QSignalBlocker, Qt, pyqtSignal
-from qgis.PyQt.QtGui import QDragEnterEvent, QDropEvent
+from qgis.PyQt.QtGui import QDragEnterEvent, QDropEvent, QPainter, QPaintEvent, QPalette
 from qgis.PyQt.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
@@ -32,6 +32,23 @@ from .inputs import raster_path
 RASTER_SUFFIXES = (".tif", ".tiff", ".vrt", ".img", ".jp2")
 """What counts as a raster in a dropped folder."""
 FILTER = "Rasters (*.tif *.tiff *.vrt *.img *.jp2 *.nc *.hdf *.h5 *.zarr);;All files (*)"
+
+
+class _Table(QTableView):
+    """A table that says what to do while it is empty."""
+
+    def __init__(self, empty_text: str) -> None:
+        super().__init__()
+        self._empty_text = empty_text
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the rows, or the text where there are none."""
+        super().paintEvent(event)
+        if self.model() is not None and not self.model().rowCount():
+            painter = QPainter(self.viewport())
+            painter.setPen(self.palette().color(QPalette.ColorGroup.Disabled, QPalette.ColorRole.Text))
+            painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, self._empty_text)
+            painter.end()
 
 
 class StackWidget(QWidget):
@@ -112,7 +129,7 @@ class StackWidget(QWidget):
 
         self.model = BandTableModel(self)
         self.model.dataChanged.connect(self._corrected)
-        self.table = QTableView()
+        self.table = _Table(self.tr("Add raster layers or files, or drop files here."))
         self.table.setModel(self.model)
         self.table.setAlternatingRowColors(True)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)

@@ -28,7 +28,7 @@ class TargetWidget(QWidget):
                 QgsMapLayerProxyModel.Filter.RasterLayer | QgsMapLayerProxyModel.Filter.PolygonLayer
             )
         )
-        self.mask_combo.setAllowEmptyLayer(True)
+        self.mask_combo.setAllowEmptyLayer(True, self.tr("Map everything"))
         self.mask_combo.setLayer(None)
         self.mask_combo.setToolTip(
             self.tr("Only this part is mapped: pixels of a raster that are not 0, or the inside of polygons")
@@ -44,7 +44,7 @@ class TargetWidget(QWidget):
         row.addWidget(self.mask_combo, 1)
         row.addWidget(browse)
         form = QFormLayout()
-        form.addRow(self.tr("Map only inside (optional)"), row)
+        form.addRow(self.tr("Map only inside"), row)
         layout = QVBoxLayout(self)
         layout.addWidget(rasters, 1)
         layout.addLayout(form)

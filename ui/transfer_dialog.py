@@ -30,7 +30,7 @@ from .help import open_help
 from .icons import icon
 from .inputs import VectorInput, raster_path
 from .layers import add_result
-from .output_widget import OutputWidget
+from .output_widget import OutputWidget, free_name
 from .run_panel import RunPanel
 from .source_widget import SourceWidget
 from .target_widget import TargetWidget
@@ -287,12 +287,10 @@ class TransferDialog(QDialog):
         for path in outputs.values():
             self.log.appendPlainText(path)
         text = self.tr("The crop map '{name}' is ready.").format(name=name)
-        self.panel.show_end(text)
+        self.panel.show_end(text, outputs.get("report"))
         self._message(text, Qgis.MessageLevel.Success, outputs.get("report"))
-        self.last_outputs = outputs
-        from .output_widget import default_map_path
-
-        self.output.set_map_path(default_map_path())
+        # A second run must not overwrite the map that has just been loaded.
+        self.output.set_map_path(free_name(self.output.map_path()))
 
     def _show_failure(self, problem: Exception) -> None:
         short = problem.message if hasattr(problem, "message") else str(problem)
