@@ -1,0 +1,114 @@
+"""Class shares, temperature, neighbours, statistics: estimates recovered where the truth is known."""
+
+import numpy as np
+import pytest
+import torch
+
+from engine.alignment.calibration import fit_temperature
+from engine.alignment.class_shares import adjust_to_shares, estimate_class_shares, shrink_shares
+from engine.alignment.neighbours import nearest_neighbours, smooth_over_neighbours
+from engine.models.standardise import band_statistics, matched_statistics, shared_day_weights
+
+
+def simulated_probability(shares, n, rng):
+    """Exact class-balanced posteriors of points from unit Gaussians two apart, drawn by the shares."""
+    labels = rng.choice(len(shares), size=n, p=shares)
+    x = rng.normal(2.0 * labels, 1.0)
+    density = np.exp(-0.5 * (x[:, None] - 2.0 * np.arange(len(shares))) ** 2)
+    return density / density.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("shares", [(0.1, 0.2, 0.7), (0.45, 0.5, 0.05)])
+def test_class_shares_are_recovered(shares):
+    probability = simulated_probability(np.array(shares), 20000, np.random.default_rng(0))
+    np.testing.assert_allclose(estimate_class_shares(probability), shares, atol=0.015)
+
+
+def test_class_shares_of_a_classifier_trained_on_unequal_shares():
+    trained = np.array([0.6, 0.3, 0.1])
+    balanced = simulated_probability(np.array([0.1, 0.2, 0.7]), 20000, np.random.default_rng(1))
+    found = estimate_class_shares(adjust_to_shares(balanced, trained), trained)
+    np.testing.assert_allclose(found, [0.1, 0.2, 0.7], atol=0.015)
+
+
+def test_sure_predictions_give_their_counts_and_weights_count():
+    sure = np.eye(2)[[0, 0, 0, 1]]
+    np.testing.assert_allclose(estimate_class_shares(sure, prior_count=0), [0.75, 0.25], atol=1e-6)
+    weighted = estimate_class_shares(sure, weight=np.array([1, 1, 1, 3.0]), prior_count=0)
+    np.testing.assert_allclose(weighted, [0.5, 0.5], atol=1e-6)
+
+
+def test_one_pixel_does_not_make_a_map_of_one_crop():
+    shares = estimate_class_shares(np.array([[0.98, 0.01, 0.01]]))
+    assert shares.max() < 0.6 and shares.sum() == pytest.approx(1)
+
+
+def test_adjusted_predictions_follow_bayes():
+    np.testing.assert_allclose(adjust_to_shares(np.array([[0.5, 0.5]]), np.array([0.8, 0.2])), [[0.8, 0.2]])
+
+
+def test_doubt_moves_shares_towards_equal():
+    np.testing.assert_allclose(shrink_shares(np.array([1.0, 0.0]), 0.5), [0.75, 0.25])
+
+
+@pytest.mark.parametrize("temperature", [0.7, 1.0, 2.5])
+def test_temperature_is_recovered(temperature):
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, size=(20000, 4))
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    labels = (p.cumsum(axis=1) > rng.random((20000, 1))).argmax(axis=1)
+    assert fit_temperature(logits * temperature, labels) == pytest.approx(temperature, rel=0.05)
+
+
+def test_temperature_stays_in_its_range_where_every_sample_is_right():
+    assert fit_temperature(np.eye(3) * 5, np.arange(3)) == pytest.approx(0.5, abs=1e-3)
+
+
+def test_neighbours_are_the_nearest_by_angle_and_never_the_pixel_itself():
+    angle = torch.tensor([0.0, 0.1, 0.25, 3.0, 3.1])
+    found = nearest_neighbours(torch.stack([angle.cos(), angle.sin()], dim=1), 1)
+    np.testing.assert_array_equal(found[:, 0], [1, 0, 1, 4, 3])
+
+
+def test_a_dissenter_inside_a_cluster_is_overruled():
+    probability = np.tile([0.9, 0.1], (6, 1))
+    probability[0] = [0.4, 0.6]
+    neighbours = nearest_neighbours(torch.eye(6) * 0.01 + 1, 5)
+    smoothed = smooth_over_neighbours(probability, neighbours, 0.5)
+    assert smoothed[0].argmax() == 0
+    np.testing.assert_allclose(smoothed.sum(axis=1), 1)
+
+
+def test_statistics_leave_gaps_out_and_follow_weights():
+    values = np.array([[[1.0], [np.nan]], [[5.0], [5.0]]])
+    plain = band_statistics(values)
+    assert plain.mean[0] == pytest.approx(11 / 3)
+    weighted = band_statistics(values, np.array([2.0, 1.0]))
+    assert weighted.mean[0] == pytest.approx(3.0) and weighted.std[0] == pytest.approx(2.0)
+
+
+def test_matched_statistics_undo_the_sensor_and_keep_the_crops():
+    """The target grows other shares of the same two crops and is seen through another gain and offset."""
+    rng = np.random.default_rng(0)
+    day = np.arange(0, 240, 12, dtype=np.float32)
+    crops = np.stack([np.exp(-(((day - 60) / 30) ** 2)), np.exp(-(((day - 160) / 50) ** 2))])[:, :, None]
+
+    def grow(counts):
+        return np.repeat(crops, counts, axis=0) + 0.05 * rng.normal(size=(sum(counts), len(day), 1))
+
+    source, target = grow((200, 200)), grow((320, 80))
+    seen = 1.3 * target + 0.2
+    weight = np.repeat([0.8 / 200, 0.2 / 200], 200)
+    base = band_statistics(source)
+    found = matched_statistics(source, day, weight, seen, day, base)
+    expected = base.apply(target)
+    np.testing.assert_allclose(found.apply(seen), expected, atol=0.05)
+    naive = matched_statistics(source, day, np.ones(400), seen, day, base)
+    assert np.abs(naive.apply(seen) - expected).mean() > 3 * np.abs(found.apply(seen) - expected).mean()
+
+
+def test_calendars_are_compared_only_where_both_look():
+    first, second = shared_day_weights(np.array([0.0, 10, 30, 100]), np.array([5.0, 12, 60]))
+    np.testing.assert_allclose(first, [0.5, 0.5, 0, 0])
+    np.testing.assert_allclose(second, [0.5, 0.5, 0])
+    assert shared_day_weights(np.array([0.0]), np.array([200.0])) is None

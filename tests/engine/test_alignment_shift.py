@@ -1,0 +1,75 @@
+"""The shift of the season: found where there is one, kept at 0 where there is none."""
+
+import numpy as np
+import pytest
+
+from engine.alignment.phenology_shift import Evidence, ShiftSafeguard, estimate_shift, inception_score
+
+
+def evidence(discrepancy, inception, noise=0.0, seed=0):
+    rng = np.random.default_rng(seed)
+    wobble = 1 + noise * rng.normal(size=(2, 101))
+    return Evidence(discrepancy * wobble[0], inception * wobble[1], np.array([0.5, 0.5]))
+
+
+def valley(best, depth=0.1):
+    """Evidence as of a target whose season is ``best`` days off."""
+
+    def judge(shift):
+        apart = ((shift - best) / 30) ** 2
+        return evidence(depth * (0.1 + apart), 0.9 / (1 + apart))
+
+    return judge
+
+
+@pytest.mark.parametrize("best", [-20, -3 * 16, 13, 31])
+def test_the_best_shift_is_found_to_two_days(best):
+    assert estimate_shift(valley(best)).days == pytest.approx(best, abs=2)
+
+
+def test_every_shift_is_judged_once():
+    asked = []
+
+    def judge(shift):
+        asked.append(shift)
+        return valley(20)(shift)
+
+    estimate_shift(judge)
+    assert len(asked) == len(set(asked)) and 0.0 in asked
+
+
+def test_a_gain_of_one_kind_alone_keeps_the_calendar():
+    def only_inception(shift):
+        return evidence(0.05, 0.5 + abs(shift) / 200)
+
+    found = estimate_shift(only_inception)
+    assert found.best != 0 and found.days == 0
+
+
+def test_a_gain_within_the_noise_keeps_the_calendar():
+    def noisy(shift):
+        return evidence(0.05 if shift else 0.061, 0.85 if shift else 0.8, noise=0.3, seed=int(shift) + 100)
+
+    assert estimate_shift(noisy).days == 0
+    assert estimate_shift(lambda shift: evidence(0.05 if shift else 0.061, 0.85 if shift else 0.8)).days != 0
+
+
+def test_a_small_drift_for_a_tiny_gain_keeps_the_calendar():
+    found = estimate_shift(lambda shift: evidence(0.05 + 1e-4 * abs(shift - 8), 0.8 - 1e-4 * abs(shift - 8)))
+    assert found.best == 8 and found.days == 0
+
+
+def test_better_needs_both_margins():
+    safeguard = ShiftSafeguard()
+    here = evidence(0.05, 0.8)
+    assert evidence(0.03, 0.9).clearly_better(here, safeguard)
+    assert not evidence(0.03, 0.8).clearly_better(here, safeguard)
+    assert not evidence(0.05, 0.9).clearly_better(here, safeguard)
+
+
+def test_the_inception_score_is_one_for_sure_and_even_and_zero_for_one_class_or_none():
+    assert inception_score(np.eye(4))[0] == pytest.approx(1, abs=1e-6)
+    assert inception_score(np.eye(4)[[2, 2, 2]])[0] == pytest.approx(0, abs=1e-6)
+    assert inception_score(np.full((5, 4), 0.25))[0] == pytest.approx(0, abs=1e-6)
+    weights = np.array([[1, 1, 0, 0.0], [1, 1, 1, 1]])
+    np.testing.assert_allclose(inception_score(np.eye(4), weights), [0.5, 1.0], atol=1e-6)

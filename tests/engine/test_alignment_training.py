@@ -1,0 +1,115 @@
+"""What trainings share: balanced batches, splits by block, options, the teacher, vetoes."""
+
+import numpy as np
+import pytest
+import torch
+
+from engine.alignment.augment import STRONG, perturb, thin_dates
+from engine.alignment.ghca import GHCASettings
+from engine.alignment.training import BalancedSampler, Teacher, read_settings, split_source
+from engine.alignment.vetoes import Standing, veto
+from engine.errors import InputError
+
+
+def test_batches_hold_every_class_equally_often():
+    labels = np.repeat([0, 1, 2], [1000, 50, 5])
+    sampler = BalancedSampler(labels, 3, torch.Generator().manual_seed(0))
+    drawn = np.concatenate([sampler.draw(30).numpy() for _ in range(50)])
+    np.testing.assert_array_equal(np.bincount(labels[drawn]), [500, 500, 500])
+    assert len(np.unique(drawn[labels[drawn] == 2])) == 5
+
+
+def test_a_class_without_samples_is_never_drawn():
+    sampler = BalancedSampler(np.array([0, 2, 2]), 3, torch.Generator().manual_seed(0))
+    assert set(sampler.draw(40).tolist()) == {0, 1, 2}
+
+
+def test_blocks_are_not_split_and_small_classes_keep_their_samples():
+    rng = np.random.default_rng(0)
+    labels = np.concatenate([rng.integers(0, 3, 600), np.full(5, 3)])
+    block = np.concatenate([rng.integers(0, 80, 600), [80, 81, 82, 83, 84]])
+    train, held = split_source(labels, block, 0.15, rng)
+    assert sorted([*train, *held]) == list(range(605))
+    assert not set(block[train]) & set(block[held])
+    share = np.bincount(labels[held], minlength=4) / np.bincount(labels)
+    assert (share[:3] > 0.08).all() and (share[:3] <= 0.25).all()
+    assert (labels[train] == 3).sum() >= 4
+
+
+def test_without_blocks_every_class_is_held_out_in_its_share():
+    labels = np.repeat([0, 1], [100, 40])
+    train, held = split_source(labels, None, 0.15, np.random.default_rng(0))
+    np.testing.assert_array_equal(np.bincount(labels[held]), [15, 6])
+
+
+def test_perturbed_series_keep_a_date_and_gain_none():
+    generator = torch.Generator().manual_seed(0)
+    observed = torch.rand(200, 12, generator=generator) > 0.8
+    observed[:, 3] = True
+    _, seen, day = perturb(torch.zeros(200, 12, 2), observed, torch.arange(12.0), STRONG, generator)
+    assert seen.any(dim=1).all() and not (seen & ~observed).any()
+    assert seen.sum() < observed.sum()
+    assert day.shape == (200, 12) and (day.diff(dim=1) - 1).abs().max() < 1e-4
+
+
+def test_thinned_dates_stay_in_order():
+    generator = torch.Generator().manual_seed(0)
+    counts = set()
+    for _ in range(40):
+        dates = thin_dates(20, 0.4, generator)
+        assert (dates.diff() > 0).all()
+        counts.add(len(dates))
+    assert min(counts) >= 8 and max(counts) <= 20 and len(counts) > 4
+    assert len(thin_dates(3, 0.4, generator)) == 3
+
+
+def test_the_teacher_follows_the_student():
+    student = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.zeros_(student.weight)
+    teacher = Teacher(student, steps=100)
+    torch.nn.init.ones_(student.weight)
+    path = []
+    for _ in range(60):
+        teacher.update(student)
+        path.append(float(teacher.network.weight))
+    assert path == sorted(path) and 0 < path[0] < 1 and path[-1] > 0.99
+    assert not teacher.network.weight.requires_grad
+
+
+def test_options_override_settings_and_wrong_ones_are_named():
+    assert read_settings(GHCASettings(), {"rounds": 2, "pseudo": 1}).rounds == 2
+    for options in ({"stepps": 3}, {"rounds": "two"}, {"rounds": -1}, {"rounds": True}, {"rounds": 1.5}):
+        with pytest.raises(InputError) as raised:
+            read_settings(GHCASettings(), options)
+        assert raised.value.code == "option" and next(iter(options)) in raised.value.message
+
+
+GOOD = Standing("Learning from the source", 0.9, 200, np.array([0.6, 0.3, 0.1]), True)
+
+
+def test_a_stage_that_does_no_harm_stands():
+    assert veto(Standing("Aligning", 0.88, 200, np.array([0.4, 0.45, 0.15]), True), GOOD) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "word"),
+    [
+        (Standing("Aligning", 0.7, 200, GOOD.shares, True), "fell from 0.90 to 0.70"),
+        (Standing("Aligning", 0.9, 200, np.array([0.65, 0.34, 0.01]), True), "class 3"),
+        (Standing("Aligning", 0.9, 200, GOOD.shares, False), "not a number"),
+    ],
+)
+def test_harm_is_vetoed_with_its_reason(now, word):
+    reason = veto(now, GOOD)
+    assert word in reason and reason.startswith("Aligning")
+
+
+def test_few_validation_samples_veto_only_a_large_fall():
+    few = Standing("Learning from the source", 0.9, 10, GOOD.shares, True)
+    assert veto(Standing("Aligning", 0.75, 10, GOOD.shares, True), few) is None
+    assert veto(Standing("Aligning", 0.6, 10, GOOD.shares, True), few) is not None
+
+
+def test_a_class_that_was_hardly_there_may_vanish():
+    before = Standing("Learning from the source", 0.9, 200, np.array([0.6, 0.38, 0.02]), True)
+    assert veto(Standing("Aligning", 0.9, 200, np.array([0.6, 0.4, 0.0]), True), before) is None
