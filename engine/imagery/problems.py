@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import tempfile
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ def stack_problems(bands: Sequence[StackBand], role: str) -> list[InputError]:
     if not bands:
         return [InputError("no-stack", f"The {role} has no raster.", f"Choose the raster files of the {role}.")]
     problems = _unrecognised(bands, role) + _duplicates(bands, role) + _file_problems(bands, role)
-    if any(b.date is None or b.band is None for b in bands):
+    if any(problem.code in ("no-date", "no-band") for problem in problems):
         return problems
     complete, left_out = complete_dates(bands)
     if len(complete) < max(1, len(left_out)):
@@ -100,10 +101,19 @@ def _unrecognised(bands: Sequence[StackBand], role: str) -> list[InputError]:
         problems.append(
             InputError(
                 "no-date",
-                f"{_which(undated)} of the {role} has no recognised date."
+                f"B{_which(undated)[1:]} of the {role} has no recognised date."
                 if len(undated) == 1
                 else f"{len(undated)} bands of the {role} have no recognised date: {_which(undated)}.",
                 "Give the date in the table, or in the file name or band description as in B08_2021-05-01.",
+            )
+        )
+    wrong = [b for b in bands if b.date and not _is_date(b.date)]
+    if wrong:
+        problems.append(
+            InputError(
+                "no-date",
+                f"'{wrong[0].date}', given for {_which(wrong[:1])} of the {role}, is no date.",
+                "Write dates as year, month and day: 2021-05-01.",
             )
         )
     unnamed = [b for b in bands if not b.band]
@@ -111,13 +121,20 @@ def _unrecognised(bands: Sequence[StackBand], role: str) -> list[InputError]:
         problems.append(
             InputError(
                 "no-band",
-                f"{_which(unnamed)} of the {role} has no recognised band name."
+                f"B{_which(unnamed)[1:]} of the {role} has no recognised band name."
                 if len(unnamed) == 1
                 else f"{len(unnamed)} bands of the {role} have no recognised band name: {_which(unnamed)}.",
                 "Give the name in the table, or in the file name or band description as in B08_2021-05-01.",
             )
         )
     return problems
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return datetime.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _duplicates(bands: Sequence[StackBand], role: str) -> list[InputError]:
