@@ -22,7 +22,7 @@ def check(job: Job) -> list[InputError]:
     """
     problems = [*_source_problems(job), *stack_problems(job.target, "target")]
     if not problems:
-        problems += _collected(lambda: _band_problems(job))
+        problems += _band_problems(job)
     if job.mask:
         problems += mask_problems(*split_layer(job.mask), job.target)
     return problems + _output_problems(job)
@@ -78,7 +78,7 @@ def _source_problems(job: Job) -> list[InputError]:
         if job.labels or job.source:
             message = "Both a series file and a labelled layer with a source stack are given."
             return [InputError("two-sources", message, "Leave one of them out.")]
-        return _collected(lambda: read_source_series(job) and [])
+        return _raised(lambda: read_source_series(job))
     if not job.labels and not job.source:
         hint = "Choose a labelled layer and its raster stack, or a series file."
         return [InputError("no-source", "There is no source to learn from.", hint)]
@@ -104,10 +104,11 @@ def require_bands(needed: Sequence[str], target: Sequence[StackBand], who: str) 
 
 
 def _band_problems(job: Job) -> list[InputError]:
-    if job.series:
-        require_bands(read_source_series(job).bands, job.target, f"The series file {Path(job.series).name}")
-    if job.use_model or job.series:
+    if job.use_model:
         return []
+    if job.series:
+        bands = read_source_series(job).bands
+        return _raised(lambda: require_bands(bands, job.target, f"The series file {Path(job.series or '').name}"))
     return pair_problems(job.source, job.target)
 
 
@@ -128,15 +129,17 @@ def _output_problems(job: Job) -> list[InputError]:
         problems += writable_problems(path)
     inputs = [band.path for band in (*job.source, *job.target)]
     inputs += [p for p in (job.series, job.use_model, job.mask, job.labels and job.labels.path) if p]
-    for path in {Path(p).absolute() for p in inputs} & set(taken):
+    for place in {Path(p).absolute() for p in inputs} & set(taken):
         problems.append(
-            InputError("output-is-input", f"{path} is an input of the job.", "Choose another place for the output.")
+            InputError("output-is-input", f"{place} is an input of the job.", "Choose another place for the output.")
         )
     return problems
 
 
-def _collected(question: Callable[[], list[InputError]]) -> list[InputError]:
+def _raised(question: Callable[[], object]) -> list[InputError]:
+    """The problem that ``question`` raises, as a list; empty when it raises none."""
     try:
-        return question() or []
+        question()
     except InputError as problem:
         return [problem]
+    return []

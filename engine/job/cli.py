@@ -122,10 +122,11 @@ def _job_of(options: argparse.Namespace) -> Job:
     else:
         raise InputError("job", "map needs --target and --output, or --job.", "See croptransfer map --help.")
     plain = ("output", "series", "mask", "confidence", "model", "report", "method", "seed")
-    job = replace(job, **{name: getattr(options, name) for name in plain if getattr(options, name) is not None})
+    changes: dict[str, Any] = {name: getattr(options, name) for name in plain if getattr(options, name) is not None}
     for name in ("source", "target"):
         if getattr(options, name):
-            job = replace(job, **{name: describe(getattr(options, name))})
+            changes[name] = describe(getattr(options, name))
+    job = replace(job, **changes)
     part = {key: getattr(options, key) for key in ("region", "year", "classes") if getattr(options, key)}
     if part:
         job = replace(job, series_part={**job.series_part, **part})

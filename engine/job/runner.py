@@ -16,7 +16,7 @@ from ..imagery import MapWriter, Mask, Stack, class_colors, sample_labels, sampl
 from ..imagery.area import pixel_hectares
 from ..progress import Progress
 from ..series import SeriesSet
-from .check import check, read_source_series, require_bands, require_samples
+from .check import check, read_source_series, require_bands
 from .job import Job
 from .parts import part_path, publish_parts, remove_parts
 from .sources import split_layer
@@ -127,12 +127,11 @@ def _stages(job: Job, stack: Stack) -> dict[str, float]:
 
 def _read_source(job: Job, progress: Progress) -> SeriesSet:
     progress.stage(READ_SOURCE)
-    if job.series:
+    if not job.labels:
         return read_source_series(job)
     with Stack(job.source, "source") as stack:
         series = sample_labels(job.labels, stack, job.seed, SAMPLES_PER_CLASS, progress)
         _tell(progress, stack.warnings)
-    require_samples(series, f"the labels of field '{job.labels.field}'")  # type: ignore[union-attr]
     return series
 
 

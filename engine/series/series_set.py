@@ -87,8 +87,8 @@ class SeriesSet:
         for position, name in enumerate(classes):
             if name in self.classes:
                 new_index[self.classes.index(name)] = position
-        kept = replace(self, labels=new_index[self.labels], classes=tuple(classes))
-        return kept.take(kept.labels >= 0)  # type: ignore[operator]
+        labels = new_index[self.labels]
+        return replace(self, labels=labels, classes=tuple(classes)).take(labels >= 0)
 
 
 def continuous_days(day_of_year: np.ndarray) -> np.ndarray:
