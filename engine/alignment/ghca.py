@@ -89,7 +89,7 @@ def fit(
     log = Log()
 
     def tick() -> None:
-        progress.update(1.0)
+        progress.check()
 
     with seeded(seed) as generator:
         progress.stage("Learning from the source")

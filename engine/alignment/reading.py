@@ -108,7 +108,7 @@ def choose_reading(
     resamples = draw_resamples(len(sample), safeguard.bootstraps, rng)
 
     def tick() -> None:
-        progress.update(0.5)
+        progress.check()
 
     # Jittered days on both sides: two calendars on one grid of dates must not look alike for the grid's sake.
     noise = int(rng.integers(2**31))

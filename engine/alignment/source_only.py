@@ -51,8 +51,6 @@ class SourceSettings:
     """Greatest learning rate."""
     smoothing: float = 0.05
     """Label smoothing."""
-    thin: float = 0.6
-    """Least share of the dates that a batch keeps."""
     held_out: float = 0.15
     """Share of the source held out for validation."""
     width: int = 64
@@ -140,7 +138,7 @@ def learn_source(
         progress.update(step / steps)
         set_rate(optimiser, cosine(step, steps))
         index = train[sampler.draw(settings.batch)]
-        logits, _ = network(*domain.pool.batch(index, MEDIUM, settings.thin, generator))
+        logits, _ = network(*domain.pool.batch(index, MEDIUM, generator))
         loss = F.cross_entropy(logits, labels[index], label_smoothing=settings.smoothing)
         if take_step(loss, network, optimiser):
             teacher.update(network)
@@ -172,7 +170,7 @@ def fit(
         domain = prepare_source(source, settings, seed, device)
         network = make_network(len(source.bands), domain.classes, settings, device)
         teacher = learn_source(network, domain, settings, generator, progress)
-        validation = validate(teacher.network, domain, lambda: progress.update(1.0))
+        validation = validate(teacher.network, domain, progress.check)
     progress.metric("source_validation_accuracy", round(validation.accuracy, 4))
     return TrainedModel(
         network=teacher.network,
