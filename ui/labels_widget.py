@@ -80,7 +80,7 @@ class LabelsWidget(QWidget):
             )
         )
         self.layer_combo.setAllowEmptyLayer(True, self.tr("Choose a point or polygon layer"))
-        self.layer_combo.setLayer(None)
+        self.layer_combo.setCurrentIndex(0)
         self.layer_combo.setToolTip(
             self.tr("Points or polygons with the crop that grew there, within the source stack")
         )

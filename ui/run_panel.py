@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from qgis.PyQt.QtCore import Qt, QUrl
 from qgis.PyQt.QtWidgets import (
@@ -17,6 +18,9 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
+SHOWN = 5
+"""Problems that are seen without scrolling."""
+
 
 class RunPanel(QWidget):
     """A list of problems, or stage, progress and remaining time."""
@@ -27,9 +31,9 @@ class RunPanel(QWidget):
         self.problems.setWordWrap(True)
         self.problems.setSelectionMode(QListWidget.SelectionMode.NoSelection)
         self.problems.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.problems.setMaximumHeight(6 * (self.fontMetrics().height() + 2))
         self.state = QLabel()
         self.state.setWordWrap(True)
+        self.state.setTextFormat(Qt.TextFormat.RichText)
         self.state.setOpenExternalLinks(True)
         self.time_left = QLabel()
         self.bar = QProgressBar()
@@ -48,8 +52,8 @@ class RunPanel(QWidget):
 
     def show_checking(self) -> None:
         """The form changed and is being checked."""
-        if not self._result:
-            self.state.setText(self.tr("Checking…"))
+        if not self._result and not self.problems.count():
+            self._say(self.tr("Checking…"))
 
     def show_problems(self, problems: Sequence[str]) -> None:
         """List what must be mended before a run; with none, say how the last run ended, or that it can start."""
@@ -60,14 +64,16 @@ class RunPanel(QWidget):
         for text in problems:
             self.problems.addItem(QListWidgetItem(icon, text))
         self.problems.setVisible(bool(problems))
-        self.state.setText(self._result if self._result or problems else self.tr("Ready to run."))
+        shown = sum(self.problems.sizeHintForRow(row) for row in range(min(len(problems), SHOWN)))
+        self.problems.setFixedHeight(shown + 2 * self.problems.frameWidth())
+        self._show(self._result if self._result or problems else self.tr("Ready to run."))
 
     def show_running(self, stage: str) -> None:
         """A job has begun, or entered another stage."""
         self._result = ""
         self.problems.hide()
         self.bar.show()
-        self.state.setText(stage)
+        self._say(stage)
 
     def show_progress(self, fraction: float, seconds_left: float | None) -> None:
         """How far it is, and how long it will take."""
@@ -78,11 +84,18 @@ class RunPanel(QWidget):
         """The job is over; stays until the next one begins."""
         self.bar.hide()
         self.time_left.clear()
-        self._result = html.escape(text)
+        self._result = html.escape(text, quote=False)
         if report:
             link = QUrl.fromLocalFile(report).toString()
             self._result += f' <a href="{html.escape(link)}">{html.escape(self.tr("Open the report"))}</a>'
-        self.state.setText(self._result)
+        self._show(self._result)
+
+    def _say(self, text: str) -> None:
+        self._show(html.escape(text, quote=False))
+
+    def _show(self, rich_text: str) -> None:
+        self.state.setText(rich_text)
+        self.state.setVisible(bool(rich_text))
 
     def _duration(self, seconds: float) -> str:
         if seconds < 10:
@@ -92,3 +105,14 @@ class RunPanel(QWidget):
         if seconds < 5400:
             return self.tr("about {n} min left").format(n=max(2, round(seconds / 60)))
         return self.tr("about {n} h left").format(n=round(seconds / 3600, 1))
+
+
+def readable(value: Any) -> str:
+    """A figure of the engine for the log; empty for what only a program can read."""
+    if isinstance(value, Mapping):
+        if any(isinstance(part, (Mapping, list)) for part in value.values()):
+            return ""
+        return ", ".join(f"{key} {readable(part)}" for key, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(readable(part) for part in value) or "–"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -29,7 +29,7 @@ class TargetWidget(QWidget):
             )
         )
         self.mask_combo.setAllowEmptyLayer(True, self.tr("Map everything"))
-        self.mask_combo.setLayer(None)
+        self.mask_combo.setCurrentIndex(0)
         self.mask_combo.setToolTip(
             self.tr("Only this part is mapped: pixels of a raster that are not 0, or the inside of polygons")
         )

@@ -31,7 +31,7 @@ from .icons import icon
 from .inputs import VectorInput, raster_path
 from .layers import add_result
 from .output_widget import OutputWidget, free_name
-from .run_panel import RunPanel
+from .run_panel import RunPanel, readable
 from .source_widget import SourceWidget
 from .target_widget import TargetWidget
 from .task import JobTask
@@ -257,7 +257,9 @@ class TransferDialog(QDialog):
         elif kind == "warning":
             self.log.appendPlainText(self.tr("Note: {message}").format(message=event["message"]))
         elif kind == "metric":
-            self.log.appendPlainText(f"  {event['name']}: {event['value']}")
+            text = readable(event["value"])
+            if text:
+                self.log.appendPlainText(f"  {str(event['name']).replace('_', ' ')}: {text}")
         elif kind == "log":
             self.log.appendPlainText(f"  {event['message']}")
 
@@ -312,7 +314,9 @@ class TransferDialog(QDialog):
             button = QPushButton(self.tr("Show the log"))
             button.clicked.connect(self._show_log)
             item.layout().addWidget(button)
-        bar.pushWidget(item, level, 0 if report or level == Qgis.MessageLevel.Critical else 8)
+        seconds = 0 if report or level == Qgis.MessageLevel.Critical else 8
+        # QGIS says first that a task has ended; what came of it belongs on top of that.
+        QTimer.singleShot(300, lambda: bar.pushWidget(item, level, seconds))
 
     def _show_log(self) -> None:
         self.tabs.setCurrentWidget(self.log)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from qgis.core import (
@@ -14,7 +13,6 @@ from qgis.core import (
     QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingException,
-    QgsProcessingFeatureSourceDefinition,
     QgsProcessingFeedback,
     QgsProcessingLayerPostProcessorInterface,
     QgsProcessingOutputNumber,
@@ -26,9 +24,7 @@ from qgis.core import (
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterRasterDestination,
     QgsProcessingUtils,
-    QgsProperty,
     QgsRasterLayer,
-    QgsVectorLayer,
 )
 from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
@@ -39,9 +35,10 @@ from ...engine.imagery.stack import StackBand
 from ...engine.job import Job, check
 from .. import environment, settings
 from ..icons import icon
-from ..inputs import VectorInput, raster_path
+from ..inputs import VectorInput
 from ..layers import style_confidence, style_map
 from ..worker import Outcome, Worker, WorkerFault
+from .values import mask_input, raster_paths, unreadable
 
 
 class JobAlgorithm(QgsProcessingAlgorithm):
@@ -152,13 +149,10 @@ class JobAlgorithm(QgsProcessingAlgorithm):
         """Name the file that cannot be read, where the base class would name the parameter only."""
         for definition in self.parameterDefinitions():
             if isinstance(definition, (QgsProcessingParameterMultipleLayers, QgsProcessingParameterMapLayer)):
-                try:
-                    unreadable = self._unreadable(parameters, definition.name(), context)
-                except InputError as problem:
-                    return False, str(problem)
-                if unreadable:
+                path = unreadable(parameters.get(definition.name()), context)
+                if path:
                     message = self.tr("{label}: {path} does not exist or cannot be read.")
-                    return False, message.format(label=definition.description(), path=unreadable)
+                    return False, message.format(label=definition.description(), path=path)
             elif not definition.checkValueIsAcceptable(parameters.get(definition.name()), context):
                 return False, self._unacceptable(definition, parameters.get(definition.name()))
         return super().checkParameterValues(parameters, context)
@@ -175,12 +169,6 @@ class JobAlgorithm(QgsProcessingAlgorithm):
             return message.format(label=label, value=value, extension=definition.extension())
         return self.tr("{label}: '{value}' cannot be used.").format(label=label, value=value)
 
-    def _unreadable(self, parameters: dict[str, Any], name: str, context: QgsProcessingContext) -> str:
-        """The first input of a parameter that is no layer; empty when all are."""
-        values = self._values(parameters, name, context)
-        texts = [value for value in values if not isinstance(value, QgsMapLayer)]
-        return next((t for t in map(str, texts) if QgsProcessingUtils.mapLayerFromString(t, context) is None), "")
-
     # --- the run
 
     def prepareAlgorithm(
@@ -188,8 +176,8 @@ class JobAlgorithm(QgsProcessingAlgorithm):
     ) -> bool:
         """Resolve layers to plain values, while they may be touched."""
         try:
-            self._plain["target"] = self.raster_paths(parameters, self.TARGET, context)
-            self._plain["mask"] = self._mask_input(parameters, context)
+            self._plain["target"] = raster_paths(parameters.get(self.TARGET), context)
+            self._plain["mask"] = mask_input(parameters.get(self.MASK), context)
             self._plain["output"] = self.parameterAsOutputLayer(parameters, self.OUTPUT, context)
             self._plain["confidence"] = self.parameterAsOutputLayer(parameters, self.CONFIDENCE, context) or None
             self.gather(parameters, context)
@@ -282,68 +270,6 @@ class JobAlgorithm(QgsProcessingAlgorithm):
                 styler = _Styler.of(role)
                 context.layerToLoadOnCompletionDetails(path).setPostProcessor(styler)
         return {}
-
-    # --- layers to plain values
-
-    def raster_paths(self, parameters: Mapping[str, Any], name: str, context: QgsProcessingContext) -> list[str]:
-        """The rasters of a parameter as names GDAL opens.
-
-        Unlike ``parameterAsLayerList`` it keeps what QGIS cannot open, so that the engine names it.
-        """
-        return [self._raster_path(value, context) for value in self._values(parameters, name, context)]
-
-    @staticmethod
-    def _values(parameters: Mapping[str, Any], name: str, context: QgsProcessingContext) -> list[Any]:
-        """Layers and texts of a parameter that takes one or several."""
-        value = parameters.get(name)
-        if isinstance(value, QgsProperty):
-            value = value.valueAsString(context.expressionContext())[0]
-        if value is None or value == "":
-            return []
-        values = list(value) if isinstance(value, (list, tuple)) else [value]
-        if len(values) == 1 and isinstance(values[0], str) and not Path(values[0]).exists():
-            # The toolbox and older models hand several files over as one text.
-            values = [part.strip().strip('"') for part in values[0].split(";") if part.strip()]
-        return values
-
-    @staticmethod
-    def _raster_path(value: Any, context: QgsProcessingContext) -> str:
-        if isinstance(value, QgsMapLayer):
-            return raster_path(value)
-        text = str(value)
-        if Path(text).exists():
-            return text
-        layer = QgsProcessingUtils.mapLayerFromString(text, context, False)
-        return raster_path(layer) if isinstance(layer, QgsRasterLayer) else text
-
-    def vector_input(self, parameters: dict[str, Any], name: str, context: QgsProcessingContext) -> VectorInput | None:
-        """The vector layer of a parameter, reduced to its selection where the user said so."""
-        value = parameters.get(name)
-        if value is None or value == "":
-            return None
-        selected_only = False
-        if isinstance(value, QgsProcessingFeatureSourceDefinition):
-            selected_only = value.selectedFeaturesOnly
-            value = value.source.valueAsString(context.expressionContext())[0]
-        layer = self.parameterAsVectorLayer({**parameters, name: value}, name, context)
-        if layer is None:
-            raise InputError(
-                "labels-unreadable",
-                self.tr("{name}: the vector layer {value} cannot be read.").format(name=name, value=value),
-                self.tr("Check that the file exists and is a point or polygon layer."),
-            )
-        return VectorInput.of(layer, selected_only)
-
-    def _mask_input(self, parameters: dict[str, Any], context: QgsProcessingContext) -> VectorInput | str | None:
-        value = parameters.get(self.MASK)
-        if value is None or value == "":
-            return None
-        layer = self.parameterAsLayer(parameters, self.MASK, context)
-        if isinstance(layer, QgsVectorLayer):
-            return VectorInput.of(layer)
-        if isinstance(layer, QgsRasterLayer):
-            return raster_path(layer)
-        return str(value)
 
 
 class _Styler(QgsProcessingLayerPostProcessorInterface):

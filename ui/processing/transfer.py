@@ -20,6 +20,7 @@ from qgis.core import (
 from ...engine.alignment import METHODS
 from ..worker import Outcome
 from .base import JobAlgorithm
+from .values import raster_paths, vector_input
 
 
 class TransferAlgorithm(JobAlgorithm):
@@ -137,9 +138,9 @@ class TransferAlgorithm(JobAlgorithm):
     def gather(self, parameters: dict[str, Any], context: QgsProcessingContext) -> None:
         """Resolve source, method and the further outputs."""
         self._plain |= {
-            "labels": self.vector_input(parameters, self.LABELS, context),
+            "labels": vector_input(parameters.get(self.LABELS), self.tr("Labels of the source"), context),
             "class_field": self.parameterAsString(parameters, self.CLASS_FIELD, context),
-            "source": self.raster_paths(parameters, self.SOURCE, context),
+            "source": raster_paths(parameters.get(self.SOURCE), context),
             "series": self.parameterAsString(parameters, self.SERIES, context) or None,
             "method": self.parameterAsEnumString(parameters, self.METHOD, context),
             "seed": self.parameterAsInt(parameters, self.SEED, context),

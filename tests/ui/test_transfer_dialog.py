@@ -1,0 +1,278 @@
+"""The dialog as a person uses it: fill in, read the problems, run, watch, cancel, look at the map."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from qgis.core import QgsFeature, QgsProject, QgsRasterLayer
+from qgis.PyQt.QtCore import QMimeData, QPointF, Qt, QUrl
+from qgis.PyQt.QtGui import QDropEvent
+from qgis.PyQt.QtWidgets import QApplication
+
+from croptransfer.ui.band_table import BAND, DATE
+
+WAIT = 20_000
+
+
+def problems(dialog):
+    return [dialog.panel.problems.item(row).text() for row in range(dialog.panel.problems.count())]
+
+
+def wait_ready(qtbot, dialog):
+    qtbot.waitUntil(dialog.run_button.isEnabled, timeout=WAIT)
+
+
+def wait_problem(qtbot, dialog, part):
+    qtbot.waitUntil(lambda: any(part in text for text in problems(dialog)), timeout=WAIT)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_an_empty_form_says_what_is_missing_and_cannot_run(open_dialog, qtbot, fake_engine):
+    fake_engine("map")
+    dialog = open_dialog()
+    wait_problem(qtbot, dialog, "There is no source to learn from.")
+    wait_problem(qtbot, dialog, "The target has no raster")
+    assert not dialog.run_button.isEnabled()
+
+
+def test_a_filled_form_shows_crops_dates_and_bands_and_can_run(filled_dialog, qtbot, fake_engine):
+    fake_engine("map")
+    dialog = filled_dialog()
+    wait_ready(qtbot, dialog)
+    assert dialog.source.labels.field() == "crop"
+    assert dialog.source.labels.classes_label.text() == "maize (6), rapeseed (5), wheat (5)"
+    assert dialog.source.stack.summary_label.text() == "12 dates × 2 bands (RED, NIR), 2021-03-01 to 2021-10-07"
+    assert dialog.target.stack.summary_label.text().endswith("2022-03-07 to 2022-10-09")
+    assert dialog.target.stack.model.rowCount() == 26
+    assert problems(dialog) == []
+
+
+def test_runs_and_adds_a_group_with_legend_and_confidence(filled_dialog, qtbot, fake_engine, tmp_path):
+    fake_engine("map")
+    dialog = filled_dialog()
+    dialog.output.model_box.setChecked(True)
+    wait_ready(qtbot, dialog)
+    qtbot.mouseClick(dialog.run_button, Qt.MouseButton.LeftButton)
+    assert dialog.is_running() and dialog.cancel_button.isEnabled() and not dialog.run_button.isEnabled()
+    qtbot.waitUntil(lambda: not dialog.is_running(), timeout=WAIT)
+
+    group = QgsProject.instance().layerTreeRoot().children()[0]
+    assert group.name() == "crops"
+    tree = [(node.layer().name(), node.itemVisibilityChecked()) for node in group.findLayers()]
+    assert tree == [("crops", True), ("Confidence (%)", False)]
+    layer = group.findLayers()[0].layer()
+    assert [entry.label for entry in layer.renderer().classes()] == ["maize", "rapeseed", "wheat"]
+    out = tmp_path / "out"
+    assert {"crops.tif", "crops_confidence.tif", "crops_report.html", "crops_model.safetensors"} <= set(names(out))
+    assert "The crop map 'crops' is ready." in dialog.panel.state.text()
+    assert "crops_report.html" in dialog.panel.state.text()
+    # The next run must not overwrite the map that is now in the project.
+    assert dialog.output.map_path() == str(out / "crops_2.tif")
+
+
+@pytest.mark.parametrize("behaviour", ["polite", "deaf"])
+def test_cancel_takes_effect_within_two_seconds_and_leaves_nothing(
+    filled_dialog, qtbot, fake_engine, tmp_path, behaviour
+):
+    fake_engine(behaviour)
+    dialog = filled_dialog()
+    wait_ready(qtbot, dialog)
+    dialog.run()
+    qtbot.waitUntil(lambda: dialog.panel.state.text() == "Mapping the target", timeout=WAIT)
+    assert dialog.panel.bar.value() == 500
+    assert dialog.panel.time_left.text() == "a few seconds left"
+    assert any(".part" in name for name in names(tmp_path / "out"))
+    asked = time.monotonic()
+    qtbot.mouseClick(dialog.cancel_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not dialog.is_running(), timeout=WAIT)
+    assert time.monotonic() - asked < 2.0
+    assert names(tmp_path / "out") == []
+    wait_ready(qtbot, dialog)
+    assert dialog.panel.state.text() == "Cancelled; nothing was written."
+
+
+def test_a_crash_of_the_engine_is_told_with_its_log(filled_dialog, qtbot, fake_engine, tmp_path):
+    fake_engine("crash")
+    dialog = filled_dialog()
+    wait_ready(qtbot, dialog)
+    dialog.run()
+    qtbot.waitUntil(lambda: not dialog.is_running(), timeout=WAIT)
+    assert "The engine ended without a result (exit code 1)." in dialog.panel.state.text()
+    assert "RuntimeError: the tensor has no elephants" in dialog.log.toPlainText()
+    assert names(tmp_path / "out") == []
+
+
+def test_the_window_stays_alive_while_a_job_runs(filled_dialog, qtbot, fake_engine):
+    """From the click on Run the event loop is never held up for a quarter of a second."""
+    fake_engine("polite")
+    dialog = filled_dialog()
+    wait_ready(qtbot, dialog)
+    gaps = []
+    last = started = time.monotonic()
+    dialog.run()
+    while last - started < 1.5:
+        QApplication.processEvents()
+        now = time.monotonic()
+        gaps.append(now - last)
+        last = now
+        time.sleep(0.005)
+    dialog.cancel()
+    qtbot.waitUntil(lambda: not dialog.is_running(), timeout=WAIT)
+    assert max(gaps) < 0.25
+
+
+def test_closing_the_window_lets_the_job_go_on(filled_dialog, qtbot, fake_engine, tmp_path):
+    fake_engine("map")
+    dialog = filled_dialog()
+    wait_ready(qtbot, dialog)
+    dialog.run()
+    dialog.close()
+    qtbot.waitUntil(lambda: not dialog.is_running(), timeout=WAIT)
+    assert "crops.tif" in names(tmp_path / "out")
+
+
+def test_without_an_engine_there_is_a_banner_with_two_ways_out(filled_dialog, qtbot, fake_engine):
+    fake_engine("no-torch")
+    dialog = filled_dialog()
+    wait_problem(qtbot, dialog, "The engine is not installed")
+    assert dialog.banner.isVisible()
+    assert "lacks torch" in dialog.banner.text.text()
+    assert dialog.banner.install_button.isVisible() and dialog.banner.choose_button.isVisible()
+    assert not dialog.run_button.isEnabled()
+
+
+def test_choosing_a_python_brings_the_engine(filled_dialog, qtbot, fake_engine, monkeypatch, tmp_path, plugin_folder):
+    from croptransfer.ui import environment
+    from tests.fake_engine import make_fake
+
+    working = make_fake(tmp_path / "conda", "map", plugin_folder)
+    monkeypatch.delenv("CROPTRANSFER_PYTHON", raising=False)
+    monkeypatch.setattr(environment, "_own", lambda packages: iter(()))
+    dialog = filled_dialog()
+    wait_problem(qtbot, dialog, "The engine is not installed")
+    dialog.banner.use_python(working)
+    wait_ready(qtbot, dialog)
+    assert not dialog.banner.isVisible()
+
+
+def test_an_engine_that_does_not_work_is_found_out_before_a_run(filled_dialog, qtbot, fake_engine):
+    fake_engine("broken-torch")
+    dialog = filled_dialog()
+    wait_problem(qtbot, dialog, "The engine is not installed")
+    assert "sympy" in dialog.banner.text.text()
+
+
+def test_dates_and_bands_can_be_corrected(filled_dialog, qtbot, fake_engine):
+    fake_engine("map")
+    dialog = filled_dialog()
+    wait_ready(qtbot, dialog)
+    model = dialog.target.stack.model
+    model.setData(model.index(0, DATE), "no date")
+    assert model.data(model.index(0, DATE)) == "no date"
+    assert model.data(model.index(0, DATE), Qt.ItemDataRole.BackgroundRole) is not None
+    assert model.bands()[0].date is None
+    wait_problem(qtbot, dialog, "target.tif")
+    model.setData(model.index(0, DATE), "20220307")
+    assert model.bands()[0].date == "2022-03-07"
+    wait_ready(qtbot, dialog)
+
+
+def test_a_correction_goes_to_all_selected_rows(filled_dialog, qtbot, fake_engine):
+    fake_engine("map")
+    dialog = filled_dialog()
+    wait_ready(qtbot, dialog)
+    stack = dialog.target.stack
+    stack.table.selectAll()
+    stack.model.setData(stack.model.index(3, BAND), "B08")
+    assert {band.band for band in stack.bands()} == {"B08"}
+    wait_problem(qtbot, dialog, "target")
+
+
+def test_bands_that_do_not_match_are_named(filled_dialog, qtbot, fake_engine):
+    fake_engine("map")
+    dialog = filled_dialog()
+    wait_ready(qtbot, dialog)
+    model = dialog.target.stack.model
+    for row in range(1, model.rowCount(), 2):
+        model.setData(model.index(row, BAND), "SWIR")
+    wait_problem(qtbot, dialog, "NIR")
+    assert not dialog.run_button.isEnabled()
+
+
+def test_files_can_be_dropped_and_removed(open_dialog, qtbot, fake_engine, scene):
+    fake_engine("map")
+    stack = open_dialog().target.stack
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(scene.target))])
+    action, button, key = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    stack.dropEvent(QDropEvent(QPointF(5, 5), action, mime, button, key))
+    qtbot.waitUntil(lambda: stack.model.rowCount() > 0, timeout=WAIT)
+    assert stack.paths() == [str(scene.target)]
+    stack.table.selectRow(0)
+    qtbot.mouseClick(stack.remove_button, Qt.MouseButton.LeftButton)
+    assert stack.paths() == [] and stack.bands() == ()
+
+
+def test_an_unreadable_file_is_named(open_dialog, qtbot, fake_engine, tmp_path):
+    fake_engine("map")
+    broken = tmp_path / "broken.tif"
+    broken.write_text("no raster")
+    dialog = open_dialog()
+    dialog.target.stack.add_paths([str(broken)])
+    wait_problem(qtbot, dialog, "broken.tif")
+
+
+def test_layers_of_the_project_can_be_chosen(open_dialog, qtbot, fake_engine, scene):
+    fake_engine("map")
+    QgsProject.instance().addMapLayer(QgsRasterLayer(str(scene.target), "my raster"))
+    stack = open_dialog().target.stack
+    stack._fill_layers_menu()
+    entry = next(action for action in stack._layers_menu.actions() if action.text() == "my raster")
+    entry.trigger()
+    qtbot.waitUntil(lambda: stack.model.rowCount() == 26, timeout=WAIT)
+
+
+def test_unsaved_edits_of_the_labels_count(filled_dialog, qtbot, fake_engine):
+    fake_engine("map")
+    dialog = filled_dialog()
+    wait_ready(qtbot, dialog)
+    layer = dialog.source.labels.layer()
+    layer.startEditing()
+    copy = QgsFeature(next(layer.getFeatures("crop = 'wheat'")))
+    copy["crop"] = "sunflower"
+    layer.addFeature(copy)
+    qtbot.waitUntil(lambda: "sunflower (1)" in dialog.source.labels.classes_label.text(), timeout=WAIT)
+    layer.rollBack()
+
+
+def test_a_field_without_crops_is_a_problem(filled_dialog, qtbot, fake_engine):
+    fake_engine("map")
+    dialog = filled_dialog()
+    wait_ready(qtbot, dialog)
+    dialog.source.labels.field_combo.setField("")
+    wait_problem(qtbot, dialog, "The crop field is not chosen.")
+
+
+def test_a_missing_output_folder_is_a_problem(filled_dialog, qtbot, fake_engine, tmp_path):
+    fake_engine("map")
+    dialog = filled_dialog()
+    wait_ready(qtbot, dialog)
+    dialog.output.set_map_path(str(tmp_path / "nowhere" / "map.tif"))
+    wait_problem(qtbot, dialog, "nowhere")
+
+
+def test_settings_are_remembered(filled_dialog, open_dialog, qtbot, fake_engine, tmp_path):
+    fake_engine("map")
+    first = filled_dialog()
+    first.output.set_method("source_only")
+    first.output.seed_box.setValue(7)
+    first.output.report_box.setChecked(False)
+    first.close()
+    second = open_dialog()
+    assert (second.output.method(), second.output.seed()) == ("source_only", 7)
+    assert not second.output.report_box.isChecked()
+    assert second.output.map_path() == str(tmp_path / "out" / "crop_map.tif")

@@ -1,0 +1,92 @@
+"""Values of Processing parameters to plain values: whatever names a layer, down to what the engine opens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qgis.core import (
+    QgsMapLayer,
+    QgsProcessingContext,
+    QgsProcessingFeatureSourceDefinition,
+    QgsProcessingUtils,
+    QgsProperty,
+    QgsRasterLayer,
+    QgsVectorLayer,
+)
+
+from ...engine.errors import InputError
+from ..inputs import VectorInput, raster_path
+
+
+def listed(value: Any, context: QgsProcessingContext) -> list[Any]:
+    """The layers and texts of a parameter that takes one or several; empty for none."""
+    if isinstance(value, QgsProperty):
+        value = value.valueAsString(context.expressionContext())[0]
+    if value is None or value == "":
+        return []
+    values = list(value) if isinstance(value, (list, tuple)) else [value]
+    if len(values) == 1 and isinstance(values[0], str) and not Path(values[0]).exists():
+        # The toolbox and older models hand several files over as one text.
+        values = [part.strip().strip('"') for part in values[0].split(";") if part.strip()]
+    return values
+
+
+def unreadable(value: Any, context: QgsProcessingContext) -> str:
+    """The first text of a parameter that names no layer; empty when all do."""
+    texts = [str(one) for one in listed(value, context) if not isinstance(one, QgsMapLayer)]
+    return next((text for text in texts if QgsProcessingUtils.mapLayerFromString(text, context) is None), "")
+
+
+def raster_paths(value: Any, context: QgsProcessingContext) -> list[str]:
+    """The rasters of a parameter as names GDAL opens.
+
+    Unlike ``parameterAsLayerList`` it keeps what QGIS cannot open, so that the engine names it.
+    """
+    return [_raster_path(one, context) for one in listed(value, context)]
+
+
+def _raster_path(value: Any, context: QgsProcessingContext) -> str:
+    if isinstance(value, QgsMapLayer):
+        return raster_path(value)
+    text = str(value)
+    if Path(text).exists():
+        return text
+    layer = QgsProcessingUtils.mapLayerFromString(text, context, False)
+    return raster_path(layer) if isinstance(layer, QgsRasterLayer) else text
+
+
+def vector_input(value: Any, label: str, context: QgsProcessingContext) -> VectorInput | None:
+    """The vector layer of a parameter, reduced to its selection where the user said so; None for none.
+
+    Raises
+    ------
+    InputError
+        ``labels-unreadable``, naming the parameter by its ``label``.
+    """
+    selected_only = False
+    if isinstance(value, QgsProcessingFeatureSourceDefinition):
+        selected_only, value = value.selectedFeaturesOnly, value.source
+    values = listed(value, context)
+    if not values:
+        return None
+    layer = _layer(values[0], context)
+    if not isinstance(layer, QgsVectorLayer):
+        hint = "Check that it exists and is a point or polygon layer."
+        raise InputError("labels-unreadable", f"{label}: {values[0]} cannot be read.", hint)
+    return VectorInput.of(layer, selected_only)
+
+
+def mask_input(value: Any, context: QgsProcessingContext) -> VectorInput | str | None:
+    """The mask of a parameter: a raster by its path, polygons as they stand; None for none."""
+    values = listed(value, context)
+    if not values:
+        return None
+    layer = _layer(values[0], context)
+    if isinstance(layer, QgsVectorLayer):
+        return VectorInput.of(layer)
+    return raster_path(layer) if isinstance(layer, QgsRasterLayer) else str(values[0])
+
+
+def _layer(value: Any, context: QgsProcessingContext) -> QgsMapLayer | None:
+    return value if isinstance(value, QgsMapLayer) else QgsProcessingUtils.mapLayerFromString(str(value), context)
