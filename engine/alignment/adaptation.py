@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..models.encoder import CropNetwork
-from .augment import MEDIUM, STRONG, WEAK
+from .augment import DOUBT, MEDIUM, STRONG, WEAK
 from .class_shares import adjust_to_shares
 from .contrast import prototype_loss, supervised_contrast, update_prototypes
 from .mmd import hierarchical_mk_mmd
@@ -33,7 +33,7 @@ class AdaptationSettings:
 
     batch: int = 64
     """Source series in a batch."""
-    target_batch: int = 64
+    target_batch: int = 48
     """Target series in a batch, for MK-MMD."""
     pseudo_batch: int = 64
     """Pseudo-labelled series in a batch."""
@@ -43,8 +43,6 @@ class AdaptationSettings:
     """Greatest learning rate of the heads."""
     smoothing: float = 0.05
     """Label smoothing."""
-    thin: float = 0.6
-    """Least share of the dates that a batch keeps."""
     alignment: float = 1.0
     """Weight of MK-MMD at its height (g)."""
     alignment_late: float = 0.3
@@ -126,7 +124,7 @@ class Student:
             index = torch.from_numpy(picks.index)[drawn]
             pseudo = torch.from_numpy(picks.label)[drawn].to(labels.device)
             trust = torch.from_numpy(picks.weight)[drawn].to(labels.device, torch.float32)
-            logits, features = self.network(*self.target.batch(index, STRONG, s.thin, self.generator))
+            logits, features = self.network(*self.target.batch(index, STRONG, self.generator))
             errors = F.cross_entropy(logits, pseudo, reduction="none", label_smoothing=s.smoothing)
             loss = loss + s.pseudo * ramp * (trust * errors).sum() / trust.sum()
             projected = torch.cat([projected, self.network.project(features.embedding)])
@@ -145,7 +143,7 @@ class Student:
         neighbours = nearest_neighbours(plain.embedding, self.settings.neighbours, tick)
         temperature, result = good.validation.temperature, []
         for _ in range(passes):
-            logits = predict(teacher, pool, tick, WEAK, generator, dropout=True).logits
+            logits = predict(teacher, pool, tick, DOUBT, generator, dropout=True).logits
             smoothed = smooth_over_neighbours(softmax(logits, temperature), neighbours, self.settings.neighbour_share)
             result.append(adjust_to_shares(smoothed, good.shares))
         predicted = np.mean(result, axis=0).argmax(axis=1)
@@ -176,10 +174,10 @@ class Student:
         s = self.settings
         index = self.train[self.sampler.draw(s.batch)]
         labels = self.labels[index]
-        logits, features = self.network(*self.domain.pool.batch(index, MEDIUM, s.thin, self.generator))
+        logits, features = self.network(*self.domain.pool.batch(index, MEDIUM, self.generator))
         loss = F.cross_entropy(logits, labels, label_smoothing=s.smoothing)
         drawn = torch.randint(len(self.target), (s.target_batch,), generator=self.generator)
-        seen, others = self.network(*self.target.batch(drawn, WEAK, s.thin, self.generator))
+        seen, others = self.network(*self.target.batch(drawn, WEAK, self.generator))
         wanted = torch.as_tensor(shares, dtype=torch.float32, device=labels.device)
         number = torch.bincount(labels, minlength=self.domain.classes).clamp_min(1)
         loss = loss + alignment * hierarchical_mk_mmd(features, others, LEVELS, (wanted / number)[labels])

@@ -13,7 +13,7 @@ class Perturbation:
     """How strongly series are perturbed; values are standardised."""
 
     shift_days: float
-    """Standard deviation of one shift of all days of a series."""
+    """Standard deviation of the shift of a series' days; the season is stretched by half as much at random."""
     drop: float
     """Greatest share of the observed dates that is dropped; each series draws its own share below it."""
     gain: float
@@ -24,8 +24,9 @@ class Perturbation:
 
 JITTER = Perturbation(shift_days=5.0, drop=0.0, gain=0.0, noise=0.0)
 WEAK = Perturbation(shift_days=3.0, drop=0.2, gain=0.0, noise=0.02)
-MEDIUM = Perturbation(shift_days=4.0, drop=0.3, gain=0.05, noise=0.03)
-STRONG = Perturbation(shift_days=6.0, drop=0.6, gain=0.1, noise=0.05)
+DOUBT = Perturbation(shift_days=7.0, drop=0.3, gain=0.05, noise=0.03)
+MEDIUM = Perturbation(shift_days=5.0, drop=0.3, gain=0.05, noise=0.03)
+STRONG = Perturbation(shift_days=9.0, drop=0.6, gain=0.1, noise=0.05)
 
 
 def perturb(
@@ -51,7 +52,10 @@ def perturb(
     def uniform(*shape: int) -> Tensor:
         return torch.rand(*shape, generator=generator).to(device)
 
-    day = day.expand(b, t) + by.shift_days * normal(b, 1)
+    day = day.expand(b, t)
+    span = (day.max() - day.min()).clamp_min(1.0)
+    along = 2 * (day - day.min()) / span - 1  # -1 at the season's first date, 1 at its last
+    day = day + by.shift_days * (normal(b, 1) + 0.5 * along * normal(b, 1))
     if by.gain:
         values = values * (1 + by.gain * normal(b, 1, c)) + by.gain * normal(b, 1, c)
     if by.noise:
@@ -64,13 +68,12 @@ def perturb(
     return values, observed, day
 
 
-def thin_dates(count: int, share: float, generator: torch.Generator) -> Tensor:
-    """Indices, in order, of a random choice of dates for a whole batch: ``share`` to all of ``count``.
+def thin_dates(count: int, least: float, most: float, generator: torch.Generator) -> torch.Tensor:
+    """Indices, in order, of a random choice of dates for a whole batch: a share of ``count`` from least to most.
 
-    Fewer dates make a step cheaper, and are one more perturbation.
+    Fewer dates make a step cheaper, and are one more perturbation. Never fewer than eight dates of a longer series.
     """
-    if count < 6:
-        return torch.arange(count)
-    lowest = max(5, int(round(share * count)))
-    number = int(torch.randint(lowest, count + 1, (1,), generator=generator))
+    lowest = min(count, max(8, round(least * count)))
+    highest = min(count, max(lowest, round(most * count)))
+    number = int(torch.randint(lowest, highest + 1, (1,), generator=generator))
     return torch.randperm(count, generator=generator)[:number].sort().values

@@ -21,6 +21,8 @@ from .augment import Perturbation, perturb, thin_dates
 Settings = TypeVar("Settings")
 Tick = Callable[[], None]
 CHUNK = 256
+THIN = (0.45, 0.85)
+"""Least and greatest share of the dates that a training batch keeps."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,12 @@ class Pool:
     def __len__(self) -> int:
         return len(self.values)
 
-    def batch(self, index: Tensor, by: Perturbation, thin: float, generator: torch.Generator) -> tuple[Tensor, ...]:
-        """Perturbed series of ``index`` as the network's three arguments; ``thin``: least share of dates kept."""
+    def batch(
+        self, index: Tensor, by: Perturbation, generator: torch.Generator, thinned: bool = True
+    ) -> tuple[Tensor, ...]:
+        """Perturbed series of ``index`` as the network's three arguments, the batch thinned to some of the dates."""
         values, observed, day = self.values[index], self.observed[index], self.day
-        dates = thin_dates(len(day), thin, generator).to(values.device)
+        dates = thin_dates(len(day), *(THIN if thinned else (1.0, 1.0)), generator).to(values.device)
         if len(dates) < len(day) and bool(observed[:, dates].any(dim=1).all()):
             values, observed, day = values[:, dates], observed[:, dates], day[dates]
         return perturb(values, observed, day, by, generator)
@@ -124,7 +128,7 @@ def predict(
                 if by is None or generator is None:
                     arguments: tuple[Tensor, ...] = (pool.values[index], pool.observed[index], pool.day)
                 else:
-                    arguments = pool.batch(index, by, 0.6 if dropout else 1.0, generator)
+                    arguments = pool.batch(index, by, generator, thinned=dropout)
                 out, features = network(*arguments)
                 logits.append(out.cpu())
                 embeddings.append(features.embedding.cpu())
