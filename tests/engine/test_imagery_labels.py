@@ -227,14 +227,15 @@ def test_unobserved_pixels_are_replaced_by_others(tmp_path):
 
 
 def test_a_field_is_never_in_two_blocks_and_near_fields_share_one(tmp_path, stack_path):
-    features = [("ab"[(i + j) % 2], box(3 * i, 3 * j, 2, 2)) for i in range(10) for j in range(10)]
-    path = write_layer(tmp_path / "f.gpkg", features)
-    series, _ = sample(Labels(path), stack_path)
+    """225 fields of two by two pixels: about 100 blocks, and every block a compact piece of land."""
+    features = [("ab"[(i + j) % 2], box(2 * i, 2 * j, 2, 2)) for i in range(15) for j in range(15)]
+    series, _ = sample(Labels(write_layer(tmp_path / "f.gpkg", features)), stack_path)
     places = np.concatenate([pixels_of(series, name) for name in series.classes])
     blocks = np.concatenate([series.block[series.labels == k] for k in range(2)])
-    field = places[:, 0] // 3 * 100 + places[:, 1] // 3
+    field = places[:, 0] // 2 * 100 + places[:, 1] // 2
     assert all(len(set(blocks[field == f])) == 1 for f in np.unique(field))
-    assert 25 <= len(np.unique(blocks)) <= 121
+    assert 80 <= len(np.unique(blocks)) <= 121
+    assert max(np.ptp(places[blocks == b], axis=0).max() for b in np.unique(blocks)) <= 5
 
 
 def test_a_dissolved_layer_still_has_blocks(tmp_path, stack_path):

@@ -1,14 +1,16 @@
 """A stack reads the same values however its files are laid out, stored, masked or projected."""
 
 import subprocess
+import warnings
 
 import numpy as np
 import pytest
 from osgeo import gdal, osr
 
 from engine.errors import InputError
-from engine.imagery import Stack, Window, describe
+from engine.imagery import Grid, Stack, Window, describe
 from engine.imagery.raster_file import OpenFiles
+from engine.imagery.resample import Resampler
 from engine.series import read_series
 
 from .conftest import UTM, crs_wkt, write_raster
@@ -271,6 +273,21 @@ def test_files_on_other_grids_are_warped_onto_the_first(tmp_path, transform, siz
     assert np.array_equal(part, whole[9:14, 7:18], equal_nan=True), "a window is read as the whole is"
 
 
+def test_a_finer_file_is_averaged_over_what_was_observed(tmp_path):
+    one = write_raster(tmp_path / "NDVI_20210501.tif", linear(UTM, 6, 6))
+    fine = np.random.default_rng(0).random((1, 24, 24)).astype(np.float32)
+    fine[0, :2, :3] = np.nan
+    fine[0, 8:12, 8:12] = np.nan
+    transform = (UTM[0], 2.5, 0.0, UTM[3], 0.0, -2.5)
+    other = write_raster(tmp_path / "NDVI_20210601.tif", fine, transform=transform)
+    values, _ = read_all([one, other])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        expected = np.nanmean(fine[0].reshape(6, 4, 6, 4), axis=(1, 3))
+    assert np.isnan(expected).sum() == 1
+    assert values[:, :, 1, 0] == pytest.approx(expected, abs=1e-6, nan_ok=True)
+
+
 def test_outside_the_other_file_is_a_gap(tmp_path):
     one = write_raster(tmp_path / "NDVI_20210501.tif", linear(UTM, 30, 30))
     half = (UTM[0] + 155, *UTM[1:])
@@ -291,13 +308,12 @@ def test_gaps_are_not_smeared_by_warping(tmp_path):
 
 def test_the_same_crs_in_other_words_is_the_same(tmp_path):
     plane = np.full((1, 4, 5), 0.3, np.float32)
-    paths = [write_raster(tmp_path / f"NDVI_2021050{n}.tif", plane) for n in (1, 2)]
-    data = gdal.Open(paths[1], gdal.GA_Update)
-    crs = _traditional(32633)
-    crs.SetProjCS("my own name")
-    data.SetProjection(crs.ExportToWkt())
-    del data
-    assert read_all(paths)[1].warnings == []
+    one = write_raster(tmp_path / "NDVI_20210501.tif", plane)
+    words = "+proj=tmerc +lon_0=15 +k=0.9996 +x_0=500000 +datum=WGS84 +units=m"
+    other = str(tmp_path / "NDVI_20210502.vrt")
+    gdal.Translate(other, write_raster(tmp_path / "plane.tif", plane), format="VRT", outputSRS=words)
+    assert gdal.Open(one).GetProjection() != gdal.Open(other).GetProjection()
+    assert read_all([one, other])[1].warnings == []
 
 
 def test_files_of_one_stack_that_do_not_overlap_are_refused(tmp_path):
@@ -343,3 +359,24 @@ def test_gdal_is_left_as_it_was(tmp_path):
             assert bool(gdal.GetUseExceptions()) == setting
         finally:
             (gdal.UseExceptions if before else gdal.DontUseExceptions)()
+
+
+@pytest.mark.parametrize(
+    ("transform", "epsg", "other"),
+    [(UTM, 32633, 32632), (UTM, 32633, 4326), ((15.0, 1e-4, 0.0, 47.0, 0.0, -1e-4), 4326, 32633)],
+)
+def test_interpolated_positions_are_within_a_thousandth_of_a_pixel(transform, epsg, other):
+    """Pixels of a window far from the corner, each transformed by itself, meet the interpolated positions."""
+    grid = Grid(11000, 11000, transform, crs_wkt(epsg))
+    window = Window(9000, 5013, 70, 41)
+    change = osr.CoordinateTransformation(_traditional(epsg), _traditional(other))
+    column, row = np.meshgrid(window.column + np.arange(70) + 0.5, window.row + np.arange(41) + 0.5)
+    x, y = transform[0] + column * transform[1], transform[3] + row * transform[5]
+    points = np.array(change.TransformPoints(np.column_stack([x.ravel(), y.ravel()]).tolist()))
+    pixel = 10.0 if other != 4326 else 1e-4
+    left, top = points[:, 0].min() - 5 * pixel, points[:, 1].max() + 5 * pixel
+    resampler = Resampler(grid, Grid(500, 500, (left, pixel, 0.0, top, 0.0, -pixel), crs_wkt(other)))
+    found = resampler.positions(window)
+    expected = (points[:, 0] - left) / pixel, (top - points[:, 1]) / pixel
+    for one, exact in zip(found, expected):
+        assert np.abs(one.ravel() - exact).max() < 1e-3
