@@ -4,8 +4,7 @@ import sys
 from pathlib import Path
 
 if not __package__:
-    # Run by path under -I: nothing of the plugin is importable yet, and the package folder of the
-    # plugin (torch and what else QGIS lacks) comes after the interpreter's own packages.
+    # Run by path under -I: nothing of the plugin is importable yet.
     sys.path[0] = str(Path(__file__).resolve().parents[1])
     __package__ = "engine"
     import engine  # noqa: F401

@@ -19,7 +19,7 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from ..engine.alignment import MIN_SAMPLES
+from ..engine.series import MINIMUM_SAMPLES
 from . import settings
 from .background import Background
 from .inputs import VectorInput
@@ -175,7 +175,7 @@ class LabelsWidget(QWidget):
             return
         # A polygon holds many samples, a point one: only points can be counted as samples.
         points = self.layer().geometryType() == QgsWkbTypes.GeometryType.PointGeometry
-        fewest = MIN_SAMPLES if points else 1
+        fewest = MINIMUM_SAMPLES if points else 1
         shown = [f"{html.escape(name)} ({_marked(count, fewest)})" for name, count in counts.most_common(SHOWN)]
         more = len(counts) - SHOWN
         if more > 0:

@@ -12,18 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..errors import InputError
 from ..progress import Progress
-from ..series import SeriesSet
+from ..series import SeriesSet, require_source
 
 if TYPE_CHECKING:
     from ..models import TrainedModel
-
-MIN_SAMPLES = 5
-"""Fewest source samples of a class."""
-
 
 @dataclass(frozen=True)
 class MethodInfo:
@@ -73,7 +67,7 @@ def fit(
     Parameters
     ----------
     method : key of ``METHODS``.
-    source : labelled series, at least ``MIN_SAMPLES`` of each of two or more classes.
+    source : labelled series, at least ``MINIMUM_SAMPLES`` of each of two or more classes.
     target : series of the region or year to map, with the bands of the source; its labels are never seen.
     seed : seed of everything random: the same seed gives the same model on a CPU.
     progress : receives stages, fractions, metrics and warnings; asked for cancel at every step.
@@ -88,28 +82,11 @@ def fit(
     """
     if method not in METHODS:
         raise InputError("method", f"There is no method '{method}'.", f"Choose one of: {', '.join(METHODS)}.")
-    source = _check_source(source)
+    require_source(source, "the source")
+    source = source.take(source.observed.any(axis=1))
     target = _check_target(target, source)
     module = importlib.import_module(f".{METHODS[method].module}", __name__)
     return module.fit(source, target, seed, progress or Progress(), dict(options or {}))
-
-
-def _check_source(source: SeriesSet) -> SeriesSet:
-    if source.labels is None:
-        raise InputError("no-labels", "The source has no crop labels.")
-    seen = source.observed.any(axis=1)
-    source = source.take(seen)
-    count = np.bincount(source.labels, minlength=len(source.classes))
-    if (count > 0).sum() < 2:
-        raise InputError("one-class", "The source has samples of fewer than two classes.", "Add samples of other crops.")
-    for name, number in zip(source.classes, count):
-        if number < MIN_SAMPLES:
-            raise InputError(
-                "few-samples",
-                f"Class '{name}' has {number} observed samples in the source; at least {MIN_SAMPLES} are needed.",
-                "Add samples of this class or leave it out.",
-            )
-    return source
 
 
 def _check_target(target: SeriesSet, source: SeriesSet) -> SeriesSet:

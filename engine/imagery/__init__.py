@@ -7,11 +7,13 @@ a :class:`Stack` reads series window by window inside a :class:`Mask`; ``sample_
 GDAL is used here and nowhere else in the engine.
 """
 
+from .area import pixel_hectares
 from .describe import describe
-from .label_layer import label_problems
+from .label_layer import LabelLayer, label_problems
 from .map_writer import MapWriter
 from .mask import Mask, mask_problems
 from .palette import class_colors
+from .preview import read_preview
 from .problems import pair_problems, stack_problems, writable_problems
 from .reader import Stack
 from .sampling import sample_labels, sample_unlabelled
@@ -20,6 +22,7 @@ from .style import write_qml
 
 __all__ = [
     "Grid",
+    "LabelLayer",
     "MapWriter",
     "Mask",
     "Stack",
@@ -30,6 +33,8 @@ __all__ = [
     "label_problems",
     "mask_problems",
     "pair_problems",
+    "pixel_hectares",
+    "read_preview",
     "sample_labels",
     "sample_unlabelled",
     "stack_problems",

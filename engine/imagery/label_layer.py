@@ -5,29 +5,33 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from osgeo import ogr, osr
 
 from ..errors import InputError
+from ..series import MINIMUM_SAMPLES, few_samples
 from .grids import grid_of, to_pixel, transform_points
 from .opening import attempt, crs_of, file_name, open_raster, open_vector, quiet_gdal, transformation
 from .stack import Grid, StackBand
 
-MINIMUM_SAMPLES = 5
-"""Observed pixels that every class needs."""
 QUICK_FEATURES = 100_000
 """Features that the quick check looks at."""
 
 
-class LabelSource(Protocol):
-    """What a label layer is given by; ``engine.job.LabelLayer`` is one."""
+@dataclass(frozen=True)
+class LabelLayer:
+    """Vector layer with the crop of each point or polygon."""
 
     path: str
+    """File or OGR data source."""
     layer: str
+    """Name of the layer in it; empty for its first layer."""
     field: str
-    where: str
+    """Field that holds the crop (text or integer)."""
+    where: str = ""
+    """Filter in OGR SQL; empty for all features."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class LabelReader:
         or ``labels-geometry``, naming the layer and field.
     """
 
-    def __init__(self, labels: LabelSource) -> None:
+    def __init__(self, labels: LabelLayer) -> None:
         self.labels = labels
         self._dataset, self.layer = open_vector(labels.path, labels.layer)
         self.name = labels.layer or file_name(labels.path)
@@ -186,7 +190,7 @@ class LabelReader:
         return InputError("vector-unreadable", f"The layer {self.name} cannot be read to its end: {fault}.")
 
 
-def label_problems(labels: LabelSource, source_bands: Sequence[StackBand]) -> list[InputError]:
+def label_problems(labels: LabelLayer, source_bands: Sequence[StackBand]) -> list[InputError]:
     """What keeps a label layer from being used with a source stack; reads no pixel of the stack."""
     try:
         reader = LabelReader(labels)
@@ -207,7 +211,7 @@ def label_problems(labels: LabelSource, source_bands: Sequence[StackBand]) -> li
     return []
 
 
-def read_shapes(labels: LabelSource, grid: Grid, stack_name: str) -> LabelledShapes:
+def read_shapes(labels: LabelLayer, grid: Grid, stack_name: str) -> LabelledShapes:
     """The features of a label layer that lie on ``grid``, reprojected to its CRS and made valid.
 
     Raises
@@ -268,22 +272,13 @@ def no_overlap(layer: str, stack: str) -> InputError:
     )
 
 
-def few_samples(name: str, count: int, layer: str, what: str = "observed pixels") -> InputError:
-    """The error for a class with too few samples."""
-    return InputError(
-        "few-samples",
-        f"Class '{name}' has {count} {what} in the layer {layer}, at least {MINIMUM_SAMPLES} are needed.",
-        "Add samples of it, merge it with another class, or leave it out by a filter.",
-    )
-
-
 def _few_points(reader: LabelReader, counts: Counter[str]) -> InputError | None:
     # A polygon may hold many pixels, a point only one.
     if ogr.GT_Flatten(reader.layer.GetGeomType()) != ogr.wkbPoint:
         return None
     for name in sorted_classes(counts):
         if counts[name] < MINIMUM_SAMPLES:
-            return few_samples(name, counts[name], reader.name, "points")
+            return few_samples(name, counts[name], f"the layer {reader.name}", "points")
     return None
 
 

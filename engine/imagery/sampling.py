@@ -9,9 +9,9 @@ import numpy as np
 
 from ..errors import InputError
 from ..progress import Progress
-from ..series import SeriesSet
+from ..series import MINIMUM_SAMPLES, SeriesSet, few_samples
 from .grids import to_pixel, window_transform
-from .label_layer import MINIMUM_SAMPLES, LabelledShapes, LabelSource, few_samples, read_shapes
+from .label_layer import LabelLayer, LabelledShapes, read_shapes
 from .mask import Mask
 from .opening import file_name
 from .rasterise import burn
@@ -54,7 +54,7 @@ class LabelledPixels:
 
 
 def sample_labels(
-    labels: LabelSource, stack: Stack, seed: int, per_class: int, progress: Progress | None = None
+    labels: LabelLayer, stack: Stack, seed: int, per_class: int, progress: Progress | None = None
 ) -> SeriesSet:
     """The series of labelled pixels with their classes.
 
@@ -104,7 +104,7 @@ def sample_labels(
         waiting = waiting.take(~now)
     for name, count in zip(shapes.classes, found):
         if count < MINIMUM_SAMPLES:
-            raise few_samples(name, int(count), layer)
+            raise few_samples(name, int(count), f"the layer {layer}")
     row, column, shape = (np.concatenate([getattr(k, name) for k in kept]) for name in ("row", "column", "shape"))
     order = np.flatnonzero(_rank_within(class_of[shape]) < per_class)
     order = order[np.lexsort((column[order], row[order]))]

@@ -4,8 +4,9 @@
 ``worker`` does it for QGIS in a process of its own, ``cli`` for a person at a terminal.
 """
 
+from ..imagery import LabelLayer
 from .check import check
-from .job import Job, LabelLayer
+from .job import Job
 from .parts import remove_parts
 from .runner import Result, run
 

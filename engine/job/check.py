@@ -9,7 +9,7 @@ from ..alignment import METHODS
 from ..errors import InputError
 from ..imagery import label_problems, mask_problems, pair_problems, stack_problems, writable_problems
 from ..imagery.stack import StackBand
-from ..series import SeriesSet, read_series
+from ..series import SeriesSet, read_series, require_source
 from .job import Job
 from .sources import split_layer
 
@@ -32,37 +32,8 @@ def read_source_series(job: Job) -> SeriesSet:
     """The labelled series of a job that learns from a series file; raises InputError."""
     part = dict(job.series_part)
     series = read_series(job.series or "", part, tuple(part.pop("classes", ())))
-    name = Path(job.series or "").name
-    if series.labels is None:
-        raise InputError(
-            "series-key",
-            f"The series file {name} has no labels (key 'y').",
-            "The source must be labelled: choose another series file.",
-        )
-    if len(series.classes) < 2:
-        raise InputError(
-            "one-class",
-            f"The series file {name} has the single class '{series.classes[0]}'.",
-            "A map needs at least two classes.",
-        )
-    require_samples(series, f"the series file {name}")
+    require_source(series, f"the series file {Path(job.series or '').name}")
     return series
-
-
-def require_samples(series: SeriesSet, where: str) -> None:
-    """Raise InputError (``few-samples``) for the first class with fewer than 5 observed samples."""
-    observed = series.observed.any(axis=1)
-    for index, name in enumerate(series.classes):
-        count = int((observed & (series.labels == index)).sum())
-        if count < MINIMUM_SAMPLES:
-            raise InputError(
-                "few-samples",
-                f"Class '{name}' has {count} observed samples in {where}, at least {MINIMUM_SAMPLES} are needed.",
-                "Add samples of it, merge it with another class, or leave it out.",
-            )
-
-
-MINIMUM_SAMPLES = 5
 
 
 def _source_problems(job: Job) -> list[InputError]:

@@ -16,12 +16,12 @@ from typing import Any
 from .. import __version__
 from ..alignment import METHODS
 from ..errors import Cancelled, InputError
-from ..imagery import describe
+from ..imagery import LabelLayer, describe
 from ..progress import Event, Progress
 from ..series import read_series
 from ..trust.compare import compare, read_transfers
 from . import worker
-from .job import Job, LabelLayer
+from .job import Job
 from .runner import run
 from .sources import split_layer
 
@@ -29,7 +29,9 @@ from .sources import split_layer
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns 0 done, 1 fault, 2 bad input, 130 cancelled."""
     if extra := os.environ.get("CROPTRANSFER_PACKAGES"):
-        sys.path.append(extra)
+        # In front: torch's companions must be found before older ones of the system (Debian's sympy breaks
+        # torch's optimisers). NumPy and GDAL are already imported, or are not in that folder.
+        sys.path.insert(0, extra)
     options = _parser().parse_args(arguments)
     cancelled: list[int] = []
     if options.run is not _worker:

@@ -9,23 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..imagery.stack import StackBand
+from ..imagery import LabelLayer, StackBand
 
 VERSION = 1
-
-
-@dataclass(frozen=True)
-class LabelLayer:
-    """Vector layer with the crop of each point or polygon."""
-
-    path: str
-    """File or GDAL data source."""
-    layer: str
-    """Name of the layer in it; empty for its first layer."""
-    field: str
-    """Field that holds the crop (text or integer)."""
-    where: str = ""
-    """Filter in OGR SQL; empty for all features."""
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,18 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..alignment import METHODS
+from ..alignment import METHODS, fit
 from ..errors import InputError
-from ..imagery import MapWriter, Mask, Stack, class_colors, sample_labels, sample_unlabelled, write_qml
-from ..imagery.area import pixel_hectares
+from ..imagery import (
+    MapWriter,
+    Mask,
+    Stack,
+    class_colors,
+    pixel_hectares,
+    sample_labels,
+    sample_unlabelled,
+    write_qml,
+)
 from ..progress import Progress
 from ..series import SeriesSet
 from .check import check, read_source_series, require_bands
@@ -68,18 +76,22 @@ def _run(job: Job, progress: Progress) -> Result:
     from ..models import TrainedModel
     from ..trust.report import write_report
 
-    with Stack(job.target, "target") as stack:
+    model = TrainedModel.load(job.use_model) if job.use_model else None
+    if model:
+        require_bands(model.bands, job.target, f"The model {Path(job.use_model or '').name}")
+        needed = set(model.bands)
+    else:
+        needed = set(read_source_series(job).bands if job.series else {band.band for band in job.source})
+    # A band the model does not read must not cost a date on which it is missing.
+    with Stack([band for band in job.target if band.band in needed], "target") as stack:
         progress.plan(_stages(job, stack))
         mask = Mask(*split_layer(job.mask), stack.grid) if job.mask else None
         source = None
-        if job.use_model:
-            model = TrainedModel.load(job.use_model)
-            require_bands(model.bands, job.target, f"The model {Path(job.use_model).name}")
-        else:
+        if model is None:
             source = _read_source(job, progress)
             progress.stage(READ_TARGET)
             target = sample_unlabelled(stack, mask, TARGET_SAMPLES, job.seed, progress)
-            model = _fit(job, source, target.with_bands(source.bands), progress)
+            model = fit(job.method, source, target.with_bands(source.bands), job.seed, progress, job.options)
         _tell(progress, stack.warnings)
 
         outputs = job.outputs()
@@ -133,12 +145,6 @@ def _read_source(job: Job, progress: Progress) -> SeriesSet:
         series = sample_labels(job.labels, stack, job.seed, SAMPLES_PER_CLASS, progress)
         _tell(progress, stack.warnings)
     return series
-
-
-def _fit(job: Job, source: SeriesSet, target: SeriesSet, progress: Progress) -> Any:
-    from ..alignment import fit
-
-    return fit(job.method, source, target, job.seed, progress, job.options)
 
 
 def _tell(progress: Progress, warnings: list[str]) -> None:

@@ -5,6 +5,16 @@ methods in ``alignment`` see nothing else of the world.
 """
 
 from .files import read_series, write_series
+from .samples import MINIMUM_SAMPLES, few_samples, require_source
 from .series_set import SeriesSet, align_years, continuous_days
 
-__all__ = ["SeriesSet", "align_years", "continuous_days", "read_series", "write_series"]
+__all__ = [
+    "MINIMUM_SAMPLES",
+    "SeriesSet",
+    "align_years",
+    "continuous_days",
+    "few_samples",
+    "read_series",
+    "require_source",
+    "write_series",
+]

@@ -18,7 +18,7 @@ from matplotlib.dates import ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from ..imagery.preview import read_preview
+from ..imagery import read_preview
 from ..series import align_years
 
 if TYPE_CHECKING:

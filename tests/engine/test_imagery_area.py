@@ -16,7 +16,9 @@ def wkt(epsg):
 
 
 def test_a_pixel_of_ten_metres_is_a_hundredth_of_a_hectare():
-    assert pixel_hectares(Grid(100, 100, (500000, 10, 0, 5200000, 0, -10), wkt(32633))) == pytest.approx(0.01, rel=1e-12)
+    assert pixel_hectares(Grid(100, 100, (500000, 10, 0, 5200000, 0, -10), wkt(32633))) == pytest.approx(
+        0.01, rel=1e-12
+    )
 
 
 def test_south_up_and_rotated_pixels_count_the_same():
