@@ -113,7 +113,7 @@ class EngineBanner(QFrame):
     def _show_fault(self, fault: Exception) -> None:
         self.interpreter, self.detail = None, str(fault)
         message = fault.message if isinstance(fault, InputError) else str(fault)
-        self.text.setText(self.tr("{message} It does the learning, in a process beside QGIS.").format(message=message))
+        self.text.setText(self.tr("{message} Nothing can be learnt or mapped without it.").format(message=message))
         self.show()
         self.changed.emit()
 

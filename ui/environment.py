@@ -29,13 +29,13 @@ INSTALLABLE = ("torch", "safetensors", "jinja2", "matplotlib", "scipy")
 
 _PROBE = """
 import importlib.util, json, os, sys
-sys.path += [p for p in [os.environ.get("CROPTRANSFER_PACKAGES")] if p]
+sys.path[:0] = [p for p in [os.environ.get("CROPTRANSFER_PACKAGES")] if p]
 print(json.dumps([m for m in %r if importlib.util.find_spec(m) is None]))
 """
 
 _OPTIMISER_STEP = """
 import json, os, sys
-sys.path += [p for p in [os.environ.get("CROPTRANSFER_PACKAGES")] if p]
+sys.path[:0] = [p for p in [os.environ.get("CROPTRANSFER_PACKAGES")] if p]
 import numpy, torch, safetensors.torch
 from osgeo import gdal
 weight = torch.nn.Parameter(torch.ones(3))
@@ -61,7 +61,7 @@ class Interpreter:
     python: str
     """Path of the interpreter."""
     packages: str | None = None
-    """Further package folder, searched after the interpreter's own; None for none."""
+    """Further package folder, searched before the interpreter's own; None for none."""
     origin: str = ""
     """In words, where the choice comes from."""
 

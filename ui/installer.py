@@ -1,7 +1,8 @@
 """Installs the engine's packages for QGIS's own Python, into a private folder of the profile.
 
-Nothing is added to QGIS's own path: only the worker process looks there. Packages that QGIS has are
-held at QGIS's versions, so that numpy and its kin never meet a second version of themselves.
+Nothing is added to QGIS's own path: only the worker process looks there, and there first, for torch fails
+with an older sympy such as Debian's. Packages that both have are held at QGIS's versions, and numpy stays
+QGIS's own, so that GDAL and its kin never meet a second version of it.
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ def install(
     command += environment.requirements(missing, sys.version_info[:2])
     try:
         _pip(command, tell, cancelled)
+        _drop_numpy(fresh)
         tell("Checking the engine")
         state = environment.check(Interpreter(python, str(fresh), "the new package folder"))
         if not state.works:
@@ -138,6 +140,12 @@ def _pip(command: list[str], tell: Callable[[str], None], cancelled: Callable[[]
         if any("No module named pip" in line for line in tail):
             hint = "Install pip for QGIS's Python first (Debian and Ubuntu: sudo apt install python3-pip)."
         raise InputError("engine-install", "pip could not install the engine:\n" + "\n".join(tail) + "\n", hint)
+
+
+def _drop_numpy(folder: Path) -> None:
+    """Remove a numpy that came with something: GDAL's bindings were built for the one QGIS has."""
+    for left in (*folder.glob("numpy"), *folder.glob("numpy.libs"), *folder.glob("numpy-*.dist-info")):
+        shutil.rmtree(left)
 
 
 def _replace(fresh: Path, folder: Path) -> None:

@@ -6,7 +6,8 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qgis.PyQt.QtCore import Qt, QUrl
+from qgis.PyQt.QtCore import QRect, Qt, QUrl
+from qgis.PyQt.QtGui import QResizeEvent
 from qgis.PyQt.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -18,8 +19,8 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-SHOWN = 5
-"""Problems that are seen without scrolling."""
+SHOWN = 7
+"""Lines of problems that are seen without scrolling."""
 
 
 class RunPanel(QWidget):
@@ -64,9 +65,24 @@ class RunPanel(QWidget):
         for text in problems:
             self.problems.addItem(QListWidgetItem(icon, text))
         self.problems.setVisible(bool(problems))
-        shown = sum(self.problems.sizeHintForRow(row) for row in range(min(len(problems), SHOWN)))
-        self.problems.setFixedHeight(shown + 2 * self.problems.frameWidth())
+        self._fit()
         self._show(self._result if self._result or problems else self.tr("Ready to run."))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Long sentences break into other lines."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Make the list as high as what it shows, up to a limit."""
+        line = self.fontMetrics().height()
+        # Beside the text there are an icon, and a scroll bar in the worst case.
+        room = QRect(0, 0, max(self.width() - 5 * line, 10 * line), 100 * line)
+        texts = [self.problems.item(row).text() for row in range(self.problems.count())]
+        wrap = int(Qt.TextFlag.TextWordWrap)
+        needed = sum(max(self.fontMetrics().boundingRect(room, wrap, text).height() + 6, 2 * line) for text in texts)
+        most = SHOWN * (line + 4)
+        self.problems.setFixedHeight(min(needed, most) + 2 * self.problems.frameWidth())
 
     def show_running(self, stage: str) -> None:
         """A job has begun, or entered another stage."""

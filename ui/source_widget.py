@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from qgis.gui import QgsFileWidget
-from qgis.PyQt.QtCore import pyqtSignal
+from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import QGroupBox, QLabel, QRadioButton, QStackedWidget, QVBoxLayout, QWidget
 
+from ..engine.series import read_series
+from .background import Background
+from .band_table import tr
 from .labels_widget import LabelsWidget
 from .stack_widget import StackWidget
 
@@ -40,9 +43,10 @@ class SourceWidget(QWidget):
         column = QVBoxLayout(by_series)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.series_file)
-        note = QLabel(self.tr("A series file holds labelled time series of pixels, with their dates and bands."))
-        note.setWordWrap(True)
-        column.addWidget(note)
+        self.series_note = QLabel()
+        self.series_note.setWordWrap(True)
+        self.series_note.setTextFormat(Qt.TextFormat.PlainText)
+        column.addWidget(self.series_note)
         column.addStretch()
 
         self.pages = QStackedWidget()
@@ -55,7 +59,11 @@ class SourceWidget(QWidget):
         self.series_button.toggled.connect(self._switch)
         self.labels.changed.connect(self.changed)
         self.stack.changed.connect(self.changed)
-        self.series_file.fileChanged.connect(self.changed)
+        self.series_file.fileChanged.connect(self._read_series)
+        self._reader = Background(self)
+        self._reader.done.connect(self.series_note.setText)
+        self._reader.failed.connect(lambda fault: self.series_note.setText(str(fault)))
+        self._read_series()
 
     def uses_series(self) -> bool:
         """Whether the source is a series file."""
@@ -72,9 +80,33 @@ class SourceWidget(QWidget):
 
     def shut_down(self) -> None:
         """End the threads."""
+        self._reader.stop()
         self.labels.shut_down()
         self.stack.shut_down()
+
+    def _read_series(self, *_: object) -> None:
+        path = self.series()
+        if path:
+            self.series_note.setText(self.tr("Reading…"))
+            self._reader.submit(lambda: describe_series(path))
+        else:
+            self.series_note.setText(
+                self.tr("A series file holds labelled time series of pixels, with their dates and bands.")
+            )
+        self.changed.emit()
 
     def _switch(self, series: bool) -> None:
         self.pages.setCurrentIndex(BY_SERIES if series else BY_LAYER)
         self.changed.emit()
+
+
+def describe_series(path: str) -> str:
+    """Size, bands and crops of a series file, in words; reads the file, raises InputError."""
+    series = read_series(path)
+    text = tr("{count} series of {dates} dates × {bands} bands ({names})").format(
+        count=len(series), dates=len(series.day), bands=len(series.bands), names=", ".join(series.bands)
+    )
+    if series.labels is None:
+        return text
+    crops = [f"{name} ({int((series.labels == index).sum())})" for index, name in enumerate(series.classes)]
+    return text + "\n" + tr("Crops found: {crops}").format(crops=", ".join(crops))
