@@ -19,6 +19,7 @@ from ..series import SeriesSet, require_source
 if TYPE_CHECKING:
     from ..models import TrainedModel
 
+
 @dataclass(frozen=True)
 class MethodInfo:
     """What a face shows of a method before it runs."""

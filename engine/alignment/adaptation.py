@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +29,12 @@ LEVELS = (0.25, 0.5, 1.0)
 class AdaptationSettings:
     """Settings of the adaptation steps."""
 
+    align_steps: int = 200
+    """Optimiser steps of the pre-alignment."""
+    rounds: int = 4
+    """Rounds of pseudo-labels."""
+    round_steps: int = 100
+    """Optimiser steps of a round."""
     batch: int = 64
     """Source series in a batch."""
     target_batch: int = 48
@@ -85,10 +89,9 @@ class Student:
         self.network.load_state_dict(teacher.state_dict())
         self.network.train()
         self.domain, self.target, self.settings, self.generator = domain, target, settings, generator
-        total = settings.scaled(settings.align_steps) + settings.rounds * settings.scaled(settings.round_steps)  # type: ignore[attr-defined]
-        self.total = total
+        self.total = settings.scaled(settings.align_steps) + settings.rounds * settings.scaled(settings.round_steps)
         self.done = 0
-        self.teacher = Teacher(network, total)
+        self.teacher = Teacher(network, self.total)
         self.sampler = BalancedSampler(domain.labels[domain.train], domain.classes, generator)
         self.train = torch.from_numpy(domain.train)
         self.labels = torch.from_numpy(domain.labels).to(target.values.device)
@@ -135,17 +138,16 @@ class Student:
         self._take(loss + s.contrast * ramp * categorical)
 
     def stochastic_passes(
-        self, pool: Pool, passes: int, good: Any, generator: torch.Generator, tick: Callable[[], None]
+        self, passes: int, temperature: float, shares: np.ndarray, tick: Callable[[], None]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Perturbed predictions (s, n, k) of the teacher under the class shares, and typicality (n,)."""
-        teacher = self.teacher.network
-        plain = predict(teacher, pool, tick)
+        """Perturbed predictions (s, n, k) of the teacher for the target under its class shares, and typicality (n,)."""
+        teacher, result = self.teacher.network, []
+        plain = predict(teacher, self.target, tick)
         neighbours = nearest_neighbours(plain.embedding, self.settings.neighbours, tick)
-        temperature, result = good.validation.temperature, []
         for _ in range(passes):
-            logits = predict(teacher, pool, tick, DOUBT, generator, dropout=True).logits
+            logits = predict(teacher, self.target, tick, DOUBT, self.generator, dropout=True).logits
             smoothed = smooth_over_neighbours(softmax(logits, temperature), neighbours, self.settings.neighbour_share)
-            result.append(adjust_to_shares(smoothed, good.shares))
+            result.append(adjust_to_shares(smoothed, shares))
         predicted = np.mean(result, axis=0).argmax(axis=1)
         return np.stack(result), self._typicality(plain.embedding, predicted, tick)
 
@@ -190,4 +192,3 @@ class Student:
         self.done += 1
         if take_step(loss, self.network, self.optimiser):
             self.teacher.update(self.network)
-

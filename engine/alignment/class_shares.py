@@ -50,7 +50,9 @@ def estimate_class_shares(
     return shares
 
 
-def adjust_to_shares(probability: np.ndarray, shares: np.ndarray, trained_shares: np.ndarray | None = None) -> np.ndarray:
+def adjust_to_shares(
+    probability: np.ndarray, shares: np.ndarray, trained_shares: np.ndarray | None = None
+) -> np.ndarray:
     """Predictions (..., k) as they would be had the classifier been trained under ``shares`` (k,)."""
     k = probability.shape[-1]
     trained = np.full(k, 1.0 / k) if trained_shares is None else np.asarray(trained_shares, float)

@@ -11,12 +11,13 @@ The order is: source model, shift and standardisation, class shares, weighted pr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 
+from ..errors import InputError
 from ..models.device import compute_device, seeded
 from ..models.encoder import CropNetwork
 from ..models.trained import TrainedModel
@@ -24,8 +25,8 @@ from ..progress import Progress
 from ..series import SeriesSet
 from .adaptation import AdaptationSettings, Student
 from .class_shares import estimate_class_shares, shrink_shares
-from .pseudo_labels import PseudoLabels, select_pseudo_labels
-from .reading import Reading, choose_reading
+from .pseudo_labels import select_pseudo_labels
+from .reading import Judge, Reading, choose_reading
 from .source_only import (
     SourceDomain,
     SourceSettings,
@@ -35,7 +36,7 @@ from .source_only import (
     prepare_source,
     validate,
 )
-from .training import make_pool, predict, read_settings, softmax
+from .training import Pool, make_pool, predict, read_settings, softmax
 from .vetoes import Standing, veto
 
 
@@ -45,12 +46,6 @@ class GHCASettings(AdaptationSettings, SourceSettings):
 
     source_steps: int = 500
     """Optimiser steps of the source model."""
-    align_steps: int = 200
-    """Optimiser steps of the pre-alignment."""
-    rounds: int = 5
-    """Rounds of pseudo-labels."""
-    round_steps: int = 100
-    """Optimiser steps of a round."""
     passes: int = 6
     """Stochastic passes of the teacher in a round."""
     first_quota: float = 0.2
@@ -59,7 +54,7 @@ class GHCASettings(AdaptationSettings, SourceSettings):
     """The same in the last round."""
     target_pixels: int = 4000
     """Most target pixels that are learnt from, a random choice: the cost must not grow with the raster."""
-    scan_pixels: int = 800
+    scan_pixels: int = 500
     """Target pixels on which the shift is estimated."""
     least_target: int = 30
     """With fewer target pixels nothing is adapted."""
@@ -67,17 +62,81 @@ class GHCASettings(AdaptationSettings, SourceSettings):
     """How far the class shares seen by the source model are moved towards equal shares."""
     doubt_aligned: float = 0.1
     """The same for the aligned models."""
+    trust_shares: float = 0.5
+    """How far predictions follow the estimated class shares: 0 not at all, 1 as Bayes' rule has it. The shares
+    are estimates themselves; half way lost nothing in overall accuracy and spares the rare crops."""
     find_shift: bool = True
     """Whether to look for a shift of the season."""
+    class_shares: dict[str, float] = field(default_factory=dict)
+    """Known class shares of the target (regional crop statistics) by class name; empty: they are estimated."""
+
+
+@dataclass(frozen=True)
+class Good:
+    """The last stage that passed: what the model is made of, and what is fallen back to."""
+
+    teacher: CropNetwork
+    """Its teacher."""
+    validation: Validation
+    """Its accuracy and temperature on held-out source samples."""
+    shares: np.ndarray
+    """(k,) class shares of the target to work with from here."""
 
 
 @dataclass
-class Log:
-    """What goes into the model's summary."""
+class Run:
+    """One fit: its fixed inputs, and the log that becomes the model's summary."""
 
+    source: SeriesSet
+    domain: SourceDomain
+    settings: GHCASettings
+    known_shares: np.ndarray | None
+    """(k,) class shares that the user gave; None where they are estimated."""
+    generator: torch.Generator
+    progress: Progress
     stages: list[dict[str, Any]] = field(default_factory=list)
     rounds: list[dict[str, Any]] = field(default_factory=list)
     vetoes: list[str] = field(default_factory=list)
+
+    def tick(self) -> None:
+        """Ask for cancel where no fraction is known."""
+        self.progress.update(1.0)
+
+    def stand(self, stage: str, network: CropNetwork, pool: Pool, doubt: float) -> tuple[Good, Standing]:
+        """Validate a network after a stage and estimate the class shares of the target with it.
+
+        ``doubt`` is how far the estimated shares are moved towards equal ones.
+        """
+        validation = validate(network, self.domain, self.tick)
+        logits = predict(network, pool, self.tick).logits
+        finite = bool(np.isfinite(logits).all()) and all(bool(torch.isfinite(p).all()) for p in network.parameters())
+        k = self.domain.classes
+        shares = np.full(k, 1.0 / k)
+        if finite:
+            shares = estimate_class_shares(softmax(logits, validation.temperature))
+        used = shrink_shares(shares, doubt) if self.known_shares is None else self.known_shares
+        standing = Standing(stage, validation.accuracy, validation.samples, shares, finite)
+        self.stages.append(
+            {
+                "stage": stage,
+                "source_accuracy": round(validation.accuracy, 4),
+                "class_shares": self.named(shares),
+            }
+        )
+        return Good(network, validation, used), standing
+
+    def passes(self, now: Standing, before: Standing) -> bool:
+        """Whether a stage does no harm; the reason is logged where it does."""
+        reason = veto(now, before)
+        if reason is None:
+            return True
+        self.vetoes.append(reason)
+        self.progress.warning(f"A stage was undone to do no harm. {reason}")
+        return False
+
+    def named(self, shares: np.ndarray) -> dict[str, float]:
+        """Shares (k,) by class name."""
+        return {name: round(float(share), 4) for name, share in zip(self.source.classes, shares)}
 
 
 def fit(
@@ -85,190 +144,138 @@ def fit(
 ) -> TrainedModel:
     """Learn from the source and adapt to the target; see :func:`engine.alignment.fit`."""
     settings = read_settings(GHCASettings(), options)
+    known = _known_shares(settings.class_shares, source.classes)
     device = compute_device()
-    log = Log()
-
-    def tick() -> None:
-        progress.check()
-
     with seeded(seed) as generator:
         progress.stage("Learning from the source")
         domain = prepare_source(source, settings, seed, device)
+        run = Run(source, domain, settings, known, generator, progress)
         network = make_network(len(source.bands), domain.classes, settings, device)
         teacher = learn_source(network, domain, settings, generator, progress).network
-        validation = validate(teacher, domain, tick)
+        validation = validate(teacher, domain, run.tick)
         progress.metric("source_validation_accuracy", round(validation.accuracy, 4))
 
         progress.stage("Estimating shift and class shares")
         rng = np.random.default_rng([seed, 1])
-        pixels = rng.permutation(len(target))[: settings.target_pixels]
-        values = target.values[np.sort(pixels)]
+        values = target.values[np.sort(rng.permutation(len(target))[: settings.target_pixels])]
+        enough = len(values) >= settings.least_target
         reading = choose_reading(
-            teacher, domain, source, values, target.day, validation.temperature, settings.doubt_source,
-            settings.scan_pixels if len(values) >= settings.least_target else 0,
-            settings.find_shift, rng, progress,
-        )  # fmt: skip
+            Judge(teacher, domain, source, validation.temperature, settings.doubt_source, run.tick),
+            values,
+            target.day,
+            settings.scan_pixels if enough else 0,
+            settings.find_shift,
+            rng,
+            progress,
+        )
         day = domain.calendar.place(target.day, reading.shift)
         pool = make_pool(values, day, reading.statistics, domain.calendar, device)
-        standing, shares = judge("Learning from the source", teacher, domain, pool, validation, settings.doubt_source, tick)
-        progress.metric("class_shares_source_model", _named(source.classes, shares))
-        log.stages.append(_stage(standing))
-
-        if len(values) < settings.least_target:
-            progress.warning(
-                f"The target has only {len(values)} observed pixels; the model of the source is used as it is."
-            )
-            log.vetoes.append("Too few target pixels to adapt to.")
-            return finish(teacher, validation, shares, reading, domain, source, seed, log, progress)
+        good, begun = run.stand("Learning from the source", teacher, pool, settings.doubt_source)
+        progress.metric("class_shares_source_model", run.named(begun.shares))
+        if not enough:
+            reason = f"The target has only {len(values)} observed pixels: the source model is used as it is."
+            run.vetoes.append(reason)
+            progress.warning(reason)
+            return finish(run, good, reading, seed)
 
         student = Student(network, teacher, domain, pool, settings, generator)
-        good = Good(teacher, validation, shares, standing)
         progress.stage("Aligning the features")
-        good = _align(student, good, domain, pool, settings, tick, log, progress)
-        progress.metric("class_shares_aligned", _named(source.classes, good.shares))
-        if not log.vetoes:
+        aligned, standing = align(run, student, good)
+        if run.passes(standing, begun):
+            good = aligned
             reading = reading.with_shares(good.shares, domain, source, values, day)
-            pool = student.target = make_pool(values, day, reading.statistics, domain.calendar, device)
+            student.target = make_pool(values, day, reading.statistics, domain.calendar, device)
+        else:
+            student.restore(good.teacher)
+        progress.metric("class_shares_aligned", run.named(good.shares))
         progress.stage("Learning from pseudo-labels")
-        good = _rounds(student, good, domain, pool, settings, source.classes, generator, tick, log, progress)
-        return finish(good.teacher, good.validation, good.shares, reading, domain, source, seed, log, progress)
+        return finish(run, learn_from_pseudo_labels(run, student, good, begun), reading, seed)
 
 
-@dataclass(frozen=True)
-class Good:
-    """The last stage that passed, to fall back to."""
-
-    teacher: CropNetwork
-    """Its teacher."""
-    validation: Validation
-    """Its accuracy and temperature on held-out source samples."""
-    shares: np.ndarray
-    """(k,) class shares of the target estimated with it."""
-    standing: Standing
-    """What the source model was, against which later stages are judged."""
+def align(run: Run, student: Student, good: Good) -> tuple[Good, Standing]:
+    """Weighted MK-MMD; the class shares are estimated again half way, and at the end."""
+    steps = run.settings.scaled(run.settings.align_steps)
+    half = steps // 2
+    for step in range(steps):
+        run.progress.update(step / steps)
+        if step == half:
+            good, _ = run.stand("Aligning the features", student.snapshot(), student.target, run.settings.doubt_aligned)
+        student.align_step(step, steps, good.shares)
+    return run.stand("Aligning the features", student.snapshot(), student.target, run.settings.doubt_aligned)
 
 
-def judge(
-    stage: str, network: CropNetwork, domain: SourceDomain, pool: Any, validation: Validation, doubt: float, tick: Any
-) -> tuple[Standing, np.ndarray]:
-    """Standing of a network after a stage, and the class shares it sees in the target."""
-    logits = predict(network, pool, tick).logits
-    finite = bool(np.isfinite(logits).all()) and all(bool(torch.isfinite(p).all()) for p in network.parameters())
-    shares = (
-        estimate_class_shares(softmax(logits, validation.temperature))
-        if finite
-        else np.full(domain.classes, 1.0 / domain.classes)
-    )
-    return Standing(stage, validation.accuracy, validation.samples, shares, finite), shrink_shares(shares, doubt)
+def learn_from_pseudo_labels(run: Run, student: Student, good: Good, begun: Standing) -> Good:
+    """Rounds of pseudo-labels; the first that is vetoed ends them.
 
-
-def _align(
-    student: Student, good: Good, domain: SourceDomain, pool: Any, settings: GHCASettings, tick: Any,
-    log: Log, progress: Progress,
-) -> Good:  # fmt: skip
-    """Weighted MK-MMD, the class shares re-estimated once in the middle."""
-    steps = settings.scaled(settings.align_steps)
-    shares, begun = good.shares, good
-    for half, count in enumerate((steps // 2, steps - steps // 2)):
-        for step in range(count):
-            done = half * (steps // 2) + step
-            progress.update(done / steps)
-            student.align_step(done, steps, shares)
-        validation = validate(student.teacher.network, domain, tick)
-        standing, shares = judge("Aligning the features", student.teacher.network, domain, pool, validation, settings.doubt_aligned, tick)
-    log.stages.append(_stage(standing))
-    reason = veto(standing, begun.standing)
-    if reason:
-        _record(reason, log, progress)
-        student.restore(begun.teacher)
-        return begun
-    return Good(student.snapshot(), validation, shares, begun.standing)
-
-
-def _rounds(
-    student: Student, good: Good, domain: SourceDomain, pool: Any, settings: GHCASettings,
-    classes: tuple[str, ...], generator: torch.Generator, tick: Any, log: Log, progress: Progress,
-) -> Good:  # fmt: skip
-    """Rounds of pseudo-labels; the first that is vetoed ends them."""
-    previous = None
+    ``begun`` is the standing of the source model, against which the source accuracy is judged; a collapse of
+    class shares is judged against the round before.
+    """
+    settings, previous = run.settings, None
     steps = settings.scaled(settings.round_steps)
     for number in range(settings.rounds):
-        picks = _pick(student, good, pool, settings, number, previous, generator, tick)
-        previous = picks.predicted
-        accepted = dict(zip(classes, picks.count(len(classes)).tolist()))
-        log.rounds.append({"round": number + 1, "accepted": accepted})
-        progress.metric(f"pseudo_labels_round_{number + 1}", accepted)
-        if picks.relaxed:
-            log.rounds[-1]["relaxed"] = [classes[c] for c in picks.relaxed]
-        for step in range(steps):
-            progress.update((number + step / steps) / settings.rounds)
-            student.round_step(number * steps + step, settings.rounds * steps, good.shares, picks)
         stage = f"Learning from pseudo-labels, round {number + 1}"
-        validation = validate(student.teacher.network, domain, tick)
-        standing, shares = judge(stage, student.teacher.network, domain, pool, validation, settings.doubt_aligned, tick)
-        log.stages.append(_stage(standing))
-        reason = veto(standing, Standing(stage, good.standing.accuracy, good.standing.samples, good.shares, True))
-        if reason:
-            _record(reason, log, progress)
+        passes, typicality = student.stochastic_passes(
+            settings.passes, good.validation.temperature, good.shares, run.tick
+        )
+        ramp = number / max(settings.rounds - 1, 1)
+        quota = settings.first_quota + ramp * (settings.last_quota - settings.first_quota)
+        picks = select_pseudo_labels(passes, quota, previous, typicality)
+        previous = picks.predicted
+        accepted = dict(zip(run.source.classes, picks.count(run.domain.classes).tolist()))
+        relaxed = [run.source.classes[c] for c in picks.relaxed]
+        run.rounds.append({"round": number + 1, "accepted": accepted, "relaxed": relaxed})
+        run.progress.metric(f"pseudo_labels_round_{number + 1}", accepted)
+        for step in range(steps):
+            run.progress.update((number + step / steps) / settings.rounds)
+            student.round_step(number * steps + step, settings.rounds * steps, good.shares, picks)
+        learnt, standing = run.stand(stage, student.snapshot(), student.target, settings.doubt_aligned)
+        if not run.passes(standing, replace(begun, shares=good.shares)):
             return good
-        good = Good(student.snapshot(), validation, shares, good.standing)
+        good = learnt
     return good
 
 
-def _pick(
-    student: Student, good: Good, pool: Any, settings: GHCASettings, number: int,
-    previous: np.ndarray | None, generator: torch.Generator, tick: Any,
-) -> PseudoLabels:  # fmt: skip
-    passes, typicality = student.stochastic_passes(pool, settings.passes, good, generator, tick)
-    ramp = number / max(settings.rounds - 1, 1)
-    quota = settings.first_quota + ramp * (settings.last_quota - settings.first_quota)
-    return select_pseudo_labels(passes, quota, previous, typicality)
-
-
-def finish(
-    teacher: CropNetwork, validation: Validation, shares: np.ndarray, reading: Reading, domain: SourceDomain,
-    source: SeriesSet, seed: int, log: Log, progress: Progress,
-) -> TrainedModel:  # fmt: skip
-    """Put the model together; it predicts under the class shares estimated for the target."""
-    progress.metric("class_shares", _named(source.classes, shares))
-    progress.metric("vetoes", log.vetoes)
-    summary = {
-        "source_validation": {"accuracy": round(validation.accuracy, 4), "samples": validation.samples},
-        "shift": reading.report(),
-        "statistics": reading.name,
-        "class_shares": _named(source.classes, shares),
-        "stages": log.stages,
-        "pseudo_labels": log.rounds,
-        "vetoes": log.vetoes,
-        "warnings": list(progress.warnings),
-    }
+def finish(run: Run, good: Good, reading: Reading, seed: int) -> TrainedModel:
+    """Put the model together; it predicts under the class shares of the target."""
+    shares = run.named(good.shares)
+    run.progress.metric("class_shares", shares)
+    run.progress.metric("vetoes", run.vetoes)
     return TrainedModel(
-        network=teacher,
-        classes=source.classes,
-        bands=source.bands,
+        network=good.teacher,
+        classes=run.source.classes,
+        bands=run.source.bands,
         method="ghca",
         seed=seed,
-        calendar=domain.calendar,
+        calendar=run.domain.calendar,
         statistics=reading.statistics,
         shift_days=reading.shift,
-        temperature=validation.temperature,
-        log_shares=np.log(shares * len(shares)),
-        summary=summary,
+        temperature=good.validation.temperature,
+        log_shares=run.settings.trust_shares * np.log(good.shares * run.domain.classes),
+        summary={
+            "source_validation": {
+                "accuracy": round(good.validation.accuracy, 4),
+                "samples": good.validation.samples,
+            },
+            "shift": reading.report(),
+            "statistics": reading.name,
+            "class_shares": shares,
+            "stages": run.stages,
+            "pseudo_labels": run.rounds,
+            "vetoes": run.vetoes,
+            "warnings": list(run.progress.warnings),
+        },
     )
 
 
-def _record(reason: str, log: Log, progress: Progress) -> None:
-    log.vetoes.append(reason)
-    progress.warning(f"A stage was undone to do no harm. {reason}")
-
-
-def _named(classes: tuple[str, ...], shares: np.ndarray) -> dict[str, float]:
-    return {name: round(float(share), 4) for name, share in zip(classes, shares)}
-
-
-def _stage(standing: Standing) -> dict[str, Any]:
-    return {
-        "stage": standing.stage,
-        "source_accuracy": round(standing.accuracy, 4),
-        "shares": [round(float(s), 4) for s in standing.shares],
-    }
+def _known_shares(given: Mapping[str, float], classes: tuple[str, ...]) -> np.ndarray | None:
+    """Shares (k,) that the user knows, in the order of the classes; None where none are given."""
+    if not given:
+        return None
+    numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) and v >= 0 for v in given.values())
+    if set(given) != set(classes) or not numbers or not sum(given.values()) > 0:
+        raise InputError(
+            "option",
+            f"Option 'class_shares' must give a share of 0 or more for each class of the source: {', '.join(classes)}.",
+        )
+    shares = np.array([given[name] for name in classes], float) + 1e-3 * sum(given.values())
+    return shares / shares.sum()

@@ -29,7 +29,9 @@ def nearest_neighbours(embedding: torch.Tensor, count: int, tick: Callable[[], N
     return torch.cat(found).numpy()
 
 
-def smooth_over_neighbours(probability: np.ndarray, neighbours: np.ndarray, share: float, rounds: int = 2) -> np.ndarray:
+def smooth_over_neighbours(
+    probability: np.ndarray, neighbours: np.ndarray, share: float, rounds: int = 2
+) -> np.ndarray:
     """Mix each prediction (n, k) with the mean of its neighbours' (n, m), ``rounds`` times.
 
     ``share`` is the weight of the neighbours, 0 to 1.

@@ -16,7 +16,7 @@ import torch
 from .class_shares import adjust_to_shares, estimate_class_shares
 from .mmd import kernel, mean_squared_distance
 
-SHIFTS = tuple(range(-64, 65, 8))
+SHIFTS = tuple(range(-64, 65, 16))
 """Shifts looked at first, in days."""
 
 
@@ -56,7 +56,8 @@ class Evidence:
         rise = np.log(self.inception) - np.log(other.inception)
         low = 1 - safeguard.certainty
         return bool(
-            np.quantile(fall, low) > safeguard.discrepancy_margin and np.quantile(rise, low) > safeguard.inception_margin
+            np.quantile(fall, low) > safeguard.discrepancy_margin
+            and np.quantile(rise, low) > safeguard.inception_margin
         )
 
 
@@ -135,7 +136,7 @@ def draw_resamples(pixels: int, number: int, rng: np.random.Generator) -> np.nda
 def estimate_shift(
     judge: Callable[[float], Evidence],
     shifts: Sequence[float] = SHIFTS,
-    refine: Sequence[float] = (4.0, 2.0),
+    refine: Sequence[float] = (8.0, 4.0, 2.0),
     safeguard: ShiftSafeguard = ShiftSafeguard(),
 ) -> ShiftEstimate:
     """Find the shift of the target's days, or keep 0.

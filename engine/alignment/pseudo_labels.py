@@ -85,7 +85,9 @@ def select_pseudo_labels(
     agreement = (passes.argmax(axis=2) == predicted).mean(axis=0)
     stable = np.ones(n, bool) if previous is None else predicted == previous
     typical = np.ones(n) if typicality is None else typicality
-    reliability = confidence * (1 - np.minimum(2 * deviation, 1)) * (1 - np.minimum(information, 1)) * agreement * typical
+    reliability = (
+        confidence * (1 - np.minimum(2 * deviation, 1)) * (1 - np.minimum(information, 1)) * agreement * typical
+    )
 
     level = np.array([confidence[predicted == c].mean() if (predicted == c).any() else 0.0 for c in range(k)])
     threshold = selection.confidence * level / max(level.max(), 1e-12)

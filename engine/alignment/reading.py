@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,7 +13,10 @@ from ..models.encoder import CropNetwork
 from ..models.standardise import Statistics, matched_statistics
 from ..progress import Progress
 from ..series import SeriesSet
+from .augment import JITTER
+from .class_shares import shrink_shares
 from .phenology_shift import (
+    SHIFTS,
     Evidence,
     ShiftEstimate,
     ShiftSafeguard,
@@ -20,16 +24,16 @@ from .phenology_shift import (
     estimate_shift,
     gather_evidence,
 )
-from .augment import JITTER
-from .class_shares import shrink_shares
 from .source_only import SourceDomain
 from .training import BalancedSampler, Pool, make_pool, predict, softmax
 
-SOURCE_PIXELS = 500
+SOURCE_PIXELS = 400
 """Class-balanced source series with which the target is compared."""
 
 FAVOUR = 0.2
 """Matched statistics are taken unless their score is lower by this much."""
+REFINE = (8.0, 4.0, 2.0)
+"""Steps in days by which the best shift is refined."""
 REPEATS = 2
 """How often class shares and matched statistics are estimated in turn."""
 
@@ -75,28 +79,43 @@ def matched_to_shares(
     """Statistics for target series (n, t, c) on days (t,), given the target's class shares (k,)."""
     labels = domain.labels[domain.train]
     weight = (shares / np.maximum(np.bincount(labels, minlength=domain.classes), 1))[labels]
-    return matched_statistics(
-        source.values[domain.train], source.day, weight, values, placed, domain.statistics
-    )
+    return matched_statistics(source.values[domain.train], source.day, weight, values, placed, domain.statistics)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """The source model as it judges a reading of the target."""
+
+    network: CropNetwork
+    """The source model."""
+    domain: SourceDomain
+    """The source as it was learnt."""
+    source: SeriesSet
+    """The source as it came."""
+    temperature: float
+    """Divisor of the source model's logits."""
+    doubt: float
+    """How far estimated class shares are moved towards equal ones."""
+    tick: Callable[[], None]
+    """Asked for cancel at every chunk."""
 
 
 def choose_reading(
-    network: CropNetwork, domain: SourceDomain, source: SeriesSet, values: np.ndarray, day: np.ndarray,
-    temperature: float, doubt: float, pixels: int, find_shift: bool, rng: np.random.Generator, progress: Progress,
+    judge: Judge, values: np.ndarray, day: np.ndarray, pixels: int, find_shift: bool, rng: np.random.Generator,
+    progress: Progress,
 ) -> Reading:  # fmt: skip
     """Choose shift and standardisation on the source model.
 
     Parameters
     ----------
-    values : (n, t, c) target series. ``day``: (t,) their days as they came.
-    temperature : that of the source model's logits.
-    doubt : how far estimated class shares are moved towards equal ones.
+    values : (n, t, c) target series.
+    day : (t,) their days as they came.
     pixels : target series to use; 0 to choose nothing.
     find_shift : whether to look for a shift at all.
     """
-    base = Reading(0.0, domain.statistics, "source")
+    domain, source = judge.domain, judge.source
     if not pixels:
-        return base
+        return Reading(0.0, domain.statistics, "source")
     sample = values[np.sort(rng.permutation(len(values))[:pixels])]
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
     drawn = BalancedSampler(domain.labels[domain.train], domain.classes, generator).draw(SOURCE_PIXELS)
@@ -106,56 +125,38 @@ def choose_reading(
     pool = Pool(domain.pool.values[index], domain.pool.observed[index], domain.pool.day)
     safeguard = ShiftSafeguard()
     resamples = draw_resamples(len(sample), safeguard.bootstraps, rng)
-
-    def tick() -> None:
-        progress.check()
-
     # Jittered days on both sides: two calendars on one grid of dates must not look alike for the grid's sake.
     noise = int(rng.integers(2**31))
-    embedding = predict(network, pool, tick, JITTER, torch.Generator().manual_seed(noise)).embedding
+    embedding = predict(judge.network, pool, judge.tick, JITTER, torch.Generator().manual_seed(noise)).embedding
     device = domain.pool.values.device
 
-    def judge(statistics: Statistics, shift: float) -> Evidence:
+    def evidence_of(statistics: Statistics, shift: float) -> Evidence:
+        seen = make_pool(sample, domain.calendar.place(day, shift), statistics, domain.calendar, device)
+        read = predict(judge.network, seen, judge.tick, JITTER, torch.Generator().manual_seed(noise + 1))
+        return gather_evidence(embedding, labels, read.embedding, softmax(read.logits, judge.temperature), resamples)
+
+    def match(shares: np.ndarray, shift: float) -> Statistics:
         placed = domain.calendar.place(day, shift)
-        seen = make_pool(sample, placed, statistics, domain.calendar, device)
-        read = predict(network, seen, tick, JITTER, torch.Generator().manual_seed(noise + 1))
-        return gather_evidence(embedding, labels, read.embedding, softmax(read.logits, temperature), resamples)
+        return matched_to_shares(shrink_shares(shares, judge.doubt), domain, source, sample, placed)
 
-    shifts = None if find_shift else (0.0,)
-    refine = (4.0, 2.0) if find_shift else ()
+    shifts, refine = (SHIFTS, REFINE) if find_shift else ((0.0,), ())
+    plain = estimate_shift(lambda shift: evidence_of(domain.statistics, shift), shifts, refine, safeguard)
 
-    def scan(statistics_at: Any) -> ShiftEstimate:
-        def at(shift: float) -> Evidence:
-            return judge(statistics_at(shift), shift)
+    def matched_evidence(shift: float) -> Evidence:
+        known = plain.evidence.get(shift, plain.taken)
+        return evidence_of(match(known.shares, shift), shift)
 
-        if shifts is None:
-            return estimate_shift(at, refine=refine, safeguard=safeguard)
-        return estimate_shift(at, shifts, refine, safeguard)
-
-    plain = scan(lambda shift: domain.statistics)
-
-    def matched_at(shift: float) -> Statistics:
-        shares = plain.evidence[shift].shares if shift in plain.evidence else plain.taken.shares
-        placed = domain.calendar.place(day, shift)
-        return matched_to_shares(shrink_shares(shares, doubt), domain, source, sample, placed)
-
-    matched = scan(matched_at)
+    matched = estimate_shift(matched_evidence, shifts, refine, safeguard)
     estimates = {"source": plain, "matched": matched}
-    for name, estimate in estimates.items():
-        progress.metric(
-            f"shift_evidence_{name}",
-            {f"{d:g}": [round(float(e.discrepancy[0]), 4), round(float(e.inception[0]), 4)]
-             for d, e in sorted(estimate.evidence.items())},
-        )  # fmt: skip
     if matched.taken.score > plain.taken.score - FAVOUR:
-        statistics, evidence = matched_at(matched.days), matched.taken
+        evidence = matched.taken
         for _ in range(REPEATS):  # better statistics show better class shares, and those better statistics
-            shares = shrink_shares(evidence.shares, doubt)
-            statistics = matched_to_shares(shares, domain, source, sample, domain.calendar.place(day, matched.days))
-            evidence = judge(statistics, matched.days)
+            statistics = match(evidence.shares, matched.days)
+            evidence = evidence_of(statistics, matched.days)
         reading = Reading(matched.days, statistics, "matched", estimates)
     else:
         reading = Reading(plain.days, domain.statistics, "source", estimates)
+    progress.metric("shift_evidence", reading.report())
     progress.metric("shift_days", reading.shift)
     progress.metric("standardisation", reading.name)
     return reading

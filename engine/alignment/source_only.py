@@ -125,7 +125,7 @@ def make_network(bands: int, classes: int, settings: SourceSettings, device: tor
 
 def learn_source(
     network: CropNetwork, domain: SourceDomain, settings: SourceSettings, generator: torch.Generator, progress: Progress
-) -> Teacher:
+) -> Teacher[CropNetwork]:
     """Train the network on perturbed, class-balanced source batches; returns its averaged weights."""
     steps = max(1, round(settings.source_steps * settings.steps_scale))
     sampler = BalancedSampler(domain.labels[domain.train], domain.classes, generator)

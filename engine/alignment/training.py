@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -19,8 +19,11 @@ from ..models.trained import Calendar, readable
 from .augment import Perturbation, perturb, thin_dates
 
 Settings = TypeVar("Settings")
+Network = TypeVar("Network", bound=nn.Module)
 Tick = Callable[[], None]
 CHUNK = 256
+KINDS = {int: "a whole number of 0 or more", float: "a number of 0 or more", bool: "true or false", dict: "a table"}
+"""How kinds of options are named to people."""
 THIN = (0.45, 0.85)
 """Least and greatest share of the dates that a training batch keeps."""
 
@@ -82,11 +85,12 @@ class BalancedSampler:
         return self._order[self._start[drawn] + torch.minimum(within, self._count[drawn] - 1)]
 
 
-class Teacher:
+class Teacher(Generic[Network]):
     """Exponential moving average of a student's weights."""
 
-    def __init__(self, student: nn.Module, steps: int) -> None:
-        self.network = copy.deepcopy(student).eval().requires_grad_(False)
+    def __init__(self, student: Network, steps: int) -> None:
+        self.network: Network = copy.deepcopy(student)
+        self.network.eval().requires_grad_(False)
         self._momentum = math.exp(-1.0 / max(0.1 * steps, 1.0))
         self._updates = 0
 
@@ -211,9 +215,11 @@ def read_settings(default: Settings, options: Mapping[str, Any]) -> Settings:
     known = {f.name: getattr(default, f.name) for f in fields(default)}  # type: ignore[arg-type]
     for key, value in options.items():
         if key not in known:
-            raise InputError("option", f"The method has no option '{key}'.", f"Options are: {', '.join(sorted(known))}.")
+            raise InputError(
+                "option", f"The method has no option '{key}'.", f"Options are: {', '.join(sorted(known))}."
+            )
         kind = type(known[key])
         fits = isinstance(value, (int, float)) if kind is float else isinstance(value, kind)
-        if not fits or (isinstance(value, bool) and kind is not bool) or (kind is not bool and not value >= 0):
-            raise InputError("option", f"Option '{key}' is {value!r}; it must be a {kind.__name__} of 0 or more.")
+        if not fits or (isinstance(value, bool) and kind is not bool) or (kind in (int, float) and not value >= 0):
+            raise InputError("option", f"Option '{key}' is {value!r}; it must be {KINDS.get(kind, kind.__name__)}.")
     return replace(default, **options)  # type: ignore[type-var]

@@ -52,6 +52,8 @@ class Features(NamedTuple):
 class DayEncoding(nn.Module):
     """Sine and cosine of the day at periods from 2 pi days to 2 pi times ``DAY_SCALE``."""
 
+    frequency: Tensor
+
     def __init__(self, width: int) -> None:
         super().__init__()
         half = torch.arange(0, width, 2, dtype=torch.float32)

@@ -27,7 +27,9 @@ class Statistics:
         return np.clip(scaled, -LIMIT, LIMIT).astype(np.float32)
 
 
-def band_statistics(values: np.ndarray, weight: np.ndarray | None = None, day_weight: np.ndarray | None = None) -> Statistics:
+def band_statistics(
+    values: np.ndarray, weight: np.ndarray | None = None, day_weight: np.ndarray | None = None
+) -> Statistics:
     """Weighted mean and standard deviation of each band over the observed values.
 
     Parameters

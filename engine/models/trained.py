@@ -39,7 +39,9 @@ class Calendar:
 
     def place(self, day: np.ndarray, shift: float) -> np.ndarray:
         """Days of a stack (t,) on the source's calendar: whole years aligned, then shifted by ``shift`` days."""
-        return align_years(np.asarray(day, np.float32), np.array([self.first, self.last], np.float32)) + np.float32(shift)
+        return align_years(np.asarray(day, np.float32), np.array([self.first, self.last], np.float32)) + np.float32(
+            shift
+        )
 
     def inside(self, day: np.ndarray) -> np.ndarray:
         """True (t,) where a day placed on this calendar lies in its season, margin included."""
@@ -168,7 +170,7 @@ class TrainedModel:
             "bands": list(self.bands),
             "method": self.method,
             "seed": self.seed,
-            "calendar": asdict(self.calendar),
+            "calendar": {key: float(value) for key, value in asdict(self.calendar).items()},
             "mean": [float(v) for v in self.statistics.mean],
             "std": [float(v) for v in self.statistics.std],
             "shift_days": float(self.shift_days),
