@@ -152,7 +152,9 @@ def test_mask_covers_the_truth():
 
 
 def test_scene_is_small():
-    assert sum(path.stat().st_size for path in SCENE.rglob("*") if path.is_file()) < 3_000_000
+    # QGIS leaves statistics (.aux.xml) beside a raster it has opened; those are not part of the scene.
+    committed = [SCENE / name for name in [*MADE, "README.md", "generate.py", "crops.py"]]
+    assert sum(path.stat().st_size for path in committed) < 3_000_000
 
 
 @pytest.mark.skipif(
