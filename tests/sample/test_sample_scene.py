@@ -20,9 +20,6 @@ BANDS = ["B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12"]
 CROPS = ["Winter wheat", "Rapeseed", "Maize", "Soybean", "Sugar beet", "Grassland"]
 MADE = ["source.tif", "target.tif", "fields.gpkg", "target_mask.tif", "truth/target_truth.tif", "truth/classes.txt"]
 
-gdal.UseExceptions()
-ogr.UseExceptions()
-
 
 def read_stack(name: str) -> tuple[np.ndarray, list[datetime.date]]:
     """Reflectance (dates, bands, rows, columns) with NaN for gaps, and the dates."""
