@@ -23,6 +23,11 @@ def tr(text: str) -> str:
     return QCoreApplication.translate("CropTransfer", text)
 
 
+def number_of(flag: Any) -> int:
+    """A Qt flag as the number that item models and font metrics want; flags are no numbers in Qt 6."""
+    return int(getattr(flag, "value", flag))
+
+
 def parse_date(text: str) -> str | None:
     """A date in any spelling that file names use, as an ISO date; None when there is more or less than one."""
     date, rest = find_date(text)
@@ -110,7 +115,7 @@ class BandTableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.BackgroundRole and self._bad(row, column):
             return QBrush(BAD)
         if role == Qt.ItemDataRole.TextAlignmentRole and column == NUMBER:
-            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            return number_of(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         return None
 
     def setData(self, index: QModelIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:

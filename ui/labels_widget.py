@@ -74,11 +74,7 @@ class LabelsWidget(QWidget):
 
     def _build(self) -> None:
         self.layer_combo = QgsMapLayerComboBox()
-        self.layer_combo.setFilters(
-            QgsMapLayerProxyModel.Filters(
-                QgsMapLayerProxyModel.Filter.PointLayer | QgsMapLayerProxyModel.Filter.PolygonLayer
-            )
-        )
+        self.layer_combo.setFilters(QgsMapLayerProxyModel.Filter.PointLayer | QgsMapLayerProxyModel.Filter.PolygonLayer)
         self.layer_combo.setAllowEmptyLayer(True, self.tr("Choose a point or polygon layer"))
         self.layer_combo.setCurrentIndex(0)
         self.layer_combo.setToolTip(

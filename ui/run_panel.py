@@ -19,6 +19,8 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
+from .band_table import number_of
+
 SHOWN = 7
 """Lines of problems that are seen without scrolling."""
 
@@ -79,7 +81,7 @@ class RunPanel(QWidget):
         # Beside the text there are an icon, and a scroll bar in the worst case.
         room = QRect(0, 0, max(self.width() - 5 * line, 10 * line), 100 * line)
         texts = [self.problems.item(row).text() for row in range(self.problems.count())]
-        wrap = int(Qt.TextFlag.TextWordWrap)
+        wrap = number_of(Qt.TextFlag.TextWordWrap)
         needed = sum(max(self.fontMetrics().boundingRect(room, wrap, text).height() + 6, 2 * line) for text in texts)
         most = SHOWN * (line + 4)
         self.problems.setFixedHeight(min(needed, most) + 2 * self.problems.frameWidth())

@@ -23,11 +23,7 @@ class TargetWidget(QWidget):
         super().__init__(parent)
         self.stack = StackWidget()
         self.mask_combo = QgsMapLayerComboBox()
-        self.mask_combo.setFilters(
-            QgsMapLayerProxyModel.Filters(
-                QgsMapLayerProxyModel.Filter.RasterLayer | QgsMapLayerProxyModel.Filter.PolygonLayer
-            )
-        )
+        self.mask_combo.setFilters(QgsMapLayerProxyModel.Filter.RasterLayer | QgsMapLayerProxyModel.Filter.PolygonLayer)
         self.mask_combo.setAllowEmptyLayer(True, self.tr("Map everything"))
         self.mask_combo.setCurrentIndex(0)
         self.mask_combo.setToolTip(
