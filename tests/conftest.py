@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -22,6 +23,9 @@ PLUGINS.mkdir(parents=True, exist_ok=True)
 if not (PLUGINS / "croptransfer").exists():
     (PLUGINS / "croptransfer").symlink_to(ROOT, target_is_directory=True)
 sys.path.insert(0, str(PLUGINS))
+found = importlib.util.find_spec("croptransfer")
+if found is None or not Path(found.origin).samefile(ROOT / "__init__.py"):
+    raise RuntimeError(f"croptransfer is not this checkout but {found and found.origin}: pip uninstall croptransfer.")
 
 
 @pytest.fixture(scope="session")

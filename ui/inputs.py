@@ -108,8 +108,14 @@ class VectorInput:
 
     def labels(self, field_name: str, folder: str | Path, feedback: QgsFeedback | None = None) -> LabelLayer:
         """The layer as the engine reads it; written to ``folder`` where no file says the same."""
-        path, layer = self.file or self._write(Path(folder) / "labels.gpkg", field_name, feedback)
-        return LabelLayer(path, layer, field_name, self.where if self.file else "")
+        file = self.file if self._in_file(field_name) else None
+        path, layer = file or self._write(Path(folder) / "labels.gpkg", field_name, feedback)
+        return LabelLayer(path, layer, field_name, self.where if file else "")
+
+    def _in_file(self, field_name: str) -> bool:
+        """Whether the file has the field; joined and calculated ones live in QGIS only."""
+        index = self.fields.lookupField(field_name)
+        return index < 0 or self.fields.fieldOrigin(index) == QgsFields.FieldOrigin.OriginProvider
 
     def mask(self, folder: str | Path, feedback: QgsFeedback | None = None) -> str:
         """The polygons as the engine reads them, ``path|layername=name``."""

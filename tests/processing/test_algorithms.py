@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 
@@ -10,6 +11,7 @@ from osgeo import gdal, ogr
 from qgis.core import (
     QgsFeature,
     QgsFeatureRequest,
+    QgsField,
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeatureSourceDefinition,
@@ -24,6 +26,7 @@ from qgis.core import (
     QgsRasterLayer,
     QgsVectorLayer,
 )
+from qgis.PyQt.QtCore import QVariant
 
 from croptransfer.ui.inputs import VectorInput
 from croptransfer.ui.processing.base import JobAlgorithm
@@ -89,6 +92,21 @@ def test_memory_layers_selections_and_unsaved_edits_are_written_first(memory_lab
     edited = VectorInput.of(memory_labels)
     assert edited.count_classes("crop")["sunflower"] == 1
     assert crops(edited.labels("crop", tmp_path / "edited"))["sunflower"] == 1
+
+
+def test_unsaved_edits_and_calculated_fields_of_a_file_are_written_first(scene, tmp_path, qgis_app):
+    copy = tmp_path / "copy.gpkg"
+    shutil.copy(scene.labels, copy)
+    for name in ("edited", "calculated"):
+        (tmp_path / name).mkdir()
+    layer = QgsVectorLayer(f"{copy}|layername=fields", "fields", "ogr")
+    layer.addExpressionField("upper(crop)", QgsField("group", QVariant.String))
+    assert crops(VectorInput.of(layer).labels("group", tmp_path / "calculated"))["MAIZE"] == 6
+
+    layer.startEditing()
+    layer.deleteFeatures([feature.id() for feature in layer.getFeatures("crop = 'maize'")])
+    assert "maize" not in crops(VectorInput.of(layer).labels("crop", tmp_path / "edited"))
+    layer.rollBack()
 
 
 def test_a_memory_layer_with_a_selection_runs(provider, inputs, memory_labels, fake_engine):

@@ -67,9 +67,7 @@ def test_takes_several_files_and_returns_json(qgis_process, scene, inputs, tmp_p
         del single
     inputs.pop("TARGET")
     arguments = [f"{name}={value}" for name, value in inputs.items()] + [f"TARGET={file}" for file in files]
-    results = qgis_process.run_json(
-        "croptransfer:transfer", *arguments, f"OUTPUT={tmp_path / 'map.tif'}"
-    )
+    results = qgis_process.run_json("croptransfer:transfer", *arguments, f"OUTPUT={tmp_path / 'map.tif'}")
     assert results["OUTPUT"] == str(tmp_path / "map.tif")
     assert (results["CLASSES"], results["MAPPED_SHARE"]) == (3, 0.75)
 
