@@ -41,9 +41,9 @@ class AdaptationSettings:
     """Target series in a batch, for MK-MMD."""
     pseudo_batch: int = 64
     """Pseudo-labelled series in a batch."""
-    body_rate: float = 5e-4
+    body_rate: float = 1e-3
     """Greatest learning rate of the encoder."""
-    head_rate: float = 5e-4
+    head_rate: float = 1e-3
     """Greatest learning rate of the heads."""
     smoothing: float = 0.05
     """Label smoothing."""
@@ -51,7 +51,7 @@ class AdaptationSettings:
     """Weight of MK-MMD at its height (g)."""
     alignment_late: float = 0.3
     """Weight of MK-MMD at the end of the rounds."""
-    pseudo: float = 1.0
+    pseudo: float = 2.0
     """Weight of the pseudo-labels' cross-entropy (p)."""
     contrast: float = 0.3
     """Weight of contrast and prototypes (c)."""

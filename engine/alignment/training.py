@@ -170,6 +170,7 @@ def make_optimiser(network: CropNetwork, body: float, heads: float) -> torch.opt
             {"params": head, "lr": heads, "base_rate": heads},
         ],
         weight_decay=1e-2,
+        fused=True,
     )
 
 

@@ -48,10 +48,10 @@ def test_a_gain_of_one_kind_alone_keeps_the_calendar():
 
 def test_a_gain_within_the_noise_keeps_the_calendar():
     def noisy(shift):
-        return evidence(0.05 if shift else 0.061, 0.85 if shift else 0.8, noise=0.3, seed=int(shift) + 100)
+        return evidence(0.05 if shift else 0.075, 0.85 if shift else 0.8, noise=0.3, seed=int(shift) + 100)
 
     assert estimate_shift(noisy).days == 0
-    assert estimate_shift(lambda shift: evidence(0.05 if shift else 0.061, 0.85 if shift else 0.8)).days != 0
+    assert estimate_shift(lambda shift: evidence(0.05 if shift else 0.075, 0.85 if shift else 0.8)).days != 0
 
 
 def test_a_small_drift_for_a_tiny_gain_keeps_the_calendar():

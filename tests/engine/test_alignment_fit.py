@@ -1,0 +1,237 @@
+"""The methods end to end on synthetic crops whose truth is known."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine.alignment import METHODS, fit
+from engine.errors import Cancelled, InputError
+from engine.progress import Progress
+from engine.series import SeriesSet
+
+PEAKS = {"early": 90.0, "late": 200.0, "long": 150.0}
+WIDTHS = {"early": 25.0, "late": 30.0, "long": 60.0}
+QUICK = {
+    "width": 32,
+    "layers": 2,
+    "batch": 32,
+    "target_batch": 32,
+    "pseudo_batch": 32,
+    "source_steps": 150,
+    "align_steps": 50,
+    "rounds": 2,
+    "round_steps": 40,
+    "passes": 3,
+    "scan_pixels": 150,
+}
+
+
+def crops(counts, seed, shift=0.0, gain=1.0, offset=0.0, delay=0.0, names=tuple(PEAKS)):
+    """Two-band series of known crops with gaps.
+
+    The clock of the target runs ``shift`` days behind, its sensor has a gain and an offset, and its crops
+    grow ``delay`` days later.
+    """
+    rng = np.random.default_rng(seed)
+    day = np.arange(10, 300, 16, dtype=np.float32)
+    labels = np.repeat(np.arange(len(names)), counts)
+    peak = np.array([PEAKS[n] for n in names])[labels] + rng.normal(0, 6, len(labels)) + delay
+    width = np.array([WIDTHS[n] for n in names])[labels] * rng.uniform(0.9, 1.1, len(labels))
+    height = rng.uniform(0.5, 0.7, len(labels))
+    green = 0.2 + height[:, None] * np.exp(-(((day - peak[:, None]) / width[:, None]) ** 2))
+    values = np.stack([green, 0.35 - 0.4 * green], axis=2)
+    values = gain * (values + rng.normal(0, 0.03, values.shape)) + offset
+    values[rng.random(values.shape[:2]) < 0.15] = np.nan
+    return SeriesSet(
+        values.astype(np.float32),
+        day + np.float32(shift),
+        ("NIR", "RED"),
+        labels,
+        names,
+        rng.integers(0, 30, len(labels)),
+    )
+
+
+def accuracy(model, series):
+    p = model.predict_proba(series.values, series.day)
+    return float((p.argmax(axis=1) == series.labels).mean())
+
+
+@pytest.fixture(scope="module")
+def source():
+    return crops((80, 80, 80), seed=0)
+
+
+@pytest.fixture(scope="module")
+def target():
+    """Another sensor, other class shares, and crops that grow six days later."""
+    return crops((40, 220, 100), seed=1, gain=0.55, offset=0.25, delay=6.0)
+
+
+@pytest.fixture(scope="module")
+def adapted(source, target):
+    return fit("ghca", source, target, 0, Progress(), QUICK)
+
+
+def test_ghca_beats_source_only_across_sensors_and_class_shares(source, target, adapted):
+    alone = fit(
+        "source_only", source, target, 0, Progress(), {"width": 32, "layers": 2, "batch": 32, "source_steps": 150}
+    )
+    assert accuracy(alone, source) > 0.97
+    assert accuracy(adapted, target) > max(0.93, accuracy(alone, target) + 0.03)
+
+
+def test_class_shares_of_the_target_are_found(target, adapted):
+    true = np.bincount(target.labels) / len(target)
+    found = np.array([adapted.summary["class_shares"][name] for name in target.classes])
+    assert np.abs(found - true).max() < 0.1
+
+
+def test_the_summary_tells_what_happened(adapted):
+    summary = adapted.summary
+    assert [s["stage"] for s in summary["stages"]][0] == "Learning from the source"
+    assert len(summary["pseudo_labels"]) == 2 and summary["pseudo_labels"][1]["accepted"]["late"] > 50
+    assert summary["source_validation"]["accuracy"] > 0.9 and summary["source_validation"]["samples"] > 20
+    assert summary["statistics"] == "matched" and summary["vetoes"] == []
+
+
+def test_the_labels_of_the_target_change_nothing_and_the_seed_fixes_everything_else(source, target, adapted):
+    liar = replace(target, labels=np.full(len(target), 2))
+    again = fit("ghca", source, liar, 0, Progress(), QUICK)
+    np.testing.assert_array_equal(
+        again.predict_proba(target.values, target.day), adapted.predict_proba(target.values, target.day)
+    )
+    assert again.model_id == adapted.model_id
+
+
+def test_another_seed_gives_another_model(source, target):
+    first, second = (fit("source_only", source, target, seed, Progress(), {"source_steps": 3}) for seed in (0, 1))
+    assert first.model_id != second.model_id
+
+
+def test_an_injected_shift_is_found_undone_in_mapping_and_none_is_invented(source):
+    few = {**QUICK, "align_steps": 4, "rounds": 0}
+    for shift in (20.0, -25.0):
+        target = crops((90, 60, 90), seed=2, shift=shift)
+        model = fit("ghca", source, target, 0, Progress(), few)
+        assert model.shift_days == pytest.approx(-shift, abs=5)
+        assert accuracy(model, target) > 0.95
+    assert fit("ghca", source, crops((90, 60, 90), seed=2), 0, Progress(), few).shift_days == 0
+
+
+def test_known_class_shares_are_used_as_they_are(source, target):
+    known = {"early": 0.11, "late": 0.61, "long": 0.28}
+    model = fit("ghca", source, target, 0, Progress(), {**QUICK, "steps_scale": 0.1, "class_shares": known})
+    assert model.summary["class_shares"] == pytest.approx(known, abs=0.01)
+    with pytest.raises(InputError, match="class_shares"):
+        fit("ghca", source, target, 0, Progress(), {"class_shares": {"early": 1.0}})
+
+
+@pytest.mark.parametrize("pixels", [1, 40])
+def test_a_tiny_target_and_a_tiny_source_still_give_a_model(pixels):
+    source = crops((5, 5), seed=3, names=("early", "late"))
+    target = crops((60, 60), seed=4, names=("early", "late")).take(np.arange(120)[:: 120 // pixels][:pixels])
+    progress = Progress()
+    model = fit(
+        "ghca", source, target, 0, progress, {**QUICK, "source_steps": 120, "align_steps": 10, "round_steps": 5}
+    )
+    assert np.isfinite(model.predict_proba(target.values, target.day)).all()
+    assert accuracy(model, crops((40, 40), seed=5, names=("early", "late"))) > 0.8
+    if pixels < 30:
+        assert "pixels" in model.summary["vetoes"][0] and progress.warnings
+
+
+def test_one_date_and_one_band_are_enough_to_run():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 20)
+    values = (labels + rng.normal(0, 0.2, 40)).astype(np.float32)[:, None, None]
+    source = SeriesSet(values, np.array([150.0], np.float32), ("NDVI",), labels, ("bare", "green"))
+    model = fit(
+        "ghca", source, source, 0, Progress(), {**QUICK, "source_steps": 60, "align_steps": 10, "round_steps": 5}
+    )
+    assert accuracy(model, source) > 0.9
+
+
+def test_a_target_of_crops_the_source_does_not_know_does_not_break_the_known_ones(source):
+    """A third of the target is bare soil, which is no crop of the source."""
+    target = crops((60, 120, 60), seed=6, gain=1.1)
+    bare = crops((120, 0, 0), seed=7)
+    bare = replace(
+        bare,
+        values=(0.22 + 0.0 * bare.values + np.random.default_rng(0).normal(0, 0.02, bare.values.shape)).astype(
+            np.float32
+        ),
+    )
+    both = replace(target, values=np.concatenate([target.values, bare.values]), labels=None, classes=(), block=None)
+    model = fit("ghca", source, both, 0, Progress(), QUICK)
+    assert accuracy(model, target) > 0.93
+
+
+def test_a_stage_that_does_harm_is_undone(source, target, monkeypatch):
+    from engine.alignment import ghca
+
+    kept = []
+    align = ghca.align
+
+    def remember(run, student, good):
+        kept.append(good.teacher)
+        return align(run, student, good)
+
+    monkeypatch.setattr(ghca, "align", remember)
+    monkeypatch.setattr(ghca, "veto", lambda now, before: f"{now.stage}: made up.")
+    progress = Progress()
+    model = fit("ghca", source, target, 0, progress, {**QUICK, "rounds": 1, "steps_scale": 0.1})
+    assert [v.split(":")[0] for v in model.summary["vetoes"]] == [
+        "Aligning the features",
+        "Learning from pseudo-labels, round 1",
+    ]
+    assert "made up" in progress.warnings[0]
+    assert model.network is kept[0]
+
+
+def test_stages_are_reported_in_their_order_and_cancel_stops_at_once(source, target):
+    events = []
+    progress = Progress(events.append)
+    progress.plan(METHODS["ghca"].stages)
+    fit("ghca", source, target, 0, progress, {**QUICK, "steps_scale": 0.05})
+    assert [e["name"] for e in events if e["event"] == "stage"] == list(METHODS["ghca"].stages)
+    for stage in METHODS["ghca"].stages:
+        entered = []
+        seen = []
+
+        def note(event, entered=entered):
+            entered.append(event.get("name"))
+
+        def cancelled(stage=stage, entered=entered, seen=seen):
+            seen.append(stage in entered)
+            return seen[-1]
+
+        with pytest.raises(Cancelled):
+            fit("ghca", source, target, 0, Progress(note, cancelled), {**QUICK, "steps_scale": 0.05})
+        assert sum(seen) == 1
+
+
+def test_bad_input_is_named(source, target):
+    def refused(*arguments, **options):
+        with pytest.raises(InputError) as raised:
+            fit(*arguments, 0, Progress(), options)
+        return raised.value
+
+    assert refused("magic", source, target).code == "method"
+    assert refused("ghca", source, target, stepps=1).code == "option"
+    few = source.take(np.concatenate([np.arange(4), np.arange(80, 240)]))
+    error = refused("ghca", few, target)
+    assert error.code == "few-samples" and "early" in error.message
+    assert refused("ghca", source.take(source.labels == 1), target).code == "one-class"
+    assert "RED" in refused("ghca", source, target.with_bands(["NIR"])).message
+    unseen = replace(target, values=np.full_like(target.values, np.nan))
+    assert refused("ghca", source, unseen).code == "all-nodata"
+
+
+def test_listing_the_methods_does_not_import_torch():
+    code = "import sys; from engine.alignment import METHODS; sys.exit('torch' in sys.modules or not METHODS)"
+    root = str(__import__("pathlib").Path(__file__).resolve().parents[2])
+    assert subprocess.run([sys.executable, "-c", code], cwd=root).returncode == 0
