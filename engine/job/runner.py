@@ -81,7 +81,7 @@ def _run(job: Job, progress: Progress) -> Result:
         require_bands(model.bands, job.target, f"The model {Path(job.use_model or '').name}")
         needed = set(model.bands)
     else:
-        needed = set(read_source_series(job).bands if job.series else {band.band for band in job.source})
+        needed = set(read_source_series(job).bands if job.series else [band.band or "" for band in job.source])
     # A band the model does not read must not cost a date on which it is missing.
     with Stack([band for band in job.target if band.band in needed], "target") as stack:
         progress.plan(_stages(job, stack))
