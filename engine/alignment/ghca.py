@@ -100,7 +100,7 @@ class Run:
 
     def tick(self) -> None:
         """Ask for cancel where no fraction is known."""
-        self.progress.update(1.0)
+        self.progress.check()
 
     def stand(self, stage: str, network: CropNetwork, pool: Pool, doubt: float) -> tuple[Good, Standing]:
         """Validate a network after a stage and estimate the class shares of the target with it.
