@@ -22,6 +22,8 @@ from .standardise import Statistics
 FORMAT = "croptransfer-model-1"
 CHUNK = 256
 """Series in one forward pass: fits the processor's cache, which doubles the speed on one thread."""
+DENSE = 0.85
+"""Series with fewer of the dates than this share are packed before the network reads them."""
 LIMITS = {"bands": 512, "classes": 254, "width": 1024, "layers": 24, "heads": 64, "projection": 1024}
 """Largest network that a file may ask for, so that a forged one cannot claim all memory."""
 
@@ -120,6 +122,11 @@ class TrainedModel:
     def _classify(self, values: np.ndarray, observed: np.ndarray, day: np.ndarray) -> np.ndarray:
         dates = observed.any(axis=0)  # a date that no pixel of the chunk has costs nothing
         values, observed, day = values[:, dates], observed[:, dates], day[dates]
+        most = int(observed.sum(axis=1).max())
+        if most < DENSE * len(day):  # each pixel's own dates, moved together: gaps then cost nothing either
+            order = np.argsort(~observed, axis=1, kind="stable")[:, :most]
+            values = np.take_along_axis(values, order[:, :, None], axis=1)
+            observed, day = np.take_along_axis(observed, order, axis=1), day[order]
         device = next(self.network.parameters()).device
         with torch.inference_mode():
             filled = np.where(observed[:, :, None], self.statistics.apply(values), np.float32(0.0))

@@ -97,6 +97,14 @@ def test_dates_out_of_the_source_season_are_left_out_while_others_are_there(mode
     assert np.isfinite(model.predict_proba(late, day)[7]).all()
 
 
+def test_packing_the_dates_of_cloudy_series_changes_nothing(model, values, monkeypatch):
+    cloudy = values.copy()
+    cloudy[:, 2:8][np.random.default_rng(1).random((300, 6)) < 0.7] = np.nan
+    packed = model.predict_proba(cloudy, DAY)
+    monkeypatch.setattr("engine.models.trained.DENSE", 0.0)
+    np.testing.assert_allclose(packed, model.predict_proba(cloudy, DAY), atol=1e-6)
+
+
 def test_values_that_do_not_fit_the_bands_are_refused(model, values):
     with pytest.raises(ValueError, match="2 bands"):
         model.predict_proba(values[:, :, :1], DAY)
