@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -30,6 +31,7 @@ from .help import open_help
 from .icons import icon
 from .inputs import VectorInput, raster_path
 from .layers import add_result
+from .messages import push
 from .output_widget import OutputWidget, free_name
 from .run_panel import RunPanel, readable
 from .source_widget import SourceWidget
@@ -168,18 +170,15 @@ class TransferDialog(QDialog):
                 problems.append(self.tr("The crop field is not chosen. Choose the field that holds the crop."))
         mask = self._mask()
         known = self._labels_copy[1] if self._labels_copy and self._labels_copy[0] == state else None
-        self._copies += 1
-        folder = Path(self._folder.name) / str(self._copies)
+        folder = self._copy_folder(known)
         engine_problem = self._engine_problem()
 
         def ask() -> tuple[Job | None, tuple | None, list[str]]:
             copy = None
             if labels is not None and field_name:
-                folder.mkdir(exist_ok=True)
                 layer = known or labels.labels(field_name, folder)
                 fields["labels"], copy = layer, (state, layer)
             if isinstance(mask, VectorInput):
-                folder.mkdir(exist_ok=True)
                 fields["mask"] = mask.mask(folder)
             else:
                 fields["mask"] = mask
@@ -190,6 +189,18 @@ class TransferDialog(QDialog):
             return job, copy, list(dict.fromkeys(found + engine_problem))
 
         return ask
+
+    def _copy_folder(self, known: LabelLayer | None) -> Path:
+        """A new folder for copies of layers; those of former checks go, unless a job may still read them."""
+        root = Path(self._folder.name)
+        if self._task is None and not self._checker.busy:
+            for old in root.iterdir():
+                if known is None or not Path(known.path).is_relative_to(old):
+                    shutil.rmtree(old, ignore_errors=True)
+        self._copies += 1
+        folder = root / str(self._copies)
+        folder.mkdir()
+        return folder
 
     def _mask(self) -> VectorInput | str | None:
         layer = self.target.mask()
@@ -273,7 +284,7 @@ class TransferDialog(QDialog):
         else:
             self.panel.show_end(self.tr("Cancelled; nothing was written."))
             self.log.appendPlainText(self.tr("Cancelled; nothing was written."))
-            self._message(self.tr("The job was cancelled; nothing was written."), Qgis.MessageLevel.Info)
+            push(self._iface, self.tr("The job was cancelled; nothing was written."), Qgis.MessageLevel.Info, {})
         self._checker.submit(self._question())
 
     def _show_result(self, task: JobTask) -> None:
@@ -290,7 +301,9 @@ class TransferDialog(QDialog):
             self.log.appendPlainText(path)
         text = self.tr("The crop map '{name}' is ready.").format(name=name)
         self.panel.show_end(text, outputs.get("report"))
-        self._message(text, Qgis.MessageLevel.Success, outputs.get("report"))
+        report = outputs.get("report")
+        buttons = {self.tr("Open the report"): lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(report))}
+        push(self._iface, text, Qgis.MessageLevel.Success, buttons if report else {})
         # A second run must not overwrite the map that has just been loaded.
         self.output.set_map_path(free_name(self.output.map_path()))
 
@@ -299,24 +312,7 @@ class TransferDialog(QDialog):
         hint = getattr(problem, "hint", "")
         self.panel.show_end(f"{short} {hint}".strip())
         self.log.appendPlainText(str(problem))
-        self._message(short, Qgis.MessageLevel.Critical)
-
-    def _message(self, text: str, level: Qgis.MessageLevel, report: str | None = None) -> None:
-        if self._iface is None:
-            return
-        bar = self._iface.messageBar()
-        item = bar.createMessage(self.tr("Crop Transfer"), text)
-        if report:
-            button = QPushButton(self.tr("Open the report"))
-            button.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(report)))
-            item.layout().addWidget(button)
-        if level == Qgis.MessageLevel.Critical:
-            button = QPushButton(self.tr("Show the log"))
-            button.clicked.connect(self._show_log)
-            item.layout().addWidget(button)
-        seconds = 0 if report or level == Qgis.MessageLevel.Critical else 8
-        # QGIS says first that a task has ended; what came of it belongs on top of that.
-        QTimer.singleShot(300, lambda: bar.pushWidget(item, level, seconds))
+        push(self._iface, short, Qgis.MessageLevel.Critical, {self.tr("Show the log"): self._show_log})
 
     def _show_log(self) -> None:
         self.tabs.setCurrentWidget(self.log)

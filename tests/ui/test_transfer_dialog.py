@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from qgis.core import QgsFeature, QgsProject, QgsRasterLayer
@@ -90,8 +91,8 @@ def test_cancel_takes_effect_within_two_seconds_and_leaves_nothing(
     qtbot.mouseClick(dialog.cancel_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not dialog.is_running(), timeout=WAIT)
     assert time.monotonic() - asked < 2.0
-    assert names(tmp_path / "out") == []
     wait_ready(qtbot, dialog)
+    assert names(tmp_path / "out") == []
     assert dialog.panel.state.text() == "Cancelled; nothing was written."
 
 
@@ -103,6 +104,7 @@ def test_a_crash_of_the_engine_is_told_with_its_log(filled_dialog, qtbot, fake_e
     qtbot.waitUntil(lambda: not dialog.is_running(), timeout=WAIT)
     assert "The engine ended without a result (exit code 1)." in dialog.panel.state.text()
     assert "RuntimeError: the tensor has no elephants" in dialog.log.toPlainText()
+    wait_ready(qtbot, dialog)
     assert names(tmp_path / "out") == []
 
 
@@ -276,3 +278,19 @@ def test_settings_are_remembered(filled_dialog, open_dialog, qtbot, fake_engine,
     assert (second.output.method(), second.output.seed()) == ("source_only", 7)
     assert not second.output.report_box.isChecked()
     assert second.output.map_path() == str(tmp_path / "out" / "crop_map.tif")
+
+
+def test_copies_of_edited_labels_do_not_pile_up(filled_dialog, qtbot, fake_engine):
+    fake_engine("map")
+    dialog = filled_dialog()
+    wait_ready(qtbot, dialog)
+    layer = dialog.source.labels.layer()
+    layer.startEditing()
+    for value in ("rye", "oats", "maize"):
+        layer.changeAttributeValue(1, layer.fields().lookupField("crop"), value)
+        qtbot.wait(50)
+        qtbot.waitUntil(lambda: not dialog._timer.isActive() and not dialog._checker.busy, timeout=WAIT)
+    folders = [folder for folder in Path(dialog._folder.name).iterdir() if any(folder.iterdir())]
+    assert len(folders) == 1
+    assert dialog._job.labels.path == str(folders[0] / "labels.gpkg")
+    layer.rollBack()
