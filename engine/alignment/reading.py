@@ -143,8 +143,8 @@ def choose_reading(
     plain = estimate_shift(lambda shift: evidence_of(domain.statistics, shift), shifts, refine, safeguard)
 
     def matched_evidence(shift: float) -> Evidence:
-        known = plain.evidence.get(shift, plain.taken)
-        return evidence_of(match(known.shares, shift), shift)
+        nearest = min(plain.evidence, key=lambda other: abs(other - shift))
+        return evidence_of(match(plain.evidence[nearest].shares, shift), shift)
 
     matched = estimate_shift(matched_evidence, shifts, refine, safeguard)
     estimates = {"source": plain, "matched": matched}

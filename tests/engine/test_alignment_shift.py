@@ -65,6 +65,7 @@ def test_better_needs_both_margins():
     assert evidence(0.03, 0.9).clearly_better(here, safeguard)
     assert not evidence(0.03, 0.8).clearly_better(here, safeguard)
     assert not evidence(0.05, 0.9).clearly_better(here, safeguard)
+    assert not evidence(0.0443, 0.816).clearly_better(here, safeguard)  # each by a little: 0.12 and 0.02
 
 
 def test_the_inception_score_is_one_for_sure_and_even_and_zero_for_one_class_or_none():
