@@ -29,9 +29,9 @@ LEVELS = (0.25, 0.5, 1.0)
 class AdaptationSettings:
     """Settings of the adaptation steps."""
 
-    align_steps: int = 200
+    align_steps: int = 250
     """Optimiser steps of the pre-alignment."""
-    rounds: int = 4
+    rounds: int = 6
     """Rounds of pseudo-labels."""
     round_steps: int = 100
     """Optimiser steps of a round."""

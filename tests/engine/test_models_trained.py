@@ -81,7 +81,7 @@ def test_the_network_ignores_whatever_stands_at_a_gap(model):
     day = torch.from_numpy(DAY)
     with torch.no_grad():
         expected, _ = model.network(x, observed, day)
-        other, _ = model.network(torch.where(observed[..., None], x, torch.full_like(x, 1e6)), observed, day)
+        other, _ = model.network(torch.where(observed[..., None], x, torch.full_like(x, float("nan"))), observed, day)
     assert torch.equal(expected, other)
 
 
