@@ -188,6 +188,9 @@ def _facts(job: Job, model: Any, stack: Stack, summary: dict[str, Any]) -> dict[
         if model.shift_days
         else "none"
     )
+    if statistics := model.summary.get("statistics"):
+        own = "the target's own statistics, matched to its class shares"
+        facts["Standardisation"] = own if statistics == "matched" else "the statistics of the source"
     if rounds := model.summary.get("pseudo_labels"):
         accepted = ", ".join(f"{sum(one['accepted'].values()):,}" for one in rounds)
         facts["Pseudo-labels accepted"] = f"{accepted} (round by round)"
