@@ -77,9 +77,9 @@ def matched_to_shares(
     shares: np.ndarray, domain: SourceDomain, source: SeriesSet, values: np.ndarray, placed: np.ndarray
 ) -> Statistics:
     """Statistics for target series (n, t, c) on days (t,), given the target's class shares (k,)."""
-    labels = domain.labels[domain.train]
+    labels = domain.labels[domain.sample]
     weight = (shares / np.maximum(np.bincount(labels, minlength=domain.classes), 1))[labels]
-    return matched_statistics(source.values[domain.train], source.day, weight, values, placed, domain.statistics)
+    return matched_statistics(source.values[domain.sample], source.day, weight, values, placed, domain.statistics)
 
 
 @dataclass(frozen=True)

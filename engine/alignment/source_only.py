@@ -30,9 +30,13 @@ from .training import (
     read_settings,
     set_rate,
     split_source,
+    stratified_sample,
     take_step,
 )
 
+MOST_HELD = 1000
+MOST_SAMPLED = 3000
+"""The cost of a fit must not grow with the number of source samples."""
 PERTURBED = 3
 """Perturbed copies of the held-out source on which the temperature is fitted."""
 
@@ -70,7 +74,9 @@ class SourceDomain:
     train: np.ndarray
     """Indices to train on."""
     held: np.ndarray
-    """Indices held out."""
+    """Indices held out, at most ``MOST_HELD`` of them."""
+    sample: np.ndarray
+    """At most ``MOST_SAMPLED`` of the indices to train on, for statistics that are taken again and again."""
     classes: int
     """Number of classes."""
     calendar: Calendar
@@ -80,7 +86,7 @@ class SourceDomain:
 
     def validation(self) -> tuple[Pool, np.ndarray]:
         """Held-out series and labels; the training series where the source is too small to hold any out."""
-        index = self.held if len(self.held) else self.train
+        index = self.held if len(self.held) else self.sample
         chosen = torch.from_numpy(index)
         return Pool(self.pool.values[chosen], self.pool.observed[chosen], self.pool.day), self.labels[index]
 
@@ -106,9 +112,12 @@ def prepare_source(source: SeriesSet, settings: SourceSettings, seed: int, devic
     statistics = band_statistics(source.values, balance)
     gap = float(np.median(np.diff(source.day))) if len(source.day) > 1 else 0.0
     calendar = Calendar(float(source.day[0]), float(source.day[-1]), max(16.0, gap))
-    train, held = split_source(source.labels, source.block, settings.held_out, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    train, held = split_source(source.labels, source.block, settings.held_out, rng)
+    held = stratified_sample(held, source.labels, MOST_HELD, rng)
+    sample = stratified_sample(train, source.labels, MOST_SAMPLED, rng)
     pool = make_pool(source.values, source.day, statistics, calendar, device)
-    return SourceDomain(pool, source.labels, train, held, k, calendar, statistics)
+    return SourceDomain(pool, source.labels, train, held, sample, k, calendar, statistics)
 
 
 def balanced_weights(labels: np.ndarray, classes: int) -> np.ndarray:

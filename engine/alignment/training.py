@@ -211,6 +211,19 @@ def split_source(
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
+def stratified_sample(index: np.ndarray, labels: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
+    """At most ``most`` of the samples ``index``, in order, no class losing any while it has less than its equal part.
+
+    ``labels`` (n,) are those of all samples.
+    """
+    if len(index) <= most:
+        return index
+    own = labels[index]
+    each = max(1, most // len(np.unique(own)))
+    kept = [rng.permutation(index[own == c])[:each] for c in np.unique(own)]
+    return np.sort(np.concatenate(kept))
+
+
 def read_settings(default: Settings, options: Mapping[str, Any]) -> Settings:
     """The settings with the options put in; raises InputError (``option``) for an unknown key or a wrong value."""
     known = {f.name: getattr(default, f.name) for f in fields(default)}  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ import torch
 
 from engine.alignment.augment import STRONG, perturb, thin_dates
 from engine.alignment.ghca import GHCASettings
-from engine.alignment.training import BalancedSampler, Teacher, read_settings, split_source
+from engine.alignment.training import BalancedSampler, Teacher, read_settings, split_source, stratified_sample
 from engine.alignment.vetoes import Standing, veto
 from engine.errors import InputError
 
@@ -40,6 +40,15 @@ def test_without_blocks_every_class_is_held_out_in_its_share():
     labels = np.repeat([0, 1], [100, 40])
     train, held = split_source(labels, None, 0.15, np.random.default_rng(0))
     np.testing.assert_array_equal(np.bincount(labels[held]), [15, 6])
+
+
+def test_a_sample_of_many_keeps_the_rare_class():
+    labels = np.repeat([0, 1, 2], [5000, 3000, 20])
+    sample = stratified_sample(np.arange(8020), labels, 300, np.random.default_rng(0))
+    np.testing.assert_array_equal(np.bincount(labels[sample]), [100, 100, 20])
+    np.testing.assert_array_equal(
+        stratified_sample(np.arange(50), labels, 300, np.random.default_rng(0)), np.arange(50)
+    )
 
 
 def test_perturbed_series_keep_a_date_and_gain_none():
