@@ -52,7 +52,7 @@ class GHCASettings(AdaptationSettings, SourceSettings):
     """Share of each class's predicted pixels that the first round may choose."""
     last_quota: float = 0.8
     """The same in the last round."""
-    target_pixels: int = 4000
+    target_pixels: int = 3000
     """Most target pixels that are learnt from, a random choice: the cost must not grow with the raster."""
     scan_pixels: int = 500
     """Target pixels on which the shift is estimated."""
