@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,41 +18,74 @@ def part_path(path: str | Path, job_id: str) -> Path:
 
 
 def remove_parts(job: Job) -> None:
-    """Delete whatever unfinished files of the job are left, sidecars included."""
-    for folder in {Path(path).parent for path in job.outputs().values()}:
+    """Delete whatever unfinished files of the job are left, sidecars included.
+
+    A file that the job had moved aside when it was killed comes back. One that cannot be deleted yet
+    (held open, on Windows) is left to the next call: it must not hide why the job ended.
+    """
+    paths = [Path(path) for path in job.outputs().values()]
+    for path in paths:
+        if _aside(path, job.id).exists() and not path.exists():
+            for place in (path, *_sidecars(path)):
+                if _aside(place, job.id).exists():
+                    with contextlib.suppress(OSError):
+                        os.replace(_aside(place, job.id), place)
+    for folder in {path.parent for path in paths}:
         for left in _files_of(folder, job.id):
-            left.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                left.unlink(missing_ok=True)
 
 
 def publish_parts(job: Job, roles: Iterable[str]) -> dict[str, str]:
     """Rename the finished files of ``roles`` to their places; returns the paths by role.
 
-    A sidecar (``.aux.xml``) goes with its file; a stale one of an earlier file is removed, since
-    its statistics and table would belong to another map.
+    Either all of them arrive or none: earlier files are moved aside first and come back when one cannot
+    be replaced. A sidecar goes with its file; a stale one of an earlier file is removed, since its
+    statistics, table and overviews would belong to another map.
 
     Raises
     ------
     InputError
         ``output-in-use`` when a place is held by another program.
     """
-    published = {}
-    for role in roles:
-        path = Path(job.outputs()[role])
-        part = part_path(path, job.id)
-        try:
-            path.with_name(path.name + ".aux.xml").unlink(missing_ok=True)
-            sidecar = part.with_name(part.name + ".aux.xml")
-            if sidecar.exists():
-                os.replace(sidecar, path.with_name(path.name + ".aux.xml"))
-            os.replace(part, path)
-        except OSError as fault:
-            raise InputError(
-                "output-in-use",
-                f"{path} cannot be replaced: {fault.strerror}.",
-                "Close the program that holds it, or choose another name.",
-            ) from fault
-        published[role] = str(path)
-    return published
+    published = {role: Path(job.outputs()[role]) for role in roles}
+    moved: list[tuple[Path, Path]] = []
+    path = Path(job.output)
+    try:
+        for path in published.values():
+            for place in (path, *_sidecars(path)):
+                if place.exists():
+                    _move(place, _aside(place, job.id), moved)
+        for path in published.values():
+            part = part_path(path, job.id)
+            for new, place in zip((*_sidecars(part), part), (*_sidecars(path), path)):
+                if new.exists() or new == part:
+                    _move(new, place, moved)
+    except OSError as fault:
+        for new, place in reversed(moved):
+            with contextlib.suppress(OSError):
+                os.replace(place, new)
+        raise InputError(
+            "output-in-use",
+            f"{path} cannot be replaced: {fault.strerror}.",
+            "Close the program that holds it, or choose another name.",
+        ) from fault
+    return {role: str(path) for role, path in published.items()}
+
+
+def _move(file: Path, place: Path, moved: list[tuple[Path, Path]]) -> None:
+    os.replace(file, place)
+    moved.append((file, place))
+
+
+def _aside(path: Path, job_id: str) -> Path:
+    """Where an earlier file waits until all new ones are in place."""
+    return path.with_name(f".{path.name}.{job_id}.part.before")
+
+
+def _sidecars(path: Path) -> list[Path]:
+    """Files in which GDAL keeps more of a raster: statistics and table, overviews, mask."""
+    return [path.with_name(path.name + ending) for ending in (".aux.xml", ".ovr", ".msk")]
 
 
 def _files_of(folder: Path, job_id: str) -> list[Path]:
