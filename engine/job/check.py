@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from ..series import SeriesSet, read_series, require_source
 from .job import Job
 from .sources import split_layer
 
+LARGEST_SEED = 2**32 - 1
+"""What every random generator of the engine takes."""
+
 
 def check(job: Job) -> list[InputError]:
     """All problems of the job, the ones to mend first in front; empty when it can run.
@@ -21,6 +25,8 @@ def check(job: Job) -> list[InputError]:
     person who fills in a form.
     """
     problems = [*_source_problems(job), *stack_problems(job.target, "target")]
+    if not 0 <= job.seed <= LARGEST_SEED:
+        problems.append(InputError("seed", f"The seed is {job.seed}.", f"Choose a number from 0 to {LARGEST_SEED}."))
     if not problems:
         problems += _band_problems(job)
     if job.mask:
@@ -84,15 +90,19 @@ def _band_problems(job: Job) -> list[InputError]:
 
 
 def _output_problems(job: Job) -> list[InputError]:
+    if not job.output:
+        return [InputError("no-output", "There is no place for the map.", "Choose a file whose name ends in .tif.")]
     outputs = job.outputs()
     problems: list[InputError] = []
-    if Path(job.output).suffix.lower() not in (".tif", ".tiff"):
-        problems.append(
-            InputError("output-format", f"The map {job.output} is not a GeoTIFF.", "Let its name end in .tif.")
-        )
-    taken: dict[Path, str] = {}
+    for role in ("map", "confidence"):
+        path = outputs.get(role, ".tif")
+        if not path.lower().endswith((".tif", ".tiff")):
+            problems.append(
+                InputError("output-format", f"The {role} {path} is not a GeoTIFF.", "Let its name end in .tif.")
+            )
+    taken: dict[str, str] = {}
     for role, path in outputs.items():
-        place = Path(path).absolute()
+        place = _place(path)
         if place in taken:
             message = f"The {role} and the {taken[place]} are to be written to the same file {path}."
             problems.append(InputError("same-output", message, "Give each its own name."))
@@ -100,11 +110,17 @@ def _output_problems(job: Job) -> list[InputError]:
         problems += writable_problems(path)
     inputs = [band.path for band in (*job.source, *job.target)]
     inputs += [p for p in (job.series, job.use_model, job.mask, job.labels and job.labels.path) if p]
-    for place in {Path(p).absolute() for p in inputs} & set(taken):
-        problems.append(
-            InputError("output-is-input", f"{place} is an input of the job.", "Choose another place for the output.")
-        )
+    read = {_place(split_layer(path)[0]) for path in inputs}
+    for place, role in taken.items():
+        if place in read:
+            hint = f"Choose another place for the {role}."
+            problems.append(InputError("output-is-input", f"{outputs[role]} is an input of the job.", hint))
     return problems
+
+
+def _place(path: str) -> str:
+    """The file behind a path, however the path is written: ``..``, links, and on Windows capitals."""
+    return os.path.normcase(os.path.realpath(path))
 
 
 def _raised(question: Callable[[], object]) -> list[InputError]:

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
 from ..imagery import LabelLayer, StackBand
 
 VERSION = 1
+Kind = tuple[Any, str]
+"""Types that a key of a job file may have, and what they are called in a message."""
+KINDS: dict[str, Kind] = {
+    **dict.fromkeys(("output", "method", "id"), (str, "a text")),
+    **dict.fromkeys(("series", "use_model", "mask", "confidence", "model", "report"), ((str, type(None)), "a text")),
+    **dict.fromkeys(("source", "target"), (list, "a list of bands")),
+    **dict.fromkeys(("series_part", "options"), (dict, "an object")),
+    "labels": ((dict, type(None)), "an object"),
+    "seed": (int, "a whole number"),
+}
+BAND_KINDS: dict[str, Kind] = {
+    "path": (str, "a text"),
+    "index": (int, "a whole number"),
+    **dict.fromkeys(("date", "band"), ((str, type(None)), "a text")),
+}
+LABEL_KINDS: dict[str, Kind] = dict.fromkeys(("path", "layer", "field", "where"), (str, "a text"))
 
 
 @dataclass(frozen=True)
@@ -53,7 +69,7 @@ class Job:
 
     def outputs(self) -> dict[str, str]:
         """The files the job writes, by role: map, style, confidence, model, report."""
-        style = str(Path(self.output).with_suffix(".qml"))
+        style = os.path.splitext(self.output)[0] + ".qml"
         written = {"map": self.output, "style": style, "confidence": self.confidence, "model": self.model}
         written["report"] = self.report
         return {role: path for role, path in written.items() if path}
@@ -66,13 +82,26 @@ class Job:
     def from_json(text: str) -> Job:
         """The job of a JSON text; raises InputError (``job``) where it is not one."""
         try:
-            values = json.loads(text)
+            values = _checked(json.loads(text), KINDS, "The job")
             if values.pop("version", VERSION) != VERSION:
                 raise InputError("job", "The job file was written by another version of Crop Transfer.")
             for key in ("source", "target"):
-                values[key] = tuple(StackBand(**band) for band in values.get(key, ()))
+                bands = [_checked(band, BAND_KINDS, f"A band of its {key}") for band in values.get(key, ())]
+                values[key] = tuple(StackBand(**band) for band in bands)
             if values.get("labels"):
-                values["labels"] = LabelLayer(**values["labels"])
+                values["labels"] = LabelLayer(**_checked(values["labels"], LABEL_KINDS, "Its labels"))
+            if not values.get("id", "0").isalnum():
+                raise ValueError("its id is part of file names and must be letters and digits")
             return Job(**values)
-        except (ValueError, TypeError, AttributeError) as fault:
+        except (ValueError, TypeError) as fault:
             raise InputError("job", f"The job is not valid: {fault}.", "See docs/jobs.md for its form.") from fault
+
+
+def _checked(values: Any, kinds: dict[str, Kind], what: str) -> dict[str, Any]:
+    """``values`` when it is an object whose keys hold what ``kinds`` says; raises TypeError."""
+    if not isinstance(values, dict):
+        raise TypeError(f"{what} is no JSON object")
+    for key, (kind, name) in kinds.items():
+        if key in values and (not isinstance(values[key], kind) or isinstance(values[key], bool)):
+            raise TypeError(f"'{key}' is {values[key]!r}, not {name}")
+    return values

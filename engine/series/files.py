@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,12 @@ def read_series(path: str | Path, part: Mapping[str, Any] | None = None, classes
                 "series-key",
                 f"The series file {path.name} has labels but no key 'class_names'.",
                 "Write the class names, in the order of the indices in y, under that key.",
+            )
+        if data["y"].dtype.kind not in "iuf" or (np.mod(data["y"], 1) != 0).any():
+            raise InputError(
+                "series-shape",
+                f"Key 'y' in the series file {path.name} does not hold whole numbers.",
+                "Labels are indices from 0 into class_names.",
             )
         labels, classes_found = data["y"].astype(np.int64), tuple(str(k) for k in data["class_names"])
         if n and not (0 <= labels.min() and labels.max() < len(classes_found)):
@@ -100,13 +107,19 @@ def write_series(path: str | Path, series: SeriesSet) -> None:
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:
+    if not path.exists():
+        raise InputError("series-unreadable", f"The series file {path} does not exist.", "Check the path.")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise ValueError("it holds a single array")
+        with file:
             return {key: file[key] for key in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, AttributeError) as fault:
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as fault:
+        reason = fault.strerror if isinstance(fault, OSError) and fault.strerror else fault
         raise InputError(
             "series-unreadable",
-            f"The series file {path} cannot be read: {fault}.",
+            f"The series file {path} cannot be read: {reason}.",
             "A series file is a NumPy .npz archive with the keys X, doy and bands.",
         ) from fault
 
@@ -135,6 +148,10 @@ def _shape(data: Mapping[str, np.ndarray], path: Path) -> tuple[int, int, int]:
                 "series-shape",
                 f"Key '{key}' in the series file {path.name} has shape {data[key].shape}, expected ({length},).",
             )
+    bands = [str(band) for band in data["bands"]]
+    if len(set(bands)) < len(bands):
+        twice = next(band for band in bands if bands.count(band) > 1)
+        raise InputError("series-shape", f"The series file {path.name} has the band {twice} twice.")
     return n, t, c
 
 
@@ -147,7 +164,9 @@ def _days(data: Mapping[str, np.ndarray], count: int, path: Path) -> np.ndarray:
         first = datetime.date(dates[0].year, 1, 1)
         day = np.array([(d - first).days + 1 for d in dates], np.float32)
     else:
-        day = continuous_days(_need(data, "doy", path))
+        if _need(data, "doy", path).dtype.kind not in "iuf":
+            raise InputError("series-shape", f"Key 'doy' in the series file {path.name} does not hold numbers.")
+        day = continuous_days(data["doy"])
     if count > 1 and not (np.diff(day) > 0).all():
         raise InputError("series-shape", f"The dates in the series file {path.name} are not in order.")
     return day

@@ -229,6 +229,9 @@ def test_compare_scores_by_labels_that_no_method_sees(scene, tmp_path):
     [
         ({"output": "/nowhere/at/all/map.tif"}, "output-folder", "/nowhere/at/all"),
         ({"output": "map.jpg"}, "output-format", "map.jpg"),
+        ({"output": ""}, "no-output", "map"),
+        ({"confidence": "confidence.png"}, "output-format", "confidence.png"),
+        ({"seed": -1}, "seed", "-1"),
         ({"method": "magic"}, "method", "magic"),
         ({"labels": None}, "no-labels", "labelled layer"),
         ({"source": ()}, "no-source-stack", "source stack"),
@@ -254,8 +257,41 @@ def test_outputs_must_not_share_a_file_nor_overwrite_an_input(job):
     assert [p.code for p in check(replace(job, output=job.source[0].path))] == ["output-is-input"]
 
 
+def test_an_input_written_in_another_way_is_still_an_input(job, scene, tmp_path):
+    from dataclasses import replace
+
+    around = scene.target.parent / ".." / scene.target.parent.name / "target.tif"
+    (tmp_path / "link.tif").symlink_to(scene.target)
+    for output in (str(around), str(tmp_path / "link.tif")):
+        assert [p.code for p in check(replace(job, output=output))] == ["output-is-input"]
+    same = str(tmp_path / ".." / tmp_path.name / "map.tif")
+    assert [p.code for p in check(replace(job, confidence=same))] == ["same-output"]
+
+
 def test_a_job_survives_its_json(job):
     assert Job.from_json(job.to_json()) == job
     assert "\n" not in job.to_json()
     with pytest.raises(InputError):
         Job.from_json('{"version": 99, "output": "m.tif", "target": []}')
+
+
+@pytest.mark.parametrize(
+    "change, named",
+    [
+        ({"seed": "a"}, "seed"),
+        ({"output": 5}, "output"),
+        ({"series_part": None}, "series_part"),
+        ({"options": [1]}, "options"),
+        ({"labels": "fields.gpkg"}, "labels"),
+        ({"labels": {"path": "fields.gpkg", "layer": "", "field": 3}}, "field"),
+        ({"target": [{"path": "t.tif", "index": "1", "date": None, "band": None}]}, "index"),
+        ({"target": None}, "target"),
+        ({"id": "../../elsewhere"}, "id"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_a_job_file_with_a_wrong_value_names_it(job, change, named):
+    text = json.dumps({**json.loads(job.to_json()), **change})
+    with pytest.raises(InputError, match=named) as error:
+        Job.from_json(text)
+    assert error.value.code == "job"

@@ -113,6 +113,10 @@ GOOD = {
         ({"doy": [1, 2, 3]}, "series-shape", "'doy'"),
         ({"y": [0, 1]}, "series-shape", "'y'"),
         ({"y": [0, 1, 2]}, "series-shape", "y"),
+        ({"y": ["a", "b", "a"]}, "series-shape", "'y'"),
+        ({"y": [0, np.nan, 1]}, "series-shape", "'y'"),
+        ({"doy": ["1", "20"]}, "series-shape", "'doy'"),
+        ({"X": np.zeros((3, 2, 2)), "bands": ["NDVI", "NDVI"]}, "series-shape", "NDVI"),
         ({"dates": ["2020-01-01", "soon"]}, "series-shape", "soon"),
         ({"dates": ["2020-02-01", "2020-01-01"]}, "series-shape", "order"),
     ],
@@ -138,4 +142,11 @@ def test_a_file_with_objects_runs_no_code(tmp_path):
     np.savez(tmp_path / "objects.npz", **{**GOOD, "class_names": np.array(["a", {"b": 1}], dtype=object)})
     with pytest.raises(InputError) as error:
         read_series(tmp_path / "objects.npz")
+    assert error.value.code == "series-unreadable"
+
+
+def test_a_single_array_is_no_series_file(tmp_path):
+    np.save(tmp_path / "single.npy", GOOD["X"])
+    with pytest.raises(InputError, match="single.npy") as error:
+        read_series(tmp_path / "single.npy")
     assert error.value.code == "series-unreadable"
