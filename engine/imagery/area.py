@@ -19,19 +19,20 @@ def pixel_hectares(grid: Grid) -> float:
     """Area of the pixel in the middle of the grid, in hectares; NaN where the CRS is unknown.
 
     The plane area in the units of the CRS where that is true to the ground (UTM, national grids,
-    equal-area ones), else the area on the ellipsoid (degrees, Web Mercator).
+    equal-area ones) and in local systems, else the area on the ellipsoid (degrees, Web Mercator).
     """
     if not grid.crs:
         return math.nan
     srs = osr.SpatialReference()
     srs.ImportFromWkt(grid.crs)
     srs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
+    _, across, skew, _, skew_down, down = grid.transform
+    plane = abs(across * down - skew * skew_down) * srs.GetLinearUnits() ** 2
+    if srs.IsLocal():
+        return plane / 10_000
     ground = _on_the_ellipsoid(grid, srs)
-    if srs.IsProjected():
-        _, across, skew, _, skew_down, down = grid.transform
-        plane = abs(across * down - skew * skew_down) * srs.GetLinearUnits() ** 2
-        if abs(plane - ground) <= TOLERANCE * ground:
-            return plane / 10_000
+    if srs.IsProjected() and abs(plane - ground) <= TOLERANCE * ground:
+        return plane / 10_000
     return ground / 10_000
 
 

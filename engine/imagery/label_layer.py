@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -227,12 +228,13 @@ def read_shapes(labels: LabelLayer, grid: Grid, stack_name: str) -> LabelledShap
     if reader.crs is None:
         warnings.append(f"The layer {reader.name} has no CRS: that of the stack {stack_name} is taken.")
     if missing:
-        warnings.append(f"{missing} features of the layer {reader.name} have no '{labels.field}' and are left out.")
+        warnings.append(f"Left out of the layer {reader.name}: {_features(missing)} without '{labels.field}'.")
     change = transformation(reader.crs, crs)
     classes = sorted_classes(counts)
     index = {name: number for number, name in enumerate(classes)}
-    shapes, class_of, lines = [], [], 0
+    shapes, class_of, lines, with_geometry = [], [], 0, 0
     for name, geometry in reader.features():
+        with_geometry += 1
         shape = usable_shape(geometry)
         if shape is None:
             lines += 1
@@ -247,19 +249,20 @@ def read_shapes(labels: LabelLayer, grid: Grid, stack_name: str) -> LabelledShap
                 shapes.append(part)
                 class_of.append(index[name])
     if lines:
-        warnings.append(f"{lines} features of the layer {reader.name} are no points or polygons: they are left out.")
+        warnings.append(f"Left out of the layer {reader.name}: {_features(lines)} without a point or polygon.")
     if not shapes:
-        raise reader.no_geometry() if lines == sum(counts.values()) else no_overlap(reader.name, stack_name)
+        raise reader.no_geometry() if lines == with_geometry else no_overlap(reader.name, stack_name)
     return LabelledShapes(shapes, class_of, classes, tuple(warnings))
+
+
+def _features(number: int) -> str:
+    return "1 feature" if number == 1 else f"{number:,} features"
 
 
 def sorted_classes(names: Any) -> tuple[str, ...]:
     """Class names in their order: by value when all are whole numbers, else by name."""
 
-    def whole(name: str) -> bool:
-        return name.lstrip("+-").isdecimal()
-
-    numbers = all(whole(name) for name in names)
+    numbers = all(re.fullmatch(r"[+-]?\d+", name) for name in names)
     return tuple(sorted(names, key=lambda name: (int(name) if numbers else 0, name.casefold(), name)))
 
 

@@ -163,9 +163,8 @@ def _create(path: str, grid: Grid, nodata: int) -> Any:
         dataset.SetGeoTransform(grid.transform)
         if grid.crs:
             dataset.SetProjection(grid.crs)
-        band = dataset.GetRasterBand(1)
-        band.SetNoDataValue(nodata)
-        band.Fill(nodata)
+        # What is never written reads as nodata; filling it first would hold up the job on a large raster.
+        dataset.GetRasterBand(1).SetNoDataValue(nodata)
     return dataset
 
 

@@ -28,7 +28,8 @@ SAME_CRS = (
 
 def file_name(path: str) -> str:
     """The last part of a path, as it is shown to people; subdatasets keep their whole name."""
-    return Path(path).name if os.path.sep in path and ":" not in Path(path).name else path
+    name = Path(path).name
+    return path if ":" in name or not name else name
 
 
 @contextmanager
@@ -48,15 +49,15 @@ def attempt(call: Callable[[], Result]) -> tuple[Result | None, str]:
         try:
             result = call()
         except RuntimeError as fault:
-            return None, str(fault).strip() or "unknown error"
+            return None, str(fault).strip(" .\n") or "unknown error"
         if result is None:
-            return None, gdal.GetLastErrorMsg().strip() or "unknown error"
+            return None, gdal.GetLastErrorMsg().strip(" .\n") or "unknown error"
         return result, ""
 
 
 def open_raster(path: str) -> Any:
     """The raster dataset of ``path``; raises InputError (``raster-unreadable``)."""
-    dataset, fault = attempt(lambda: gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_READONLY))
+    dataset, fault = attempt(lambda: gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR))
     if dataset is not None and dataset.RasterCount == 0:
         subdatasets = [name for name, _ in dataset.GetSubDatasets()]
         if subdatasets:
@@ -92,7 +93,7 @@ def open_vector(path: str, layer: str) -> tuple[Any, Any]:
     if Path(path).suffix.lower() == ".csv":
         options = ["X_POSSIBLE_NAMES=lon*,lng*,x,easting", "Y_POSSIBLE_NAMES=lat*,y,northing", "KEEP_GEOM_COLUMNS=YES"]
         options += ["AUTODETECT_TYPE=YES"]
-    flags = gdal.OF_VECTOR | gdal.OF_READONLY
+    flags = gdal.OF_VECTOR | gdal.OF_VERBOSE_ERROR
     dataset, fault = attempt(lambda: gdal.OpenEx(path, flags, open_options=options))
     if dataset is None or dataset.GetLayerCount() == 0:
         missing = not os.path.exists(path) and ":" not in path[2:]
@@ -128,11 +129,24 @@ def same_crs(first: str, second: str) -> bool:
 
 
 def transformation(source: Any, target: Any) -> Any:
-    """Coordinate transformation between two spatial references (x before y), or None when not needed."""
+    """Coordinate transformation between two spatial references (x before y), or None when not needed.
+
+    Raises
+    ------
+    InputError
+        ``crs-unrelated`` where there is none, as from a local system without a place on the Earth.
+    """
     if source is None or target is None or source.IsSame(target, list(SAME_CRS)):
         return None
-    with quiet_gdal():
-        return osr.CoordinateTransformation(source, target)
+    change, _ = attempt(lambda: osr.CoordinateTransformation(source, target))
+    # Without exceptions GDAL hands out an empty shell.
+    if change is None or getattr(change, "this", None) is None:
+        raise InputError(
+            "crs-unrelated",
+            f"Nothing leads from the coordinate reference system {source.GetName()} to {target.GetName()}.",
+            "Give every layer and raster a system that is tied to the Earth.",
+        )
+    return change
 
 
 def memory_layer(crs: Any, geometries: list[Any], values: list[int]) -> tuple[Any, Any]:

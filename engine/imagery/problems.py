@@ -157,6 +157,7 @@ def _file_problems(bands: Sequence[StackBand], role: str) -> list[InputError]:
         try:
             dataset = open_raster(path)
             grid = grid_of(dataset, path)
+            apart = first is not None and not same_grid(first[1], grid) and not overlaps(first[1], grid)
         except InputError as problem:
             problems.append(problem)
             continue
@@ -166,7 +167,7 @@ def _file_problems(bands: Sequence[StackBand], role: str) -> list[InputError]:
             problems.append(InputError("no-such-band", message, "Read its bands again."))
         if first is None:
             first = (path, grid)
-        elif not same_grid(first[1], grid) and not overlaps(first[1], grid):
+        elif apart:
             problems.append(
                 InputError(
                     "grids-differ",

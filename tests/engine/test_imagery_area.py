@@ -46,3 +46,8 @@ def test_a_national_grid_in_feet_counts_feet():
 
 def test_without_a_crs_there_is_no_area():
     assert math.isnan(pixel_hectares(Grid(2, 2, (0, 1, 0, 0, 0, -1), "")))
+
+
+def test_a_local_system_counts_its_own_units():
+    local = 'LOCAL_CS["site grid",UNIT["metre",1]]'
+    assert pixel_hectares(Grid(2, 2, (0, 10, 0, 0, 0, -10), local)) == pytest.approx(0.01)

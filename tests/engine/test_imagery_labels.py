@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from osgeo import ogr, osr
+from osgeo import gdal, ogr, osr
 
 from engine.errors import InputError
 from engine.imagery import Stack, Window, describe, label_problems, sample_labels
@@ -266,7 +266,7 @@ def test_null_and_far_features_are_left_out_and_said(tmp_path, stack_path):
     ]
     series, stack = sample(Labels(write_layer(tmp_path / "f.gpkg", features)), stack_path)
     assert series.classes == ("a", "b") and len(series) == 18
-    assert "1 features of the layer f.gpkg have no 'crop' and are left out." in stack.warnings
+    assert "Left out of the layer f.gpkg: 1 feature without 'crop'." in stack.warnings
     assert any("far" in warning for warning in stack.warnings)
 
 
@@ -319,6 +319,7 @@ def test_bad_labels_are_told_before_the_stack_is_read(tmp_path, stack_path, feat
             "labels-geometry",
             ("f.gpkg", "points or polygons"),
         ),
+        ([("a", None), ("b", None)], "labels-geometry", ("f.gpkg", "points or polygons")),
     ],
 )
 def test_bad_labels_that_only_the_pixels_show(tmp_path, stack_path, features, code, says):
@@ -350,3 +351,13 @@ def test_an_unreadable_layer_is_told(tmp_path, stack_path):
         assert [p.code for p in problems] == ["vector-unreadable"] and says in problems[0].message
     problems = label_problems(Labels(stack_path), describe([stack_path]))
     assert [p.code for p in problems] == ["vector-unreadable"]
+
+
+def test_labels_and_stack_that_no_transformation_joins_are_told(tmp_path):
+    planes = np.ones((1, SIDE, SIDE), np.uint16)
+    path = write_raster(tmp_path / "NDVI_20210501.tif", planes, epsg=None)
+    stack = gdal.Open(path, gdal.GA_Update)
+    stack.SetProjection('LOCAL_CS["site grid",UNIT["metre",1]]')
+    stack = None
+    problems = label_problems(Labels(write_layer(tmp_path / "f.gpkg", GOOD)), describe([path]))
+    assert [p.code for p in problems] == ["crs-unrelated"] and "site grid" in problems[0].message
