@@ -99,7 +99,7 @@ def _map_picture(map_path: str, classes: list[dict[str, Any]]) -> str:
     colormap = ListedColormap(["#ffffff", *[crop["color"] for crop in classes]])
     axes.imshow(plane, colormap, vmin=0, vmax=len(classes), interpolation="nearest")
     axes.set_axis_off()
-    handles = [Patch(facecolor=crop["color"], edgecolor="#0003", label=crop["name"]) for crop in present]
+    handles = [Patch(facecolor=crop["color"], edgecolor="#0003", label=_label(crop["name"])) for crop in present]
     axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, frameon=False)
     return _embedded(figure)
 
@@ -124,6 +124,8 @@ def _season_curves(
     name, index = _greenness(tuple(model.bands))
     start = np.datetime64(f"{stack.dates[0][:4]}-01-01")
     dates = start + stack.day.astype("timedelta64[D]") - 1
+    if source is not None:
+        source_dates = start + align_years(source.day, stack.day).astype("timedelta64[D]") - 1
     figure = Figure(figsize=(9, 2.2 * -(-len(colors) // 3)), layout="constrained")
     grid = figure.subplots(-(-len(colors) // 3), 3, sharex=True, sharey=True, squeeze=False)
     for axes in grid.flat[len(colors) :]:
@@ -140,10 +142,8 @@ def _season_curves(
             mean = np.divide(np.nansum(values, axis=0), count, out=np.full(count.shape, np.nan), where=count > 0)
             curve = index(mean)
             seen = np.isfinite(curve)
-            axes.plot(
-                align_years(source.day, stack.day)[seen], curve[seen], color="#333333", linewidth=1.2, linestyle="--"
-            )
-        axes.set_title(model.classes[crop], fontsize=10, loc="left")
+            axes.plot(source_dates[seen], curve[seen], color="#333333", linewidth=1.2, linestyle="--")
+        axes.set_title(_label(model.classes[crop]), fontsize=10, loc="left")
         axes.spines[["top", "right"]].set_visible(False)
     for axes in grid.flat:
         axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
@@ -175,20 +175,28 @@ def _shares_picture(model: TrainedModel, source: SeriesSet | None, classes: list
         rows = {"source samples": list(counts / counts.sum()), **rows}
     if len(rows) < 2:
         return ""
-    figure = Figure(figsize=(9, 3), layout="constrained")
+    figure = Figure(figsize=(9, 1.2 + 0.4 * len(classes)), layout="constrained")
     axes = figure.subplots()
     width = 0.8 / len(rows)
     for position, ((name, shares), color) in enumerate(zip(rows.items(), ("#bbbbbb", "#88aacc", "#225588"))):
-        axes.bar(np.arange(len(classes)) + position * width, 100 * np.asarray(shares), width, label=name, color=color)
-    axes.set_xticks(np.arange(len(classes)) + 0.4 - width / 2, [crop["name"] for crop in classes])
-    axes.set_ylabel("Share (%)")
-    axes.legend(frameon=False)
+        axes.barh(np.arange(len(classes)) + position * width, 100 * np.asarray(shares), width, label=name, color=color)
+    # Lying bars: names of crops are long, and there may be many.
+    axes.set_yticks(np.arange(len(classes)) + 0.4 - width / 2, [_label(crop["name"]) for crop in classes])
+    axes.invert_yaxis()
+    axes.set_xlabel("Share (%)")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     return _embedded(figure)
+
+
+def _label(name: str) -> str:
+    """A class name as matplotlib shows it as it is: no formula between dollars, no hidden label after ``_``."""
+    name = name.replace("$", r"\$")
+    return f" {name}" if name.startswith("_") else name
 
 
 def _embedded(figure: Figure) -> str:
     """A figure as a PNG data address, so that the report is one file."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
+    figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
