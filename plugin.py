@@ -39,7 +39,7 @@ class CropTransferPlugin:
     def initGui(self) -> None:
         """Add the provider, the entry in the Raster menu and the toolbar button."""
         self.initProcessing()
-        title = QCoreApplication.translate("CropTransfer", "Crop Transfer…")
+        title = QCoreApplication.translate("CropTransfer", "Map crops…")
         self.action = QAction(icon("croptransfer"), title, self.iface.mainWindow())
         self.action.setObjectName("cropTransferAction")
         self.action.setToolTip(
@@ -47,7 +47,8 @@ class CropTransferPlugin:
         )
         self.action.triggered.connect(self.open_dialog)
         self.iface.addPluginToRasterMenu("Crop Transfer", self.action)
-        self.iface.addRasterToolBarIcon(self.action)
+        # QGIS hides the Raster toolbar in a new profile; the Plugins toolbar is there.
+        self.iface.addToolBarIcon(self.action)
 
     def unload(self) -> None:
         """Take everything away again; a running job is cancelled."""
@@ -57,7 +58,7 @@ class CropTransferPlugin:
             self.dialog = None
         if self.action is not None:
             self.iface.removePluginRasterMenu("Crop Transfer", self.action)
-            self.iface.removeRasterToolBarIcon(self.action)
+            self.iface.removeToolBarIcon(self.action)
             self.action.deleteLater()
             self.action = None
         if self.provider is not None:

@@ -27,10 +27,10 @@ class Interface:
     def removePluginRasterMenu(self, name, action):
         self.menu.remove(action)
 
-    def addRasterToolBarIcon(self, action):
+    def addToolBarIcon(self, action):
         self.toolbar.append(action)
 
-    def removeRasterToolBarIcon(self, action):
+    def removeToolBarIcon(self, action):
         self.toolbar.remove(action)
 
 
@@ -39,7 +39,7 @@ def test_loads_opens_its_dialog_and_unloads(qtbot, qgis_app, qgis_new_project, f
     iface = Interface()
     plugin = croptransfer.classFactory(iface)
     plugin.initGui()
-    assert [action.text() for action in iface.menu] == ["Crop Transfer…"]
+    assert [action.text() for action in iface.menu] == ["Map crops…"]
     assert iface.toolbar == iface.menu
     assert not iface.menu[0].icon().isNull()
     assert QgsApplication.processingRegistry().algorithmById("croptransfer:transfer") is not None

@@ -20,7 +20,7 @@ class ClassifyAlgorithm(JobAlgorithm):
 
     def displayName(self) -> str:
         """Name in the toolbox."""
-        return self.tr("Map with a trained model")
+        return self.tr("Map crops with a trained model")
 
     def tags(self) -> list[str]:
         """Words that find it."""
@@ -28,12 +28,12 @@ class ClassifyAlgorithm(JobAlgorithm):
 
     def shortDescription(self) -> str:
         """One line for the toolbox."""
-        return self.tr("Maps the crops of a raster stack with a model saved by 'Transfer crop map'.")
+        return self.tr("Maps the crops of a raster stack with a model saved by 'Map crops by transfer'.")
 
     def shortHelpString(self) -> str:
         """Help beside the parameters."""
         return self.tr(
-            "Maps a raster stack with a model that 'Transfer crop map' has saved: further tiles of the region and "
+            "Maps a raster stack with a model that 'Map crops by transfer' has saved: further tiles of the region and "
             "season it was adapted to. For another region or year, run the transfer again.\n\n"
             "The stack needs the spectral bands of the model; the dates need not be the same."
         )
@@ -42,7 +42,7 @@ class ClassifyAlgorithm(JobAlgorithm):
         """Declare parameters and outputs."""
         self.add(
             QgsProcessingParameterFile(self.MODEL, self.tr("Model"), extension="safetensors"),
-            self.tr("Model file (.safetensors) saved by 'Transfer crop map'. Loading it cannot run code."),
+            self.tr("Model file (.safetensors) saved by 'Map crops by transfer'. Loading it cannot run code."),
         )
         self.add_target()
         self.add_mask()

@@ -41,7 +41,7 @@ class TransferAlgorithm(JobAlgorithm):
 
     def displayName(self) -> str:
         """Name in the toolbox."""
-        return self.tr("Transfer crop map")
+        return self.tr("Map crops by transfer")
 
     def tags(self) -> list[str]:
         """Words that find it."""
@@ -126,7 +126,7 @@ class TransferAlgorithm(JobAlgorithm):
                 optional=True,
                 createByDefault=False,
             ),
-            self.tr("The trained model, to map more rasters of the same target with 'Map with a trained model'."),
+            self.tr("The trained model, to map more rasters of the same target with 'Map crops with a trained model'."),
         )
         self.add(
             QgsProcessingParameterFileDestination(
