@@ -49,6 +49,13 @@ class Background(QObject):
                 self._thread.start()
             self._condition.notify()
 
+    def forget(self) -> None:
+        """Drop what was asked for: its result is of no use any more."""
+        with self._condition:
+            self._number += 1
+            self._waiting = None
+            self._pending = False
+
     def stop(self, seconds: float = 5.0) -> None:
         """End the thread after what it is doing; nothing is delivered any more."""
         with self._condition:

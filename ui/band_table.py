@@ -9,6 +9,7 @@ from typing import Any
 
 from qgis.PyQt.QtCore import QAbstractTableModel, QCoreApplication, QModelIndex, QObject, Qt
 from qgis.PyQt.QtGui import QBrush, QColor
+from qgis.PyQt.QtWidgets import QApplication, QStyle
 
 from ..engine.imagery.names import parse_date as find_date
 from ..engine.imagery.stack import StackBand
@@ -34,13 +35,18 @@ def parse_date(text: str) -> str | None:
     return date if not rest.strip() else None
 
 
+def is_date(text: str | None) -> bool:
+    """Whether the text is a date as the table writes it; a text that was typed in wrongly is not."""
+    return bool(text) and parse_date(text) == text
+
+
 def summary(bands: Sequence[StackBand]) -> str:
     """One line on a stack, such as ``24 dates x 10 bands, 2021-01-01 to 2021-12-21``."""
     if not bands:
         return tr("No rasters yet.")
-    dates = sorted({b.date for b in bands if b.date})
+    dates = sorted({b.date for b in bands if is_date(b.date)})
     names = list(dict.fromkeys(b.band for b in bands if b.band))
-    unknown = sum(1 for b in bands if not b.date or not b.band)
+    unknown = sum(1 for b in bands if not is_date(b.date) or not b.band)
     parts = []
     if dates and names:
         shown = ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
@@ -62,17 +68,15 @@ class BandTableModel(QAbstractTableModel):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._bands: list[StackBand] = []
-        self._wrong: dict[tuple[int, int], str] = {}
 
     def bands(self) -> tuple[StackBand, ...]:
-        """The stack as it stands; what is marked as wrong is None there."""
+        """The stack as it stands; a date typed in wrongly stands there as it was typed, for the check to name it."""
         return tuple(self._bands)
 
     def set_bands(self, bands: Sequence[StackBand]) -> None:
         """Show another stack."""
         self.beginResetModel()
         self._bands = list(bands)
-        self._wrong = {}
         self.endResetModel()
 
     def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008
@@ -101,17 +105,19 @@ class BandTableModel(QAbstractTableModel):
         row, column = index.row(), index.column()
         band = self._bands[row]
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
-            typed = self._wrong.get((row, column))
-            if typed is not None:
-                return typed
             return (Path(band.path).name, band.index, band.date or "", band.band or "")[column]
         if role == Qt.ItemDataRole.ToolTipRole:
             if column == FILE:
                 return band.path
             if self._bad(row, column):
+                if column == DATE and band.date:
+                    return tr("'{text}' is no date. Write one as 2021-06-30.").format(text=band.date)
                 if column == DATE:
                     return tr("No date was recognised. Write one as 2021-06-30.")
                 return tr("No spectral band was recognised. Write its name, such as B08 or NDVI.")
+        if role == Qt.ItemDataRole.DecorationRole and column == DATE and band.date and self._bad(row, column):
+            # The row that was just edited is selected, which hides the background.
+            return QApplication.style().standardIcon(QStyle.StandardPixmap.SP_MessageBoxWarning)
         if role == Qt.ItemDataRole.BackgroundRole and self._bad(row, column):
             return QBrush(BAD)
         if role == Qt.ItemDataRole.TextAlignmentRole and column == NUMBER:
@@ -124,12 +130,8 @@ class BandTableModel(QAbstractTableModel):
             return False
         row, column, text = index.row(), index.column(), str(value).strip()
         band = self._bands[row]
-        self._wrong.pop((row, column), None)
         if column == DATE:
-            date = parse_date(text)
-            if date is None and text:
-                self._wrong[(row, column)] = text
-            self._bands[row] = replace(band, date=date)
+            self._bands[row] = replace(band, date=parse_date(text) or text or None)
         elif column == BAND:
             self._bands[row] = replace(band, band=text or None)
         else:
@@ -139,4 +141,4 @@ class BandTableModel(QAbstractTableModel):
 
     def _bad(self, row: int, column: int) -> bool:
         band = self._bands[row]
-        return (column == DATE and not band.date) or (column == BAND and not band.band)
+        return (column == DATE and not is_date(band.date)) or (column == BAND and not band.band)

@@ -63,6 +63,8 @@ class VectorInput:
     """Path and layer name of a file that says the same; None when it must be written first."""
     where: str = ""
     """Filter of the layer in OGR SQL."""
+    keys: tuple[int, ...] = ()
+    """Fields that hold the key of the table, which OGR does not list as fields."""
     selected: tuple[int, ...] | None = field(default=None, repr=False)
     """Ids of the selected features when only these count."""
 
@@ -79,6 +81,7 @@ class VectorInput:
             source=QgsVectorLayerFeatureSource(layer),
             file=None if chosen is not None or layer.isModified() else _file_of(layer, where),
             where=where,
+            keys=tuple(layer.primaryKeyAttributes()),
             selected=chosen,
         )
 
@@ -113,9 +116,11 @@ class VectorInput:
         return LabelLayer(path, layer, field_name, self.where if file else "")
 
     def _in_file(self, field_name: str) -> bool:
-        """Whether the file has the field; joined and calculated ones live in QGIS only."""
+        """Whether the file has the field; joined and calculated ones live in QGIS only, and keys are no fields."""
         index = self.fields.lookupField(field_name)
-        return index < 0 or self.fields.fieldOrigin(index) == QgsFields.FieldOrigin.OriginProvider
+        if index < 0:
+            return True
+        return index not in self.keys and self.fields.fieldOrigin(index) == QgsFields.FieldOrigin.OriginProvider
 
     def mask(self, folder: str | Path, feedback: QgsFeedback | None = None) -> str:
         """The polygons as the engine reads them, ``path|layername=name``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qgis.core import (
+    QgsColorRampLegendNodeSettings,
     QgsColorRampShader,
     QgsLayerTreeGroup,
     QgsProject,
@@ -34,6 +35,9 @@ def style_confidence(layer: QgsRasterLayer) -> None:
     ramp.setColorRampItemList(
         [QgsColorRampShader.ColorRampItem(value, QColor(color), f"{value} %") for value, color in CONFIDENCE_COLORS]
     )
+    legend = QgsColorRampLegendNodeSettings()
+    legend.setSuffix(" %")
+    ramp.setLegendSettings(legend)
     shader = QgsRasterShader(0, 100)
     shader.setRasterShaderFunction(ramp)
     renderer = QgsSingleBandPseudoColorRenderer(layer.dataProvider(), 1, shader)
@@ -47,7 +51,8 @@ def add_result(outputs: dict[str, str], name: str, project: QgsProject | None = 
     """Add a finished job's rasters to the project, in a group at the top of the layer tree.
 
     The map lies above, visible, with its legend open; the confidence below it, unticked and folded, since
-    both together would hide each other.
+    both together would hide each other. Layers of files that the job has replaced are taken out: they would
+    show the new pixels with the old legend.
 
     Parameters
     ----------
@@ -55,7 +60,9 @@ def add_result(outputs: dict[str, str], name: str, project: QgsProject | None = 
     name : name of the group and of the map.
     """
     project = project or QgsProject.instance()
+    _take_out(set(outputs.values()), project)
     group = project.layerTreeRoot().insertGroup(0, name)
+    group.setExpanded(False)
     titles = {"map": name, "confidence": QCoreApplication.translate("CropTransfer", "Confidence (%)")}
     for role, title in titles.items():
         if role not in outputs:
@@ -68,4 +75,17 @@ def add_result(outputs: dict[str, str], name: str, project: QgsProject | None = 
         node = group.addLayer(layer)
         node.setItemVisibilityChecked(role == "map")
         node.setExpanded(role == "map")
+    # Layer trees show a group folded that was empty when it came in; only a change opens it.
+    group.setExpanded(True)
     return group
+
+
+def _take_out(paths: set[str], project: QgsProject) -> None:
+    """Remove the layers of these files, and the groups that become empty by it."""
+    root = project.layerTreeRoot()
+    for layer in [layer for layer in project.mapLayers().values() if layer.source() in paths]:
+        node = root.findLayer(layer.id())
+        group = node.parent() if node is not None else None
+        project.removeMapLayer(layer.id())
+        if group is not None and group is not root and not group.children():
+            group.parent().removeChildNode(group)

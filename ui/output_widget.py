@@ -44,7 +44,9 @@ class OutputWidget(QWidget):
         self.map_file.setFilePath(path)
 
     def extra_paths(self) -> dict[str, str | None]:
-        """Paths of confidence, model and report beside the map; None where not ticked."""
+        """Paths of confidence, model and report beside the map; None where not ticked, or where there is no map."""
+        if not self.map_path():
+            return dict.fromkeys(("confidence", "model", "report"))
         map_path = Path(self.map_path())
         names = {
             "confidence": (self.confidence_box, f"{map_path.stem}_confidence.tif"),

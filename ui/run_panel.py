@@ -6,7 +6,7 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qgis.PyQt.QtCore import QRect, Qt, QUrl
+from qgis.PyQt.QtCore import QRect, Qt, pyqtSignal
 from qgis.PyQt.QtGui import QResizeEvent
 from qgis.PyQt.QtWidgets import (
     QHBoxLayout,
@@ -28,6 +28,9 @@ SHOWN = 7
 class RunPanel(QWidget):
     """A list of problems, or stage, progress and remaining time."""
 
+    link_clicked = pyqtSignal(str)
+    """A link of the result was clicked."""
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.problems = QListWidget()
@@ -37,7 +40,7 @@ class RunPanel(QWidget):
         self.state = QLabel()
         self.state.setWordWrap(True)
         self.state.setTextFormat(Qt.TextFormat.RichText)
-        self.state.setOpenExternalLinks(True)
+        self.state.linkActivated.connect(self.link_clicked)
         self.time_left = QLabel()
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
@@ -58,8 +61,11 @@ class RunPanel(QWidget):
         if not self._result and not self.problems.count():
             self._say(self.tr("Checking…"))
 
-    def show_problems(self, problems: Sequence[str]) -> None:
-        """List what must be mended before a run; with none, say how the last run ended, or that it can start."""
+    def show_problems(self, problems: Sequence[str], waiting: str = "") -> None:
+        """List what must be mended before a run; with none, say how the last run ended, or that one can start.
+
+        ``waiting`` says what a run has to wait for although nothing is wrong.
+        """
         self.bar.hide()
         self.time_left.clear()
         self.problems.clear()
@@ -68,7 +74,8 @@ class RunPanel(QWidget):
             self.problems.addItem(QListWidgetItem(icon, text))
         self.problems.setVisible(bool(problems))
         self._fit()
-        self._show(self._result if self._result or problems else self.tr("Ready to run."))
+        state = html.escape(waiting) or ("" if problems else self.tr("Ready to run."))
+        self._show(self._result or state)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Long sentences break into other lines."""
@@ -98,14 +105,12 @@ class RunPanel(QWidget):
         self.bar.setValue(round(1000 * fraction))
         self.time_left.setText("" if seconds_left is None else self._duration(seconds_left))
 
-    def show_end(self, text: str, report: str | None = None) -> None:
-        """The job is over; stays until the next one begins."""
+    def show_end(self, text: str, links: Mapping[str, str] | None = None) -> None:
+        """The job is over; stays until the next one begins. ``links``: labels, and what ``link_clicked`` says."""
         self.bar.hide()
         self.time_left.clear()
-        self._result = html.escape(text, quote=False)
-        if report:
-            link = QUrl.fromLocalFile(report).toString()
-            self._result += f' <a href="{html.escape(link)}">{html.escape(self.tr("Open the report"))}</a>'
+        anchors = [f'<a href="{html.escape(link)}">{html.escape(label)}</a>' for label, link in (links or {}).items()]
+        self._result = " &nbsp; ".join([html.escape(text, quote=False), *anchors])
         self._show(self._result)
 
     def _say(self, text: str) -> None:
@@ -114,6 +119,8 @@ class RunPanel(QWidget):
     def _show(self, rich_text: str) -> None:
         self.state.setText(rich_text)
         self.state.setVisible(bool(rich_text))
+        # An empty label would still be as high as a line.
+        self.time_left.setVisible(self.bar.isVisibleTo(self))
 
     def _duration(self, seconds: float) -> str:
         if seconds < 10:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qgis.core import Qgis, QgsApplication, QgsRasterLayer, QgsVectorLayer
+from qgis.core import Qgis, QgsApplication, QgsProject, QgsRasterLayer, QgsVectorLayer
 from qgis.PyQt.QtCore import QTimer, QUrl
 from qgis.PyQt.QtGui import QCloseEvent, QDesktopServices
 from qgis.PyQt.QtWidgets import (
@@ -38,6 +39,8 @@ from .source_widget import SourceWidget
 from .target_widget import TargetWidget
 from .task import JobTask
 
+ZOOM = "zoom:"
+"""Begins the links that lead to a layer, followed by its id."""
 CHECK_DELAY = 300
 """Milliseconds without a change after which the form is checked."""
 
@@ -88,6 +91,7 @@ class TransferDialog(QDialog):
         self.tabs.addTab(_scrolled(self.output), self.tr("3  Method and outputs"))
         self.tabs.addTab(self.log, self.tr("Log"))
         self.panel = RunPanel()
+        self.panel.link_clicked.connect(self._open)
 
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close | QDialogButtonBox.StandardButton.Help)
         self.run_button = QPushButton(self.tr("Run"))
@@ -123,7 +127,8 @@ class TransferDialog(QDialog):
     def _remember(self) -> None:
         settings.put("method", self.output.method())
         settings.put("seed", self.output.seed())
-        settings.put("output_folder", str(Path(self.output.map_path()).parent))
+        if Path(self.output.map_path()).is_absolute():
+            settings.put("output_folder", str(Path(self.output.map_path()).parent))
         for name in ("confidence", "model", "report"):
             settings.put(f"write_{name}", getattr(self.output, f"{name}_box").isChecked())
 
@@ -131,6 +136,8 @@ class TransferDialog(QDialog):
 
     def _changed(self) -> None:
         """Something in the form is another: what was found out about it no longer counts."""
+        # An answer on its way would enable Run for the form as it was before.
+        self._checker.forget()
         self._job = None
         self.run_button.setEnabled(False)
         if self._task is None:
@@ -152,6 +159,10 @@ class TransferDialog(QDialog):
         problems = [text for text in (self.source.stack.fault(), self.target.stack.fault()) if text]
         if not self.output.map_path():
             problems.append(self.tr("The crop map has no file name. Choose one under 'Method and outputs'."))
+        elif not Path(self.output.map_path()).is_absolute():
+            # It would be written into whatever folder QGIS was started from.
+            message = self.tr("The crop map {path} has no folder. Choose its place under 'Method and outputs'.")
+            problems.append(message.format(path=self.output.map_path()))
         fields: dict[str, Any] = {
             "output": self.output.map_path(),
             "target": self.target.stack.bands(),
@@ -209,19 +220,19 @@ class TransferDialog(QDialog):
         return raster_path(layer) if isinstance(layer, QgsRasterLayer) else None
 
     def _engine_problem(self) -> list[str]:
-        if self.banner.interpreter is not None:
+        if self.banner.interpreter is not None or self.banner.is_looking():
             return []
-        if self.banner.is_looking():
-            return [self.tr("The engine is being started for a test…")]
         return [self.tr("The engine is not installed: see the top of this window.")]
 
     def _checked(self, answer: tuple[Job | None, tuple | None, list[str]]) -> None:
         job, copy, problems = answer
         if copy is not None:
             self._labels_copy = copy
-        self._job = job if not problems else None
+        # The end of the engine's test is a change, which asks again.
+        testing = self.banner.interpreter is None and self.banner.is_looking()
+        self._job = job if not problems and not testing else None
         if self._task is None:
-            self.panel.show_problems(problems)
+            self.panel.show_problems(problems, self.tr("The engine is being tested…") if testing else "")
         self.run_button.setEnabled(self._job is not None and self._task is None)
 
     # --- the run
@@ -290,7 +301,7 @@ class TransferDialog(QDialog):
     def _show_result(self, task: JobTask) -> None:
         outputs, summary = task.outcome.outputs, task.outcome.summary
         name = Path(outputs["map"]).stem
-        add_result(outputs, name)
+        layers = add_result(outputs, name).findLayerIds()
         for entry in summary.get("classes", []):
             self.log.appendPlainText(
                 self.tr("{name}: {share:.1f} % of the mapped area").format(
@@ -300,12 +311,26 @@ class TransferDialog(QDialog):
         for path in outputs.values():
             self.log.appendPlainText(path)
         text = self.tr("The crop map '{name}' is ready.").format(name=name)
-        self.panel.show_end(text, outputs.get("report"))
-        report = outputs.get("report")
-        buttons = {self.tr("Open the report"): lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(report))}
-        push(self._iface, text, Qgis.MessageLevel.Success, buttons if report else {})
+        ways: dict[str, str] = {}
+        if self._iface is not None and layers:
+            ways[self.tr("Zoom to the map")] = ZOOM + layers[0]
+        if "report" in outputs:
+            ways[self.tr("Open the report")] = QUrl.fromLocalFile(outputs["report"]).toString()
+        self.panel.show_end(text, ways)
+        buttons = {label: partial(self._open, link) for label, link in ways.items()}
+        push(self._iface, text, Qgis.MessageLevel.Success, buttons)
         # A second run must not overwrite the map that has just been loaded.
         self.output.set_map_path(free_name(self.output.map_path()))
+
+    def _open(self, link: str) -> None:
+        """Follow a link of the result: the map on the canvas, or the report in the browser."""
+        if not link.startswith(ZOOM):
+            QDesktopServices.openUrl(QUrl(link))
+            return
+        layer = QgsProject.instance().mapLayer(link[len(ZOOM) :])
+        if layer is not None:
+            self._iface.setActiveLayer(layer)
+            self._iface.zoomToActiveLayer()
 
     def _show_failure(self, problem: Exception) -> None:
         short = problem.message if hasattr(problem, "message") else str(problem)

@@ -109,6 +109,13 @@ def test_unsaved_edits_and_calculated_fields_of_a_file_are_written_first(scene, 
     layer.rollBack()
 
 
+def test_the_key_of_a_table_can_be_read_as_a_field(scene, tmp_path, qgis_app):
+    """QGIS lists ``fid``, OGR does not."""
+    layer = QgsVectorLayer(f"{scene.labels}|layername=fields", "fields", "ogr")
+    labels = VectorInput.of(layer).labels("fid", tmp_path)
+    assert sorted(crops(labels)) == list(range(1, 17))
+
+
 def test_a_memory_layer_with_a_selection_runs(provider, inputs, memory_labels, fake_engine):
     import processing
 
@@ -197,6 +204,36 @@ def test_serves_as_a_step_of_a_model(provider, inputs, scene, fake_engine, tmp_p
     filled = gdal.Open(results["fill:filled"]).ReadAsArray()
     assert filled.shape == (24, 24)
     assert set(filled.ravel()) == {1, 2, 3}
+
+
+def test_runs_one_after_the_other_as_batch_does(provider, inputs, scene, fake_engine, tmp_path, qgis_processing):
+    """Rows of a batch are texts, share one context and feedback, and are run by ``execute``."""
+    from processing.gui.AlgorithmExecutor import execute
+
+    fake_engine("map")
+    context, feedback = QgsProcessingContext(), QgsProcessingFeedback()
+    context.setProject(QgsProject.instance())
+    rows = [
+        {**inputs, "SOURCE": str(scene.source), "TARGET": str(scene.target), "OUTPUT": str(tmp_path / "north.tif")},
+        {
+            **inputs,
+            "METHOD": "source_only",
+            "SEED": 3,
+            "OUTPUT": str(tmp_path / "south.tif"),
+            "MASK": str(scene.target),
+        },
+    ]
+    results = []
+    for row in rows:
+        algorithm = provider.algorithm("transfer").create()
+        usable, message = algorithm.checkParameterValues(row, context)
+        assert usable, message
+        finished, values = execute(algorithm, row, context, feedback, catch_exceptions=False)
+        assert finished
+        results.append(values)
+    assert [values["OUTPUT"] for values in results] == [row["OUTPUT"] for row in rows]
+    for values in results:
+        assert set(gdal.Open(values["OUTPUT"]).ReadAsArray().ravel()) == {1, 2, 3}
 
 
 def test_a_problem_of_the_worker_is_raised(provider, inputs, fake_engine):

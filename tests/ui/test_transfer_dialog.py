@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
 import pytest
-from qgis.core import QgsFeature, QgsProject, QgsRasterLayer
+from qgis.core import QgsFeature, QgsLayerTreeModel, QgsProject, QgsRasterLayer
+from qgis.gui import QgsLayerTreeView
 from qgis.PyQt.QtCore import QMimeData, QPointF, Qt, QUrl
 from qgis.PyQt.QtGui import QDropEvent
 from qgis.PyQt.QtWidgets import QApplication
@@ -73,6 +75,42 @@ def test_runs_and_adds_a_group_with_legend_and_confidence(filled_dialog, qtbot, 
     assert "crops_report.html" in dialog.panel.state.text()
     # The next run must not overwrite the map that is now in the project.
     assert dialog.output.map_path() == str(out / "crops_2.tif")
+
+
+def test_the_result_unfolds_in_the_layer_tree_and_can_be_zoomed_to(filled_dialog, qtbot, fake_engine, qgis_iface):
+    fake_engine("map")
+    project = QgsProject.instance()
+    view = QgsLayerTreeView()
+    qtbot.addWidget(view)
+    model = QgsLayerTreeModel(project.layerTreeRoot(), view)
+    view.setModel(model)
+    dialog = filled_dialog()
+    wait_ready(qtbot, dialog)
+    dialog.run()
+    qtbot.waitUntil(lambda: not dialog.is_running(), timeout=WAIT)
+    group = project.layerTreeRoot().children()[0]
+    opened = [view.isExpanded(view.node2index(node)) for node in (group, *group.findLayers())]
+    assert opened == [True, True, False]
+    (link,) = re.findall('href="(zoom:[^"]+)"', dialog.panel.state.text())
+    asked = []
+    qgis_iface.setActiveLayer = lambda layer: asked.append(layer.name())
+    qgis_iface.zoomToActiveLayer = lambda: asked.append("zoom")
+    dialog.panel.state.linkActivated.emit(link)
+    assert asked == ["crops", "zoom"]
+
+
+def test_a_second_run_over_the_same_files_takes_the_place_of_the_first(filled_dialog, qtbot, fake_engine):
+    fake_engine("map")
+    dialog = filled_dialog()
+    path = dialog.output.map_path()
+    for _ in range(2):
+        dialog.output.set_map_path(path)
+        wait_ready(qtbot, dialog)
+        dialog.run()
+        qtbot.waitUntil(lambda: not dialog.is_running(), timeout=WAIT)
+    project = QgsProject.instance()
+    assert sorted(layer.name() for layer in project.mapLayers().values()) == ["Confidence (%)", "crops", "fields"]
+    assert [node.name() for node in project.layerTreeRoot().children()] == ["crops", "fields"]
 
 
 @pytest.mark.parametrize("behaviour", ["polite", "deaf"])
@@ -173,11 +211,12 @@ def test_dates_and_bands_can_be_corrected(filled_dialog, qtbot, fake_engine):
     dialog = filled_dialog()
     wait_ready(qtbot, dialog)
     model = dialog.target.stack.model
-    model.setData(model.index(0, DATE), "no date")
-    assert model.data(model.index(0, DATE)) == "no date"
+    model.setData(model.index(0, DATE), "2022-13-45")
+    assert model.data(model.index(0, DATE)) == "2022-13-45"
     assert model.data(model.index(0, DATE), Qt.ItemDataRole.BackgroundRole) is not None
-    assert model.bands()[0].date is None
-    wait_problem(qtbot, dialog, "target.tif")
+    assert not model.data(model.index(0, DATE), Qt.ItemDataRole.DecorationRole).isNull()
+    assert dialog.target.stack.summary_label.text().endswith("1 of 26 raster bands lack a date or a band name")
+    wait_problem(qtbot, dialog, "'2022-13-45', given for band 1 of target.tif")
     model.setData(model.index(0, DATE), "20220307")
     assert model.bands()[0].date == "2022-03-07"
     wait_ready(qtbot, dialog)
@@ -265,6 +304,16 @@ def test_a_missing_output_folder_is_a_problem(filled_dialog, qtbot, fake_engine,
     wait_ready(qtbot, dialog)
     dialog.output.set_map_path(str(tmp_path / "nowhere" / "map.tif"))
     wait_problem(qtbot, dialog, "nowhere")
+
+
+@pytest.mark.parametrize("path, part", [("", "has no file name"), ("map.tif", "map.tif has no folder")])
+def test_a_map_without_a_place_is_a_problem(filled_dialog, qtbot, fake_engine, path, part):
+    fake_engine("map")
+    dialog = filled_dialog()
+    wait_ready(qtbot, dialog)
+    dialog.output.set_map_path(path)
+    wait_problem(qtbot, dialog, part)
+    assert not dialog.run_button.isEnabled()
 
 
 def test_settings_are_remembered(filled_dialog, open_dialog, qtbot, fake_engine, tmp_path):
