@@ -29,8 +29,6 @@ from .environment import Interpreter
 
 HELD = ("numpy", "scipy", "matplotlib", "jinja2", "pillow", "packaging", "python-dateutil")
 """Packages that stay at QGIS's version when QGIS has them."""
-CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
-"""On Linux the default wheels of torch carry gigabytes of GPU libraries; these do not."""
 
 
 def constraints() -> str:
@@ -76,8 +74,8 @@ def install(
     held.write_text(constraints(), encoding="utf-8")
     command = [python, "-I", "-m", "pip", "install", "--target", str(fresh), "--constraint", str(held)]
     command += ["--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--no-warn-script-location"]
-    if sys.platform == "linux" and not gpu:
-        command += ["--extra-index-url", CPU_WHEELS]
+    if not gpu:
+        command += environment.without_gpu()
     command += environment.requirements(missing, sys.version_info[:2])
     try:
         _pip(command, tell, cancelled)
