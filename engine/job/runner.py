@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from ..imagery import (
     MapWriter,
     Mask,
     Stack,
+    StackBand,
     class_colors,
     pixel_hectares,
     sample_labels,
@@ -106,25 +109,42 @@ def _run(job: Job, progress: Progress) -> Result:
             if not statistics.mapped:
                 raise InputError(
                     "target-empty",
-                    "The target stack has no observed pixel to map.",
+                    f"The target {stack.name} has no observed pixel to map.",
                     "Check its nodata value and its mask.",
                 )
             writer.finish()
         finally:
             writer.close()
         summary = _summary(job, model, stack, statistics, progress)
-        write_qml(part["style"], model.classes, colors, [bool(n) for n in statistics.pixels])
+        with _writing(outputs["style"]):
+            write_qml(part["style"], model.classes, colors, [bool(n) for n in statistics.pixels])
         progress.update(0.5)
         if "model" in part:
-            model.save(part["model"])
+            with _writing(outputs["model"]):
+                model.save(part["model"])
         if "report" in part:
             facts = _facts(job, model, stack, summary)
             title = Path(job.output).stem
-            write_report(part["report"], title, model, source, stack, statistics, colors, summary, part["map"], facts)
+            files = part["report"], part["map"]
+            with _writing(outputs["report"]):
+                write_report(files[0], title, model, source, stack, statistics, colors, summary, files[1], facts)
     progress.update(0.9)
     published = publish_parts(job, outputs)
     progress.finish()
     return Result(published, summary)
+
+
+@contextlib.contextmanager
+def _writing(path: str) -> Iterator[None]:
+    """Tell a full disk or a lost network drive as a problem of the file that was being written."""
+    try:
+        yield
+    except OSError as fault:
+        raise InputError(
+            "output-unwritable",
+            f"{path} cannot be written: {fault.strerror or fault}.",
+            "Check the free space and the rights of its folder.",
+        ) from fault
 
 
 def _stages(job: Job, stack: Stack) -> dict[str, float]:
@@ -155,32 +175,54 @@ def _tell(progress: Progress, warnings: list[str]) -> None:
 
 def _provenance(job: Job, model: Any, stack: Stack) -> dict[str, str]:
     """Tags of the map: which model of which method made it, from what, when, with which version."""
-    source = job.series or (job.labels and f"{job.labels.path} ({job.labels.field})") or job.use_model or ""
-    return {
+    if job.use_model:
+        source = job.use_model
+    elif job.labels:
+        rasters = _files(job.source)
+        source = "; ".join([f"{job.labels.path} ({job.labels.field})", *rasters])
+    else:
+        source = " ".join([job.series or "", *_part_of_series(job)])
+    tags = {
         "CROPTRANSFER_VERSION": __version__,
         "CROPTRANSFER_MODEL": model.model_id,
         "CROPTRANSFER_METHOD": model.method,
         "CROPTRANSFER_SEED": str(model.seed),
         "CROPTRANSFER_SOURCE": source,
-        "CROPTRANSFER_TARGET": "; ".join(dict.fromkeys(band.path for band in job.target)),
+        "CROPTRANSFER_TARGET": "; ".join(_files(job.target)),
         "CROPTRANSFER_TARGET_DATES": f"{stack.dates[0]}/{stack.dates[-1]}",
+        "CROPTRANSFER_SHIFT_DAYS": f"{model.shift_days:g}",
         "CROPTRANSFER_CREATED": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     }
+    if job.mask:
+        tags["CROPTRANSFER_MASK"] = job.mask
+    return tags
+
+
+def _files(bands: Iterable[StackBand]) -> list[str]:
+    return list(dict.fromkeys(band.path for band in bands))
+
+
+def _part_of_series(job: Job) -> list[str]:
+    """What of the series file was used, such as ``year 2015, 2016``; empty for all of it."""
+    part = ["{} {}".format(key, ", ".join(map(str, values))) for key, values in job.series_part.items()]
+    return [f"({'; '.join(part)})"] if part else []
 
 
 def _facts(job: Job, model: Any, stack: Stack, summary: dict[str, Any]) -> dict[str, str]:
     """The last table of the report: what went in, what the method decided, how long it took."""
     facts = {
-        "Method": f"{METHODS[model.method].title} (seed {model.seed})",
-        "Target": ", ".join(dict.fromkeys(Path(band.path).name for band in job.target)),
+        "Method": f"{_title(model.method)} (seed {model.seed})",
+        "Target": ", ".join(Path(path).name for path in _files(job.target)),
     }
     if job.series:
-        facts["Source"] = Path(job.series).name
+        facts["Source"] = " ".join([Path(job.series).name, *_part_of_series(job)])
     elif job.labels:
-        rasters = ", ".join(dict.fromkeys(Path(band.path).name for band in job.source))
+        rasters = ", ".join(Path(path).name for path in _files(job.source))
         facts["Source"] = f"{Path(job.labels.path).name}, field {job.labels.field}; {rasters}"
     else:
         facts["Model"] = Path(job.use_model or "").name
+    if job.mask:
+        facts["Mask"] = Path(job.mask).name
     facts["Bands"] = ", ".join(model.bands)
     facts["Target dates"] = ", ".join(stack.dates)
     facts["Shift of the season"] = (
@@ -199,6 +241,11 @@ def _facts(job: Job, model: Any, stack: Stack, summary: dict[str, Any]) -> dict[
     facts["Time"] = ", ".join(f"{name.lower()} {seconds:.0f} s" for name, seconds in summary["seconds"].items())
     facts["Made by"] = f"Crop Transfer {__version__}, model {model.model_id}"
     return facts
+
+
+def _title(method: str) -> str:
+    """Name for people of a method; its key where a newer version wrote the model."""
+    return METHODS[method].title if method in METHODS else method
 
 
 def _summary(job: Job, model: Any, stack: Stack, statistics: Any, progress: Progress) -> dict[str, Any]:
