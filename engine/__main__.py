@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 if not __package__:
-    # Run by path under -I: nothing of the plugin is importable yet.
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    # Run by path: nothing of the plugin is importable yet, and this folder's names must hide no other package.
+    folder = Path(__file__).resolve().parent
+    sys.path[:] = [str(folder.parent), *(entry for entry in sys.path if entry != str(folder))]
     __package__ = "engine"
     import engine  # noqa: F401
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import signal
@@ -16,12 +17,13 @@ from typing import Any
 from .. import __version__
 from ..alignment import METHODS
 from ..errors import Cancelled, InputError
-from ..imagery import LabelLayer, describe
+from ..imagery import LabelLayer, describe, writable_problems
 from ..progress import Event, Progress
 from ..series import read_series
 from ..trust.compare import compare, read_transfers
 from . import worker
 from .job import Job
+from .parts import part_path
 from .runner import run
 from .sources import split_layer
 
@@ -35,8 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     cancelled: list[int] = []
     if options.run is not _worker:
-        # The first Ctrl-C cancels at the next step and cleans up, the second stops at once.
-        signal.signal(signal.SIGINT, lambda number, frame: _interrupt(cancelled))
+        # The first Ctrl-C (or SIGTERM, as a cluster sends it) cancels at the next step and cleans up, the
+        # second stops at once.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda number, frame: _interrupt(cancelled))
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # A crop's name must not end a finished job on a terminal or in a file of a smaller alphabet.
+            sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return options.run(options, lambda: bool(cancelled)) or worker.EXIT_DONE
     except InputError as error:
@@ -47,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return worker.EXIT_CANCELLED
     except Exception as fault:  # the command's last line of defence: a fault, told as one
         traceback.print_exc()
-        print(f"croptransfer: the engine failed: {fault}", file=sys.stderr)
+        print("croptransfer:", worker.told(fault)[0], file=sys.stderr)
         return worker.EXIT_FAULT
 
 
@@ -116,7 +123,8 @@ def _map(options: argparse.Namespace, cancelled: Any) -> None:
 def _job_of(options: argparse.Namespace) -> Job:
     if options.job:
         try:
-            job = Job.from_json(Path(options.job).read_text("utf-8"))
+            # Its own id: two runs of one file must not touch each other's unfinished files.
+            job = replace(Job.from_json(Path(options.job).read_text("utf-8")), id=Job("", ()).id)
         except (OSError, UnicodeDecodeError) as fault:
             raise InputError("job", f"The job file {options.job} cannot be read: {fault}.") from fault
     elif options.target and options.output:
@@ -175,6 +183,10 @@ def _show(event: Event) -> None:
 
 
 def _compare(options: argparse.Namespace, cancelled: Any) -> None:
+    if problems := writable_problems(options.output):
+        raise problems[0]
+    if options.seeds < 1:
+        raise InputError("seeds", f"--seeds is {options.seeds}.", "Give the number of runs, at least 1.")
     if options.splits and options.split:
         transfers = read_transfers(options.splits, options.split)
     elif options.source and options.target:
@@ -187,12 +199,17 @@ def _compare(options: argparse.Namespace, cancelled: Any) -> None:
         raise InputError("job", "compare needs --source and --target, or --splits and --split.")
     results = compare(
         transfers,
-        options.methods.split(","),
+        [method.strip() for method in options.methods.split(",")],
         list(range(options.seeds)),
         lambda text: print(text, file=sys.stderr),
         cancelled,
     )
-    Path(options.output).write_text(json.dumps(results, indent=1), "utf-8")
+    part = part_path(options.output, Job("", ()).id)
+    try:
+        part.write_text(json.dumps(results, indent=1, allow_nan=False), "utf-8")
+        os.replace(part, options.output)
+    finally:
+        part.unlink(missing_ok=True)
     print(f"results: {options.output}")
 
 

@@ -50,8 +50,16 @@ def main() -> int:
         return EXIT_CANCELLED
     except Exception as fault:  # the whole job: whatever it is, it must reach the user as a message
         traceback.print_exc()
-        emit(_error("fault", type(fault).__name__, f"The engine failed: {fault}", "The log has the details."))
+        emit(_error("fault", type(fault).__name__, *told(fault)))
         return EXIT_FAULT
+
+
+def told(fault: Exception) -> tuple[str, str]:
+    """A fault as a sentence and a hint for people."""
+    # GDAL and torch report memory as RuntimeError, NumPy as MemoryError, whose text may be empty.
+    if isinstance(fault, MemoryError) or "allocate memory" in str(fault):
+        return "The engine ran out of memory.", "Close other programs, or map a smaller target or fewer dates."
+    return f"The engine failed: {str(fault) or type(fault).__name__}", "The log has the details."
 
 
 def _private_stdout() -> IO[str]:

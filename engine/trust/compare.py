@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -42,8 +43,14 @@ def compare(
             raise InputError("method", f"There is no method '{method}'.", f"Choose from: {', '.join(METHODS)}.")
     results = []
     for name, source, target in transfers:
-        if target.labels is None or target.classes != source.classes or not len(target):
+        reference = target.labels
+        if reference is None or target.classes != source.classes or not len(target):
             raise InputError("classes-differ", f"Source and target of {name} do not have the same labelled classes.")
+        # A series that was never observed gets no class, so it cannot be right or wrong.
+        seen = target.observed.any(axis=1)
+        target, reference = target.take(seen), reference[seen]
+        if not len(target):
+            raise InputError("all-nodata", f"No series of the target of {name} was ever observed.")
         blind = target.without_labels()
         for method in methods:
             for seed in seeds:
@@ -53,7 +60,7 @@ def compare(
                 fitted = time.monotonic()
                 predicted = model.predict_proba(blind.values, blind.day).argmax(axis=1)
                 done = time.monotonic()
-                scores = Scores.of(target.labels, predicted, len(target.classes))
+                scores = Scores.of(reference, predicted, len(target.classes))
                 results.append(
                     {
                         "transfer": name,
@@ -62,7 +69,10 @@ def compare(
                         "oa": scores.overall_accuracy,
                         "macro_f1": scores.macro_f1,
                         "kappa": scores.kappa,
-                        "f1_per_class": dict(zip(target.classes, scores.f1.tolist())),
+                        # JSON knows no NaN: null for a class that is neither in the reference nor predicted.
+                        "f1_per_class": {
+                            crop: None if math.isnan(f1) else f1 for crop, f1 in zip(target.classes, scores.f1.tolist())
+                        },
                         "confusion": scores.confusion.tolist(),
                         "fit_seconds": round(fitted - started, 2),
                         "predict_seconds": round(done - fitted, 3),
@@ -80,9 +90,9 @@ def read_transfers(splits: str | Path, names: list[str]) -> Iterator[tuple[str, 
     splits = Path(splits)
     try:
         files = json.loads(splits.read_text("utf-8"))
-    except (OSError, ValueError) as fault:
+        found = {name: (file, split) for file, group in files.items() for name, split in group.items()}
+    except (OSError, ValueError, AttributeError) as fault:
         raise InputError("splits", f"The splits file {splits} cannot be read: {fault}.") from fault
-    found = {name: (file, split) for file, group in files.items() for name, split in group.items()}
     for name in names:
         if name not in found:
             raise InputError("splits", f"{splits.name} has no transfer '{name}'.", f"It has: {', '.join(found)}.")

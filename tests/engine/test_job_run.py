@@ -65,6 +65,8 @@ def test_a_job_maps_the_target_and_writes_every_output(job, scene, tmp_path):
     assert [c["hectares"] for c in result.summary["classes"]] == [n * 0.01 for n in counted.values()]
     tags = gdal.Open(str(tmp_path / "map.tif")).GetMetadata()
     assert tags["CROPTRANSFER_METHOD"] == "ghca" and tags["CROPTRANSFER_MODEL"] == result.summary["model_id"]
+    assert str(scene.source) in tags["CROPTRANSFER_SOURCE"] and str(scene.labels) in tags["CROPTRANSFER_SOURCE"]
+    assert tags["CROPTRANSFER_TARGET"] == str(scene.target)
     report = (tmp_path / "report.html").read_text("utf-8")
     assert all(name in report for name in CROPS) and "data:image/png" in report
     stages = [e["name"] for e in events if e["event"] == "stage"]
@@ -205,12 +207,73 @@ def test_an_interrupted_command_leaves_nothing(job, tmp_path):
     process.stderr.close()
 
 
+def test_a_terminated_command_leaves_nothing(job, tmp_path):
+    (tmp_path / "job.json").write_text(job.to_json(), "utf-8")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "engine", "map", "--job", str(tmp_path / "job.json")],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stderr:
+        if line.startswith("Learning"):
+            break
+    process.terminate()
+    assert process.wait(timeout=20) == 130
+    assert [p.name for p in tmp_path.iterdir()] == ["job.json"]
+    process.stderr.close()
+
+
+def test_crops_print_in_an_alphabet_that_lacks_their_letters(monkeypatch):
+    import io
+
+    from engine.job import Result, cli
+
+    crop = {"name": "小麦", "share": 1.0, "hectares": None, "confidence": 90.0}
+    monkeypatch.setattr(cli, "run", lambda job, progress: Result({"map": "карта.tif"}, {"classes": [crop]}))
+    monkeypatch.setattr(cli, "describe", lambda paths: ())
+    monkeypatch.setattr(cli.signal, "signal", lambda *arguments: None)  # this process keeps its own
+    printed = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", printed)
+    assert cli.main(["map", "--target", "t.tif", "--output", "карта.tif"]) == 0
+    printed.flush()
+    assert b"\\u5c0f\\u9ea6" in printed.buffer.getvalue()
+
+
+def test_running_out_of_memory_is_told_in_words(job, monkeypatch, capsys):
+    from engine.job import cli
+
+    def exhausted(*arguments):
+        raise MemoryError
+
+    monkeypatch.setattr(cli, "run", exhausted)
+    monkeypatch.setattr(cli, "describe", lambda paths: ())
+    monkeypatch.setattr(cli.signal, "signal", lambda *arguments: None)  # this process keeps its own
+    assert cli.main(["map", "--target", "t.tif", "--output", "map.tif"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == "croptransfer: The engine ran out of memory."
+
+
+def test_two_runs_of_one_job_file_keep_their_unfinished_files_apart(job, tmp_path):
+    from engine.job.cli import _job_of, _parser
+
+    (tmp_path / "job.json").write_text(job.to_json(), "utf-8")
+    options = _parser().parse_args(["map", "--job", str(tmp_path / "job.json")])
+    assert len({_job_of(options).id, _job_of(options).id, job.id}) == 3
+
+
+def test_compare_refuses_a_place_it_cannot_write_to_before_it_starts(tmp_path):
+    output = tmp_path / "nowhere" / "scores.json"
+    done = command("compare", "--source", "s.npz", "--target", "t.npz", "--output", output, capture_output=True)
+    assert done.returncode == 2 and "nowhere" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
 def test_compare_scores_by_labels_that_no_method_sees(scene, tmp_path):
     from engine.imagery import Stack, sample_labels
     from engine.series import write_series
 
     with Stack(describe([str(scene.source)]), "source") as stack:
         series = sample_labels(LabelLayer(str(scene.labels), "fields", "crop"), stack, 0, 100, Progress())
+    series.values[0] = np.nan  # never observed: no class, so neither right nor wrong
     write_series(tmp_path / "s.npz", series)
     output = tmp_path / "scores.json"
     done = command(
@@ -221,7 +284,7 @@ def test_compare_scores_by_labels_that_no_method_sees(scene, tmp_path):
     assert done.returncode == 0, done.stderr
     [result] = json.loads(output.read_text())
     assert result["method"] == "source_only" and result["oa"] > 0.95
-    assert sum(map(sum, result["confusion"])) == result["n_target"] == len(series)
+    assert sum(map(sum, result["confusion"])) == result["n_target"] == len(series) - 1
 
 
 @pytest.mark.parametrize(
