@@ -38,18 +38,9 @@ fi
 mkdir -p .build
 "$python" -c 'import numpy; print(f"numpy=={numpy.__version__}")' >.build/constraints.txt
 
-# The index of CPU builds spares gigabytes of CUDA libraries; where it cannot be reached, the configured indexes serve.
-index=https://download.pytorch.org/whl/cpu
-options=()
-if [ "$(uname -s)" = Linux ] && "$python" - "$index/torch/" 2>/dev/null <<'PROBE'
-import sys, urllib.request
-urllib.request.urlopen(sys.argv[1], timeout=5).close()
-PROBE
-then
-    options=(--extra-index-url "$index")
-fi
+# pip as it is configured: where PyTorch's CPU builds are among its indexes or links, the small one is taken.
 .venv/bin/python -m pip install --disable-pip-version-check --quiet \
-    --constraint .build/constraints.txt "${options[@]}" --editable '.[dev]'
+    --constraint .build/constraints.txt --editable '.[dev]'
 
 # One optimiser step: an unfit dependency lets `import torch` pass and fails only here.
 .venv/bin/python - <<'CHECK'
