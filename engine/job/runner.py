@@ -131,6 +131,8 @@ def _run(job: Job, progress: Progress) -> Result:
     progress.update(0.9)
     published = publish_parts(job, outputs)
     progress.finish()
+    # Only now the time of the last stage is known.
+    summary["seconds"] = dict(progress.seconds)
     return Result(published, summary)
 
 

@@ -71,6 +71,7 @@ def test_a_job_maps_the_target_and_writes_every_output(job, scene, tmp_path):
     assert all(name in report for name in CROPS) and "data:image/png" in report
     stages = [e["name"] for e in events if e["event"] == "stage"]
     assert stages[0] == "Reading the source" and stages[-1] == "Writing the files"
+    assert list(result.summary["seconds"]) == stages
 
 
 def test_the_model_file_gives_the_same_map_again(job, tmp_path):
