@@ -9,9 +9,11 @@ import time
 import pytest
 from osgeo import gdal, ogr
 from qgis.core import (
+    QgsApplication,
     QgsFeature,
     QgsFeatureRequest,
     QgsField,
+    QgsProcessingAlgRunnerTask,
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeatureSourceDefinition,
@@ -21,6 +23,7 @@ from qgis.core import (
     QgsProcessingModelChildParameterSource,
     QgsProcessingModelOutput,
     QgsProcessingModelParameter,
+    QgsProcessingOutputLayerDefinition,
     QgsProcessingParameterMultipleLayers,
     QgsProject,
     QgsRasterLayer,
@@ -149,6 +152,34 @@ def test_the_loaded_map_has_the_crops_in_the_models_order_as_its_legend(provider
     legend = [item[0] for item in layers[paths["OUTPUT"]].legendSymbologyItems()]
     assert legend == ["maize", "rapeseed", "wheat"]
     assert layers[paths["CONFIDENCE"]].renderer().type() == "singlebandpseudocolor"
+
+
+def test_the_toolbox_which_runs_it_in_a_thread_loads_and_styles_the_layers(
+    provider, inputs, fake_engine, tmp_path, qtbot, qgis_processing
+):
+    from processing.gui.Postprocessing import handleAlgorithmResults
+
+    fake_engine("map")
+    project = QgsProject.instance()
+    outputs = {"OUTPUT": str(tmp_path / "map.tif"), "CONFIDENCE": str(tmp_path / "sure.tif")}
+    inputs |= {name: QgsProcessingOutputLayerDefinition(path, project) for name, path in outputs.items()}
+    # Twice: what belongs to a run goes with its context.
+    for _ in range(2):
+        project.removeAllMapLayers()
+        algorithm = provider.algorithm("transfer").create()
+        context, feedback = QgsProcessingContext(), QgsProcessingFeedback()
+        context.setProject(project)
+        task = QgsProcessingAlgRunnerTask(algorithm, inputs, context, feedback)
+        with qtbot.waitSignal(task.executed, timeout=30_000) as done:
+            QgsApplication.taskManager().addTask(task)
+        assert done.args[0]
+        handleAlgorithmResults(algorithm, context, feedback)
+        del task, context
+    layers = {layer.source(): layer for layer in project.mapLayers().values()}
+    assert layers[outputs["OUTPUT"]].renderer().type() == "paletted"
+    confidence = layers[outputs["CONFIDENCE"]]
+    assert confidence.renderer().classificationMax() == 100
+    assert not project.layerTreeRoot().findLayer(confidence.id()).itemVisibilityChecked()
 
 
 def test_cancel_takes_effect_within_two_seconds_and_leaves_nothing(provider, inputs, fake_engine, tmp_path):

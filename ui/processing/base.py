@@ -26,6 +26,7 @@ from qgis.core import (
     QgsProcessingUtils,
     QgsRasterLayer,
 )
+from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
@@ -178,8 +179,6 @@ class JobAlgorithm(QgsProcessingAlgorithm):
         try:
             self._plain["target"] = raster_paths(parameters.get(self.TARGET), context)
             self._plain["mask"] = mask_input(parameters.get(self.MASK), context)
-            self._plain["output"] = self.parameterAsOutputLayer(parameters, self.OUTPUT, context)
-            self._plain["confidence"] = self.parameterAsOutputLayer(parameters, self.CONFIDENCE, context) or None
             self.gather(parameters, context)
         except InputError as problem:
             raise QgsProcessingException(str(problem)) from problem
@@ -191,6 +190,9 @@ class JobAlgorithm(QgsProcessingAlgorithm):
         """Run the job in the worker process."""
         with tempfile.TemporaryDirectory(prefix="croptransfer-", dir=QgsProcessingUtils.tempFolder()) as folder:
             try:
+                # In a thread QGIS loads what this context names and forgets what the preparing one did.
+                self._plain["output"] = self.parameterAsOutputLayer(parameters, self.OUTPUT, context)
+                self._plain["confidence"] = self.parameterAsOutputLayer(parameters, self.CONFIDENCE, context) or None
                 job = self._job(folder, feedback)
                 feedback.setProgressText(self.tr("Checking the inputs"))
                 problems = check(job)
@@ -275,7 +277,7 @@ class JobAlgorithm(QgsProcessingAlgorithm):
 class _Styler(QgsProcessingLayerPostProcessorInterface):
     """Styles one loaded layer."""
 
-    _kept: dict[str, _Styler] = {}
+    _kept: list[_Styler] = []
 
     def __init__(self, role: str) -> None:
         super().__init__()
@@ -283,14 +285,25 @@ class _Styler(QgsProcessingLayerPostProcessorInterface):
 
     @classmethod
     def of(cls, role: str) -> _Styler:
-        """The styler of a role, kept for ever: QGIS holds only a bare pointer to it."""
-        if role not in cls._kept:
-            cls._kept[role] = cls(role)
-        return cls._kept[role]
+        """A styler for one layer, kept until QGIS has deleted it together with the run's context.
+
+        Without a reference here Python would delete it before it is used; a second use would find it deleted.
+        """
+        cls._kept = [styler for styler in cls._kept if not sip.isdeleted(styler)]
+        cls._kept.append(cls(role))
+        return cls._kept[-1]
 
     def postProcessLayer(
         self, layer: QgsMapLayer, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> None:
-        """Give the layer its style."""
-        if isinstance(layer, QgsRasterLayer):
-            style_map(layer) if self._role == "map" else style_confidence(layer)
+        """Give the layer its style; the confidence is unticked, as it may lie above the map."""
+        if not isinstance(layer, QgsRasterLayer):
+            return
+        if self._role == "map":
+            style_map(layer)
+            return
+        style_confidence(layer)
+        node = context.project().layerTreeRoot().findLayer(layer.id()) if context.project() else None
+        if node is not None:
+            node.setItemVisibilityChecked(False)
+            node.setExpanded(False)
