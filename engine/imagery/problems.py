@@ -81,6 +81,13 @@ def writable_problems(path: str) -> list[InputError]:
         ]
     if os.path.exists(path) and not os.access(path, os.W_OK):
         return [InputError("output-folder", f"The file {path} is write-protected.", "Choose another name.")]
+    if os.path.exists(path):
+        try:
+            # Changes nothing, but fails on Windows while a program, such as QGIS with the earlier map, holds the file.
+            os.rename(path, path)
+        except OSError:
+            hint = "Remove its layer or close the program that holds it, or choose another name."
+            return [InputError("output-in-use", f"The file {path} is in use and cannot be replaced.", hint)]
     return []
 
 

@@ -119,6 +119,19 @@ def test_where_a_file_can_be_written(tmp_path):
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder in which nobody can write: /proc")
+def test_a_file_that_another_program_holds_is_told_before_the_job_runs(tmp_path, monkeypatch):
+    (tmp_path / "map.tif").write_text("earlier")
+    assert writable_problems(str(tmp_path / "map.tif")) == []
+    assert (tmp_path / "map.tif").read_text() == "earlier"
+
+    def held(source, place):
+        raise PermissionError(32, "The process cannot access the file")
+
+    monkeypatch.setattr("os.rename", held)
+    problems = writable_problems(str(tmp_path / "map.tif"))
+    assert [p.code for p in problems] == ["output-in-use"] and "map.tif" in problems[0].message
+
+
 def test_a_folder_that_cannot_be_written_to_even_by_an_administrator():
     problems = writable_problems("/proc/map.tif")
     assert codes(problems) == ["output-folder"] and "/proc cannot be written to" in problems[0].message
