@@ -54,7 +54,12 @@ class MapWriter:
         self._counts = np.zeros(256, np.int64)
         self._percents = np.zeros(256, np.int64)
         self._map: Any = _create(map_part, grid, NODATA)
-        self._confidence: Any = _create(confidence_part, grid, NO_CONFIDENCE) if confidence_part else None
+        try:
+            self._confidence: Any = _create(confidence_part, grid, NO_CONFIDENCE) if confidence_part else None
+        except InputError:
+            # Windows deletes no file that is open.
+            self.close()
+            raise
         texts = {str(key): str(value) for key, value in tags.items()}
         with quiet_gdal():
             band = self._map.GetRasterBand(1)

@@ -97,7 +97,14 @@ class Mask:
         change = transformation(crs, crs_of(self.grid.crs))
         polygons = 0
         boxes = []
-        for feature in found:
+        while True:
+            feature, fault = attempt(found.GetNextFeature)
+            if feature is None:
+                # None is also the end of the layer: only an error message tells them apart.
+                if fault != "unknown error":
+                    message = f"The mask {self.name} cannot be read to its end: {fault}."
+                    raise InputError("mask-unreadable", message, "It may be damaged: export it again.")
+                break
             geometry = feature.GetGeometryRef()
             shape = None if geometry is None or geometry.IsEmpty() else usable_shape(geometry)
             if shape is None or ogr.GT_Flatten(shape.GetGeometryType()) in (ogr.wkbPoint, ogr.wkbMultiPoint):

@@ -159,3 +159,13 @@ def test_what_is_wrong_with_a_mask_is_told(stack_path, tmp_path):
         assert [p.code for p in problems] == [code] and path.rsplit("/", 1)[1] in problems[0].message
     assert mask_problems(write_layer(tmp_path / "m.gpkg", [("m", box(1, 1, 9, 9))], name="zone"), "zone", bands) == []
     assert [p.code for p in mask_problems(str(tmp_path / "m.gpkg"), "other", bands)] == ["mask-unreadable"]
+
+
+def test_a_mask_that_breaks_off_is_told_and_not_taken_for_a_smaller_one(tmp_path, stack_path):
+    path = write_layer(tmp_path / "fields.gpkg", [("a", box(i % 400, i // 400, 1, 1)) for i in range(3000)])
+    content = bytearray((tmp_path / "fields.gpkg").read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 40_000] = b"\xff" * 40_000
+    (tmp_path / "fields.gpkg").write_bytes(content)
+    problems = mask_problems(path, "", describe([stack_path]))
+    assert [p.code for p in problems] == ["mask-unreadable"] and "fields.gpkg" in problems[0].message
