@@ -10,6 +10,11 @@ from .icons import FOLDER
 PAGE = FOLDER.parent / "help" / "index.html"
 
 
+def help_url() -> QUrl:
+    """Where the help page is."""
+    return QUrl.fromLocalFile(str(PAGE))
+
+
 def open_help() -> None:
     """Show the help page in the user's browser."""
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(PAGE)))
+    QDesktopServices.openUrl(help_url())

@@ -1,13 +1,39 @@
-"""What QGIS's message bar says when a job is over."""
+"""What is said when a job is over: the message bar, and the links to map and report."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from qgis.core import Qgis
-from qgis.PyQt.QtCore import QTimer
+from qgis.core import Qgis, QgsProject
+from qgis.PyQt.QtCore import QCoreApplication, QTimer, QUrl
+from qgis.PyQt.QtGui import QDesktopServices
 from qgis.PyQt.QtWidgets import QPushButton
+
+ZOOM = "zoom:"
+"""Begins the links that lead to a layer, followed by its id."""
+
+
+def links(outputs: Mapping[str, str], layers: Sequence[str]) -> dict[str, str]:
+    """Labels and links to what a job left behind: the first of ``layers`` (ids), and the report."""
+    found: dict[str, str] = {}
+    if layers:
+        found[QCoreApplication.translate("CropTransfer", "Zoom to the map")] = ZOOM + layers[0]
+    if "report" in outputs:
+        report = QUrl.fromLocalFile(outputs["report"]).toString()
+        found[QCoreApplication.translate("CropTransfer", "Open the report")] = report
+    return found
+
+
+def follow(iface: Any, link: str) -> None:
+    """Follow a link: to the layer on the canvas, or to the report in the browser."""
+    if not link.startswith(ZOOM):
+        QDesktopServices.openUrl(QUrl(link))
+        return
+    layer = QgsProject.instance().mapLayer(link[len(ZOOM) :])
+    if layer is not None:
+        iface.setActiveLayer(layer)
+        iface.zoomToActiveLayer()
 
 
 def push(iface: Any, text: str, level: Qgis.MessageLevel, buttons: Mapping[str, Callable[[], Any]]) -> None:

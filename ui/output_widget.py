@@ -63,6 +63,7 @@ class OutputWidget(QWidget):
 
     def _build(self) -> None:
         self.method_combo = QComboBox()
+        self.method_combo.setToolTip(self.tr("How the model gets from the source to the target"))
         for key, info in METHODS.items():
             self.method_combo.addItem(info.title, key)
         self.method_note = QLabel()

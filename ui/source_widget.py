@@ -25,6 +25,8 @@ class SourceWidget(QWidget):
         super().__init__(parent)
         self.layer_button = QRadioButton(self.tr("Labelled layer and the rasters that cover it"))
         self.series_button = QRadioButton(self.tr("Series file (.npz)"))
+        self.layer_button.setToolTip(self.tr("Learn from the pixels under the points or inside the polygons"))
+        self.series_button.setToolTip(self.tr("Labelled time series of pixels, such as a public sample collection"))
         self.layer_button.setChecked(True)
         self.labels = LabelsWidget()
         self.stack = StackWidget()

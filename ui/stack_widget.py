@@ -125,6 +125,7 @@ class StackWidget(QWidget):
         self.remove_button.setToolTip(self.tr("Remove the files of the selected rows"))
         self.remove_button.clicked.connect(self._remove_selected)
         self.clear_button = QPushButton(self.tr("Clear"))
+        self.clear_button.setToolTip(self.tr("Remove all files of this stack"))
         self.clear_button.clicked.connect(lambda: self.set_paths([]))
 
         self.model = BandTableModel(self)

@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qgis.core import Qgis, QgsApplication, QgsProject, QgsRasterLayer, QgsVectorLayer
-from qgis.PyQt.QtCore import QTimer, QUrl
-from qgis.PyQt.QtGui import QCloseEvent, QDesktopServices
+from qgis.core import Qgis, QgsApplication, QgsRasterLayer, QgsVectorLayer
+from qgis.PyQt.QtCore import QSize, QTimer
+from qgis.PyQt.QtGui import QCloseEvent, QGuiApplication
 from qgis.PyQt.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -32,15 +32,13 @@ from .help import open_help
 from .icons import icon
 from .inputs import VectorInput, raster_path
 from .layers import add_result
-from .messages import push
+from .messages import follow, links, push
 from .output_widget import OutputWidget, free_name
 from .run_panel import RunPanel, readable
 from .source_widget import SourceWidget
 from .target_widget import TargetWidget
 from .task import JobTask
 
-ZOOM = "zoom:"
-"""Begins the links that lead to a layer, followed by its id."""
 CHECK_DELAY = 300
 """Milliseconds without a change after which the form is checked."""
 
@@ -91,11 +89,12 @@ class TransferDialog(QDialog):
         self.tabs.addTab(_scrolled(self.output), self.tr("3  Method and outputs"))
         self.tabs.addTab(self.log, self.tr("Log"))
         self.panel = RunPanel()
-        self.panel.link_clicked.connect(self._open)
+        self.panel.link_clicked.connect(partial(follow, self._iface))
 
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close | QDialogButtonBox.StandardButton.Help)
         self.run_button = QPushButton(self.tr("Run"))
         self.run_button.setDefault(True)
+        self.run_button.setToolTip(self.tr("Make the map; enabled when nothing is listed above"))
         self.cancel_button = QPushButton(self.tr("Cancel"))
         self.cancel_button.setToolTip(self.tr("Stop the running job; nothing is written"))
         self.buttons.addButton(self.run_button, QDialogButtonBox.ButtonRole.ActionRole)
@@ -115,7 +114,9 @@ class TransferDialog(QDialog):
         for part in (self.source, self.target, self.output, self.banner):
             part.changed.connect(self._changed)
         letter = self.fontMetrics().horizontalAdvance("0")
-        self.resize(105 * letter, 42 * self.fontMetrics().height())
+        # On a small or much enlarged screen the buttons at the foot must stay within reach.
+        most = QGuiApplication.primaryScreen().availableSize() * 0.9
+        self.resize(QSize(105 * letter, 42 * self.fontMetrics().height()).boundedTo(most))
 
     def _restore(self) -> None:
         self.output.set_method(str(settings.get("method", "")))
@@ -311,26 +312,12 @@ class TransferDialog(QDialog):
         for path in outputs.values():
             self.log.appendPlainText(path)
         text = self.tr("The crop map '{name}' is ready.").format(name=name)
-        ways: dict[str, str] = {}
-        if self._iface is not None and layers:
-            ways[self.tr("Zoom to the map")] = ZOOM + layers[0]
-        if "report" in outputs:
-            ways[self.tr("Open the report")] = QUrl.fromLocalFile(outputs["report"]).toString()
+        ways = links(outputs, layers if self._iface is not None else [])
         self.panel.show_end(text, ways)
-        buttons = {label: partial(self._open, link) for label, link in ways.items()}
+        buttons = {label: partial(follow, self._iface, link) for label, link in ways.items()}
         push(self._iface, text, Qgis.MessageLevel.Success, buttons)
         # A second run must not overwrite the map that has just been loaded.
         self.output.set_map_path(free_name(self.output.map_path()))
-
-    def _open(self, link: str) -> None:
-        """Follow a link of the result: the map on the canvas, or the report in the browser."""
-        if not link.startswith(ZOOM):
-            QDesktopServices.openUrl(QUrl(link))
-            return
-        layer = QgsProject.instance().mapLayer(link[len(ZOOM) :])
-        if layer is not None:
-            self._iface.setActiveLayer(layer)
-            self._iface.zoomToActiveLayer()
 
     def _show_failure(self, problem: Exception) -> None:
         short = problem.message if hasattr(problem, "message") else str(problem)

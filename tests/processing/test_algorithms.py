@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from osgeo import gdal, ogr
@@ -29,7 +30,7 @@ from qgis.core import (
     QgsRasterLayer,
     QgsVectorLayer,
 )
-from qgis.PyQt.QtCore import QVariant
+from qgis.PyQt.QtCore import QUrl, QVariant
 
 from croptransfer.ui.inputs import VectorInput
 from croptransfer.ui.processing.base import JobAlgorithm
@@ -265,6 +266,12 @@ def test_runs_one_after_the_other_as_batch_does(provider, inputs, scene, fake_en
     assert [values["OUTPUT"] for values in results] == [row["OUTPUT"] for row in rows]
     for values in results:
         assert set(gdal.Open(values["OUTPUT"]).ReadAsArray().ravel()) == {1, 2, 3}
+
+
+def test_the_help_button_has_a_page_to_open(provider):
+    for algorithm in provider.algorithms():
+        page = Path(QUrl(algorithm.helpUrl()).toLocalFile())
+        assert algorithm.displayName() in page.read_text(encoding="utf-8")
 
 
 def test_a_problem_of_the_worker_is_raised(provider, inputs, fake_engine):

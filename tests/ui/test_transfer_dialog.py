@@ -42,6 +42,12 @@ def test_an_empty_form_says_what_is_missing_and_cannot_run(open_dialog, qtbot, f
     assert not dialog.run_button.isEnabled()
 
 
+def test_fits_on_a_small_screen(open_dialog, fake_engine):
+    fake_engine("map")
+    window, screen = open_dialog().size(), QApplication.primaryScreen().availableSize()
+    assert window.width() < screen.width() and window.height() < screen.height()
+
+
 def test_a_filled_form_shows_crops_dates_and_bands_and_can_run(filled_dialog, qtbot, fake_engine):
     fake_engine("map")
     dialog = filled_dialog()

@@ -35,6 +35,7 @@ from ...engine.errors import Cancelled, InputError
 from ...engine.imagery.stack import StackBand
 from ...engine.job import Job, check
 from .. import environment, settings
+from ..help import help_url
 from ..icons import icon
 from ..inputs import VectorInput
 from ..layers import style_confidence, style_map
@@ -78,6 +79,10 @@ class JobAlgorithm(QgsProcessingAlgorithm):
     def groupId(self) -> str:
         """Id of the group."""
         return "cropmapping"
+
+    def helpUrl(self) -> str:
+        """What the Help button of the model designer opens."""
+        return help_url().toString()
 
     # --- to be given by each algorithm
 
