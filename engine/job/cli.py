@@ -84,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--classes", nargs="+", metavar="CLASS", help="only these classes of the series file")
     command.add_argument("--method", choices=list(METHODS), help="method (default: ghca)")
     command.add_argument("--seed", type=int, help="seed of everything random (default: 0)")
+    _add_option(command)
     command.add_argument("--model", metavar="FILE", help="write the trained model there (.safetensors)")
     command.add_argument("--report", metavar="FILE", help="write the report there (.html)")
     _add_target(command)
@@ -102,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--split", nargs="+", metavar="NAME", help="transfers of the splits file")
     command.add_argument("--methods", default="source_only,ghca", help="comma-separated (default: %(default)s)")
     command.add_argument("--seeds", type=int, default=3, help="number of seeds, from 0 (default: %(default)s)")
+    _add_option(command)
     command.add_argument("--output", required=True, metavar="FILE", help="results (.json)")
 
     command = commands.add_parser("worker", help="serve one job by JSON lines (for QGIS)")
@@ -114,6 +116,29 @@ def _add_target(command: argparse.ArgumentParser, required: bool = False) -> Non
     command.add_argument("--output", metavar="FILE", required=required, help="the map (.tif)")
     command.add_argument("--confidence", metavar="FILE", help="write the confidence there (.tif)")
     command.add_argument("--mask", metavar="LAYER", help="map only here: raster (not 0) or polygons")
+
+
+def _add_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="setting of the method that differs from its default, such as steps_scale=0.25 for a quick draft "
+        'or \'class_shares={"maize": 0.6, "wheat": 0.4}\'; may be repeated',
+    )
+
+
+def _method_options(pairs: Sequence[str]) -> dict[str, Any]:
+    """The settings of ``--option``; their values are JSON."""
+    settings = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        try:
+            settings[name] = json.loads(value)
+        except ValueError as fault:
+            raise InputError("option", f"--option {pair} is not NAME=VALUE with a JSON value: {fault}.") from fault
+    return settings
 
 
 def _map(options: argparse.Namespace, cancelled: Any) -> None:
@@ -140,6 +165,8 @@ def _job_of(options: argparse.Namespace) -> Job:
     part = {key: getattr(options, key) for key in ("region", "year", "classes") if getattr(options, key)}
     if part:
         job = replace(job, series_part={**job.series_part, **part})
+    if options.option:
+        job = replace(job, options={**job.options, **_method_options(options.option)})
     if options.labels:
         if not options.class_field:
             raise InputError("class-field", "--labels needs --class-field.", "Name the field that holds the crop.")
@@ -203,6 +230,7 @@ def _compare(options: argparse.Namespace, cancelled: Any) -> None:
         list(range(options.seeds)),
         lambda text: print(text, file=sys.stderr),
         cancelled,
+        _method_options(options.option),
     )
     part = part_path(options.output, Job("", ()).id)
     try:

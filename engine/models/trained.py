@@ -141,10 +141,13 @@ class TrainedModel:
             return logits.softmax(dim=1).cpu().numpy()
 
     def save(self, path: str | Path) -> None:
-        """Write the model as safetensors with JSON metadata."""
+        """Write the model as safetensors with JSON metadata; raises OSError when the disk does not take it."""
         tensors = {name: t.detach().cpu().contiguous() for name, t in self.network.state_dict().items()}
         content = {**self._decisive(), "summary": self.summary, "model_id": self.model_id}
-        save_file(tensors, str(path), {"format": FORMAT, "model": json.dumps(content, ensure_ascii=False)})
+        try:
+            save_file(tensors, str(path), {"format": FORMAT, "model": json.dumps(content, ensure_ascii=False)})
+        except SafetensorError as fault:
+            raise OSError(str(fault)) from fault
 
     @staticmethod
     def load(path: str | Path) -> TrainedModel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ def compare(
     seeds: list[int],
     tell: Callable[[str], None] = lambda text: None,
     cancelled: Callable[[], bool] = lambda: False,
+    options: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Fit every method with every seed on every transfer and score it in the target.
 
@@ -32,6 +33,7 @@ def compare(
     seeds : one run each.
     tell : receives one line a run.
     cancelled : asked all along; :class:`engine.errors.Cancelled` when it answers true.
+    options : settings of the methods that differ from their defaults.
 
     Returns
     -------
@@ -56,7 +58,7 @@ def compare(
             for seed in seeds:
                 progress = Progress(cancelled=cancelled)
                 started = time.monotonic()
-                model = fit(method, source, blind, seed, progress)
+                model = fit(method, source, blind, seed, progress, options)
                 fitted = time.monotonic()
                 predicted = model.predict_proba(blind.values, blind.day).argmax(axis=1)
                 done = time.monotonic()

@@ -190,6 +190,14 @@ def test_the_command_refuses_bad_input_in_one_line(scene, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_command_takes_settings_of_the_method_and_names_unknown_ones(job, tmp_path):
+    (tmp_path / "job.json").write_text(job.to_json(), "utf-8")
+    for option, named in (("stepscale=1", "'stepscale'"), ("steps_scale", "steps_scale"), ("steps_scale=a", "JSON")):
+        done = command("map", "--job", tmp_path / "job.json", "--option", option, capture_output=True)
+        assert done.returncode == 2 and named in done.stderr, done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["job.json"]
+
+
 def test_an_interrupted_command_leaves_nothing(job, tmp_path):
     (tmp_path / "job.json").write_text(job.to_json(), "utf-8")
     process = subprocess.Popen(
@@ -279,7 +287,7 @@ def test_compare_scores_by_labels_that_no_method_sees(scene, tmp_path):
     output = tmp_path / "scores.json"
     done = command(
         *("compare", "--source", tmp_path / "s.npz", "--target", tmp_path / "s.npz"),
-        *("--methods", "source_only", "--seeds", 1, "--output", output),
+        *("--methods", "source_only", "--seeds", 1, "--option", "steps_scale=0.1", "--output", output),
         capture_output=True,
     )
     assert done.returncode == 0, done.stderr
