@@ -140,6 +140,8 @@ class StackWidget(QWidget):
             | QAbstractItemView.EditTrigger.EditKeyPressed
             | QAbstractItemView.EditTrigger.AnyKeyPressed
         )
+        # Otherwise the Tab key goes from cell to cell and never out of the table.
+        self.table.setTabKeyNavigation(False)
         self.table.setToolTip(
             self.tr("Double-click a date or band to correct it; with several rows selected, all of them get it.")
         )

@@ -250,6 +250,19 @@ def test_bands_that_do_not_match_are_named(filled_dialog, qtbot, fake_engine):
     assert not dialog.run_button.isEnabled()
 
 
+def test_the_tab_key_leads_out_of_the_table(filled_dialog, qtbot, fake_engine):
+    fake_engine("map")
+    dialog = filled_dialog()
+    wait_ready(qtbot, dialog)
+    dialog.activateWindow()
+    table = dialog.source.stack.table
+    table.setFocus()
+    table.setCurrentIndex(table.model().index(0, DATE))
+    qtbot.keyClick(table, Qt.Key.Key_Tab)
+    assert table.currentIndex().column() == DATE
+    assert QApplication.focusWidget() is not table
+
+
 def test_files_can_be_dropped_and_removed(open_dialog, qtbot, fake_engine, scene):
     fake_engine("map")
     stack = open_dialog().target.stack
