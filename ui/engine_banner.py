@@ -45,13 +45,18 @@ class EngineBanner(QFrame):
         self._build()
         self.look()
 
-    def look(self) -> None:
-        """Find the engine and run an optimiser step with it, on a thread."""
-        chosen, packages = str(settings.get("python", "")), settings.packages()
+    def look(self, python: str | None = None) -> None:
+        """Find the engine and run an optimiser step with it, on a thread.
 
-        def find() -> tuple[Interpreter, Check]:
+        Parameters
+        ----------
+        python : the Python to try, remembered if it works; None for the remembered one.
+        """
+        chosen, packages = str(settings.get("python", "")) if python is None else python, settings.packages()
+
+        def find() -> tuple[Interpreter, Check, str | None]:
             interpreter = environment.find(chosen, packages)
-            return interpreter, environment.check(interpreter)
+            return interpreter, environment.check(interpreter), python
 
         self._background.submit(find)
 
@@ -97,8 +102,10 @@ class EngineBanner(QFrame):
         layout.addWidget(self.progress)
         self.hide()
 
-    def _show(self, answer: tuple[Interpreter, Check]) -> None:
-        interpreter, state = answer
+    def _show(self, answer: tuple[Interpreter, Check, str | None]) -> None:
+        interpreter, state, tried = answer
+        if state.works and tried is not None:
+            settings.put("python", tried)
         self.interpreter = interpreter if state.works else None
         self.detail = state.detail
         if not state.works:
@@ -123,10 +130,9 @@ class EngineBanner(QFrame):
             self.use_python(path)
 
     def use_python(self, path: str) -> None:
-        """Run the engine with this Python from now on; empty: with QGIS's own."""
-        settings.put("python", path)
+        """Run the engine with this Python from now on, if it can; empty: with QGIS's own."""
         self.text.setText(self.tr("Trying {path}…").format(path=path))
-        self.look()
+        self.look(path)
 
     def _ask_install(self) -> None:
         question = QMessageBox(self)

@@ -192,7 +192,7 @@ def test_without_an_engine_there_is_a_banner_with_two_ways_out(filled_dialog, qt
 
 
 def test_choosing_a_python_brings_the_engine(filled_dialog, qtbot, fake_engine, monkeypatch, tmp_path, plugin_folder):
-    from croptransfer.ui import environment
+    from croptransfer.ui import environment, settings
     from tests.fake_engine import make_fake
 
     working = make_fake(tmp_path / "conda", "map", plugin_folder)
@@ -203,6 +203,20 @@ def test_choosing_a_python_brings_the_engine(filled_dialog, qtbot, fake_engine, 
     dialog.banner.use_python(working)
     wait_ready(qtbot, dialog)
     assert not dialog.banner.isVisible()
+    assert settings.get("python") == working
+
+
+def test_a_python_that_cannot_run_the_engine_is_not_remembered(open_dialog, qtbot, monkeypatch, tmp_path):
+    from croptransfer.ui import environment, settings
+
+    monkeypatch.delenv("CROPTRANSFER_PYTHON", raising=False)
+    monkeypatch.setattr(environment, "_own", lambda packages: iter(()))
+    dialog = open_dialog()
+    wait_problem(qtbot, dialog, "The engine is not installed")
+    none = tmp_path / "python"
+    dialog.banner.use_python(str(none))
+    qtbot.waitUntil(lambda: f"{none}, named by" in dialog.banner.text.text(), timeout=WAIT)
+    assert settings.get("python") == ""
 
 
 def test_an_engine_that_does_not_work_is_found_out_before_a_run(filled_dialog, qtbot, fake_engine):
