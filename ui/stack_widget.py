@@ -116,6 +116,7 @@ class StackWidget(QWidget):
         self.layers_button = QPushButton(self.tr("Add layers"))
         self.layers_button.setToolTip(self.tr("Add raster layers of the project"))
         self._layers_menu = QMenu(self)
+        self._layers_menu.setToolTipsVisible(True)
         self._layers_menu.aboutToShow.connect(self._fill_layers_menu)
         self.layers_button.setMenu(self._layers_menu)
         self.files_button = QPushButton(self.tr("Add files…"))

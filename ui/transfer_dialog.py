@@ -93,12 +93,15 @@ class TransferDialog(QDialog):
 
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close | QDialogButtonBox.StandardButton.Help)
         self.run_button = QPushButton(self.tr("Run"))
-        self.run_button.setDefault(True)
         self.run_button.setToolTip(self.tr("Make the map; enabled when nothing is listed above"))
         self.cancel_button = QPushButton(self.tr("Cancel"))
         self.cancel_button.setToolTip(self.tr("Stop the running job; nothing is written"))
         self.buttons.addButton(self.run_button, QDialogButtonBox.ButtonRole.ActionRole)
         self.buttons.addButton(self.cancel_button, QDialogButtonBox.ButtonRole.ActionRole)
+        # The Enter key ends the input of a path or a number: it must not close the window or start minutes of work.
+        for button in self.buttons.buttons():
+            button.setAutoDefault(False)
+            button.setDefault(False)
         self.cancel_button.setEnabled(False)
         self.run_button.setEnabled(False)
         self.buttons.rejected.connect(self.close)

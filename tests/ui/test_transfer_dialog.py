@@ -264,6 +264,18 @@ def test_bands_that_do_not_match_are_named(filled_dialog, qtbot, fake_engine):
     assert not dialog.run_button.isEnabled()
 
 
+def test_the_enter_key_neither_closes_the_window_nor_starts_a_job(filled_dialog, qtbot, fake_engine):
+    """It ends the input of a path or a number."""
+    fake_engine("map")
+    dialog = filled_dialog()
+    dialog.tabs.setCurrentIndex(2)
+    for ready in (False, True):
+        if ready:
+            wait_ready(qtbot, dialog)
+        qtbot.keyClick(dialog.output.map_file.lineEdit(), Qt.Key.Key_Return)
+        assert dialog.isVisible() and not dialog.is_running()
+
+
 def test_the_tab_key_leads_out_of_the_table(filled_dialog, qtbot, fake_engine):
     fake_engine("map")
     dialog = filled_dialog()
