@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import (
-    QCheckBox,
     QFileDialog,
     QFrame,
     QHBoxLayout,
@@ -141,24 +141,28 @@ class EngineBanner(QFrame):
         question.setText(self.tr("Download PyTorch and what else the engine needs?"))
         question.setInformativeText(
             self.tr(
-                "About 200 MB are downloaded from the Python package index into\n{folder}\n"
+                "pip, as it is configured, downloads them into\n{folder}\n"
+                "{size}\n"
                 "Nothing is added to QGIS's own Python; removing that folder removes it all."
-            ).format(folder=settings.packages())
+            ).format(folder=settings.packages(), size=self._size())
         )
-        gpu = QCheckBox(self.tr("With support for NVIDIA graphics cards (3 GB)"))
-        question.setCheckBox(gpu)
         question.setStandardButtons(QMessageBox.StandardButton.Ok | QMessageBox.StandardButton.Cancel)
         question.button(QMessageBox.StandardButton.Ok).setText(self.tr("Install"))
         if question.exec() == QMessageBox.StandardButton.Ok:
-            self.install(gpu.isChecked())
+            self.install()
 
-    def install(self, gpu: bool = False) -> None:
+    def install(self) -> None:
         """Install the engine in a task."""
-        self._task = InstallTask(settings.packages(), gpu)
+        self._task = InstallTask(settings.packages())
         self._task.told.connect(lambda line: self.text.setText(line[:200]))
         self._task.ended.connect(self._installed)
         self._installing(True)
         QgsApplication.taskManager().addTask(self._task)
+
+    def _size(self) -> str:
+        if sys.platform == "linux":
+            return self.tr("On Linux PyTorch may come with its graphics card libraries: up to 3 GB.")
+        return self.tr("About 200 MB.")
 
     def _installing(self, on: bool) -> None:
         self.progress.setVisible(on)

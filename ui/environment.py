@@ -27,9 +27,6 @@ MODULES = ("torch", "safetensors", "jinja2", "matplotlib", "numpy", "scipy", "os
 INSTALLABLE = ("torch", "safetensors", "jinja2", "matplotlib", "scipy")
 """Those that pip may bring; numpy and GDAL must be the ones QGIS was built with."""
 
-CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
-"""On Linux the default wheels of torch carry gigabytes of GPU libraries; these do not."""
-
 _PROBE = """
 import importlib.util, json, os, sys
 sys.path[:0] = [p for p in [os.environ.get("CROPTRANSFER_PACKAGES")] if p]
@@ -141,12 +138,7 @@ def pip_command(packages: Path) -> str:
     python = own_python() or "python3"
     missing = missing_modules(Interpreter(python))
     wanted = requirements(INSTALLABLE[:3] if missing is None else missing, sys.version_info[:2])
-    return f'"{python}" -m pip install --target "{packages}" {" ".join([*wanted, *without_gpu()])}'
-
-
-def without_gpu() -> list[str]:
-    """Options with which pip takes the small torch; elsewhere than on Linux there is no other."""
-    return ["--extra-index-url", CPU_WHEELS] if sys.platform == "linux" else []
+    return f'"{python}" -m pip install --target "{packages}" {" ".join(wanted)}'
 
 
 def requirements(missing: Iterable[str], version: tuple[int, int]) -> list[str]:

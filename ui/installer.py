@@ -46,7 +46,6 @@ def install(
     folder: Path,
     tell: Callable[[str], None] = lambda line: None,
     cancelled: Callable[[], bool] = lambda: False,
-    gpu: bool = False,
 ) -> str:
     """Fill ``folder`` with what the engine needs, check it, and say which versions it has.
 
@@ -74,8 +73,6 @@ def install(
     held.write_text(constraints(), encoding="utf-8")
     command = [python, "-I", "-m", "pip", "install", "--target", str(fresh), "--constraint", str(held)]
     command += ["--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--no-warn-script-location"]
-    if not gpu:
-        command += environment.without_gpu()
     command += environment.requirements(missing, sys.version_info[:2])
     try:
         _pip(command, tell, cancelled)
@@ -164,19 +161,18 @@ class InstallTask(QgsTask):
     ended = pyqtSignal()
     """The install is over: see ``detail`` and ``problem``."""
 
-    def __init__(self, folder: Path, gpu: bool = False) -> None:
+    def __init__(self, folder: Path) -> None:
         super().__init__("Installing the engine of Crop Transfer", QgsTask.Flag.CanCancel)
         self.detail = ""
         """Versions of what was installed; empty unless it succeeded."""
         self.problem = ""
         """Why it failed; empty when it succeeded or was cancelled."""
         self._folder = folder
-        self._gpu = gpu
 
     def run(self) -> bool:
         """Install, on a thread of the task manager."""
         try:
-            self.detail = install(self._folder, self.told.emit, self.isCanceled, self._gpu)
+            self.detail = install(self._folder, self.told.emit, self.isCanceled)
         except Cancelled:
             return False
         except InputError as problem:

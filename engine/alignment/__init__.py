@@ -36,8 +36,8 @@ class MethodInfo:
 
 METHODS: dict[str, MethodInfo] = {
     "ghca": MethodInfo(
-        title="GHCA",
-        summary="Aligns the target with the source in features, pseudo-labels and classes before it maps.",
+        title="Adapt to the target (GHCA)",
+        summary="Adapts the model to the unlabelled region or year before it maps: the recommended way.",
         stages={
             "Learning from the source": 0.17,
             "Estimating shift and class shares": 0.04,
@@ -47,7 +47,7 @@ METHODS: dict[str, MethodInfo] = {
         module="ghca",
     ),
     "source_only": MethodInfo(
-        title="Source only",
+        title="Source only (no adaptation)",
         summary="Learns from the source alone and is applied to the target as it is: the yardstick for a transfer.",
         stages={"Learning from the source": 1.0},
         module="source_only",

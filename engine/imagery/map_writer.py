@@ -67,7 +67,7 @@ class MapWriter:
             band.SetDescription("crop")
             self._map.SetMetadata(texts)
             if self._confidence is not None:
-                self._confidence.GetRasterBand(1).SetDescription("confidence in percent")
+                self._confidence.GetRasterBand(1).SetDescription("confidence (%)")
                 self._confidence.SetMetadata(texts)
 
     def write(self, window: Window, classes: np.ndarray, confidence: np.ndarray | None = None) -> None:
