@@ -11,11 +11,12 @@ import numpy as np
 from ..imagery import MapWriter, Mask, Stack
 from ..imagery.stack import Window
 from ..models import TrainedModel
+from ..models.device import core_count, one_thread
 from ..progress import Progress
 
 STAGE = "Mapping the target"
 NO_CONFIDENCE = 255
-PIXELS_AT_ONCE = 4096
+PIXELS_AT_ONCE = 1024
 """Pixels between two looks at cancel: well below a second on one slow core."""
 CURVE_PIXELS = 20_000
 """Mapped pixels, about, from which the seasonal curves of the report are taken."""
@@ -53,7 +54,7 @@ def map_stack(
     Raises
     ------
     Cancelled
-        Between two windows.
+        Between two pieces of a window.
     InputError
         From reading the stack, naming file and band.
     """
@@ -90,14 +91,24 @@ def map_stack(
 def _classify(
     model: TrainedModel, pixels: np.ndarray, day: np.ndarray, progress: Progress, window: int, windows: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) class index and (n,) whole percent of confidence, in pieces so that a cancel is heard."""
+    """(n,) class index and (n,) whole percent of confidence, in pieces side by side on the cores."""
     best, percent = np.empty(len(pixels), np.int64), np.empty(len(pixels), np.int64)
-    for start in range(0, len(pixels), PIXELS_AT_ONCE):
-        progress.update((window + start / len(pixels)) / windows)
+
+    def classify(start: int) -> int:
         part = slice(start, start + PIXELS_AT_ONCE)
         probability = model.predict_proba(pixels[part], day)
         best[part] = probability.argmax(axis=1)
         percent[part] = np.rint(100 * probability.max(axis=1))
+        return start
+
+    pool = ThreadPoolExecutor(core_count())
+    try:
+        with one_thread():
+            for start in pool.map(classify, range(0, len(pixels), PIXELS_AT_ONCE)):
+                progress.update((window + start / len(pixels)) / windows)
+    finally:
+        # After a cancel the pieces that wait are dropped, those at work are short.
+        pool.shutdown(cancel_futures=True)
     return best, percent
 
 
