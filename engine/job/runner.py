@@ -39,7 +39,7 @@ SAMPLES_PER_CLASS = 2_000
 """Source pixels of one class that are read at most: more teach a model of this size nothing new."""
 TARGET_SAMPLES = 5_000
 """Target pixels the alignment sees at most."""
-FIT_SECONDS, PIXELS_PER_SECOND = 90.0, 8_000.0
+FIT_SECONDS, PIXELS_PER_SECOND = 90.0, 15_000.0
 """What a fit and a map took on two cores: only the progress bar relies on it."""
 
 
