@@ -26,7 +26,7 @@ ENTRY = Path(__file__).resolve().parent.parent / "engine" / "__main__.py"
 
 POLL = 0.05
 """Seconds between two looks at the cancel flag."""
-TERMINATE_AFTER, KILL_AFTER = 1.0, 1.6
+TERMINATE_AFTER, KILL_AFTER = 0.7, 1.2
 """Seconds after the cancel at which a worker that has not ended is asked, then forced, to end.
 
 Together below the two seconds in which a cancel must have taken effect."""
