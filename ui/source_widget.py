@@ -75,11 +75,6 @@ class SourceWidget(QWidget):
         """Path of the series file; empty for none."""
         return self.series_file.filePath().strip()
 
-    def set_series(self, path: str) -> None:
-        """Choose a series file."""
-        self.series_button.setChecked(True)
-        self.series_file.setFilePath(path)
-
     def shut_down(self) -> None:
         """End the threads."""
         self._reader.stop()

@@ -19,7 +19,6 @@ MIDDLE_OF_MONTH = 15
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 DAY = r"(\d{4})-?(\d{2})-?(\d{2})"
 SEPARATED_DAY = r"(\d{4})[-_.:/ ](\d{1,2})[-_.:/ ](\d{1,2})"
-TIME = r"(?:[T _]?\d{4,6}(?:\.\d+)?Z?)?"
 END = r"(?!\d)"
 START = r"(?<!\d)"
 

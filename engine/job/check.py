@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..alignment import METHODS
@@ -24,11 +24,12 @@ def check(job: Job) -> list[InputError]:
     Reads headers and labels, no pixel of a stack, and imports no torch: quick enough to follow a
     person who fills in a form.
     """
-    problems = [*_source_problems(job), *stack_problems(job.target, "target")]
+    source_problems, series = _source_problems(job)
+    problems = [*source_problems, *stack_problems(job.target, "target")]
     if not 0 <= job.seed <= LARGEST_SEED:
         problems.append(InputError("seed", f"The seed is {job.seed}.", f"Choose a number from 0 to {LARGEST_SEED}."))
     if not problems:
-        problems += _band_problems(job)
+        problems += _band_problems(job, series)
     if job.mask:
         problems += mask_problems(*split_layer(job.mask), job.target)
     return problems + _output_problems(job)
@@ -42,7 +43,17 @@ def read_source_series(job: Job) -> SeriesSet:
     return series
 
 
-def _source_problems(job: Job) -> list[InputError]:
+def _source_problems(job: Job) -> tuple[list[InputError], SeriesSet | None]:
+    """What is wrong with the source, and the labelled series of a series file, which is read only here."""
+    if job.series and not (job.use_model or job.labels or job.source) and job.method in METHODS:
+        try:
+            return [], read_source_series(job)
+        except InputError as problem:
+            return [problem], None
+    return _layer_problems(job), None
+
+
+def _layer_problems(job: Job) -> list[InputError]:
     if job.use_model:
         # Only the worker can read more of it: that takes torch.
         if Path(job.use_model).is_file():
@@ -52,10 +63,8 @@ def _source_problems(job: Job) -> list[InputError]:
         known = ", ".join(METHODS)
         return [InputError("method", f"There is no method '{job.method}'.", f"Choose one of: {known}.")]
     if job.series:
-        if job.labels or job.source:
-            message = "Both a series file and a labelled layer with a source stack are given."
-            return [InputError("two-sources", message, "Leave one of them out.")]
-        return _raised(lambda: read_source_series(job))
+        message = "Both a series file and a labelled layer with a source stack are given."
+        return [InputError("two-sources", message, "Leave one of them out.")]
     if not job.labels and not job.source:
         hint = "Choose a labelled layer and its raster stack, or a series file."
         return [InputError("no-source", "There is no source to learn from.", hint)]
@@ -80,13 +89,16 @@ def require_bands(needed: Sequence[str], target: Sequence[StackBand], who: str) 
         )
 
 
-def _band_problems(job: Job) -> list[InputError]:
+def _band_problems(job: Job, series: SeriesSet | None) -> list[InputError]:
     if job.use_model:
         return []
-    if job.series:
-        bands = read_source_series(job).bands
-        return _raised(lambda: require_bands(bands, job.target, f"The series file {Path(job.series or '').name}"))
-    return pair_problems(job.source, job.target)
+    if series is None:
+        return pair_problems(job.source, job.target)
+    try:
+        require_bands(series.bands, job.target, f"The series file {Path(job.series or '').name}")
+    except InputError as problem:
+        return [problem]
+    return []
 
 
 def _output_problems(job: Job) -> list[InputError]:
@@ -121,12 +133,3 @@ def _output_problems(job: Job) -> list[InputError]:
 def _place(path: str) -> str:
     """The file behind a path, however the path is written: ``..``, links, and on Windows capitals."""
     return os.path.normcase(os.path.realpath(path))
-
-
-def _raised(question: Callable[[], object]) -> list[InputError]:
-    """The problem that ``question`` raises, as a list; empty when it raises none."""
-    try:
-        question()
-    except InputError as problem:
-        return [problem]
-    return []

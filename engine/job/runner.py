@@ -80,18 +80,21 @@ def _run(job: Job, progress: Progress) -> Result:
     from ..trust.report import write_report
 
     model = TrainedModel.load(job.use_model) if job.use_model else None
+    source = None
     if model:
         require_bands(model.bands, job.target, f"The model {Path(job.use_model or '').name}")
         needed = set(model.bands)
     else:
-        needed = set(read_source_series(job).bands if job.series else [band.band or "" for band in job.source])
+        source = read_source_series(job) if job.series else None
+        needed = set(source.bands if source else [band.band or "" for band in job.source])
     # A band the model does not read must not cost a date on which it is missing.
     with Stack([band for band in job.target if band.band in needed], "target") as stack:
         progress.plan(_stages(job, stack))
         mask = Mask(*split_layer(job.mask), stack.grid) if job.mask else None
-        source = None
         if model is None:
-            source = _read_source(job, progress)
+            progress.stage(READ_SOURCE)
+            if source is None:
+                source = _sample_source(job, progress)
             progress.stage(READ_TARGET)
             target = sample_unlabelled(stack, mask, TARGET_SAMPLES, job.seed, progress)
             model = fit(job.method, source, target.with_bands(source.bands), job.seed, progress, job.options)
@@ -159,10 +162,9 @@ def _stages(job: Job, stack: Stack) -> dict[str, float]:
     return {READ_SOURCE: 3.0, READ_TARGET: 3.0, **{name: unit * share for name, share in learning.items()}, **mapping}
 
 
-def _read_source(job: Job, progress: Progress) -> SeriesSet:
-    progress.stage(READ_SOURCE)
-    if not job.labels:
-        return read_source_series(job)
+def _sample_source(job: Job, progress: Progress) -> SeriesSet:
+    if job.labels is None:
+        raise ValueError("a job without labels or series file passed the check")
     with Stack(job.source, "source") as stack:
         series = sample_labels(job.labels, stack, job.seed, SAMPLES_PER_CLASS, progress)
         _tell(progress, stack.warnings)

@@ -198,7 +198,8 @@ def test_the_command_takes_settings_of_the_method_and_names_unknown_ones(job, tm
     assert [p.name for p in tmp_path.iterdir()] == ["job.json"]
 
 
-def test_an_interrupted_command_leaves_nothing(job, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_or_terminated_command_leaves_nothing(job, tmp_path, number):
     (tmp_path / "job.json").write_text(job.to_json(), "utf-8")
     process = subprocess.Popen(
         [sys.executable, "-m", "engine", "map", "--job", str(tmp_path / "job.json")],
@@ -210,24 +211,7 @@ def test_an_interrupted_command_leaves_nothing(job, tmp_path):
     for line in process.stderr:
         if line.startswith("Learning"):
             break
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=20) == 130
-    assert [p.name for p in tmp_path.iterdir()] == ["job.json"]
-    process.stderr.close()
-
-
-def test_a_terminated_command_leaves_nothing(job, tmp_path):
-    (tmp_path / "job.json").write_text(job.to_json(), "utf-8")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "engine", "map", "--job", str(tmp_path / "job.json")],
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    for line in process.stderr:
-        if line.startswith("Learning"):
-            break
-    process.terminate()
+    process.send_signal(number)
     assert process.wait(timeout=20) == 130
     assert [p.name for p in tmp_path.iterdir()] == ["job.json"]
     process.stderr.close()
