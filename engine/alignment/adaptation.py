@@ -182,7 +182,7 @@ class Student:
         seen, others = self.network(*self.target.batch(drawn, WEAK, self.generator))
         wanted = torch.as_tensor(shares, dtype=torch.float32, device=labels.device)
         number = torch.bincount(labels, minlength=self.domain.classes).clamp_min(1)
-        loss = loss + alignment * hierarchical_mk_mmd(features, others, LEVELS, (wanted / number)[labels])
+        loss = loss + alignment * hierarchical_mk_mmd(features.levels, others.levels, LEVELS, (wanted / number)[labels])
         loss = loss + s.prior * share_loss(seen, wanted)
         projected = self.network.project(features.embedding)
         return loss, projected, labels
@@ -190,5 +190,5 @@ class Student:
     def _take(self, loss: Tensor) -> None:
         set_rate(self.optimiser, cosine(self.done, self.total))
         self.done += 1
-        if take_step(loss, self.network, self.optimiser):
+        if take_step(loss, self.optimiser):
             self.teacher.update(self.network)

@@ -148,7 +148,7 @@ def fit(
     device = compute_device()
     with seeded(seed) as generator:
         progress.stage("Learning from the source")
-        domain = prepare_source(source, settings, seed, device)
+        domain = prepare_source(source, settings.held_out, seed, device)
         run = Run(source, domain, settings, known, generator, progress)
         network = make_network(len(source.bands), domain.classes, settings, device)
         teacher = learn_source(network, domain, settings, generator, progress).network

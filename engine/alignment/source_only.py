@@ -12,11 +12,12 @@ import torch.nn.functional as F
 
 from ..models.device import compute_device, seeded
 from ..models.encoder import CropNetwork, NetworkSize
+from ..models.network import SeriesNetwork
 from ..models.standardise import Statistics, band_statistics
 from ..models.trained import Calendar, TrainedModel
 from ..progress import Progress
-from ..series import SeriesSet
-from .augment import MEDIUM, STRONG
+from ..series import SeriesSet, regular_days
+from .augment import MEDIUM, STRONG, Perturbation
 from .calibration import fit_temperature
 from .training import (
     BalancedSampler,
@@ -83,6 +84,8 @@ class SourceDomain:
     """Its season."""
     statistics: Statistics
     """Class-balanced statistics by which it is standardised."""
+    grid: np.ndarray | None = None
+    """(g,) days to which it was interpolated; None where it was not."""
 
     def validation(self) -> tuple[Pool, np.ndarray]:
         """Held-out series and labels; the training series where the source is too small to hold any out."""
@@ -103,8 +106,13 @@ class Validation:
     """Number of samples it rests on."""
 
 
-def prepare_source(source: SeriesSet, settings: SourceSettings, seed: int, device: torch.device) -> SourceDomain:
-    """Standardise the source, place it on its own calendar and hold out samples for validation."""
+def prepare_source(
+    source: SeriesSet, held_out: float, seed: int, device: torch.device, on_grid: bool = False
+) -> SourceDomain:
+    """Standardise the source, place it on its own calendar and hold out a share of it for validation.
+
+    ``on_grid`` interpolates it to a regular grid of days over its season.
+    """
     if source.labels is None:
         raise ValueError("the source has no labels")
     k = len(source.classes)
@@ -113,11 +121,12 @@ def prepare_source(source: SeriesSet, settings: SourceSettings, seed: int, devic
     gap = float(np.median(np.diff(source.day))) if len(source.day) > 1 else 0.0
     calendar = Calendar(float(source.day[0]), float(source.day[-1]), max(16.0, gap))
     rng = np.random.default_rng(seed)
-    train, held = split_source(source.labels, source.block, settings.held_out, rng)
+    train, held = split_source(source.labels, source.block, held_out, rng)
     held = stratified_sample(held, source.labels, MOST_HELD, rng)
     sample = stratified_sample(train, source.labels, MOST_SAMPLED, rng)
-    pool = make_pool(source.values, source.day, statistics, calendar, device)
-    return SourceDomain(pool, source.labels, train, held, sample, k, calendar, statistics)
+    grid = regular_days(source.day) if on_grid else None
+    pool = make_pool(source.values, source.day, statistics, calendar, device, grid)
+    return SourceDomain(pool, source.labels, train, held, sample, k, calendar, statistics, grid)
 
 
 def balanced_weights(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -149,22 +158,23 @@ def learn_source(
         index = train[sampler.draw(settings.batch)]
         logits, _ = network(*domain.pool.batch(index, MEDIUM, generator))
         loss = F.cross_entropy(logits, labels[index], label_smoothing=settings.smoothing)
-        if take_step(loss, network, optimiser):
+        if take_step(loss, optimiser):
             teacher.update(network)
     network.eval()
     return teacher
 
 
-def validate(network: CropNetwork, domain: SourceDomain, tick: Tick) -> Validation:
-    """Accuracy and temperature on the held-out source."""
+def validate(network: SeriesNetwork, domain: SourceDomain, tick: Tick, by: Perturbation | None = STRONG) -> Validation:
+    """Accuracy and temperature on the held-out source; the second on copies perturbed ``by``, None for plain ones."""
     pool, labels = domain.validation()
     logits = predict(network, pool, tick).logits
     weight = balanced_weights(labels, domain.classes)
     accuracy = float((weight * (logits.argmax(axis=1) == labels)).sum())
     # A network is surer of its own region than it should be elsewhere: perturbed series stand in for that.
     generator = torch.Generator().manual_seed(0)
-    perturbed = [predict(network, pool, tick, STRONG, generator).logits for _ in range(PERTURBED)]
-    temperature = fit_temperature(np.concatenate(perturbed), np.tile(labels, PERTURBED), np.tile(weight, PERTURBED))
+    copies = 0 if by is None else PERTURBED
+    seen = [predict(network, pool, tick, by, generator).logits for _ in range(copies)] or [logits]
+    temperature = fit_temperature(np.concatenate(seen), np.tile(labels, len(seen)), np.tile(weight, len(seen)))
     return Validation(accuracy, temperature, len(labels))
 
 
@@ -176,7 +186,7 @@ def fit(
     device = compute_device()
     with seeded(seed) as generator:
         progress.stage("Learning from the source")
-        domain = prepare_source(source, settings, seed, device)
+        domain = prepare_source(source, settings.held_out, seed, device)
         network = make_network(len(source.bands), domain.classes, settings, device)
         teacher = learn_source(network, domain, settings, generator, progress)
         validation = validate(teacher.network, domain, progress.check)

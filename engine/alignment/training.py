@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..models.encoder import CropNetwork
+from ..models.network import SeriesNetwork
 from ..models.standardise import Statistics
 from ..models.trained import Calendar, readable
+from ..series import fill_linearly
 from .augment import Perturbation, perturb, thin_dates
 
 Settings = TypeVar("Settings")
@@ -54,11 +56,23 @@ class Pool:
 
 
 def make_pool(
-    values: np.ndarray, day: np.ndarray, statistics: Statistics, calendar: Calendar, device: torch.device
+    values: np.ndarray,
+    day: np.ndarray,
+    statistics: Statistics,
+    calendar: Calendar,
+    device: torch.device,
+    grid: np.ndarray | None = None,
 ) -> Pool:
-    """Standardise series (n, t, c) with days (t,) already placed on ``calendar``; every series is observed once."""
+    """Standardise series (n, t, c) with days (t,) already placed on ``calendar``; every series is observed once.
+
+    With a ``grid`` (g,) of days they are interpolated to it, as networks need it that cannot read gaps.
+    """
     observed = readable(np.isfinite(values).all(axis=2), calendar.inside(day))
-    filled = np.where(observed[:, :, None], statistics.apply(values), np.float32(0.0))
+    if grid is None:
+        filled = np.where(observed[:, :, None], statistics.apply(values), np.float32(0.0))
+    else:
+        filled = fill_linearly(statistics.apply(values), observed, day, grid)
+        observed, day = np.ones(filled.shape[:2], bool), grid
     return Pool(
         torch.from_numpy(filled).to(device),
         torch.from_numpy(observed).to(device),
@@ -114,7 +128,7 @@ class Predictions:
 
 
 def predict(
-    network: CropNetwork,
+    network: SeriesNetwork,
     pool: Pool,
     tick: Tick,
     by: Perturbation | None = None,
@@ -174,11 +188,11 @@ def make_optimiser(network: CropNetwork, body: float, heads: float) -> torch.opt
     )
 
 
-def take_step(loss: Tensor, network: nn.Module, optimiser: torch.optim.Optimizer) -> bool:
+def take_step(loss: Tensor, optimiser: torch.optim.Optimizer) -> bool:
     """One optimiser step with the gradient norm clipped at 1; false, and no step, where it is not finite."""
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    norm = nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    norm = nn.utils.clip_grad_norm_([p for group in optimiser.param_groups for p in group["params"]], 1.0)
     if not bool(torch.isfinite(norm)):
         return False
     optimiser.step()

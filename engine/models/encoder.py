@@ -8,11 +8,12 @@ head. Layer normalisation only: batch statistics would mix the domains.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from .network import Features, SeriesNetwork
 
 DAY_SCALE = 1000.0
 """Longest period of the day encoding, in days over 2 pi (TimeMatch)."""
@@ -36,17 +37,6 @@ class NetworkSize:
     """Features of the projection that the contrast compares."""
     dropout: float = 0.1
     """Dropout in training."""
-
-
-class Features(NamedTuple):
-    """What the encoder makes of a batch of series, at the three depths that are aligned."""
-
-    first: Tensor
-    """(b, d) mean over the observed dates after the first layer."""
-    last: Tensor
-    """(b, d) mean over the observed dates after the last layer."""
-    embedding: Tensor
-    """(b, d) embedding z of the whole series."""
 
 
 class DayEncoding(nn.Module):
@@ -106,13 +96,9 @@ class SeriesEncoder(nn.Module):
         self.norm_embedding = nn.LayerNorm(d)
 
     def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> Features:
-        """Encode a batch.
+        """Encode a batch; arguments as for :class:`SeriesNetwork`.
 
-        Parameters
-        ----------
-        values : (b, t, c) standardised values; whatever stands at a gap is ignored.
-        observed : (b, t) bool, at least one true in every row.
-        day : (t,) or (b, t) days on the source's calendar.
+        The levels are the means over the observed dates after the first and after the last layer, and the embedding.
         """
         whole = bool(observed.all())
         if not whole:
@@ -133,14 +119,19 @@ class SeriesEncoder(nn.Module):
         weight = score.softmax(dim=1)
         b, t, d = x.shape
         pooled = torch.einsum("bth,bthe->bhe", weight, x.view(b, t, self.heads, d // self.heads)).reshape(b, d)
-        return Features(first, last, self.norm_embedding(pooled + self.embed(pooled)))
+        embedding = self.norm_embedding(pooled + self.embed(pooled))
+        return Features((first, last, embedding), embedding)
 
 
-class CropNetwork(nn.Module):
+class CropNetwork(SeriesNetwork):
     """Encoder, linear classifier, and the projection in which crops are contrasted."""
+
+    kind = "attention"
 
     def __init__(self, size: NetworkSize) -> None:
         super().__init__()
+        if size.width % size.heads or size.width % 2:
+            raise ValueError(f"{size.heads} heads do not share a width of {size.width}")
         self.size = size
         self.encoder = SeriesEncoder(size)
         self.classifier = nn.Linear(size.width, size.classes)
@@ -149,7 +140,7 @@ class CropNetwork(nn.Module):
         )
 
     def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
-        """Return the logits (b, k) and the features; arguments as for the encoder."""
+        """Logits (b, k) and features of a batch."""
         features = self.encoder(values, observed, day)
         return self.classifier(features.embedding), features
 

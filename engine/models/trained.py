@@ -14,9 +14,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ..errors import InputError
-from ..series import align_years
+from ..series import align_years, fill_linearly
 from .device import compute_device
-from .encoder import CropNetwork, NetworkSize
+from .network import SeriesNetwork
+from .networks import build_network
 from .standardise import Statistics
 
 FORMAT = "croptransfer-model-1"
@@ -24,8 +25,6 @@ CHUNK = 256
 """Series in one forward pass: fits the processor's cache, which doubles the speed on one thread."""
 DENSE = 0.85
 """Series with fewer of the dates than this share are packed before the network reads them."""
-LIMITS = {"bands": 512, "classes": 254, "width": 1024, "layers": 24, "heads": 64, "projection": 1024}
-"""Largest network that a file may ask for, so that a forged one cannot claim all memory."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def readable(observed: np.ndarray, inside: np.ndarray) -> np.ndarray:
 class TrainedModel:
     """A network with all it needs to classify a stack."""
 
-    network: CropNetwork
+    network: SeriesNetwork
     """The network, in evaluation mode."""
     classes: tuple[str, ...]
     """(k,) crop names in the order of the columns of :meth:`predict_proba`."""
@@ -80,6 +79,8 @@ class TrainedModel:
     """Divisor of the logits, fitted on held-out source samples."""
     log_shares: np.ndarray = field(default_factory=lambda: np.zeros(0))
     """(k,) logarithm of the expected class shares relative to equal shares; empty for none."""
+    grid: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    """(g,) days on the source's calendar to which series are interpolated; empty for a network that reads dates."""
     summary: dict[str, Any] = field(default_factory=dict)
     """JSON-ready report of the training."""
 
@@ -120,6 +121,8 @@ class TrainedModel:
         return result
 
     def _classify(self, values: np.ndarray, observed: np.ndarray, day: np.ndarray) -> np.ndarray:
+        if len(self.grid):
+            return self._infer(fill_linearly(self.statistics.apply(values), observed, day, self.grid), self.grid)
         dates = observed.any(axis=0)  # a date that no pixel of the chunk has costs nothing
         values, observed, day = values[:, dates], observed[:, dates], day[dates]
         most = int(observed.sum(axis=1).max())
@@ -127,12 +130,17 @@ class TrainedModel:
             order = np.argsort(~observed, axis=1, kind="stable")[:, :most]
             values = np.take_along_axis(values, order[:, :, None], axis=1)
             observed, day = np.take_along_axis(observed, order, axis=1), day[order]
-        device = next(self.network.parameters()).device
+        return self._infer(
+            np.where(observed[:, :, None], self.statistics.apply(values), np.float32(0.0)), day, observed
+        )
+
+    def _infer(self, values: np.ndarray, day: np.ndarray, observed: np.ndarray | None = None) -> np.ndarray:
+        device = next(iter(self.network.state_dict().values())).device
+        seen = np.ones(values.shape[:2], bool) if observed is None else observed
         with torch.inference_mode():
-            filled = np.where(observed[:, :, None], self.statistics.apply(values), np.float32(0.0))
             logits, _ = self.network(
-                torch.from_numpy(filled).to(device),
-                torch.from_numpy(observed).to(device),
+                torch.from_numpy(values).to(device),
+                torch.from_numpy(seen).to(device),
                 torch.from_numpy(day.astype(np.float32)).to(device),
             )
             logits = logits / self.temperature
@@ -175,6 +183,7 @@ class TrainedModel:
 
     def _decisive(self) -> dict[str, Any]:
         return {
+            "network": self.network.kind,
             "size": asdict(self.network.size),
             "classes": list(self.classes),
             "bands": list(self.bands),
@@ -186,27 +195,25 @@ class TrainedModel:
             "shift_days": float(self.shift_days),
             "temperature": float(self.temperature),
             "log_shares": [float(v) for v in self.log_shares],
+            "grid": [float(v) for v in self.grid],
         }
 
 
 def _build(content: dict[str, Any], tensors: dict[str, torch.Tensor]) -> TrainedModel:
-    size = NetworkSize(**content["size"])
-    for name, limit in LIMITS.items():
-        value = getattr(size, name)
-        if not isinstance(value, int) or not 1 <= value <= limit:
-            raise ValueError(f"its {name} is {value!r}")
-    if size.width % size.heads or size.width % 2 or not 0 <= size.dropout < 1:
-        raise ValueError("its network has an impossible size")
+    network = build_network(str(content["network"]), content["size"])
+    size = network.size
     classes, bands = tuple(map(str, content["classes"])), tuple(map(str, content["bands"]))
     statistics = Statistics(np.array(content["mean"], np.float64), np.array(content["std"], np.float64))
     shares = np.array(content["log_shares"], np.float64)
     fits = len(classes) == size.classes and len(bands) == size.bands and shares.shape in ((0,), (size.classes,))
     if not fits or statistics.mean.shape != (size.bands,) or statistics.std.shape != (size.bands,):
         raise ValueError("its classes, bands and statistics do not fit together")
-    numbers = [*statistics.mean, *statistics.std, *shares, content["temperature"], content["shift_days"]]
+    grid = np.array(content["grid"], np.float32)
+    if grid.ndim != 1 or bool(len(grid)) != network.on_grid or not (np.diff(grid) > 0).all():
+        raise ValueError("its grid of days does not fit its network")
+    numbers = [*grid, *statistics.mean, *statistics.std, *shares, content["temperature"], content["shift_days"]]
     if not np.isfinite(numbers).all() or not (statistics.std > 0).all() or not content["temperature"] > 0:
         raise ValueError("it holds a number that is not finite or not above zero")
-    network = CropNetwork(size)
     network.load_state_dict(tensors)
     network.to(compute_device()).eval()
     return TrainedModel(
@@ -220,5 +227,6 @@ def _build(content: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Trained
         shift_days=float(content["shift_days"]),
         temperature=float(content["temperature"]),
         log_shares=shares,
+        grid=grid,
         summary=dict(content["summary"]),
     )

@@ -5,6 +5,7 @@ methods in ``alignment`` see nothing else of the world.
 """
 
 from .files import read_series, write_series
+from .regular import fill_linearly, regular_days
 from .samples import MINIMUM_SAMPLES, few_samples, require_source
 from .series_set import SeriesSet, align_years, continuous_days
 
@@ -14,7 +15,9 @@ __all__ = [
     "align_years",
     "continuous_days",
     "few_samples",
+    "fill_linearly",
     "read_series",
+    "regular_days",
     "require_source",
     "write_series",
 ]

@@ -1,0 +1,147 @@
+"""What the compared methods share: budget, training loop with early stop on held-out source, and the model at the end.
+
+Every method may take as many optimiser steps as GHCA takes in all its stages. The target's labels exist nowhere here.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...models.device import compute_device
+from ...models.network import SeriesNetwork
+from ...models.trained import TrainedModel
+from ...progress import Progress
+from ...series import SeriesSet
+from ..augment import Perturbation
+from ..source_only import SourceDomain, balanced_weights, prepare_source, validate
+from ..training import BalancedSampler, Pool, make_pool, predict, take_step
+
+MOST_TARGET = 3000
+"""Target pixels that are learnt from at most, a random choice, as in GHCA."""
+
+
+@dataclass(frozen=True)
+class ComparedSettings:
+    """Settings that every compared network has."""
+
+    steps: int = 1350
+    """Optimiser steps at most: those of GHCA's stages together."""
+    steps_scale: float = 1.0
+    """Factor of all steps."""
+    batch: int = 64
+    """Source series in a batch, and as many target series where a method looks at the target."""
+    held_out: float = 0.15
+    """Share of the source held out for validation."""
+    look_every: int = 50
+    """Steps between two looks at the held-out source."""
+    patience: int = 8
+    """Looks without a lower loss after which training ends."""
+
+    def scaled(self, steps: int) -> int:
+        """Steps after scaling, at least two."""
+        return max(2, round(steps * self.steps_scale))
+
+
+def prepare(
+    source: SeriesSet, target: SeriesSet, settings: ComparedSettings, seed: int, on_grid: bool
+) -> tuple[SourceDomain, Pool]:
+    """Source and unlabelled target as a network reads them, both under the source's statistics."""
+    device = compute_device()
+    domain = prepare_source(source, settings.held_out, seed, device, on_grid)
+    rng = np.random.default_rng([seed, 1])
+    values = target.values[np.sort(rng.permutation(len(target))[:MOST_TARGET])]
+    day = domain.calendar.place(target.day, 0.0)
+    return domain, make_pool(values, day, domain.statistics, domain.calendar, device, domain.grid)
+
+
+def held_out_loss(network: SeriesNetwork, domain: SourceDomain, tick: Callable[[], None]) -> float:
+    """Class-balanced cross-entropy of the held-out source."""
+    pool, labels = domain.validation()
+    logits = torch.from_numpy(predict(network, pool, tick).logits)
+    errors = F.cross_entropy(logits, torch.from_numpy(labels), reduction="none").double().numpy()
+    return float((balanced_weights(labels, domain.classes) * errors).sum())
+
+
+def learn(
+    network: SeriesNetwork,
+    domain: SourceDomain,
+    settings: ComparedSettings,
+    optimiser: torch.optim.Optimizer,
+    loss_of: Callable[[Tensor, Tensor, float], Tensor],
+    generator: torch.Generator,
+    progress: Progress,
+    steps: int | None = None,
+    earliest: float = 0.0,
+    looked: Callable[[float], None] = lambda loss: None,
+) -> None:
+    """Train on class-balanced source batches; the weights with the least held-out loss are kept.
+
+    Parameters
+    ----------
+    network : trained in place, and left in evaluation mode.
+    loss_of : gives the loss of one step for (b,) indices of the source, their (b,) labels, and the share of
+        the steps done, 0 to 1; it draws its own target batch where it needs one.
+    steps : steps at most, before scaling; None: ``settings.steps``.
+    earliest : share of the steps before which no weights are kept, while an adaptation still ramps up.
+    looked : told the held-out loss at every look, for schedules of the learning rate.
+    """
+    total = settings.scaled(settings.steps if steps is None else steps)
+    every = max(1, min(settings.look_every, total // 4))
+    sampler = BalancedSampler(domain.labels[domain.train], domain.classes, generator)
+    train, labels = torch.from_numpy(domain.train), torch.from_numpy(domain.labels).to(domain.pool.values.device)
+    best, least, waited = copy.deepcopy(network.state_dict()), float("inf"), 0
+    network.train()
+    for step in range(total):
+        progress.update(step / total)
+        index = train[sampler.draw(settings.batch)]
+        take_step(loss_of(index, labels[index], step / total), optimiser)
+        if ((step + 1) % every and step + 1 < total) or step + 1 < earliest * total:
+            continue
+        loss = held_out_loss(network, domain, progress.check)
+        network.train()
+        looked(loss)
+        waited += 1
+        if loss < least:
+            best, least, waited = copy.deepcopy(network.state_dict()), loss, 0
+        elif waited >= settings.patience:
+            break
+    network.load_state_dict(best)
+    network.eval()
+
+
+def finish(
+    network: SeriesNetwork,
+    domain: SourceDomain,
+    source: SeriesSet,
+    method: str,
+    seed: int,
+    progress: Progress,
+    shift_days: float = 0.0,
+    by: Perturbation | None = None,
+) -> TrainedModel:
+    """Put the model together; its temperature is fitted on the held-out source, perturbed ``by`` where given."""
+    validation = validate(network, domain, progress.check, by)
+    progress.metric("source_validation_accuracy", round(validation.accuracy, 4))
+    return TrainedModel(
+        network=network.eval(),
+        classes=source.classes,
+        bands=source.bands,
+        method=method,
+        seed=seed,
+        calendar=domain.calendar,
+        statistics=domain.statistics,
+        shift_days=shift_days,
+        temperature=validation.temperature,
+        grid=np.zeros(0, np.float32) if domain.grid is None else domain.grid,
+        summary={
+            "source_validation": {"accuracy": round(validation.accuracy, 4), "samples": validation.samples},
+            "warnings": list(progress.warnings),
+        },
+    )

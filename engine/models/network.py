@@ -1,0 +1,39 @@
+"""What a network that classifies pixels' series is to the rest of the engine."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+
+from torch import Tensor, nn
+
+
+class Features(NamedTuple):
+    """What a network makes of a batch of series, beside its logits."""
+
+    levels: tuple[Tensor, ...]
+    """(b, d) each: features from the shallowest to the deepest level at which domains may be aligned."""
+    embedding: Tensor
+    """(b, d) features on which the classifier stands."""
+
+
+class SeriesNetwork(nn.Module):
+    """Base of all networks; a subclass says in ``kind`` under which name a model file knows it."""
+
+    kind: ClassVar[str]
+    """Name in a model file."""
+    on_grid: ClassVar[bool] = False
+    """Whether it reads a regular grid of days with gaps filled, instead of each pixel's observed dates."""
+    size: Any
+    """Frozen dataclass of whole numbers and fractions from which the network can be built again; with
+    ``bands`` and ``classes``."""
+
+    def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
+        """Return logits (b, k) and features of a batch.
+
+        Parameters
+        ----------
+        values : (b, t, c) standardised values; whatever stands at a gap is ignored.
+        observed : (b, t) bool, at least one true in every row; all true on a grid.
+        day : (t,) or (b, t) days on the source's calendar.
+        """
+        raise NotImplementedError

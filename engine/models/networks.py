@@ -1,0 +1,34 @@
+"""All networks a model file may hold, by the name it knows them by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from .encoder import CropNetwork, NetworkSize
+from .network import SeriesNetwork
+
+NETWORKS: dict[str, tuple[type[SeriesNetwork], type]] = {
+    CropNetwork.kind: (CropNetwork, NetworkSize),
+}
+"""Network and dataclass of its size."""
+LIMITS = {"bands": 512, "classes": 254, "layers": 24, "heads": 64, "nodes": 50_000_000, "trees": 10_000}
+"""Largest network that a file may ask for, so that a forged one cannot claim all memory."""
+LIMIT = 1024
+"""The same for every other whole number of a size."""
+
+
+def build_network(kind: str, size: Mapping[str, Any]) -> SeriesNetwork:
+    """A fresh network of ``kind``; raises ValueError or TypeError for a size that none can have."""
+    if kind not in NETWORKS:
+        raise ValueError(f"it holds a network '{kind}', which this version does not know")
+    network, shape = NETWORKS[kind]
+    wanted = shape(**size)
+    for entry in fields(wanted):
+        value = getattr(wanted, entry.name)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        fits = 1 <= value <= LIMITS.get(entry.name, LIMIT) if whole else isinstance(value, float) and 0 <= value < 1
+        if not fits:
+            raise ValueError(f"its {entry.name} is {value!r}")
+    return network(wanted)
