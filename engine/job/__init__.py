@@ -1,13 +1,25 @@
 """One :class:`Job` for all faces, its check, its run, and the ways to start it: worker and command.
 
 ``job`` says what to do, ``check`` lists in words what is wrong with it, ``runner`` does it,
-``worker`` does it for QGIS in a process of its own, ``cli`` for a person at a terminal.
+``worker`` does it for QGIS in a process of its own, ``cli`` for a person at a terminal. ``comparison``
+is the same for a :class:`Comparison` of methods: what it is, its check and its run.
 """
 
 from ..imagery import LabelLayer
 from .check import check
+from .comparison import Comparison, check_comparison, run_comparison
 from .job import Job
 from .parts import remove_parts
 from .runner import Result, run
 
-__all__ = ["Job", "LabelLayer", "Result", "check", "remove_parts", "run"]
+__all__ = [
+    "Comparison",
+    "Job",
+    "LabelLayer",
+    "Result",
+    "check",
+    "check_comparison",
+    "remove_parts",
+    "run",
+    "run_comparison",
+]

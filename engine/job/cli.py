@@ -17,13 +17,11 @@ from typing import Any
 from .. import __version__
 from ..alignment import METHODS
 from ..errors import Cancelled, InputError
-from ..imagery import LabelLayer, describe, writable_problems
+from ..imagery import LabelLayer, describe
 from ..progress import Event, Progress
-from ..series import read_series
-from ..trust.compare import compare, read_transfers
 from . import worker
+from .comparison import Comparison, run_comparison
 from .job import Job
-from .parts import part_path
 from .runner import run
 from .sources import split_layer
 
@@ -101,10 +99,24 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--target", metavar="FILE", help="series file of the target; its labels only score")
     command.add_argument("--splits", metavar="FILE", help="splits file that names the parts of series files")
     command.add_argument("--split", nargs="+", metavar="NAME", help="transfers of the splits file")
-    command.add_argument("--methods", default="source_only,ghca", help="comma-separated (default: %(default)s)")
+    command.add_argument(
+        "--methods",
+        default="source_only,ghca",
+        metavar="NAMES",
+        help=f"comma-separated, or all (default: %(default)s); there are {', '.join(METHODS)}",
+    )
     command.add_argument("--seeds", type=int, default=3, help="number of seeds, from 0 (default: %(default)s)")
+    command.add_argument(
+        "--oracle",
+        default="rf",
+        metavar="NAME",
+        help="method that is cross-validated by block inside the target, or none (default: %(default)s)",
+    )
+    command.add_argument("--workers", type=int, default=0, help="runs at the same time (default: one a core)")
     _add_option(command)
     command.add_argument("--output", required=True, metavar="FILE", help="results (.json)")
+    command.add_argument("--csv", metavar="FILE", help="table of the runs (default: beside the results)")
+    command.add_argument("--report", metavar="FILE", help="page with pictures (default: beside the results)")
 
     command = commands.add_parser("worker", help="serve one job by JSON lines (for QGIS)")
     command.set_defaults(run=_worker)
@@ -209,36 +221,32 @@ def _show(event: Event) -> None:
         print(f"{event['fraction']:4.0%}{left}", file=sys.stderr, end="\x1b[K\r")
 
 
-def _compare(options: argparse.Namespace, cancelled: Any) -> None:
-    if problems := writable_problems(options.output):
-        raise problems[0]
+def _compare(options: argparse.Namespace, cancelled: Any) -> int:
     if options.seeds < 1:
         raise InputError("seeds", f"--seeds is {options.seeds}.", "Give the number of runs, at least 1.")
-    if options.splits and options.split:
-        transfers = read_transfers(options.splits, options.split)
-    elif options.source and options.target:
-        source, target = read_series(options.source), read_series(options.target)
-        if target.labels is None:
-            raise InputError("series-key", f"The series file {options.target} has no labels (key 'y') to score with.")
-        target = target.with_classes(source.classes).with_bands(source.bands)
-        transfers = iter([(Path(options.target).stem, source, target)])
-    else:
-        raise InputError("job", "compare needs --source and --target, or --splits and --split.")
-    results = compare(
-        transfers,
-        [method.strip() for method in options.methods.split(",")],
-        list(range(options.seeds)),
-        lambda text: print(text, file=sys.stderr),
-        cancelled,
-        _method_options(options.option),
+    methods = list(METHODS) if options.methods == "all" else [name.strip() for name in options.methods.split(",")]
+    comparison = Comparison(
+        output=options.output,
+        source=options.source,
+        target=options.target,
+        splits=options.splits,
+        transfers=tuple(options.split or ()),
+        methods=tuple(methods),
+        seeds=tuple(range(options.seeds)),
+        oracle="" if options.oracle == "none" else options.oracle,
+        csv=options.csv,
+        report=options.report,
+        workers=options.workers,
+        options=_method_options(options.option),
     )
-    part = part_path(options.output, Job("", ()).id)
-    try:
-        part.write_text(json.dumps(results, indent=1, allow_nan=False), "utf-8")
-        os.replace(part, options.output)
-    finally:
-        part.unlink(missing_ok=True)
-    print(f"results: {options.output}")
+    result = run_comparison(comparison, Progress(_show, cancelled))
+    for sentence in result.summary["reading"]:
+        print(sentence)
+    for role, path in result.outputs.items():
+        print(f"{role}: {path}")
+    for failure in result.summary["failed"]:
+        print(f"croptransfer: {failure}", file=sys.stderr)
+    return worker.EXIT_FAULT if result.summary["failed"] else worker.EXIT_DONE
 
 
 def _worker(options: argparse.Namespace, cancelled: Any) -> int:

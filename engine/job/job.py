@@ -82,14 +82,14 @@ class Job:
     def from_json(text: str) -> Job:
         """The job of a JSON text; raises InputError (``job``) where it is not one."""
         try:
-            values = _checked(json.loads(text), KINDS, "The job")
+            values = checked(json.loads(text), KINDS, "The job")
             if values.pop("version", VERSION) != VERSION:
                 raise InputError("job", "The job file was written by another version of Crop Transfer.")
             for key in ("source", "target"):
-                bands = [_checked(band, BAND_KINDS, f"A band of its {key}") for band in values.get(key, ())]
+                bands = [checked(band, BAND_KINDS, f"A band of its {key}") for band in values.get(key, ())]
                 values[key] = tuple(StackBand(**band) for band in bands)
             if values.get("labels"):
-                values["labels"] = LabelLayer(**_checked(values["labels"], LABEL_KINDS, "Its labels"))
+                values["labels"] = LabelLayer(**checked(values["labels"], LABEL_KINDS, "Its labels"))
             if not values.get("id", "0").isalnum():
                 raise ValueError("its id is part of file names and must be letters and digits")
             return Job(**values)
@@ -97,7 +97,7 @@ class Job:
             raise InputError("job", f"The job is not valid: {fault}.", "See docs/jobs.md for its form.") from fault
 
 
-def _checked(values: Any, kinds: dict[str, Kind], what: str) -> dict[str, Any]:
+def checked(values: Any, kinds: dict[str, Kind], what: str) -> dict[str, Any]:
     """``values`` when it is an object whose keys hold what ``kinds`` says; raises TypeError."""
     if not isinstance(values, dict):
         raise TypeError(f"{what} is no JSON object")

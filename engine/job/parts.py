@@ -6,9 +6,24 @@ import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol
 
 from ..errors import InputError
-from .job import Job
+
+
+class Writing(Protocol):
+    """What writes files: a job or a comparison."""
+
+    @property
+    def id(self) -> str:
+        """Marks its unfinished files."""
+
+    @property
+    def output(self) -> str:
+        """Path of its main file."""
+
+    def outputs(self) -> dict[str, str]:
+        """All its files by role."""
 
 
 def part_path(path: str | Path, job_id: str) -> Path:
@@ -17,7 +32,7 @@ def part_path(path: str | Path, job_id: str) -> Path:
     return path.with_name(f".{path.stem}.{job_id}.part{path.suffix}")
 
 
-def remove_parts(job: Job) -> None:
+def remove_parts(job: Writing) -> None:
     """Delete whatever unfinished files of the job are left, sidecars included.
 
     A file that the job had moved aside when it was killed comes back. One that cannot be deleted yet
@@ -36,7 +51,7 @@ def remove_parts(job: Job) -> None:
                 left.unlink(missing_ok=True)
 
 
-def publish_parts(job: Job, roles: Iterable[str]) -> dict[str, str]:
+def publish_parts(job: Writing, roles: Iterable[str]) -> dict[str, str]:
     """Rename the finished files of ``roles`` to their places; returns the paths by role.
 
     Either all of them arrive or none: earlier files are moved aside first and come back when one cannot

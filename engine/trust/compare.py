@@ -1,108 +1,144 @@
-"""Score methods on transfers whose target labels are known, which no method gets to see."""
+"""Transfers whose target labels are known, one run of a method on one, and its score.
+
+The process that fits a method gets the target without labels (:func:`pack` leaves them out); they exist only
+where predictions are scored (:func:`score`).
+"""
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import math
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..alignment import METHODS, fit
+import numpy as np
+
 from ..errors import InputError
-from ..progress import Progress
-from ..series import SeriesSet, read_series
+from ..series import SeriesSet, read_series, require_source
 from .scores import Scores
 
 
-def compare(
-    transfers: Iterator[tuple[str, SeriesSet, SeriesSet]],
-    methods: list[str],
-    seeds: list[int],
-    tell: Callable[[str], None] = lambda text: None,
-    cancelled: Callable[[], bool] = lambda: False,
-    options: Mapping[str, Any] | None = None,
-) -> list[dict[str, Any]]:
-    """Fit every method with every seed on every transfer and score it in the target.
+@dataclass(frozen=True)
+class Transfer:
+    """A labelled source, and a target whose labels are known and only score."""
 
-    Parameters
-    ----------
-    transfers : (name, labelled source, labelled target) each; see :func:`read_transfers`.
-    methods : keys of ``METHODS``.
-    seeds : one run each.
-    tell : receives one line a run.
-    cancelled : asked all along; :class:`engine.errors.Cancelled` when it answers true.
-    options : settings of the methods that differ from their defaults.
+    name: str
+    """Name for people."""
+    source: SeriesSet
+    """Labelled series to learn from."""
+    target: SeriesSet
+    """Labelled series to score on, with the bands and classes of the source; each was observed at least once."""
+    notes: tuple[str, ...] = ()
+    """What of the files was left out, in sentences."""
 
-    Returns
-    -------
-    One dict a run: transfer, method, seed, oa, macro_f1, kappa, f1_per_class, confusion (rows are
-    the reference), fit_seconds, predict_seconds, n_source, n_target, notes.
-    """
-    for method in methods:
-        if method not in METHODS:
-            raise InputError("method", f"There is no method '{method}'.", f"Choose from: {', '.join(METHODS)}.")
-    results = []
-    for name, source, target in transfers:
-        reference = target.labels
-        if reference is None or target.classes != source.classes or not len(target):
-            raise InputError("classes-differ", f"Source and target of {name} do not have the same labelled classes.")
+    @staticmethod
+    def of(name: str, source: SeriesSet, target: SeriesSet) -> Transfer:
+        """Bring the target to the bands and classes of the source; raises InputError where they do not meet."""
+        require_source(source, f"the source of {name}")
+        if target.labels is None:
+            raise InputError("no-labels", f"The target of {name} has no labels (key 'y') to score with.")
+        target = target.with_bands(source.bands)
+        notes = []
+        for index, crop in enumerate(target.classes):
+            count = int((target.labels == index).sum())
+            if crop not in source.classes and count:
+                notes.append(f"{count:,} target series of {crop}, which the source does not have, are left out.")
+        target = target.with_classes(source.classes)
+        if not len(target):
+            message = f"Source and target of {name} have no class in common."
+            raise InputError("classes-differ", message, "Use the same class names in both.")
         # A series that was never observed gets no class, so it cannot be right or wrong.
         seen = target.observed.any(axis=1)
-        target, reference = target.take(seen), reference[seen]
-        if not len(target):
+        if not seen.any():
             raise InputError("all-nodata", f"No series of the target of {name} was ever observed.")
-        blind = target.without_labels()
-        for method in methods:
-            for seed in seeds:
-                progress = Progress(cancelled=cancelled)
-                started = time.monotonic()
-                model = fit(method, source, blind, seed, progress, options)
-                fitted = time.monotonic()
-                predicted = model.predict_proba(blind.values, blind.day).argmax(axis=1)
-                done = time.monotonic()
-                scores = Scores.of(reference, predicted, len(target.classes))
-                results.append(
-                    {
-                        "transfer": name,
-                        "method": method,
-                        "seed": seed,
-                        "oa": scores.overall_accuracy,
-                        "macro_f1": scores.macro_f1,
-                        "kappa": scores.kappa,
-                        # JSON knows no NaN: null for a class that is neither in the reference nor predicted.
-                        "f1_per_class": {
-                            crop: None if math.isnan(f1) else f1 for crop, f1 in zip(target.classes, scores.f1.tolist())
-                        },
-                        "confusion": scores.confusion.tolist(),
-                        "fit_seconds": round(fitted - started, 2),
-                        "predict_seconds": round(done - fitted, 3),
-                        "n_source": len(source),
-                        "n_target": len(target),
-                        "notes": progress.warnings,
-                    }
-                )
-                tell(f"{name} {method} seed {seed}: OA {scores.overall_accuracy:.3f}, macro-F1 {scores.macro_f1:.3f}")
-    return results
+        if not seen.all():
+            notes.append(f"{int((~seen).sum()):,} target series that were never observed are left out.")
+        return Transfer(name, source, target.take(seen), tuple(notes))
 
 
-def read_transfers(splits: str | Path, names: list[str]) -> Iterator[tuple[str, SeriesSet, SeriesSet]]:
-    """The named transfers of a splits file, whose series files lie beside it; InputError if unknown."""
+def read_transfers(splits: str | Path, names: Sequence[str]) -> Iterator[tuple[str, SeriesSet, SeriesSet]]:
+    """Name, source and target of the named transfers of a splits file, whose series files lie beside it.
+
+    Raises
+    ------
+    InputError
+        ``splits`` when it cannot be read or has no such transfer, and what :func:`read_series` raises.
+    """
     splits = Path(splits)
     try:
         files = json.loads(splits.read_text("utf-8"))
-        found = {name: (file, split) for file, group in files.items() for name, split in group.items()}
-    except (OSError, ValueError, AttributeError) as fault:
-        raise InputError("splits", f"The splits file {splits} cannot be read: {fault}.") from fault
+        found = {
+            name: (file, split["src"], split["tgt"], tuple(split["classes"]))
+            for file, group in files.items()
+            for name, split in group.items()
+        }
+    except (OSError, ValueError, AttributeError, KeyError, TypeError) as fault:
+        reason = f"the key {fault} is missing" if isinstance(fault, KeyError) else fault
+        raise InputError("splits", f"The splits file {splits} cannot be read: {reason}.") from fault
     for name in names:
         if name not in found:
             raise InputError("splits", f"{splits.name} has no transfer '{name}'.", f"It has: {', '.join(found)}.")
     for name in names:
-        file, split = found[name]
-        classes = tuple(split["classes"])
-        yield (
-            name,
-            read_series(splits.parent / file, split["src"], classes),
-            read_series(splits.parent / file, split["tgt"], classes),
-        )
+        file, source, target, classes = found[name]
+        path = splits.parent / file
+        yield name, read_series(path, source, classes), read_series(path, target, classes)
+
+
+def read_splits(splits: str | Path, names: Sequence[str]) -> list[Transfer]:
+    """The named transfers of a splits file; raises InputError."""
+    return [Transfer.of(name, source, target) for name, source, target in read_transfers(splits, names)]
+
+
+def read_files(source: str | Path, target: str | Path) -> Transfer:
+    """The transfer between two whole series files; raises InputError."""
+    name = f"{Path(source).stem} to {Path(target).stem}"
+    return Transfer.of(name, read_series(source), read_series(target))
+
+
+def pack(series: SeriesSet, labels: bool) -> bytes:
+    """The series as bytes for another process; without ``labels`` neither they nor the class names are in there."""
+    fields: dict[str, np.ndarray] = {"values": series.values, "day": series.day, "bands": np.array(series.bands)}
+    if labels and series.labels is not None:
+        fields |= {"labels": series.labels, "classes": np.array(series.classes)}
+    if series.block is not None:
+        fields["block"] = series.block
+    buffer = io.BytesIO()
+    np.savez(buffer, **fields)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def unpack(data: bytes) -> SeriesSet:
+    """What :func:`pack` packed."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        fields = {key: file[key] for key in file.files}
+    return SeriesSet(
+        values=fields["values"],
+        day=fields["day"],
+        bands=tuple(map(str, fields["bands"])),
+        labels=fields.get("labels"),
+        classes=tuple(map(str, fields.get("classes", ()))),
+        block=fields.get("block"),
+    )
+
+
+def score(transfer: Transfer, predicted: np.ndarray) -> dict[str, Any]:
+    """The figures of a row: agreement of (n,) predicted class indices with the target's labels, JSON-ready."""
+    reference = transfer.target.labels
+    if reference is None:
+        raise ValueError("the target has no labels")
+    scores = Scores.of(reference, predicted, len(transfer.target.classes))
+    return {
+        "oa": scores.overall_accuracy,
+        "macro_f1": scores.macro_f1,
+        "kappa": scores.kappa,
+        # JSON knows no NaN: null for a class that is neither in the reference nor predicted.
+        "f1_per_class": {
+            crop: None if math.isnan(f1) else f1 for crop, f1 in zip(transfer.target.classes, scores.f1.tolist())
+        },
+        "confusion": scores.confusion.tolist(),
+        "prediction_id": hashlib.sha256(np.asarray(predicted, np.int64).tobytes()).hexdigest()[:16],
+    }
