@@ -22,9 +22,9 @@ from ..engine.errors import InputError
 
 PLUGIN = Path(__file__).resolve().parent.parent
 
-MODULES = ("torch", "safetensors", "jinja2", "matplotlib", "numpy", "scipy", "osgeo")
+MODULES = ("torch", "safetensors", "jinja2", "matplotlib", "sklearn", "numpy", "scipy", "osgeo")
 """What the engine imports beyond the standard library."""
-INSTALLABLE = ("torch", "safetensors", "jinja2", "matplotlib", "scipy")
+INSTALLABLE = ("torch", "safetensors", "jinja2", "matplotlib", "sklearn", "scipy")
 """Those that pip may bring; numpy and GDAL must be the ones QGIS was built with."""
 
 _PROBE = """
@@ -144,7 +144,8 @@ def pip_command(packages: Path) -> str:
 def requirements(missing: Iterable[str], version: tuple[int, int]) -> list[str]:
     """What pip is asked for, from the modules that a Python of this version lacks."""
     torch = "torch==2.13.*" if version >= (3, 10) else "torch<2.9"
-    return [torch if module == "torch" else module for module in missing if module in INSTALLABLE]
+    named = {"torch": torch, "sklearn": "scikit-learn"}
+    return [named.get(module, module) for module in missing if module in INSTALLABLE]
 
 
 def packages_folder(profile: Path) -> Path:

@@ -27,7 +27,7 @@ from ..engine.errors import Cancelled, InputError
 from . import environment
 from .environment import Interpreter
 
-HELD = ("numpy", "scipy", "matplotlib", "jinja2", "pillow", "packaging", "python-dateutil")
+HELD = ("numpy", "scipy", "scikit-learn", "matplotlib", "jinja2", "pillow", "packaging", "python-dateutil")
 """Packages that stay at QGIS's version when QGIS has them."""
 
 

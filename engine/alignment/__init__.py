@@ -52,6 +52,70 @@ METHODS: dict[str, MethodInfo] = {
         stages={"Learning from the source": 1.0},
         module="source_only",
     ),
+    "rf": MethodInfo(
+        title="Random forest (RF)",
+        summary="Learns 200 decision trees from the source alone, in seconds: the classifier most people start with.",
+        stages={"Learning from the source": 1.0},
+        module="compared.forest",
+    ),
+    "dcm": MethodInfo(
+        title="DeepCropMapping (DCM)",
+        summary="Learns a recurrent network from the source alone that reads the season forwards and backwards; slow.",
+        stages={"Learning from the source": 1.0},
+        module="compared.dcm",
+    ),
+    "transformer": MethodInfo(
+        title="Transformer",
+        summary="Learns from the source alone a network that compares every date of the season with every other.",
+        stages={"Learning from the source": 1.0},
+        module="compared.transformer",
+    ),
+    "phenocropnet": MethodInfo(
+        title="PhenoCropNet",
+        summary="Learns from the source alone which parts of the season, and which dates in them, tell crops apart.",
+        stages={"Learning from the source": 1.0},
+        module="compared.phenocropnet",
+    ),
+    "daccn": MethodInfo(
+        title="DACCN",
+        summary="Learns a convolutional network from the source while it keeps its features like those of the target.",
+        stages={"Learning from both domains": 1.0},
+        module="compared.daccn",
+    ),
+    "pan": MethodInfo(
+        title="Phenology alignment network (PAN)",
+        summary="Learns a recurrent network from the source, then makes its features of source and target alike.",
+        stages={"Learning from the source": 0.35, "Aligning the features": 0.65},
+        module="compared.pan",
+    ),
+    "cstn": MethodInfo(
+        title="Contrastive self-training (CSTN)",
+        summary="Learns from the source, then from its own sure predictions in the target, crop by crop.",
+        stages={"Learning from the source": 0.2, "Learning from pseudo-labels": 0.8},
+        module="compared.cstn",
+    ),
+    "dann": MethodInfo(
+        title="Domain-adversarial network (DANN)",
+        summary="Learns from the source with features by which an opponent cannot tell source from target.",
+        stages={"Learning from both domains": 1.0},
+        module="compared.dann",
+    ),
+    "cdan": MethodInfo(
+        title="Conditional adversarial network (CDAN)",
+        summary="As DANN, but the opponent also sees which crop is predicted, so that each crop is aligned by itself.",
+        stages={"Learning from both domains": 1.0},
+        module="compared.cdan",
+    ),
+    "timematch": MethodInfo(
+        title="TimeMatch",
+        summary="Estimates how many days the target's season runs early or late, then learns from sure predictions.",
+        stages={
+            "Learning from the source": 0.3,
+            "Estimating the shift": 0.05,
+            "Learning from pseudo-labels": 0.65,
+        },
+        module="compared.timematch",
+    ),
 }
 
 

@@ -37,3 +37,11 @@ class SeriesNetwork(nn.Module):
         day : (t,) or (b, t) days on the source's calendar.
         """
         raise NotImplementedError
+
+    def check(self, dates: int) -> None:
+        """Raise ValueError where weights that were loaded cannot have been learnt.
+
+        ``dates`` is the number of days of the grid, 0 without one.
+        """
+        if not all(bool(weight.isfinite().all()) for weight in self.parameters()):
+            raise ValueError("one of its weights is not a finite number")

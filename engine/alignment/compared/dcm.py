@@ -1,0 +1,41 @@
+"""DeepCropMapping (DCM), Xu et al. 2020, doi 10.1016/j.rse.2020.111946; the network is in ``models.dcm``.
+
+Published, in the paper and its public code: gaps filled linearly on a regular grid, Adam with a rate of 5e-4 and a
+weight decay of 1e-3, the rate halved when the loss stays on a plateau. Our choice: a plateau is three looks at the
+held-out source, 150 steps. No augmentation is stated, none is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...models.dcm import DcmNetwork, DcmSize
+from ...models.trained import TrainedModel
+from ...progress import Progress
+from ...series import SeriesSet
+from ..training import read_settings
+from .supervised import SupervisedSettings, fit_supervised
+
+
+@dataclass(frozen=True)
+class DcmSettings(SupervisedSettings):
+    """Settings of DeepCropMapping."""
+
+    rate: float = 5e-4
+    weight_decay: float = 1e-3
+    plateau: int = 3
+    width: int = 256
+    """LSTM units a direction."""
+
+
+def fit(
+    source: SeriesSet, target: SeriesSet, seed: int, progress: Progress, options: Mapping[str, Any]
+) -> TrainedModel:
+    """Learn from the source; of the target nothing is used."""
+    settings = read_settings(DcmSettings(), options)
+    return fit_supervised(
+        "dcm", lambda bands, classes: DcmNetwork(DcmSize(bands, classes, settings.width)), settings, source, seed,
+        progress,
+    )  # fmt: skip

@@ -1,0 +1,64 @@
+"""What the compared networks that learn from the source alone share: of the target nothing is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...models.device import compute_device, seeded
+from ...models.network import SeriesNetwork
+from ...models.trained import TrainedModel
+from ...progress import Progress
+from ...series import SeriesSet
+from ..source_only import prepare_source
+from .learner import ComparedSettings, finish, learn
+
+STAGE = "Learning from the source"
+
+
+@dataclass(frozen=True)
+class SupervisedSettings(ComparedSettings):
+    """Settings of a network that learns from the source alone."""
+
+    rate: float = 1e-3
+    """Learning rate of Adam."""
+    weight_decay: float = 0.0
+    """Weight decay of Adam."""
+    plateau: int = 0
+    """Looks at the held-out source without a lower loss after which the rate is halved; 0: it stays."""
+
+
+def fit_supervised(
+    method: str,
+    make: Callable[[int, int], SeriesNetwork],
+    settings: SupervisedSettings,
+    source: SeriesSet,
+    seed: int,
+    progress: Progress,
+) -> TrainedModel:
+    """Learn the network that ``make`` builds for a number of bands and classes, with plain cross-entropy."""
+    device = compute_device()
+    with seeded(seed) as generator:
+        progress.stage(STAGE)
+        domain = prepare_source(source, settings.held_out, seed, device, on_grid=True)
+        network = make(len(source.bands), domain.classes).to(device)
+        optimiser = torch.optim.Adam(
+            network.parameters(), lr=settings.rate, weight_decay=settings.weight_decay, fused=True
+        )
+        halve = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, factor=0.5, patience=max(0, settings.plateau - 1))
+        pool = domain.pool
+
+        def loss_of(index: Tensor, labels: Tensor, done: float) -> Tensor:
+            logits, _ = network(pool.values[index], pool.observed[index], pool.day)
+            return F.cross_entropy(logits, labels)
+
+        def looked(loss: float) -> None:
+            if settings.plateau:
+                halve.step(loss)
+
+        learn(network, domain, settings, optimiser, loss_of, generator, progress, looked=looked)
+        return finish(network, domain, source, method, seed, progress)
