@@ -6,11 +6,25 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from .dcm import DcmNetwork, DcmSize
 from .encoder import CropNetwork, NetworkSize
+from .forest import ForestNetwork, ForestSize
+from .gru_attention import GruAttention, GruAttentionSize
+from .ltae import LtaeNetwork, LtaeSize
 from .network import SeriesNetwork
+from .phenocropnet import PhenoCropNetSize, PhenoCropNetwork
+from .temporal_cnn import TemporalCnn, TemporalCnnSize
+from .transformer import TransformerNetwork, TransformerSize
 
 NETWORKS: dict[str, tuple[type[SeriesNetwork], type]] = {
     CropNetwork.kind: (CropNetwork, NetworkSize),
+    ForestNetwork.kind: (ForestNetwork, ForestSize),
+    DcmNetwork.kind: (DcmNetwork, DcmSize),
+    TransformerNetwork.kind: (TransformerNetwork, TransformerSize),
+    PhenoCropNetwork.kind: (PhenoCropNetwork, PhenoCropNetSize),
+    TemporalCnn.kind: (TemporalCnn, TemporalCnnSize),
+    GruAttention.kind: (GruAttention, GruAttentionSize),
+    LtaeNetwork.kind: (LtaeNetwork, LtaeSize),
 }
 """Network and dataclass of its size."""
 LIMITS = {"bands": 512, "classes": 254, "layers": 24, "heads": 64, "nodes": 50_000_000, "trees": 10_000}

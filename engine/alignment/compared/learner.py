@@ -6,8 +6,9 @@ Every method may take as many optimiser steps as GHCA takes in all its stages. T
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -25,6 +26,8 @@ from ..training import BalancedSampler, Pool, make_pool, predict, take_step
 
 MOST_TARGET = 3000
 """Target pixels that are learnt from at most, a random choice, as in GHCA."""
+FEWEST_TARGET = 30
+"""Target pixels below which a method that adapts warns."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +52,29 @@ class ComparedSettings:
         return max(2, round(steps * self.steps_scale))
 
 
+def warn_of_few(target: SeriesSet, progress: Progress) -> None:
+    """Warn of a target too small to adapt to; the published methods know no way back, so they go on."""
+    if len(target) < FEWEST_TARGET:
+        progress.warning(
+            f"The target has only {len(target)} observed pixels: this method adapts to them all the same, which may"
+            " do harm."
+        )
+
+
 def prepare(
-    source: SeriesSet, target: SeriesSet, settings: ComparedSettings, seed: int, on_grid: bool
+    source: SeriesSet, target: SeriesSet, settings: ComparedSettings, seed: int, on_grid: bool, whole: bool = False
 ) -> tuple[SourceDomain, Pool]:
-    """Source and unlabelled target as a network reads them, both under the source's statistics."""
+    """Source and unlabelled target as a network reads them, both under the source's statistics.
+
+    ``whole`` keeps the target's dates out of the source's season, for a method that may yet shift them into it.
+    """
     device = compute_device()
     domain = prepare_source(source, settings.held_out, seed, device, on_grid)
     rng = np.random.default_rng([seed, 1])
     values = target.values[np.sort(rng.permutation(len(target))[:MOST_TARGET])]
     day = domain.calendar.place(target.day, 0.0)
-    return domain, make_pool(values, day, domain.statistics, domain.calendar, device, domain.grid)
+    calendar = replace(domain.calendar, margin=math.inf) if whole else domain.calendar
+    return domain, make_pool(values, day, domain.statistics, calendar, device, domain.grid)
 
 
 def held_out_loss(network: SeriesNetwork, domain: SourceDomain, tick: Callable[[], None]) -> float:

@@ -1,0 +1,162 @@
+"""Domain-adversarial learning: what DANN and CDAN share.
+
+Published: Ganin et al. 2016 (JMLR 17, arXiv:1505.07818). A discriminator learns to tell source from target by the
+features; through a layer that reverses the gradient the encoder learns to prevent it. The reversal grows as
+``2 / (1 + exp(-10 p)) - 1`` over the share p of the training.
+
+Ours: the encoder, its perturbed source batches and its optimiser are those of GHCA and of source only, so that
+nothing but the adaptation differs; the target's batches are perturbed alike, lest the perturbation itself tell
+the domains apart. The discriminator has two hidden layers of 256 where the papers take 100 to 1024 for images.
+Weights are kept from half of the training on only, when the reversal has reached 99 %.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...models.device import compute_device, seeded
+from ...models.encoder import CropNetwork, NetworkSize
+from ...models.trained import TrainedModel
+from ...progress import Progress
+from ...series import SeriesSet
+from ..augment import MEDIUM, STRONG
+from ..training import cosine, make_optimiser, read_settings, set_rate
+from .learner import ComparedSettings, finish, learn, prepare, warn_of_few
+
+STAGE = "Learning from both domains"
+
+
+@dataclass(frozen=True)
+class AdversarialSettings(ComparedSettings):
+    """Settings of DANN and CDAN."""
+
+    rate: float = 1e-3
+    """Greatest learning rate."""
+    smoothing: float = 0.05
+    """Label smoothing."""
+    width: int = 64
+    """Features per date."""
+    layers: int = 3
+    """Transformer layers."""
+    discriminator: int = 256
+    """Features of the discriminator's hidden layers."""
+    adversary: float = 1.0
+    """Weight of the adversarial loss."""
+    settled: float = 0.5
+    """Share of the steps before which no weights are kept."""
+
+
+class _Reversal(torch.autograd.Function):
+    """The identity, whose gradient is that of its opposite times a factor."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, factor: float) -> Tensor:
+        ctx.factor = factor
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return -ctx.factor * gradient, None
+
+
+def reverse_gradient(x: Tensor, factor: float) -> Tensor:
+    """``x`` itself; its gradient arrives multiplied by ``-factor``."""
+    return _Reversal.apply(x, factor)
+
+
+def reversal(done: float) -> float:
+    """Factor of the reversed gradient, 0 to 1, after a share ``done`` of the training."""
+    return 2.0 / (1.0 + math.exp(-10.0 * done)) - 1.0
+
+
+class Discriminator(nn.Module):
+    """Tells from features (b, d) whether a series is of the source: one logit (b,)."""
+
+    def __init__(self, features: int, hidden: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(features, hidden),
+            nn.ReLU(),
+            nn.Dropout(0.5),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Dropout(0.5),
+            nn.Linear(hidden, 1),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits (b,), above zero for the source."""
+        return self.layers(features).squeeze(1)
+
+
+def domain_loss(
+    source: Tensor, target: Tensor, source_weight: Tensor | None = None, target_weight: Tensor | None = None
+) -> Tensor:
+    """Cross-entropy of the discriminator's logits (n,) and (m,), both domains counting alike.
+
+    Weights (n,), (m,) count the series within their domain; None: all alike.
+    """
+    of_source, of_target = F.softplus(-source), F.softplus(target)
+    a = torch.ones_like(source) if source_weight is None else source_weight
+    b = torch.ones_like(target) if target_weight is None else target_weight
+    return 0.5 * ((a * of_source).sum() / a.sum() + (b * of_target).sum() / b.sum())
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What the network makes of a batch of one domain."""
+
+    embedding: Tensor
+    """(b, d)."""
+    logits: Tensor
+    """(b, k)."""
+
+
+class Adversary(nn.Module):
+    """What stands against the encoder; a method says in ``forward`` what its discriminator looks at."""
+
+    def forward(self, source: Sighting, target: Sighting, factor: float) -> Tensor:
+        """The adversarial loss of a batch of each domain, the encoder's gradient reversed by ``factor``."""
+        raise NotImplementedError
+
+
+def fit_adversarially(
+    method: str, oppose: Callable[[NetworkSize, AdversarialSettings], Adversary],
+    source: SeriesSet, target: SeriesSet, seed: int, progress: Progress, options: Mapping[str, Any],
+) -> TrainedModel:  # fmt: skip
+    """Learn from the source while an adversary, made by ``oppose``, keeps the domains alike."""
+    settings = read_settings(AdversarialSettings(), options)
+    device = compute_device()
+    with seeded(seed) as generator:
+        progress.stage(STAGE)
+        warn_of_few(target, progress)
+        domain, seen = prepare(source, target, settings, seed, on_grid=False)
+        size = NetworkSize(len(source.bands), domain.classes, settings.width, settings.layers)
+        network = CropNetwork(size).to(device)
+        adversary = oppose(size, settings).to(device)
+        optimiser = make_optimiser(network, settings.rate, settings.rate)
+        parameters = list(adversary.parameters())
+        optimiser.add_param_group({"params": parameters, "lr": settings.rate, "base_rate": settings.rate})
+        steps = settings.scaled(settings.steps)
+
+        def loss_of(index: Tensor, labels: Tensor, done: float) -> Tensor:
+            set_rate(optimiser, cosine(round(done * steps), steps))
+            logits, features = network(*domain.pool.batch(index, MEDIUM, generator))
+            drawn = torch.randint(len(seen), (settings.batch,), generator=generator)
+            others, other_features = network(*seen.batch(drawn, MEDIUM, generator))
+            played = adversary(
+                Sighting(features.embedding, logits), Sighting(other_features.embedding, others), reversal(done)
+            )
+            return F.cross_entropy(logits, labels, label_smoothing=settings.smoothing) + settings.adversary * played
+
+        learn(
+            network, domain, settings, optimiser, loss_of, generator, progress, earliest=settings.settled
+        )  # fmt: skip
+        return finish(network, domain, source, method, seed, progress, by=STRONG)

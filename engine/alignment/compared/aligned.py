@@ -1,0 +1,37 @@
+"""The loss of the methods on a grid that align domains by MK-MMD: what DACCN and PAN share."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...models.network import SeriesNetwork
+from ..mmd import hierarchical_mk_mmd
+from ..training import Pool
+
+
+def aligned_loss(
+    network: SeriesNetwork, source: Pool, index: Tensor, labels: Tensor, target: Pool, drawn: Tensor, weight: float
+) -> Tensor:
+    """Cross-entropy of a source batch, and MK-MMD between it and a target batch at every level of the network.
+
+    Both pass through the network together, which their common grid of days allows: batch statistics are then
+    those of both domains, in training as in mapping.
+
+    Parameters
+    ----------
+    index : (b,) series of the source, ``labels`` (b,) theirs.
+    drawn : (m,) series of the target.
+    weight : weight of the sum of MK-MMD over the levels, unweighted within; with 0 the target has no part in it.
+    """
+    if weight == 0:
+        logits, _ = network(source.values[index], source.observed[index], source.day)
+        return F.cross_entropy(logits, labels)
+    values = torch.cat([source.values[index], target.values[drawn]])
+    observed = torch.cat([source.observed[index], target.observed[drawn]])
+    logits, features = network(values, observed, source.day)
+    b = len(index)
+    levels, others = [x[:b] for x in features.levels], [x[b:] for x in features.levels]
+    discrepancy = hierarchical_mk_mmd(levels, others, [1.0] * len(levels))
+    return F.cross_entropy(logits[:b], labels) + weight * discrepancy

@@ -1,0 +1,81 @@
+"""PAN: phenology alignment network, a recurrent network with self-attention aligned by MMD at several levels.
+
+Published (abstract): Wang et al. 2022, ISPRS J. 193: Siamese, its network first trained on the source, then the
+hierarchical features of both domains aligned by MMD.
+
+Ours, as the paper's sizes are not public: two recurrent layers (GRU) of 128 units, four heads, MK-MMD at three levels
+alike (recurrent output, attention, embedding; ``models.gru_attention``); Adam at 1e-3; linear filling of gaps on
+the source's grid of days. Half of the steps go to the source; in the other half the weight of MMD grows as the
+reversal of DANN does, and of these the weights are kept from half on. Siamese: both domains pass through the
+same weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...models.device import compute_device, seeded
+from ...models.gru_attention import GruAttention, GruAttentionSize
+from ...models.trained import TrainedModel
+from ...progress import Progress
+from ...series import SeriesSet
+from ..training import read_settings
+from .adversarial import reversal
+from .aligned import aligned_loss
+from .learner import ComparedSettings, finish, learn, prepare, warn_of_few
+
+
+@dataclass(frozen=True)
+class PanSettings(ComparedSettings):
+    """Settings of PAN."""
+
+    rate: float = 1e-3
+    """Learning rate."""
+    source_share: float = 0.5
+    """Share of the steps that learn from the source alone."""
+    alignment: float = 1.0
+    """Weight of MK-MMD at each level."""
+    hidden: int = 128
+    """Units of each recurrent layer."""
+    settled: float = 0.5
+    """Share of the alignment's steps before which no weights are kept."""
+
+
+def fit(
+    source: SeriesSet, target: SeriesSet, seed: int, progress: Progress, options: Mapping[str, Any]
+) -> TrainedModel:
+    """Learn from the source, then align the features of the target to it."""
+    settings = read_settings(PanSettings(), options)
+    first = round(settings.source_share * settings.steps)
+    with seeded(seed) as generator:
+        progress.stage("Learning from the source")
+        warn_of_few(target, progress)
+        domain, seen = prepare(source, target, settings, seed, on_grid=True)
+        network = GruAttention(GruAttentionSize(len(source.bands), domain.classes, settings.hidden))
+        network.to(compute_device())
+
+        def source_loss(index: Tensor, labels: Tensor, done: float) -> Tensor:
+            logits, _ = network(domain.pool.values[index], domain.pool.observed[index], domain.pool.day)
+            return F.cross_entropy(logits, labels)
+
+        optimiser = torch.optim.Adam(network.parameters(), lr=settings.rate)
+        learn(network, domain, settings, optimiser, source_loss, generator, progress, steps=first)
+        progress.stage("Aligning the features")
+
+        def loss_of(index: Tensor, labels: Tensor, done: float) -> Tensor:
+            drawn = torch.randint(len(seen), (settings.batch,), generator=generator)
+            weight = settings.alignment * reversal(done)
+            return aligned_loss(network, domain.pool, index, labels, seen, drawn, weight)
+
+        optimiser = torch.optim.Adam(network.parameters(), lr=settings.rate)
+        learn(
+            network, domain, settings, optimiser, loss_of, generator, progress,
+            steps=settings.steps - first, earliest=settings.settled,
+        )  # fmt: skip
+        return finish(network, domain, source, "pan", seed, progress)
