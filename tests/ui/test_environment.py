@@ -157,3 +157,7 @@ def test_numpy_is_held_at_qgis_version():
 def test_an_old_python_gets_a_torch_that_it_can_run():
     assert environment.requirements(["torch", "osgeo"], (3, 9)) == ["torch<2.9"]
     assert environment.requirements(["torch", "jinja2"], (3, 12)) == ["torch==2.13.*", "jinja2"]
+
+
+def test_a_module_is_asked_for_by_the_name_of_its_package():
+    assert environment.requirements(["sklearn", "numpy"], (3, 12)) == ["scikit-learn"]
