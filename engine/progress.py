@@ -64,6 +64,10 @@ class Progress:
         self._last_sent = 0.0
         self.update(0.0)
 
+    def part(self, name: str) -> None:
+        """Tell that a named part of the current stage begins; the fraction stays as it is."""
+        self._emit({"event": "stage", "name": name})
+
     def check(self) -> None:
         """Raise Cancelled when the user has cancelled; for work that cannot say how far it is."""
         if self._cancelled():

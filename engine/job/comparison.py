@@ -100,7 +100,7 @@ class Comparison:
 
 def check_comparison(comparison: Comparison) -> list[InputError]:
     """All problems of the comparison, the ones to mend first in front; empty when it can run. Imports no torch."""
-    problems = [*_plan_problems(comparison), *_output_problems(comparison)]
+    problems = [*plan_problems(comparison), *output_problems(comparison)]
     try:
         read_data(comparison)
     except InputError as problem:
@@ -123,7 +123,7 @@ def read_data(comparison: Comparison) -> list[Transfer]:
     raise InputError("no-source", "There is no transfer to compare the methods on.", hint)
 
 
-def _plan_problems(comparison: Comparison) -> list[InputError]:
+def plan_problems(comparison: Comparison) -> list[InputError]:
     problems = []
     known = f"Choose from: {', '.join(METHODS)}."
     for method in comparison.methods:
@@ -153,7 +153,7 @@ def _plan_problems(comparison: Comparison) -> list[InputError]:
     return problems
 
 
-def _output_problems(comparison: Comparison) -> list[InputError]:
+def output_problems(comparison: Comparison) -> list[InputError]:
     if not comparison.output:
         hint = "Choose a file whose name ends in .json."
         return [InputError("no-output", "There is no place for the results.", hint)]

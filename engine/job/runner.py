@@ -119,17 +119,17 @@ def _run(job: Job, progress: Progress) -> Result:
         finally:
             writer.close()
         summary = _summary(job, model, stack, statistics, progress)
-        with _writing(outputs["style"]):
+        with writing(outputs["style"]):
             write_qml(part["style"], model.classes, colors, [bool(n) for n in statistics.pixels])
         progress.update(0.5)
         if "model" in part:
-            with _writing(outputs["model"]):
+            with writing(outputs["model"]):
                 model.save(part["model"])
         if "report" in part:
             facts = _facts(job, model, stack, summary)
             title = Path(job.output).stem
             files = part["report"], part["map"]
-            with _writing(outputs["report"]):
+            with writing(outputs["report"]):
                 write_report(files[0], title, model, source, stack, statistics, colors, summary, files[1], facts)
     progress.update(0.9)
     published = publish_parts(job, outputs)
@@ -140,7 +140,7 @@ def _run(job: Job, progress: Progress) -> Result:
 
 
 @contextlib.contextmanager
-def _writing(path: str) -> Iterator[None]:
+def writing(path: str) -> Iterator[None]:
     """Tell a full disk or a lost network drive as a problem of the file that was being written."""
     try:
         yield

@@ -1,6 +1,7 @@
 """The worker process: one job from stdin, its events as JSON lines on stdout, its log on stderr.
 
-The first line of stdin is the job (:meth:`Job.to_json`). A further line ``cancel``, or the end of
+The first line of stdin is the job (:meth:`Job.to_json`), or with a key ``kind`` a comparison of methods
+(:meth:`Comparison.to_json`) or one run of it (``children``). A further line ``cancel``, or the end of
 stdin (the parent is gone), cancels it. Events are those of :class:`engine.progress.Progress`, then
 one of ``{"event": "result", "outputs": {role: path}, "summary": {...}}`` and
 ``{"event": "error", "kind": "input" | "fault" | "cancelled", "code", "message", "hint"}``.
@@ -13,12 +14,18 @@ import os
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from typing import IO, Any
 
 from ..errors import Cancelled, InputError
 from ..progress import Event, Progress
+from .comparison import KIND as COMPARISON
+from .comparison import Comparison, run_comparison
 from .job import Job
-from .runner import run
+from .runner import Result, run
+
+RUN = "run"
+"""Kind of a line that asks for one run of a comparison."""
 
 EXIT_DONE, EXIT_FAULT, EXIT_INPUT, EXIT_CANCELLED = 0, 1, 2, 130
 
@@ -37,9 +44,9 @@ def main() -> int:
     commands = open(0, "rb", buffering=0, closefd=False)
     cancelled = threading.Event()
     try:
-        job = Job.from_json(commands.readline().decode("utf-8"))
+        work = _work(commands.readline().decode("utf-8"), commands)
         threading.Thread(target=_listen, args=(commands, cancelled), daemon=True).start()
-        result = run(job, Progress(emit, cancelled.is_set))
+        result = work(Progress(emit, cancelled.is_set))
         emit({"event": "result", "outputs": result.outputs, "summary": result.summary})
         return EXIT_DONE
     except InputError as error:
@@ -60,6 +67,29 @@ def told(fault: Exception) -> tuple[str, str]:
     if isinstance(fault, MemoryError) or "allocate memory" in str(fault):
         return "The engine ran out of memory.", "Close other programs, or map a smaller target or fewer dates."
     return f"The engine failed: {str(fault) or type(fault).__name__}", "The log has the details."
+
+
+def _work(line: str, commands: IO[bytes]) -> Callable[[Progress], Result]:
+    """What the first line asks for; raises InputError where it is no job."""
+    kind = _kind(line)
+    if kind == COMPARISON:
+        comparison = Comparison.from_json(line)
+        return lambda progress: run_comparison(comparison, progress)
+    if kind == RUN:
+        # Imported here: a job for QGIS starts without the parts that only a comparison needs.
+        from .children import read_run
+
+        return read_run(line, commands)
+    job = Job.from_json(line)
+    return lambda progress: run(job, progress)
+
+
+def _kind(line: str) -> Any:
+    try:
+        values = json.loads(line)
+    except ValueError:
+        return None  # Job.from_json tells what is wrong with it
+    return values.get("kind") if isinstance(values, dict) else None
 
 
 def _private_stdout() -> IO[str]:

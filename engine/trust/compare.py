@@ -44,7 +44,7 @@ class Transfer:
         target = target.with_bands(source.bands)
         notes = []
         for index, crop in enumerate(target.classes):
-            count = int((target.labels == index).sum())
+            count = int(np.count_nonzero(target.labels == index))
             if crop not in source.classes and count:
                 notes.append(f"{count:,} target series of {crop}, which the source does not have, are left out.")
         target = target.with_classes(source.classes)
@@ -107,7 +107,7 @@ def pack(series: SeriesSet, labels: bool) -> bytes:
     if series.block is not None:
         fields["block"] = series.block
     buffer = io.BytesIO()
-    np.savez(buffer, **fields)  # type: ignore[arg-type]
+    np.savez(buffer, **fields)
     return buffer.getvalue()
 
 

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import functools
-import io
-import operator
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
-import matplotlib
 import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.dates import ConciseDateFormatter
@@ -20,6 +14,7 @@ from matplotlib.patches import Patch
 
 from ..imagery import read_preview
 from ..series import align_years
+from .pictures import Color, embedded, greenness, hex_colors, label, plain_axes
 
 if TYPE_CHECKING:
     from ..imagery import Stack
@@ -28,10 +23,6 @@ if TYPE_CHECKING:
     from ..series import SeriesSet
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "resources" / "report.html"
-INDEX_BANDS = (("B08", "B04"), ("NIR", "RED"), ("nir", "red"))
-"""Near infrared and red under the names that occur: a crop's season shows best in their NDVI."""
-
-Color = tuple[int, int, int]
 
 
 def write_report(
@@ -62,9 +53,9 @@ def write_report(
     facts : further lines of the last table: what, and its value.
     """
     dates = f"{stack.dates[0]} to {stack.dates[-1]}" if len(stack.dates) > 1 else stack.dates[0]
-    hex_colors = [matplotlib.colors.to_hex([part / 255 for part in color]) for color in colors]
-    classes = [{**crop, "color": color} for crop, color in zip(summary["classes"], hex_colors)]
-    curve_name, curves = _season_curves(model, source, stack, statistics, hex_colors)
+    crop_colors = hex_colors(colors)
+    classes = [{**crop, "color": color} for crop, color in zip(summary["classes"], crop_colors)]
+    curve_name, curves = _season_curves(model, source, stack, statistics, crop_colors)
     samples = None
     if source is not None:
         counts = np.bincount(source.labels, minlength=len(source.classes))  # type: ignore[arg-type]
@@ -99,9 +90,9 @@ def _map_picture(map_path: str, classes: list[dict[str, Any]]) -> str:
     colormap = ListedColormap(["#ffffff", *[crop["color"] for crop in classes]])
     axes.imshow(plane, colormap, vmin=0, vmax=len(classes), interpolation="nearest")
     axes.set_axis_off()
-    handles = [Patch(facecolor=crop["color"], edgecolor="#0003", label=_label(crop["name"])) for crop in present]
+    handles = [Patch(facecolor=crop["color"], edgecolor="#0003", label=label(crop["name"])) for crop in present]
     axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, frameon=False)
-    return _embedded(figure)
+    return embedded(figure)
 
 
 def _confidence_picture(statistics: MapStatistics) -> str:
@@ -110,8 +101,8 @@ def _confidence_picture(statistics: MapStatistics) -> str:
     share = 100 * statistics.confidence.sum(axis=0) / max(statistics.mapped, 1)
     axes.bar(np.arange(101), share, width=1.0, color="#4477aa")
     axes.set(xlabel="Confidence (%)", ylabel="Pixels (%)", xlim=(0, 101))
-    axes.spines[["top", "right"]].set_visible(False)
-    return _embedded(figure)
+    plain_axes(axes)
+    return embedded(figure)
 
 
 def _season_curves(
@@ -121,7 +112,7 @@ def _season_curves(
     statistics: MapStatistics,
     colors: list[str],
 ) -> tuple[str, str]:
-    name, index = _greenness(tuple(model.bands))
+    name, index = greenness(tuple(model.bands))
     start = np.datetime64(f"{stack.dates[0][:4]}-01-01")
     dates = start + stack.day.astype("timedelta64[D]") - 1
     if source is not None:
@@ -143,27 +134,12 @@ def _season_curves(
             curve = index(mean)
             seen = np.isfinite(curve)
             axes.plot(source_dates[seen], curve[seen], color="#333333", linewidth=1.2, linestyle="--")
-        axes.set_title(_label(model.classes[crop]), fontsize=10, loc="left")
-        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_title(label(model.classes[crop]), fontsize=10, loc="left")
+        plain_axes(axes)
     for axes in grid.flat:
         axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
     figure.supylabel(name, fontsize=10)
-    return name, _embedded(figure)
-
-
-def _greenness(bands: tuple[str, ...]) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
-    """What to draw of a (..., c) series: NDVI, given or computed, else the first band."""
-    if "NDVI" in bands:
-        return "NDVI", operator.itemgetter((..., bands.index("NDVI")))
-    for near, red in INDEX_BANDS:
-        if near in bands and red in bands:
-            return "NDVI", functools.partial(_ndvi, bands.index(near), bands.index(red))
-    return bands[0], operator.itemgetter((..., 0))
-
-
-def _ndvi(near: int, red: int, values: np.ndarray) -> np.ndarray:
-    total = values[..., near] + values[..., red]
-    return np.divide(values[..., near] - values[..., red], total, out=np.full(total.shape, np.nan), where=total != 0)
+    return name, embedded(figure)
 
 
 def _shares_picture(model: TrainedModel, source: SeriesSet | None, classes: list[dict[str, Any]]) -> str:
@@ -181,22 +157,9 @@ def _shares_picture(model: TrainedModel, source: SeriesSet | None, classes: list
     for position, ((name, shares), color) in enumerate(zip(rows.items(), ("#bbbbbb", "#88aacc", "#225588"))):
         axes.barh(np.arange(len(classes)) + position * width, 100 * np.asarray(shares), width, label=name, color=color)
     # Lying bars: names of crops are long, and there may be many.
-    axes.set_yticks(np.arange(len(classes)) + 0.4 - width / 2, [_label(crop["name"]) for crop in classes])
+    axes.set_yticks(np.arange(len(classes)) + 0.4 - width / 2, [label(crop["name"]) for crop in classes])
     axes.invert_yaxis()
     axes.set_xlabel("Share (%)")
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
-    return _embedded(figure)
-
-
-def _label(name: str) -> str:
-    """A class name as matplotlib shows it as it is: no formula between dollars, no hidden label after ``_``."""
-    name = name.replace("$", r"\$")
-    return f" {name}" if name.startswith("_") else name
-
-
-def _embedded(figure: Figure) -> str:
-    """A figure as a PNG data address, so that the report is one file."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    plain_axes(axes)
+    return embedded(figure)

@@ -275,7 +275,8 @@ def test_compare_scores_by_labels_that_no_method_sees(scene, tmp_path):
         capture_output=True,
     )
     assert done.returncode == 0, done.stderr
-    [result] = json.loads(output.read_text())
+    oracle, result = json.loads(output.read_text())
+    assert oracle["method"] == "oracle" and oracle["oa"] > 0.95
     assert result["method"] == "source_only" and result["oa"] > 0.95
     assert sum(map(sum, result["confusion"])) == result["n_target"] == len(series) - 1
 

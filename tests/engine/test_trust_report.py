@@ -19,8 +19,8 @@ DAY = np.arange(60, 300, 20, dtype=np.float32)
 def figures(tmp_path, monkeypatch):
     """The text of a report and its figures: map, confidence, curves and shares."""
     drawn = []
-    embedded = report._embedded
-    monkeypatch.setattr(report, "_embedded", lambda figure: drawn.append(figure) or embedded(figure))
+    embedded = report.embedded
+    monkeypatch.setattr(report, "embedded", lambda figure: drawn.append(figure) or embedded(figure))
     rng = np.random.default_rng(0)
     plane = np.repeat([[1, 2, 3]], 4, axis=0).astype(np.uint8)
     picture = gdal.GetDriverByName("GTiff").Create(str(tmp_path / "map.tif"), 3, 4)

@@ -1,0 +1,222 @@
+"""Does a comparison: what is still to run, side by side; the finished runs kept; the files at the end."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..progress import Progress
+from ..trust.compare import Transfer, pack, score
+from ..trust.one_run import ORACLE, RunTask, options_of
+from ..trust.standing import Standing, add_gaps, method_title, reading, standings
+from .children import ERROR, RESULT, STARTED, Work, run_side_by_side
+from .comparison import Comparison, output_problems, plan_problems, read_data
+from .journal import Journal, code_digest, content_digest, run_key
+from .parts import part_path, publish_parts, remove_parts
+from .runner import Result, writing
+
+READ, COMPARE, DRAW = "Reading the series", "Comparing the methods", "Drawing the page"
+COSTS = {"rf": 0.1, "source_only": 0.4, ORACLE: 0.3}
+"""How long a run takes beside one of the other methods: only the progress bar relies on it."""
+FIGURES = ("oa", "macro_f1", "kappa", "f1_per_class", "confusion", "fit_seconds", "predict_seconds")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the comparison."""
+
+    transfer: Transfer
+    """On what."""
+    task: RunTask
+    """With what."""
+
+    @property
+    def title(self) -> str:
+        """What it is called in messages."""
+        return f"{self.transfer.name}, {method_title(self.task.row_method)}, seed {self.task.seed}"
+
+
+def perform(comparison: Comparison, progress: Progress) -> Result:
+    """See :func:`engine.job.comparison.run_comparison`."""
+    progress.update(0.0)
+    for problem in (*plan_problems(comparison), *output_problems(comparison)):
+        raise problem
+    progress.plan({READ: 1.0, COMPARE: 97.0, DRAW: 2.0})
+    progress.stage(READ)
+    transfers = read_data(comparison)
+    for transfer in transfers:
+        for note in transfer.notes:
+            progress.warning(f"{transfer.name}: {note}")
+    runs = _runs(comparison, transfers)
+    journal = Journal.beside(comparison.output)
+    try:
+        progress.stage(COMPARE)
+        done = _do_all(runs, comparison.workers or os.cpu_count() or 1, journal, progress)
+        rows = [_row(run, outcome) for run, outcome in zip(runs, done)]
+        add_gaps(rows)
+        failed = [f"{run.title}: {outcome['failure']}" for run, outcome in zip(runs, done) if "failure" in outcome]
+        standing = standings(rows)
+        words = reading(standing)
+        progress.stage(DRAW)
+        _write(comparison, transfers, rows, standing, words, _maps(runs, done), progress)
+        published = publish_parts(comparison, comparison.outputs())
+    finally:
+        remove_parts(comparison)
+    if not failed:
+        journal.remove()
+    progress.finish()
+    summary = {
+        "rows": [one.as_json() for one in standing],
+        "reading": words,
+        "failed": failed,
+        "warnings": list(progress.warnings),
+        "seconds": dict(progress.seconds),
+    }
+    return Result(published, summary)
+
+
+def _runs(comparison: Comparison, transfers: Sequence[Transfer]) -> list[Run]:
+    """All runs in the order of the results: by transfer, the oracle first, then by method and seed."""
+    runs = []
+    for transfer in transfers:
+        if comparison.oracle:
+            options = options_of(comparison.oracle, comparison.options)
+            runs += [Run(transfer, RunTask(comparison.oracle, seed, options, True)) for seed in comparison.seeds]
+        for method in comparison.methods:
+            options = options_of(method, comparison.options)
+            for seed in comparison.seeds:
+                runs.append(Run(transfer, RunTask(method, seed, options, False, seed == comparison.seeds[0])))
+    return runs
+
+
+def _do_all(runs: Sequence[Run], workers: int, journal: Journal, progress: Progress) -> list[dict[str, Any]]:
+    """The outcome of each run, from the journal where it is there; a broken run has a key ``failure``."""
+    finished = journal.read()
+    data = {id(run.transfer): content_digest(run.transfer.source, run.transfer.target) for run in runs}
+    code = code_digest()
+    keys = [run_key(data[id(run.transfer)], vars(run.task), code) for run in runs]
+    outcomes = [finished.get(key, {}) for key in keys]
+    todo = [number for number, outcome in enumerate(outcomes) if not outcome]
+    if kept := len(runs) - len(todo):
+        progress.warning(f"{kept} of {len(runs)} runs were done before and are taken over.")
+    packed: dict[tuple[int, bool], tuple[bytes, ...]] = {}
+    works = []
+    for number in todo:
+        run, place = runs[number], (id(runs[number].transfer), runs[number].task.oracle)
+        if place not in packed:
+            packed[place] = _pack(run)
+        works.append(Work(run.task, packed[place]))
+    shares = np.array([COSTS.get(runs[number].task.row_method, 1.0) for number in todo])
+    fractions = np.zeros(len(todo))
+    for position, event in run_side_by_side(works, workers, progress.check):
+        number = todo[position]
+        run = runs[number]
+        if event["event"] == STARTED:
+            progress.part(run.title)
+        elif event["event"] == "progress":
+            fractions[position] = event["fraction"]
+        elif event["event"] == RESULT:
+            fractions[position] = 1.0
+            outcomes[number] = _scored(run, event["summary"], code)
+            if code_digest() == code:
+                journal.add(keys[number], outcomes[number])
+            else:
+                outcomes[number]["notes"].append("The engine's code changed while this ran.")
+        elif event["event"] == ERROR:
+            # Children end by themselves only when they fail: on a cancel, `tick` raises first.
+            progress.check()
+            if event["code"] == "option":
+                hint = f"{event['hint']} A setting of one method alone is named METHOD.NAME."
+                raise InputError("option", f"{method_title(run.task.method)}: {event['message']}", hint)
+            fractions[position] = 1.0
+            outcomes[number] = {"failure": event["message"], "notes": [f"Failed: {event['message']}"], "code": code}
+            progress.warning(f"{run.title} failed: {event['message']}")
+        if event["event"] in (RESULT, ERROR):
+            progress.metric("run", _told(run, outcomes[number]))
+        progress.update(float((shares * fractions).sum() / shares.sum()))
+    return outcomes
+
+
+def _pack(run: Run) -> tuple[bytes, ...]:
+    """The series that the process of a run may see: only the oracle's has the labels of the target."""
+    if run.task.oracle:
+        return (pack(run.transfer.target, labels=True),)
+    return pack(run.transfer.source, labels=True), pack(run.transfer.target, labels=False)
+
+
+def _scored(run: Run, answer: Mapping[str, Any], code: str) -> dict[str, Any]:
+    outcome = {key: answer[key] for key in ("fit_seconds", "predict_seconds", "peak_memory_mb", "model_id")}
+    outcome |= {"notes": list(answer["notes"]), "features": answer["features"], "code": code}
+    if answer["predicted"]:
+        outcome |= score(run.transfer, np.array(answer["predicted"]))
+    return outcome
+
+
+def _row(run: Run, outcome: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the results; without figures where the run failed or was not possible."""
+    row = {"transfer": run.transfer.name, "method": run.task.row_method, "seed": run.task.seed}
+    row |= {key: outcome.get(key) for key in FIGURES}
+    row |= {"n_source": len(run.transfer.source), "n_target": len(run.transfer.target), "notes": outcome["notes"]}
+    if run.task.oracle:
+        row["n_source"] = 0
+    row |= {key: outcome.get(key) for key in ("peak_memory_mb", "model_id", "prediction_id", "code")}
+    return {**row, "options": run.task.options}
+
+
+def _told(run: Run, outcome: Mapping[str, Any]) -> dict[str, Any]:
+    figures = ("oa", "macro_f1", "fit_seconds", "peak_memory_mb", "notes")
+    told = {key: outcome.get(key) for key in figures}
+    return {"transfer": run.transfer.name, "method": run.task.row_method, "seed": run.task.seed, **told}
+
+
+def _maps(runs: Sequence[Run], outcomes: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Feature maps by transfer and method."""
+    found = {}
+    for run, outcome in zip(runs, outcomes):
+        if outcome.get("features"):
+            found[run.transfer.name, run.task.row_method] = outcome["features"]
+    return found
+
+
+def _write(
+    comparison: Comparison,
+    transfers: Sequence[Transfer],
+    rows: Sequence[Mapping[str, Any]],
+    standing: Sequence[Standing],
+    words: Sequence[str],
+    maps: Mapping[tuple[str, str], Mapping[str, Any]],
+    progress: Progress,
+) -> None:
+    # Imported here: drawing takes its time to load, and a comparison that is cancelled needs none of it.
+    from ..trust.comparison_report import write_comparison_report
+
+    outputs = comparison.outputs()
+    part = {role: part_path(path, comparison.id) for role, path in outputs.items()}
+    with writing(outputs["results"]):
+        part["results"].write_text(json.dumps(rows, indent=1, allow_nan=False, ensure_ascii=False), "utf-8")
+    with writing(outputs["csv"]):
+        _write_csv(part["csv"], rows)
+    with writing(outputs["report"]):
+        title = Path(comparison.output).stem
+        write_comparison_report(part["report"], title, transfers, rows, standing, words, maps, progress)
+
+
+def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """One line a run: the plain values as they are, F1 a column a class, notes as one text."""
+    crops = list(dict.fromkeys(crop for row in rows for crop in row["f1_per_class"] or ()))
+    plain = [key for key in rows[0] if key not in ("f1_per_class", "confusion", "notes", "options")]
+    # With a byte order mark: without it Excel takes the names of crops for another alphabet.
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*plain, *(f"f1 {crop}" for crop in crops), "notes"])
+        for row in rows:
+            f1 = [(row["f1_per_class"] or {}).get(crop) for crop in crops]
+            writer.writerow([*(row[key] for key in plain), *f1, " ".join(row["notes"])])

@@ -1,0 +1,90 @@
+"""The finished runs of a comparison, kept beside its output so that an interruption costs only what was running."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from ..series import SeriesSet
+
+ENGINE = Path(__file__).resolve().parents[1]
+DECISIVE = ("alignment", "models", "series", "trust/compare.py", "trust/one_run.py", "trust/oracle.py")
+"""The code whose change makes a finished run worth nothing."""
+
+
+class Journal:
+    """A file of JSON lines, one a finished run, each written through to the disk.
+
+    Parameters
+    ----------
+    path : where it lies; it need not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @staticmethod
+    def beside(output: str) -> Journal:
+        """The journal of the comparison that writes ``output``."""
+        path = Path(output)
+        return Journal(path.with_name(f"{path.name}.runs"))
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """The finished runs by key; a line that was cut off when its process was killed is left out."""
+        found = {}
+        try:
+            lines = self._path.read_text("utf-8", "replace").splitlines()
+        except FileNotFoundError:
+            return {}
+        for line in lines:
+            try:
+                entry = json.loads(line)
+                found[str(entry["key"])] = dict(entry["run"])
+            except (ValueError, KeyError, TypeError):
+                continue
+        return found
+
+    def add(self, key: str, run: dict[str, Any]) -> None:
+        """Keep a finished run; after this call it survives a power cut. Raises OSError."""
+        text = json.dumps({"key": key, "run": run}, allow_nan=False)
+        with self._path.open("ab") as file:
+            # The line before may have been cut off.
+            file.write(b"\n" + text.encode("utf-8") + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def remove(self) -> None:
+        """Forget everything."""
+        self._path.unlink(missing_ok=True)
+
+
+def content_digest(*domains: SeriesSet) -> str:
+    """Changes with any value, day, band, label, class or block of the series."""
+    digest = hashlib.sha256()
+    for series in domains:
+        digest.update(json.dumps([series.values.shape, series.bands, series.classes]).encode("utf-8"))
+        for array in (series.values, series.day, series.labels, series.block):
+            digest.update(b"none" if array is None else np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def code_digest() -> str:
+    """Twelve hexadecimal digits that change with the version and with the code that decides a run."""
+    digest = hashlib.sha256(__version__.encode())
+    for place in DECISIVE:
+        path = ENGINE / place
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(file.relative_to(ENGINE).as_posix().encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def run_key(*parts: Any) -> str:
+    """The key of a run: a digest of all that decides it, JSON-ready values in their order."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode("utf-8")).hexdigest()[:32]

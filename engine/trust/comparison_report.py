@@ -1,0 +1,115 @@
+"""The page of a comparison: one HTML file with its pictures inside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from ..imagery import class_colors
+from ..progress import Progress
+from .compare import Transfer
+from .comparison_pictures import (
+    confusion_matrices,
+    f1_table,
+    feature_maps,
+    score_bars,
+    season_curves,
+    transfer_table,
+)
+from .pictures import hex_colors
+from .standing import GHCA, ORACLE, Spread, Standing
+
+TEMPLATE = Path(__file__).resolve().parents[2] / "resources" / "comparison.html"
+
+
+def write_comparison_report(
+    path: str | Path,
+    title: str,
+    transfers: Sequence[Transfer],
+    rows: Sequence[Mapping[str, Any]],
+    standing: Sequence[Standing],
+    words: Sequence[str],
+    maps: Mapping[tuple[str, str], Mapping[str, Any]],
+    progress: Progress,
+) -> None:
+    """Write the HTML page of a comparison.
+
+    Parameters
+    ----------
+    path : where to write.
+    title : name of the comparison.
+    transfers : on what was compared.
+    rows : the runs, as in the results.
+    standing : means and spread, as :func:`standings` gives them for ``rows``.
+    words : the reading of the figures, sentence by sentence.
+    maps : feature maps by transfer and method, as :func:`feature_map` gives them.
+    progress : moved on through its current stage.
+    """
+    sections = []
+    for number, transfer in enumerate(transfers):
+        progress.update(number / len(transfers))
+        own = [one for one in standing if one.transfer == transfer.name]
+        mine = [row for row in rows if row["transfer"] == transfer.name]
+        sections.append(
+            _section(transfer, own, mine, {m: found for (t, m), found in maps.items() if t == transfer.name})
+        )
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True)
+    environment.filters["spread"] = _spread
+    environment.filters["share"] = lambda value: "–" if value is None else f"{value:.0%}"
+    codes = sorted({str(row["code"]) for row in rows})
+    text = environment.from_string(TEMPLATE.read_text("utf-8")).render(
+        title=title,
+        words=words,
+        sections=sections,
+        overview=transfer_table(standing) if len(transfers) > 1 else "",
+        seeds=sorted({row["seed"] for row in rows}),
+        options=_options(rows),
+        mixed_code=len(codes) > 1,
+    )
+    Path(path).write_text(text, "utf-8")
+
+
+def _section(
+    transfer: Transfer,
+    standing: Sequence[Standing],
+    rows: Sequence[Mapping[str, Any]],
+    maps: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    crops = transfer.source.classes
+    colors = hex_colors(class_colors(crops))
+    curve_name, curves = season_curves(transfer, colors)
+    ranked = sorted(standing, key=lambda one: (one.method != ORACLE, -(one.oa.mean if one.oa else -1.0)))
+    return {
+        "name": transfer.name,
+        "source": len(transfer.source),
+        "target": len(transfer.target),
+        "classes": len(crops),
+        "notes": transfer.notes,
+        "standing": ranked,
+        "ours": GHCA,
+        "remarks": [(one.title, note) for one in ranked for note in one.notes],
+        "curve_name": curve_name,
+        "pictures": {
+            "bars": score_bars(standing),
+            "f1": f1_table(standing, crops),
+            "confusion": confusion_matrices(rows, crops),
+            "features": feature_maps(transfer, maps, standing, colors),
+            "curves": curves,
+        },
+    }
+
+
+def _spread(value: Spread | None, digits: int = 3) -> str:
+    if value is None:
+        return "–"
+    mean = f"{value.mean:,.{digits}f}"
+    return mean if value.sd is None else f"{mean} ± {value.sd:,.{digits}f}"
+
+
+def _options(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Settings that were not the defaults, in words."""
+    found = {f"{name} = {value}" for row in rows for name, value in row["options"].items()}
+    return sorted(found)
