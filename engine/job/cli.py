@@ -221,6 +221,18 @@ def _show(event: Event) -> None:
         print(f"{event['fraction']:4.0%}{left}", file=sys.stderr, end="\x1b[K\r")
 
 
+def _show_run(event: Event) -> None:
+    """One line a finished run, instead of a line a stage."""
+    if event["event"] == "metric":
+        run = event["value"]
+        scores = "no figures" if run["oa"] is None else f"OA {run['oa']:.3f}, macro-F1 {run['macro_f1']:.3f}"
+        seconds = "" if run["fit_seconds"] is None else f", fitted in {run['fit_seconds']:.0f} s"
+        event = {"event": "stage", "name": f"{run['transfer']} {run['method']} seed {run['seed']}: {scores}{seconds}"}
+    elif event["event"] == "stage":
+        return
+    _show(event)
+
+
 def _compare(options: argparse.Namespace, cancelled: Any) -> int:
     if options.seeds < 1:
         raise InputError("seeds", f"--seeds is {options.seeds}.", "Give the number of runs, at least 1.")
@@ -239,7 +251,11 @@ def _compare(options: argparse.Namespace, cancelled: Any) -> int:
         workers=options.workers,
         options=_method_options(options.option),
     )
-    result = run_comparison(comparison, Progress(_show, cancelled))
+    try:
+        result = run_comparison(comparison, Progress(_show_run, cancelled))
+    except (Cancelled, KeyboardInterrupt):
+        print("croptransfer: the finished runs are kept, the same command goes on from them", file=sys.stderr)
+        raise
     for sentence in result.summary["reading"]:
         print(sentence)
     for role, path in result.outputs.items():
