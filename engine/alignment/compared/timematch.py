@@ -12,7 +12,8 @@ shift is estimated anew in every round, between 0 and the first. The student is 
 Ours: the paper moves the source's days by minus the shift, here the target's are moved by the shift, in training and
 in mapping, which is the same to each other and leaves one calendar to all methods. Half of the steps go to the
 source, then five rounds; the average's horizon is the length of the rounds (the published .9999 on 10,000 steps), and
-the learning rate of the rounds 1e-3, as a tenth of it would hardly move in a fourteenth of the published steps.
+the learning rate of the rounds 1e-3, as a tenth of it would hardly move in a fourteenth of the published steps. No
+shift is estimated from fewer than thirty pixels.
 ``models.ltae`` tells what becomes of the pixel-set encoder.
 """
 
@@ -38,7 +39,7 @@ from ..augment import Perturbation
 from ..phenology_shift import inception_score
 from ..source_only import SourceDomain
 from ..training import CHUNK, Pool, cosine, read_settings, set_rate
-from .learner import ComparedSettings, finish, learn, prepare, warn_of_few
+from .learner import FEWEST_TARGET, ComparedSettings, finish, learn, prepare, warn_of_few
 
 THINNED = Perturbation(shift_days=0.0, drop=0.0, gain=0.0, noise=0.0)
 """Nothing but the choice of some dates for a batch."""
@@ -154,7 +155,8 @@ class Rounds:
         drawn = torch.randperm(len(target), generator=generator)[: settings.scan_pixels]
         self.sample = Pool(target.values[drawn], target.observed[drawn], target.day)
         scan = ShiftScan(self.teacher, self.sample, domain.calendar, progress.check)
-        greatest = settings.greatest_shift
+        # So few pixels show no shift, only how sure the network is of each: the days stay as they are.
+        greatest = settings.greatest_shift if len(target) >= FEWEST_TARGET else 0
         self.inception = scan.by_inception(days_between(-greatest, greatest))
         one_side = days_between(0, greatest if self.inception >= 0 else -greatest)
         self.shift = scan.by_am(one_side, self.inception)
