@@ -47,7 +47,7 @@ class DcmNetwork(SeriesNetwork):
         self.size = size
         # With one layer there is nothing between layers, and torch would warn.
         dropout = size.dropout if size.layers > 1 else 0.0
-        self.lstm = nn.LSTM(size.bands, size.width, size.layers, dropout=dropout, bidirectional=True)
+        self.lstm = nn.LSTM(size.bands, size.width, size.layers, batch_first=True, dropout=dropout, bidirectional=True)
         self.attend = nn.Linear(2 * size.width, 1)
         self.classifier = nn.Linear(2 * size.width, size.classes)
         forget = slice(size.width, 2 * size.width)  # torch keeps the gates as input, forget, cell, output
@@ -58,7 +58,7 @@ class DcmNetwork(SeriesNetwork):
 
     def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
         """Logits and features; the levels are the plain and the attended mean over time, (b, 2 width) each."""
-        states, _ = self.lstm(values.transpose(0, 1).contiguous())  # dates first: a fifth quicker on a CPU
-        weight = F.relu(self.attend(states)).softmax(dim=0)
-        embedding = (weight * states).sum(dim=0)
-        return self.classifier(embedding), Features((states.mean(dim=0), embedding), embedding)
+        states, _ = self.lstm(values)
+        weight = F.relu(self.attend(states)).softmax(dim=1)
+        embedding = (weight * states).sum(dim=1)
+        return self.classifier(embedding), Features((states.mean(dim=1), embedding), embedding)

@@ -311,10 +311,10 @@ def test_deepcropmapping_weighs_dates_by_the_softmax_of_a_relu():
     with torch.no_grad():
         network.attend.weight.mul_(20.0)
         _, features = network(x, torch.ones(4, 7, dtype=torch.bool), torch.arange(7.0))
-        states = network.lstm(x.transpose(0, 1))[0].numpy()
+        states = network.lstm(x)[0].numpy()
         score = np.maximum(states @ network.attend.weight.numpy()[0] + network.attend.bias.numpy()[0], 0.0)
-    weight = np.exp(score) / np.exp(score).sum(axis=0)
-    np.testing.assert_allclose(features.embedding, (weight[..., None] * states).sum(axis=0), atol=1e-5)
+    weight = np.exp(score) / np.exp(score).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(features.embedding, (weight[..., None] * states).sum(axis=1), atol=1e-5)
 
 
 def test_deepcropmapping_halves_its_rate_on_a_plateau(source, target, monkeypatch):
