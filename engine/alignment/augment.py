@@ -68,6 +68,28 @@ def perturb(
     return values, observed, day
 
 
+def mix(values: Tensor, least: float, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Mix every series with another of the batch (mixup, Zhang et al. 2018, arXiv:1710.09412).
+
+    A network that must answer in proportion to the mixture draws smoother borders between crops, which hold
+    better in another region.
+
+    Parameters
+    ----------
+    values : (b, t, c), gaps filled.
+    least : least share that a series keeps of itself; the share is drawn evenly from there to 1.
+
+    Returns
+    -------
+    Mixed values (b, t, c), the partners (b,), and the shares (b,) that the series keep.
+    """
+    b = len(values)
+    share = (1 - (1 - least) * torch.rand(b, generator=generator)).to(values.device)
+    partner = torch.randperm(b, generator=generator).to(values.device)
+    own = share[:, None, None]
+    return own * values + (1 - own) * values[partner], partner, share
+
+
 def thin_dates(count: int, least: float, most: float, generator: torch.Generator) -> torch.Tensor:
     """Indices, in order, of a random choice of dates for a whole batch: a share of ``count`` from least to most.
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from ..models.device import compute_device, seeded
 from ..models.encoder import CropNetwork, NetworkSize
@@ -17,7 +18,7 @@ from ..models.standardise import Statistics, band_statistics
 from ..models.trained import Calendar, TrainedModel
 from ..progress import Progress
 from ..series import SeriesSet, regular_days
-from .augment import MEDIUM, STRONG, Perturbation
+from .augment import MEDIUM, STRONG, Perturbation, mix
 from .calibration import fit_temperature
 from .training import (
     BalancedSampler,
@@ -56,6 +57,8 @@ class SourceSettings:
     """Greatest learning rate."""
     smoothing: float = 0.05
     """Label smoothing."""
+    least_own: float = 0.5
+    """Least share that a source series keeps of itself when it is mixed with another; 1 for no mixing."""
     held_out: float = 0.15
     """Share of the source held out for validation."""
     width: int = 64
@@ -156,12 +159,26 @@ def learn_source(
         progress.update(step / steps)
         set_rate(optimiser, cosine(step, steps))
         index = train[sampler.draw(settings.batch)]
-        logits, _ = network(*domain.pool.batch(index, MEDIUM, generator))
-        loss = F.cross_entropy(logits, labels[index], label_smoothing=settings.smoothing)
+        values, observed, day = domain.pool.batch(index, MEDIUM, generator)
+        loss = mixed_loss(network, values, observed, day, labels[index], settings, generator)
         if take_step(loss, optimiser):
             teacher.update(network)
     network.eval()
     return teacher
+
+
+def mixed_loss(
+    network: CropNetwork, values: Tensor, observed: Tensor, day: Tensor, labels: Tensor, settings: SourceSettings,
+    generator: torch.Generator,
+) -> Tensor:  # fmt: skip
+    """Cross-entropy on series mixed in pairs, towards both labels in proportion."""
+    mixed, partner, share = mix(values, settings.least_own, generator)
+    logits, _ = network(mixed, observed, day)
+    own, other = (
+        F.cross_entropy(logits, wanted, reduction="none", label_smoothing=settings.smoothing)
+        for wanted in (labels, labels[partner])
+    )
+    return (share * own + (1 - share) * other).mean()
 
 
 def validate(network: SeriesNetwork, domain: SourceDomain, tick: Tick, by: Perturbation | None = STRONG) -> Validation:

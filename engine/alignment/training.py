@@ -35,7 +35,7 @@ class Pool:
     """The series of one domain as the network reads them."""
 
     values: Tensor
-    """(n, t, c) standardised, zero at gaps."""
+    """(n, t, c) standardised, gaps filled linearly so that two series can be mixed."""
     observed: Tensor
     """(n, t) bool, at least one date in every row."""
     day: Tensor
@@ -68,10 +68,8 @@ def make_pool(
     With a ``grid`` (g,) of days they are interpolated to it, as networks need it that cannot read gaps.
     """
     observed = readable(np.isfinite(values).all(axis=2), calendar.inside(day))
-    if grid is None:
-        filled = np.where(observed[:, :, None], statistics.apply(values), np.float32(0.0))
-    else:
-        filled = fill_linearly(statistics.apply(values), observed, day, grid)
+    filled = fill_linearly(statistics.apply(values), observed, day, day if grid is None else grid)
+    if grid is not None:
         observed, day = np.ones(filled.shape[:2], bool), grid
     return Pool(
         torch.from_numpy(filled).to(device),
