@@ -16,6 +16,7 @@ from engine.alignment.compared.cdan import ConditionalAdversary, entropy_weight,
 from engine.alignment.compared.cstn import confident
 from engine.alignment.compared.timematch import am_score, best_shift, focal_loss, shifted
 from engine.alignment.mmd import mk_mmd
+from engine.alignment.source_only import prepare_source
 from engine.alignment.training import Pool, make_pool, predict
 from engine.errors import Cancelled, InputError
 from engine.models import TrainedModel
@@ -61,12 +62,22 @@ def test_the_reversal_grows_from_0_to_1_as_published():
 
 
 def test_the_discriminators_loss_counts_both_domains_alike():
-    assert float(domain_loss(torch.zeros(3), torch.zeros(9))) == pytest.approx(math.log(2))
+    assert float(domain_loss(torch.zeros(3), torch.zeros(9), torch.ones(3), torch.rand(9))) == pytest.approx(
+        math.log(2)
+    )
     source, target = torch.tensor([2.0, -1.0]), torch.tensor([0.5])
     right = 0.5 * (
         (3 * -math.log(1 / (1 + math.exp(-2))) + 1 * -math.log(1 / (1 + math.exp(1)))) / 4 + math.log(1 + math.exp(0.5))
     )
     assert float(domain_loss(source, target, torch.tensor([3.0, 1.0]), torch.tensor([7.0]))) == pytest.approx(right)
+
+
+def test_a_balanced_batch_counts_as_the_source_is(source):
+    uneven = prepare_source(source.take(np.arange(30, 180)), 0.0, 0, torch.device("cpu"))
+    labels = torch.tensor([0, 0, 1, 1, 1, 2])
+    weight = learner.natural_weights(labels, uneven)
+    shares = [float(weight[labels == c].sum() / weight.sum()) for c in range(3)]
+    assert shares == pytest.approx([0.2, 0.4, 0.4])
 
 
 def test_cdan_shows_the_discriminator_features_times_probabilities():

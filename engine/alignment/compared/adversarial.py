@@ -6,8 +6,9 @@ features; through a layer that reverses the gradient the encoder learns to preve
 
 Ours: the encoder, its perturbed source batches and its optimiser are those of GHCA and of source only, so that
 nothing but the adaptation differs; the target's batches are perturbed alike, lest the perturbation itself tell
-the domains apart. The discriminator has two hidden layers of 256 where the papers take 100 to 1024 for images.
-Weights are kept from half of the training on only, when the reversal has reached 99 %.
+the domains apart, and the source's series count for the discriminator by the source's class shares. It has two
+hidden layers of 256 where the papers take 100 to 1024 for images. Weights are kept from half of the training on
+only, when the reversal has reached 99 %.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from ...progress import Progress
 from ...series import SeriesSet
 from ..augment import MEDIUM, STRONG
 from ..training import cosine, make_optimiser, read_settings, set_rate
-from .learner import ComparedSettings, finish, learn, prepare, warn_of_few
+from .learner import ComparedSettings, finish, learn, natural_weights, prepare, warn_of_few
 
 STAGE = "Learning from both domains"
 
@@ -96,17 +97,14 @@ class Discriminator(nn.Module):
         return self.layers(features).squeeze(1)
 
 
-def domain_loss(
-    source: Tensor, target: Tensor, source_weight: Tensor | None = None, target_weight: Tensor | None = None
-) -> Tensor:
+def domain_loss(source: Tensor, target: Tensor, source_weight: Tensor, target_weight: Tensor) -> Tensor:
     """Cross-entropy of the discriminator's logits (n,) and (m,), both domains counting alike.
 
-    Weights (n,), (m,) count the series within their domain; None: all alike.
+    Weights (n,), (m,) count the series within their domain.
     """
-    of_source, of_target = F.softplus(-source), F.softplus(target)
-    a = torch.ones_like(source) if source_weight is None else source_weight
-    b = torch.ones_like(target) if target_weight is None else target_weight
-    return 0.5 * ((a * of_source).sum() / a.sum() + (b * of_target).sum() / b.sum())
+    of_source = (source_weight * F.softplus(-source)).sum() / source_weight.sum()
+    of_target = (target_weight * F.softplus(target)).sum() / target_weight.sum()
+    return 0.5 * (of_source + of_target)
 
 
 @dataclass(frozen=True)
@@ -117,6 +115,8 @@ class Sighting:
     """(b, d)."""
     logits: Tensor
     """(b, k)."""
+    weight: Tensor
+    """(b,) how much a series counts within its domain."""
 
 
 class Adversary(nn.Module):
@@ -152,7 +152,9 @@ def fit_adversarially(
             drawn = torch.randint(len(seen), (settings.batch,), generator=generator)
             others, other_features = network(*seen.batch(drawn, MEDIUM, generator))
             played = adversary(
-                Sighting(features.embedding, logits), Sighting(other_features.embedding, others), reversal(done)
+                Sighting(features.embedding, logits, natural_weights(labels, domain)),
+                Sighting(other_features.embedding, others, torch.ones_like(others[:, 0])),
+                reversal(done),
             )
             return F.cross_entropy(logits, labels, label_smoothing=settings.smoothing) + settings.adversary * played
 

@@ -8,11 +8,19 @@ from torch import Tensor
 
 from ...models.network import SeriesNetwork
 from ..mmd import hierarchical_mk_mmd
+from ..source_only import SourceDomain
 from ..training import Pool
+from .learner import natural_weights
 
 
 def aligned_loss(
-    network: SeriesNetwork, source: Pool, index: Tensor, labels: Tensor, target: Pool, drawn: Tensor, weight: float
+    network: SeriesNetwork,
+    domain: SourceDomain,
+    index: Tensor,
+    labels: Tensor,
+    target: Pool,
+    drawn: Tensor,
+    weight: float,
 ) -> Tensor:
     """Cross-entropy of a source batch, and MK-MMD between it and a target batch at every level of the network.
 
@@ -23,8 +31,9 @@ def aligned_loss(
     ----------
     index : (b,) series of the source, ``labels`` (b,) theirs.
     drawn : (m,) series of the target.
-    weight : weight of the sum of MK-MMD over the levels, unweighted within; with 0 the target has no part in it.
+    weight : weight of the sum of MK-MMD over the levels, all alike; with 0 the target has no part in it.
     """
+    source = domain.pool
     if weight == 0:
         logits, _ = network(source.values[index], source.observed[index], source.day)
         return F.cross_entropy(logits, labels)
@@ -33,5 +42,5 @@ def aligned_loss(
     logits, features = network(values, observed, source.day)
     b = len(index)
     levels, others = [x[:b] for x in features.levels], [x[b:] for x in features.levels]
-    discrepancy = hierarchical_mk_mmd(levels, others, [1.0] * len(levels))
+    discrepancy = hierarchical_mk_mmd(levels, others, [1.0] * len(levels), natural_weights(labels, domain))
     return F.cross_entropy(logits[:b], labels) + weight * discrepancy

@@ -76,7 +76,7 @@ class ConditionalAdversary(Adversary):
             probability = one.logits.detach().softmax(dim=1)
             seen = self.condition(reverse_gradient(one.embedding, factor), probability)
             logits.append(self.discriminator(seen))
-            weights.append(entropy_weight(probability))
+            weights.append(one.weight * entropy_weight(probability))
         return domain_loss(*logits, *weights)
 
 

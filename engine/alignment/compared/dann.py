@@ -36,7 +36,7 @@ class FeatureAdversary(Adversary):
     def forward(self, source: Sighting, target: Sighting, factor: float) -> Tensor:
         """The loss of telling the two batches apart."""
         first, second = (reverse_gradient(one.embedding, factor) for one in (source, target))
-        return domain_loss(self.discriminator(first), self.discriminator(second))
+        return domain_loss(self.discriminator(first), self.discriminator(second), source.weight, target.weight)
 
 
 def fit(

@@ -77,6 +77,16 @@ def prepare(
     return domain, make_pool(values, day, domain.statistics, calendar, device, domain.grid)
 
 
+def natural_weights(labels: Tensor, domain: SourceDomain) -> Tensor:
+    """Weights (b,) under which a class-balanced batch, labels (b,), has the class shares of the source itself.
+
+    Methods that align one domain as a whole with the other were published on batches drawn from the source as it
+    is; aligned with balanced batches, a target with a rare crop would be torn towards an even mix.
+    """
+    own = torch.from_numpy(np.bincount(domain.labels[domain.train], minlength=domain.classes)).to(labels.device)
+    return (own / torch.bincount(labels, minlength=domain.classes).clamp_min(1))[labels]
+
+
 def held_out_loss(network: SeriesNetwork, domain: SourceDomain, tick: Callable[[], None]) -> float:
     """Class-balanced cross-entropy of the held-out source."""
     pool, labels = domain.validation()

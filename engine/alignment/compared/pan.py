@@ -71,7 +71,7 @@ def fit(
         def loss_of(index: Tensor, labels: Tensor, done: float) -> Tensor:
             drawn = torch.randint(len(seen), (settings.batch,), generator=generator)
             weight = settings.alignment * reversal(done)
-            return aligned_loss(network, domain.pool, index, labels, seen, drawn, weight)
+            return aligned_loss(network, domain, index, labels, seen, drawn, weight)
 
         optimiser = torch.optim.Adam(network.parameters(), lr=settings.rate)
         learn(
