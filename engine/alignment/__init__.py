@@ -85,7 +85,7 @@ METHODS: dict[str, MethodInfo] = {
     "pan": MethodInfo(
         title="Phenology alignment network (PAN)",
         summary="Learns a recurrent network from the source, then makes its features of source and target alike.",
-        stages={"Learning from the source": 0.35, "Aligning the features": 0.65},
+        stages={"Learning from the source": 0.4, "Aligning the features": 0.6},
         module="compared.pan",
     ),
     "cstn": MethodInfo(
@@ -110,9 +110,9 @@ METHODS: dict[str, MethodInfo] = {
         title="TimeMatch",
         summary="Estimates how many days the target's season runs early or late, then learns from sure predictions.",
         stages={
-            "Learning from the source": 0.3,
-            "Estimating the shift": 0.05,
-            "Learning from pseudo-labels": 0.65,
+            "Learning from the source": 0.32,
+            "Estimating the shift": 0.13,
+            "Learning from pseudo-labels": 0.55,
         },
         module="compared.timematch",
     ),

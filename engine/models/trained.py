@@ -209,7 +209,8 @@ def _build(content: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Trained
     if not fits or statistics.mean.shape != (size.bands,) or statistics.std.shape != (size.bands,):
         raise ValueError("its classes, bands and statistics do not fit together")
     grid = np.array(content["grid"], np.float32)
-    if grid.ndim != 1 or bool(len(grid)) != network.on_grid or not (np.diff(grid) > 0).all():
+    fits = grid.ndim == 1 and bool(len(grid)) == network.on_grid and len(grid) == getattr(size, "dates", len(grid))
+    if not fits or not (np.diff(grid) > 0).all():
         raise ValueError("its grid of days does not fit its network")
     numbers = [*grid, *statistics.mean, *statistics.std, *shares, content["temperature"], content["shift_days"]]
     if not np.isfinite(numbers).all() or not (statistics.std > 0).all() or not content["temperature"] > 0:

@@ -237,6 +237,13 @@ def test_a_model_file_gives_the_same_probabilities(brief, target, tmp_path):
     np.testing.assert_allclose(expected.sum(axis=1), 1.0, atol=1e-5)
 
 
+def test_a_model_file_whose_grid_does_not_fit_its_network_is_refused(source, target, tmp_path):
+    model = fit("daccn", source, target, 0, Progress(), {"steps": 2, "batch": 8})
+    replace(model, grid=model.grid[:-1]).save(tmp_path / "model.safetensors")
+    with pytest.raises(InputError, match="grid"):
+        TrainedModel.load(tmp_path / "model.safetensors")
+
+
 def test_the_labels_of_the_target_change_nothing_and_the_seed_fixes_everything_else(brief, source, target):
     method, model = brief
     liar = replace(target, labels=np.random.default_rng(0).permutation(target.labels))

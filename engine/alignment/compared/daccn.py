@@ -1,8 +1,8 @@
 """DACCN: deep adaptation crop classification network, a convolutional extractor with MK-MMD.
 
 Published (abstract): Wang et al. 2023, ISPRS J. 199: a feature extractor and a domain aligner that measures the
-discrepancy of the domains by MK-MMD; without the aligner it is called DCCN. MK-MMD
-knows nothing of the class shares: those of the source are taken as they are.
+discrepancy of the domains by MK-MMD; without the aligner it is called DCCN. MK-MMD knows nothing of class shares:
+the source's count as they are.
 
 Ours, as the paper's sizes are not public: convolutions 64-128-256 of kernel 5, dense layers of 256 and 128, at
 both of which MK-MMD is taken (``models.temporal_cnn``); Adam at 1e-3; linear filling of gaps on the source's grid
