@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..progress import Progress
 from ..trust.compare import Transfer, pack, score
 from ..trust.one_run import ORACLE, RunTask, options_of
-from ..trust.standing import Standing, add_gaps, method_title, reading, standings
+from ..trust.standing import FOREST, Standing, add_gaps, method_title, reading, standings
 from .children import ERROR, RESULT, STARTED, Work, run_side_by_side
 from .comparison import Comparison, output_problems, plan_problems, read_data
 from .journal import Journal, code_digest, content_digest, run_key
@@ -89,6 +89,9 @@ def _runs(comparison: Comparison, transfers: Sequence[Transfer]) -> list[Run]:
     for transfer in transfers:
         if comparison.oracle:
             options = options_of(comparison.oracle, comparison.options)
+            if comparison.oracle == FOREST:
+                # A draft saves the steps of the networks; a yardstick of fewer trees would save nothing and mislead.
+                options.pop("steps_scale", None)
             runs += [Run(transfer, RunTask(comparison.oracle, seed, options, True)) for seed in comparison.seeds]
         for method in comparison.methods:
             options = options_of(method, comparison.options)

@@ -100,11 +100,11 @@ def read_files(source: str | Path, target: str | Path) -> Transfer:
 
 
 def pack(series: SeriesSet, labels: bool) -> bytes:
-    """The series as bytes for another process; without ``labels`` neither they nor the class names are in there."""
+    """The series as bytes for another process; without ``labels`` values, days and bands are all there is."""
     fields: dict[str, np.ndarray] = {"values": series.values, "day": series.day, "bands": np.array(series.bands)}
     if labels and series.labels is not None:
         fields |= {"labels": series.labels, "classes": np.array(series.classes)}
-    if series.block is not None:
+    if labels and series.block is not None:
         fields["block"] = series.block
     buffer = io.BytesIO()
     np.savez(buffer, **fields)
