@@ -7,11 +7,20 @@ from pathlib import Path
 
 from qgis.core import QgsProject
 from qgis.gui import QgsCollapsibleGroupBox, QgsFileWidget
-from qgis.PyQt.QtCore import QDir, pyqtSignal
+from qgis.PyQt.QtCore import QDir, Qt, pyqtSignal
+from qgis.PyQt.QtGui import QWheelEvent
 from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QFormLayout, QGroupBox, QLabel, QSpinBox, QVBoxLayout, QWidget
 
 from ..engine.alignment import METHODS
 from . import settings
+
+
+class _MethodCombo(QComboBox):
+    """Leaves the wheel to the form around it: scrolling past must not choose another method unseen."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Let the form scroll."""
+        event.ignore()
 
 
 class OutputWidget(QWidget):
@@ -62,12 +71,22 @@ class OutputWidget(QWidget):
             self.method_combo.setCurrentIndex(index)
 
     def _build(self) -> None:
-        self.method_combo = QComboBox()
+        self.method_combo = _MethodCombo()
         self.method_combo.setToolTip(self.tr("How the model gets from the source to the target"))
+        own = True
         for key, info in METHODS.items():
-            self.method_combo.addItem(info.title, key)
+            if own and info.module.startswith("compared."):
+                self.method_combo.insertSeparator(self.method_combo.count())
+                own = False
+            title = self.tr("{title}, recommended") if key == "ghca" else "{title}"
+            self.method_combo.addItem(title.format(title=info.title), key)
+            self.method_combo.setItemData(self.method_combo.count() - 1, info.summary, Qt.ItemDataRole.ToolTipRole)
+        self.method_combo.setMaxVisibleItems(self.method_combo.count())
         self.method_note = QLabel()
         self.method_note.setWordWrap(True)
+        # Room for the longest, so that nothing moves when another method is chosen.
+        self.method_note.setMinimumHeight(2 * self.fontMetrics().lineSpacing())
+        self.method_note.setAlignment(Qt.AlignmentFlag.AlignTop)
         method = QGroupBox(self.tr("Method"))
         column = QVBoxLayout(method)
         column.addWidget(self.method_combo)

@@ -23,6 +23,7 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
+from ..engine.alignment import METHODS
 from ..engine.errors import InputError
 from ..engine.job import Job, LabelLayer, check
 from . import settings
@@ -122,14 +123,13 @@ class TransferDialog(QDialog):
         self.resize(QSize(105 * letter, 42 * self.fontMetrics().height()).boundedTo(most))
 
     def _restore(self) -> None:
-        self.output.set_method(str(settings.get("method", "")))
         self.output.seed_box.setValue(int(settings.get("seed", 0)))
         for name in ("confidence", "model", "report"):
             box = getattr(self.output, f"{name}_box")
             box.setChecked(str(settings.get(f"write_{name}", box.isChecked())).lower() == "true")
 
     def _remember(self) -> None:
-        settings.put("method", self.output.method())
+        # Not the method: who once tried another would map with it for ever, and see that on the third tab only.
         settings.put("seed", self.output.seed())
         if Path(self.output.map_path()).is_absolute():
             settings.put("output_folder", str(Path(self.output.map_path()).parent))
@@ -254,6 +254,7 @@ class TransferDialog(QDialog):
         self._task = task
         self.log.clear()
         self.log.appendPlainText(self.tr("Engine: {detail}").format(detail=self.banner.detail))
+        self.log.appendPlainText(self.tr("Method: {title}").format(title=METHODS[self._job.method].title))
         self.run_button.setEnabled(False)
         self.cancel_button.setEnabled(True)
         self.panel.show_running(self.tr("Starting the engine"))

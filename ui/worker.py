@@ -15,11 +15,10 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from ..engine.errors import Cancelled, InputError
-from ..engine.job import Job
-from ..engine.job.parts import remove_parts
+from ..engine.job.parts import Writing, remove_parts
 from .environment import Interpreter, worker_environment
 
 ENTRY = Path(__file__).resolve().parent.parent / "engine" / "__main__.py"
@@ -35,12 +34,19 @@ LOG_LINES = 400
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a finished job left behind."""
+    """What a finished task left behind."""
 
     outputs: dict[str, str]
-    """Written files by role: map, style, confidence, model, report."""
+    """Written files by role, such as map, style, confidence, model, report."""
     summary: dict[str, Any] = field(default_factory=dict)
     """The engine's summary of the run, JSON-ready."""
+
+
+class Task(Writing, Protocol):
+    """What the worker does: a job or a comparison."""
+
+    def to_json(self) -> str:
+        """The task as one line of JSON."""
 
 
 class WorkerFault(Exception):
@@ -64,11 +70,11 @@ class WorkerFault(Exception):
 
 
 class Worker:
-    """One job in one worker process.
+    """One task in one worker process.
 
     Parameters
     ----------
-    job : the job to run.
+    task : the job or the comparison to run.
     interpreter : the Python that runs the engine.
     on_event : receives every event (a dict, see :meth:`run`) on the thread that called :meth:`run`.
     entry : the script the interpreter starts.
@@ -76,12 +82,12 @@ class Worker:
 
     def __init__(
         self,
-        job: Job,
+        task: Task,
         interpreter: Interpreter,
         on_event: Callable[[Mapping[str, Any]], None] = lambda event: None,
         entry: Path = ENTRY,
     ) -> None:
-        self._job = job
+        self._task = task
         self._interpreter = interpreter
         self._on_event = on_event
         self._entry = entry
@@ -93,7 +99,7 @@ class Worker:
         return "\n".join(list(self._log)[-lines:])
 
     def run(self, cancelled: Callable[[], bool] = lambda: False) -> Outcome:
-        """Run the job and wait for its end.
+        """Run the task and wait for its end.
 
         Events are passed on as they come: ``stage``, ``progress``, ``metric``, ``warning`` and ``log``
         (a line of the worker's log, made here).
@@ -115,7 +121,7 @@ class Worker:
         for thread in threads:
             thread.start()
         try:
-            self._send_job(process)
+            self._send_task(process)
             last = self._follow(process, cancelled)
             process.wait(timeout=10)
         except (OSError, subprocess.TimeoutExpired) as fault:
@@ -127,7 +133,7 @@ class Worker:
                 thread.join(timeout=1.0)
             self._close(process)
             if not whole:
-                remove_parts(self._job)
+                remove_parts(self._task)
         return self._conclude(last, process.returncode)
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -148,8 +154,8 @@ class Worker:
             message = f"The engine's Python {self._interpreter.python} cannot be started: {fault}."
             raise WorkerFault(message, "") from fault
 
-    def _send_job(self, process: subprocess.Popen[bytes]) -> None:
-        self._write(process, self._job.to_json())
+    def _send_task(self, process: subprocess.Popen[bytes]) -> None:
+        self._write(process, self._task.to_json())
 
     def _follow(self, process: subprocess.Popen[bytes], cancelled: Callable[[], bool]) -> dict[str, Any]:
         """Pass events on until the worker's stream ends; return its last word, or an empty dict."""

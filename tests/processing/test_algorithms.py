@@ -33,7 +33,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QUrl, QVariant
 
 from croptransfer.ui.inputs import VectorInput
-from croptransfer.ui.processing.base import JobAlgorithm
+from croptransfer.ui.processing.mapping import MappingAlgorithm
 
 
 @pytest.fixture()
@@ -230,7 +230,7 @@ def test_serves_as_a_step_of_a_model(provider, inputs, scene, fake_engine, tmp_p
     filled.setChildOutputName("OUTPUT")
     fill.setModelOutputs({"filled": filled})
     model.addChildAlgorithm(fill)
-    assert isinstance(model.childAlgorithm("transfer").algorithm(), JobAlgorithm)
+    assert isinstance(model.childAlgorithm("transfer").algorithm(), MappingAlgorithm)
 
     results = processing.run(model, {"STACK": [str(scene.target)], "fill:filled": str(tmp_path / "filled.tif")})
     filled = gdal.Open(results["fill:filled"]).ReadAsArray()

@@ -6,10 +6,10 @@ from typing import Any
 
 from qgis.core import QgsFeedback, QgsProcessingContext, QgsProcessingParameterFile
 
-from .base import JobAlgorithm
+from .mapping import MappingAlgorithm
 
 
-class ClassifyAlgorithm(JobAlgorithm):
+class ClassifyAlgorithm(MappingAlgorithm):
     """Mapping alone as a Processing algorithm."""
 
     MODEL = "MODEL"
@@ -49,7 +49,8 @@ class ClassifyAlgorithm(JobAlgorithm):
         self.add_map_outputs()
 
     def gather(self, parameters: dict[str, Any], context: QgsProcessingContext) -> None:
-        """Resolve the model file."""
+        """Resolve target and model file."""
+        super().gather(parameters, context)
         self._plain["use_model"] = self.parameterAsString(parameters, self.MODEL, context)
 
     def own_fields(self, folder: str, feedback: QgsFeedback) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from qgis.PyQt.QtGui import QIcon
 from ...engine import __version__
 from ..icons import icon
 from .classify import ClassifyAlgorithm
+from .compare import CompareAlgorithm
 from .transfer import TransferAlgorithm
 
 
@@ -38,6 +39,7 @@ class CropTransferProvider(QgsProcessingProvider):
         """Add the algorithms."""
         self.addAlgorithm(TransferAlgorithm())
         self.addAlgorithm(ClassifyAlgorithm())
+        self.addAlgorithm(CompareAlgorithm())
 
     def supportedOutputRasterLayerExtensions(self) -> list[str]:
         """Maps are GeoTIFFs: no other format carries colours, names and table together."""

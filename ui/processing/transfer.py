@@ -8,7 +8,7 @@ from qgis.core import (
     QgsFeedback,
     QgsProcessing,
     QgsProcessingContext,
-    QgsProcessingParameterEnum,
+    QgsProcessingFeedback,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterField,
     QgsProcessingParameterFile,
@@ -18,12 +18,14 @@ from qgis.core import (
 )
 
 from ...engine.alignment import METHODS
+from ...engine.job import Job
 from ..worker import Outcome
-from .base import JobAlgorithm
+from .mapping import MappingAlgorithm
+from .methods import MethodParameter, method_lines
 from .values import raster_paths, vector_input
 
 
-class TransferAlgorithm(JobAlgorithm):
+class TransferAlgorithm(MappingAlgorithm):
     """The main job as a Processing algorithm."""
 
     LABELS = "LABELS"
@@ -97,12 +99,9 @@ class TransferAlgorithm(JobAlgorithm):
             self.tr("Labelled time series of pixels (.npz), instead of labels, crop field and source stack."),
         )
         self.add_target()
-        titles = "; ".join(f"{key}: {info.title} ({info.summary})" for key, info in METHODS.items())
         self.add(
-            QgsProcessingParameterEnum(
-                self.METHOD, self.tr("Method"), list(METHODS), defaultValue="ghca", usesStaticStrings=True
-            ),
-            self.tr("How the model adapts to the target. {methods}").format(methods=titles),
+            MethodParameter(self.METHOD, self.tr("Method"), list(METHODS), defaultValue="ghca", usesStaticStrings=True),
+            self.tr("How the model adapts to the target; 'ghca' is the recommended way.") + f"\n{method_lines()}",
         )
         self.add(
             QgsProcessingParameterNumber(
@@ -136,7 +135,8 @@ class TransferAlgorithm(JobAlgorithm):
         )
 
     def gather(self, parameters: dict[str, Any], context: QgsProcessingContext) -> None:
-        """Resolve source, method and the further outputs."""
+        """Resolve source, target, method and the further outputs."""
+        super().gather(parameters, context)
         self._plain |= {
             "labels": vector_input(parameters.get(self.LABELS), self.tr("Labels of the source"), context),
             "class_field": self.parameterAsString(parameters, self.CLASS_FIELD, context),
@@ -156,7 +156,8 @@ class TransferAlgorithm(JobAlgorithm):
         fields["labels"] = labels.labels(self._plain["class_field"], folder, feedback) if labels else None
         return fields
 
-    def _results(self, job: Any, outcome: Outcome, feedback: Any) -> dict[str, Any]:
-        results = super()._results(job, outcome, feedback)
-        written = {self.MODEL: job.model, self.REPORT: job.report}
+    def results(self, task: Job, outcome: Outcome, feedback: QgsProcessingFeedback) -> dict[str, Any]:
+        """The map, its figures, and what was written beside it."""
+        results = super().results(task, outcome, feedback)
+        written = {self.MODEL: task.model, self.REPORT: task.report}
         return results | {name: path for name, path in written.items() if path}

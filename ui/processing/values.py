@@ -90,3 +90,9 @@ def mask_input(value: Any, context: QgsProcessingContext) -> VectorInput | str |
 
 def _layer(value: Any, context: QgsProcessingContext) -> QgsMapLayer | None:
     return value if isinstance(value, QgsMapLayer) else QgsProcessingUtils.mapLayerFromString(str(value), context)
+
+
+def names(value: Any, context: QgsProcessingContext) -> tuple[str, ...]:
+    """The names of a parameter that takes several: as a list, or in one text with commas or semicolons."""
+    texts = [part for one in listed(value, context) for part in str(one).replace(";", ",").split(",")]
+    return tuple(text.strip() for text in texts if text.strip())

@@ -1,0 +1,207 @@
+"""What the algorithms share that map a target: its parameters, the map's outputs, the styled layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qgis.core import (
+    QgsFeedback,
+    QgsMapLayer,
+    QgsProcessing,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingLayerPostProcessorInterface,
+    QgsProcessingOutputNumber,
+    QgsProcessingOutputString,
+    QgsProcessingParameterMapLayer,
+    QgsProcessingParameterMultipleLayers,
+    QgsProcessingParameterRasterDestination,
+    QgsRasterLayer,
+)
+from qgis.PyQt import sip
+
+from ...engine import imagery
+from ...engine.errors import InputError
+from ...engine.imagery.stack import StackBand
+from ...engine.job import Job, check
+from ..inputs import VectorInput
+from ..layers import style_confidence, style_map
+from ..worker import Outcome
+from .base import EngineAlgorithm
+from .values import mask_input, raster_paths
+
+
+class MappingAlgorithm(EngineAlgorithm):
+    """An algorithm that maps a target stack through one Job."""
+
+    TARGET = "TARGET"
+    MASK = "MASK"
+    OUTPUT = "OUTPUT"
+    CONFIDENCE = "CONFIDENCE"
+    CLASSES = "CLASSES"
+    MAPPED_PIXELS = "MAPPED_PIXELS"
+    MAPPED_SHARE = "MAPPED_SHARE"
+    MODEL_ID = "MODEL_ID"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loaded: dict[str, str] = {}
+
+    def group(self) -> str:
+        """Group in the toolbox."""
+        return self.tr("Crop mapping")
+
+    def groupId(self) -> str:
+        """Id of the group."""
+        return "cropmapping"
+
+    # --- to be given by each algorithm
+
+    def own_fields(self, folder: str, feedback: QgsFeedback) -> dict[str, Any]:
+        """The fields of the Job that only this algorithm fills; ``folder`` takes temporary files."""
+        raise NotImplementedError
+
+    # --- parameters
+
+    def add_target(self) -> None:
+        """Add the target stack."""
+        self.add(
+            QgsProcessingParameterMultipleLayers(
+                self.TARGET, self.tr("Target stack"), QgsProcessing.SourceType.TypeRaster
+            ),
+            self.tr(
+                "Rasters of the region or year to be mapped, over one season: one file with a band for every date "
+                "and spectral band, one file a date, or one file a date and band. Dates and bands are recognised "
+                "from band descriptions, file names and metadata. No labels are needed here."
+            ),
+        )
+
+    def add_mask(self) -> None:
+        """Add the optional mask."""
+        self.add(
+            QgsProcessingParameterMapLayer(
+                self.MASK,
+                self.tr("Mask"),
+                optional=True,
+                types=[QgsProcessing.SourceType.TypeRaster, QgsProcessing.SourceType.TypeVectorPolygon],
+            ),
+            self.tr(
+                "Only this part of the target is mapped: pixels of a raster that are not 0 or nodata, or the inside "
+                "of polygons. Empty: everything is mapped."
+            ),
+        )
+
+    def add_map_outputs(self) -> None:
+        """Add the map and its confidence, and the figures worth chaining."""
+        self.add(
+            QgsProcessingParameterRasterDestination(self.OUTPUT, self.tr("Crop map")),
+            self.tr(
+                "The classified map: a GeoTIFF of bytes, 0 for nodata, classes from 1 in the order of the model, "
+                "with colours, names, attribute table and a style file beside it."
+            ),
+        )
+        self.add(
+            QgsProcessingParameterRasterDestination(
+                self.CONFIDENCE, self.tr("Confidence"), optional=True, createByDefault=False
+            ),
+            self.tr("Probability of the mapped class in percent, for every pixel."),
+        )
+        self.addOutput(QgsProcessingOutputNumber(self.CLASSES, self.tr("Number of mapped classes")))
+        self.addOutput(QgsProcessingOutputNumber(self.MAPPED_PIXELS, self.tr("Number of mapped pixels")))
+        self.addOutput(QgsProcessingOutputNumber(self.MAPPED_SHARE, self.tr("Share of mapped pixels")))
+        self.addOutput(QgsProcessingOutputString(self.MODEL_ID, self.tr("Id of the model")))
+
+    # --- the run
+
+    def gather(self, parameters: dict[str, Any], context: QgsProcessingContext) -> None:
+        """Resolve the target and the mask."""
+        self._plain["target"] = raster_paths(parameters.get(self.TARGET), context)
+        self._plain["mask"] = mask_input(parameters.get(self.MASK), context)
+
+    def task(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, folder: str, feedback: QgsFeedback
+    ) -> Job:
+        """The job."""
+        mask = self._plain["mask"]
+        return Job(
+            # In a thread QGIS loads what this context names and forgets what the preparing one did.
+            output=self.parameterAsOutputLayer(parameters, self.OUTPUT, context),
+            confidence=self.parameterAsOutputLayer(parameters, self.CONFIDENCE, context) or None,
+            target=self.describe(self._plain["target"]),
+            mask=mask.mask(folder, feedback) if isinstance(mask, VectorInput) else mask,
+            **self.own_fields(folder, feedback),
+        )
+
+    def problems(self, task: Job) -> list[InputError]:
+        """All that is wrong with the job."""
+        return check(task)
+
+    @staticmethod
+    def describe(paths: list[str]) -> tuple[StackBand, ...]:
+        """The bands of the rasters as the engine recognises them."""
+        return imagery.describe(paths) if paths else ()
+
+    def results(self, task: Job, outcome: Outcome, feedback: QgsProcessingFeedback) -> dict[str, Any]:
+        """The files and the figures worth chaining."""
+        summary = outcome.summary
+        mapped = int(summary.get("mapped_pixels", 0))
+        whole = mapped + int(summary.get("unobserved_pixels", 0))
+        present = [c for c in summary.get("classes", []) if c.get("pixels")]
+        for entry in present:
+            feedback.pushInfo(f"{entry['name']}: {100 * float(entry['share']):.1f} %, {entry['pixels']} pixels")
+        results: dict[str, Any] = {
+            self.OUTPUT: task.output,
+            self.CLASSES: len(present),
+            self.MAPPED_PIXELS: mapped,
+            self.MAPPED_SHARE: mapped / whole if whole else 0.0,
+            self.MODEL_ID: str(summary.get("model_id", "")),
+        }
+        if task.confidence:
+            results[self.CONFIDENCE] = task.confidence
+        self._loaded = {task.output: "map"}
+        if task.confidence:
+            self._loaded[task.confidence] = "confidence"
+        return results
+
+    def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> dict[str, Any]:
+        """Have the loaded layers styled; on the main thread, for post-processors must be made there."""
+        for path, role in self._loaded.items():
+            if context.willLoadLayerOnCompletion(path):
+                styler = _Styler.of(role)
+                context.layerToLoadOnCompletionDetails(path).setPostProcessor(styler)
+        return {}
+
+
+class _Styler(QgsProcessingLayerPostProcessorInterface):
+    """Styles one loaded layer."""
+
+    _kept: list[_Styler] = []
+
+    def __init__(self, role: str) -> None:
+        super().__init__()
+        self._role = role
+
+    @classmethod
+    def of(cls, role: str) -> _Styler:
+        """A styler for one layer, kept until QGIS has deleted it together with the run's context.
+
+        Without a reference here Python would delete it before it is used; a second use would find it deleted.
+        """
+        cls._kept = [styler for styler in cls._kept if not sip.isdeleted(styler)]
+        cls._kept.append(cls(role))
+        return cls._kept[-1]
+
+    def postProcessLayer(
+        self, layer: QgsMapLayer, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> None:
+        """Give the layer its style; the confidence is unticked, as it may lie above the map."""
+        if not isinstance(layer, QgsRasterLayer):
+            return
+        if self._role == "map":
+            style_map(layer)
+            return
+        style_confidence(layer)
+        node = context.project().layerTreeRoot().findLayer(layer.id()) if context.project() else None
+        if node is not None:
+            node.setItemVisibilityChecked(False)
+            node.setExpanded(False)
