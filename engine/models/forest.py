@@ -61,13 +61,12 @@ class ForestNetwork(SeriesNetwork):
         self.register_buffer("share", torch.empty(size.nodes, size.classes))
         self.register_buffer("root", torch.empty(size.trees, dtype=torch.int32))
 
-    def check(self, dates: int) -> None:
+    def check(self) -> None:
         """Raise ValueError where a walk could leave the tables, never end, or end in no class shares."""
         own = torch.arange(self.size.nodes, dtype=torch.int32, device=self.left.device)
         leaf = self.left == own
         onward = (self.left > own) & (self.left < self.size.nodes - 1) & self.threshold.isfinite()
         sound = {
-            "its forest was grown on another grid of days": dates == self.size.dates,
             "a node of its forest leads nowhere": (onward | (leaf & (self.threshold == torch.inf))).all(),
             "a node of its forest asks for a value that is not there": (
                 (self.feature >= 0) & (self.feature < self.size.dates * self.size.bands)

@@ -38,10 +38,7 @@ class SeriesNetwork(nn.Module):
         """
         raise NotImplementedError
 
-    def check(self, dates: int) -> None:
-        """Raise ValueError where weights that were loaded cannot have been learnt.
-
-        ``dates`` is the number of days of the grid, 0 without one.
-        """
+    def check(self) -> None:
+        """Raise ValueError where weights that were loaded cannot have been learnt."""
         if not all(bool(weight.isfinite().all()) for weight in self.parameters()):
             raise ValueError("one of its weights is not a finite number")

@@ -216,7 +216,7 @@ def _build(content: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Trained
     if not np.isfinite(numbers).all() or not (statistics.std > 0).all() or not content["temperature"] > 0:
         raise ValueError("it holds a number that is not finite or not above zero")
     network.load_state_dict(tensors)
-    network.check(len(grid))
+    network.check()
     network.to(compute_device()).eval()
     return TrainedModel(
         network=network,
