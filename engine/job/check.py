@@ -114,22 +114,22 @@ def _output_problems(job: Job) -> list[InputError]:
             )
     taken: dict[str, str] = {}
     for role, path in outputs.items():
-        place = _place(path)
-        if place in taken:
-            message = f"The {role} and the {taken[place]} are to be written to the same file {path}."
+        spot = place(path)
+        if spot in taken:
+            message = f"The {role} and the {taken[spot]} are to be written to the same file {path}."
             problems.append(InputError("same-output", message, "Give each its own name."))
-        taken[place] = role
+        taken[spot] = role
         problems += writable_problems(path)
     inputs = [band.path for band in (*job.source, *job.target)]
     inputs += [p for p in (job.series, job.use_model, job.mask, job.labels and job.labels.path) if p]
-    read = {_place(split_layer(path)[0]) for path in inputs}
-    for place, role in taken.items():
-        if place in read:
+    read = {place(split_layer(path)[0]) for path in inputs}
+    for spot, role in taken.items():
+        if spot in read:
             hint = f"Choose another place for the {role}."
             problems.append(InputError("output-is-input", f"{outputs[role]} is an input of the job.", hint))
     return problems
 
 
-def _place(path: str) -> str:
+def place(path: str) -> str:
     """The file behind a path, however the path is written: ``..``, links, and on Windows capitals."""
     return os.path.normcase(os.path.realpath(path))

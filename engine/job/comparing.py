@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,6 +143,7 @@ def _do_all(runs: Sequence[Run], workers: int, journal: Journal, progress: Progr
             fractions[position] = 1.0
             outcomes[number] = {"failure": event["message"], "notes": [f"Failed: {event['message']}"], "code": code}
             progress.warning(f"{run.title} failed: {event['message']}")
+            print(event["log"], file=sys.stderr)
         if event["event"] in (RESULT, ERROR):
             progress.metric("run", _told(run, outcomes[number]))
         progress.update(float((shares * fractions).sum() / shares.sum()))

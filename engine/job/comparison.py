@@ -12,7 +12,7 @@ from ..alignment import METHODS
 from ..errors import InputError
 from ..imagery import writable_problems
 from ..progress import Progress
-from .check import LARGEST_SEED
+from .check import LARGEST_SEED, place
 from .job import Kind, checked
 from .runner import Result
 
@@ -157,13 +157,17 @@ def output_problems(comparison: Comparison) -> list[InputError]:
     if not comparison.output:
         hint = "Choose a file whose name ends in .json."
         return [InputError("no-output", "There is no place for the results.", hint)]
-    outputs = comparison.outputs()
     problems: list[InputError] = []
-    endings = {"results": ".json", "csv": ".csv", "report": ".html"}
-    for role, path in outputs.items():
-        if not path.lower().endswith((endings[role], endings[role][:4])):
-            message = f"The {role} {path} does not end in {endings[role]}."
-            problems.append(InputError("output-format", message, f"Let its name end in {endings[role]}."))
+    taken: dict[str, str] = {}
+    inputs = {place(path) for path in (comparison.source, comparison.target, comparison.splits) if path}
+    for role, path in comparison.outputs().items():
+        if place(path) in taken:
+            message = f"The {role} and the {taken[place(path)]} are to be written to the same file {path}."
+            problems.append(InputError("same-output", message, "Give each its own name."))
+        if place(path) in inputs:
+            hint = f"Choose another place for the {role}."
+            problems.append(InputError("output-is-input", f"{path} is an input of the comparison.", hint))
+        taken[place(path)] = role
         problems += writable_problems(path)
     return problems
 

@@ -45,7 +45,9 @@ def score_bars(standing: Sequence[Standing]) -> str:
         )
         low = max(0.0, np.floor(10 * (min(means) - 0.08)) / 10)
         for position, (mean, deviation) in enumerate(zip(means, deviations)):
-            axes.text(mean + deviation + 0.01 * (1 - low), position, f"{mean:.3f}", va="center", fontsize=8)
+            text = axes.text(mean + deviation + 0.012 * (1 - low), position, f"{mean:.3f}", va="center", fontsize=8)
+            # Readable also where it stands upon a line of reference.
+            text.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.6})
         for method, style in ((ORACLE, "--"), (SOURCE_ONLY, ":")):
             if method in marks and getattr(marks[method], key):
                 line = getattr(marks[method], key).mean
@@ -71,7 +73,7 @@ def transfer_table(standing: Sequence[Standing]) -> str:
         return ""
     order = sorted(range(len(methods)), key=lambda row: (methods[row] != ORACLE, -np.nan_to_num(values[row]).mean()))
     figure = Figure(figsize=(WIDE, 1.6 + 0.32 * len(methods)), layout="constrained")
-    _heat(figure.subplots(), values[order], [method_title(methods[row]) for row in order], transfers, "{:.3f}")
+    _heat(figure.subplots(), values[order], [methods[row] for row in order], transfers, "{:.3f}")
     return embedded(figure)
 
 
@@ -82,20 +84,22 @@ def f1_table(standing: Sequence[Standing], crops: Sequence[str]) -> str:
         return ""
     values = np.array([[np.nan if (f1 := one.f1_per_class[c]) is None else f1 for c in crops] for one in shown])
     figure = Figure(figsize=(WIDE, 1.6 + 0.32 * len(shown)), layout="constrained")
-    _heat(figure.subplots(), values, [one.title for one in shown], [label(crop) for crop in crops], "{:.2f}")
+    _heat(figure.subplots(), values, [one.method for one in shown], [label(crop) for crop in crops], "{:.2f}")
     return embedded(figure)
 
 
-def _heat(axes: Axes, values: np.ndarray, rows: Sequence[str], columns: Sequence[str], form: str) -> None:
-    """A table of scores, 0 to 1, the better the darker; the best of each column in bold."""
+def _heat(axes: Axes, values: np.ndarray, methods: Sequence[str], columns: Sequence[str], form: str) -> None:
+    """A table of scores, 0 to 1, the better the darker; the best method of each column (no oracle) in bold."""
     low = float(np.nanmin(values)) if np.isfinite(values).any() else 0.0
     axes.imshow(values, "Greens", vmin=min(low, 0.9), vmax=1.15, aspect="auto")
-    best = np.nanmax(np.where(np.isfinite(values), values, -1.0), axis=0)
+    competing = np.array([method != ORACLE for method in methods])[:, None] & np.isfinite(values)
+    best = np.where(competing, values, -1.0).max(axis=0)
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
-            weight = "bold" if value == best[column] else "normal"
-            axes.text(column, row, form.format(value), ha="center", va="center", fontsize=8.5, fontweight=weight)
-    axes.set_yticks(np.arange(len(rows)), rows)
+            weight = "bold" if value == best[column] and competing[row, column] else "normal"
+            text = axes.text(column, row, form.format(value), ha="center", va="center", fontsize=8.5, fontweight=weight)
+            text.set_in_layout(False)  # it lies inside its cell: to measure it only takes time
+    axes.set_yticks(np.arange(len(methods)), [method_title(method) for method in methods])
     slanted = max(map(len, columns)) * len(columns) > 90
     turn = {"rotation": 25, "ha": "left", "rotation_mode": "anchor"} if slanted else {}
     axes.set_xticks(np.arange(len(columns)), columns, **turn)
@@ -130,7 +134,8 @@ def confusion_matrices(rows: Sequence[Mapping[str, Any]], crops: Sequence[str]) 
             for (true, said), value in np.ndenumerate(share):
                 if np.isfinite(value) and value >= 0.5:
                     color = "white" if value > 60 else "#222222"
-                    axes.text(said, true, f"{value:.0f}", ha="center", va="center", fontsize=7, color=color)
+                    number = axes.text(said, true, f"{value:.0f}", ha="center", va="center", fontsize=7, color=color)
+                    number.set_in_layout(False)
         axes.set_title(method_title(method), fontsize=9, fontweight="bold" if method == GHCA else "normal")
         ticks = np.arange(len(crops))
         axes.set_yticks(ticks, names if position % across == 0 else [], fontsize=8)

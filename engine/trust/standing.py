@@ -151,13 +151,13 @@ def gap_closed(score: float | None, low: float | None, high: float | None) -> fl
 
 
 def reading(standing: Sequence[Standing]) -> list[str]:
-    """What the figures say, in a few sentences for each transfer; with several transfers an overall one in front."""
+    """What the figures say, a text of a few sentences for each transfer; with several, one on all of them in front."""
     transfers = list(dict.fromkeys(one.transfer for one in standing))
-    sentences = [] if len(transfers) < 2 else _overall(standing, transfers)
+    texts = [] if len(transfers) < 2 else _overall(standing, transfers)
     for transfer in transfers:
         own = {one.method: one for one in standing if one.transfer == transfer and one.oa}
-        sentences += [f"{transfer}: {text}" for text in _read_transfer(own)]
-    return sentences
+        texts.append(f"{transfer}: {' '.join(_read_transfer(own))}")
+    return texts
 
 
 def _read_transfer(own: Mapping[str, Standing]) -> list[str]:

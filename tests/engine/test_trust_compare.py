@@ -120,13 +120,15 @@ def test_a_failed_run_takes_no_part_in_the_means():
 def test_the_reading_tells_who_is_first_and_who_does_harm():
     rows = [row("oracle", 0, 0.97), row("source_only", 0, 0.85), row("rf", 0, 0.80), row("ghca", 0, 0.95, 0.90)]
     rows.append(row("dann", 0, 0.93, 0.92))
-    first, f1, closed, harm = reading(standings(rows))
-    assert first.startswith("T: GHCA is first in overall accuracy, 0.950, 2.0 points above DANN (0.930)")
-    assert "0.970" in first and "DANN is first, 0.920" in f1
-    assert "83%" in closed and harm.endswith("below source only: RF.")
+    [text] = reading(standings(rows))
+    assert text.startswith("T: GHCA is first in overall accuracy, 0.950, 2.0 points above DANN (0.930); the oracle")
+    assert "reaches 0.970." in text and "In macro-F1 DANN is first, 0.920." in text
+    assert "closes 83% of the gap" in text and text.endswith("below source only: RF.")
     near = [row("dann", seed, oa) for seed, oa in enumerate((0.90, 0.96))] + [row("ghca", 0, 0.92)]
-    lines = reading(standings(near))
-    assert "less than the spread of the seeds" in lines[0] and "GHCA is number 2 of 2" in lines[1]
+    [text] = reading(standings(near))
+    assert "less than the spread of the seeds" in text and "GHCA is number 2 of 2" in text
+    both = reading(standings([*rows, *(one | {"transfer": "U"} for one in rows)]))
+    assert both[0].startswith("Over all 2 transfers GHCA is first in mean overall accuracy, 0.950") and len(both) == 3
 
 
 def test_settings_for_one_method_reach_only_it():

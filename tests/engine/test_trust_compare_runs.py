@@ -226,8 +226,8 @@ def test_the_worker_of_qgis_runs_a_comparison(comparison):
         ({"oracle": "ghca"}, "oracle", "'ghca'"),
         ({"options": {"magic.rounds": 1}}, "option", "magic"),
         ({"output": "/nowhere/r.json"}, "output-folder", "/nowhere"),
-        ({"output": "r.txt"}, "output-format", "r.txt"),
-        ({"report": "page.pdf"}, "output-format", "page.pdf"),
+        ({"output": ""}, "no-output", "no place"),
+        ({"csv": "r.html", "report": "./r.html"}, "same-output", "r.html"),
         ({"target": None}, "no-source", "no transfer"),
         ({"target": "/no/target.npz"}, "series-unreadable", "/no/target.npz"),
         ({"splits": "/no/splits.json", "transfers": ("T",)}, "two-sources", "Both"),
@@ -240,8 +240,10 @@ def test_check_names_what_is_wrong(comparison, change, code, named):
     assert problem.code == code and named in str(problem)
 
 
-def test_a_transfer_that_the_splits_file_lacks_is_named(comparison, tmp_path):
+def test_a_transfer_that_the_splits_file_lacks_and_an_input_as_output_are_named(comparison, tmp_path):
     (tmp_path / "splits.json").write_text('{"a.npz": {"A2B": {"src": {}, "tgt": {}, "classes": ["x"]}}}')
+    same = replace(comparison, output=comparison.target)
+    assert [problem.code for problem in check_comparison(same)] == ["output-is-input"]
     asked = replace(
         comparison, source=None, target=None, splits=str(tmp_path / "splits.json"), transfers=("A2B", "B2A")
     )
