@@ -117,7 +117,7 @@ if job["confidence"]:
     outputs["confidence"] = job["confidence"]
 for role in ("model", "report"):
     if job[role]:
-        open(job[role], "w").write("<html>report</html>")
+        open(job[role], "w").write(f"<html>{{job['method']}}</html>")
         outputs[role] = job[role]
 pixels = [100, 100, 100, 0]
 classes = [{{"name": name, "value": value, "pixels": count, "share": count / 300, "hectares": 1.0, "confidence": 80.0}}

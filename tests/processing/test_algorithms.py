@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from osgeo import gdal, ogr
 from qgis.core import (
@@ -31,7 +32,9 @@ from qgis.core import (
     QgsVectorLayer,
 )
 from qgis.PyQt.QtCore import QUrl, QVariant
+from qgis.PyQt.QtGui import QTextDocument
 
+from croptransfer.engine.alignment import METHODS
 from croptransfer.ui.inputs import VectorInput
 from croptransfer.ui.processing.mapping import MappingAlgorithm
 
@@ -118,6 +121,39 @@ def test_the_key_of_a_table_can_be_read_as_a_field(scene, tmp_path, qgis_app):
     layer = QgsVectorLayer(f"{scene.labels}|layername=fields", "fields", "ogr")
     labels = VectorInput.of(layer).labels("fid", tmp_path)
     assert sorted(crops(labels)) == list(range(1, 17))
+
+
+def test_every_method_can_be_chosen_and_arrives(provider, inputs, fake_engine, tmp_path):
+    import processing
+
+    fake_engine("map")
+    inputs["REPORT"] = str(tmp_path / "report.html")
+    for method in METHODS:
+        processing.run("croptransfer:transfer", {**inputs, "METHOD": method})
+        assert Path(inputs["REPORT"]).read_text() == f"<html>{method}</html>"
+
+
+def test_the_help_has_a_line_for_each_method_also_in_the_tool_tip(provider):
+    for name in ("transfer", "compare"):
+        parameters = {one.name(): one for one in provider.algorithm(name).parameterDefinitions()}
+        method = parameters.get("METHOD") or parameters["METHODS"]
+        lines = method.help().splitlines()[1:]
+        assert [line.split(":")[0] for line in lines] == list(METHODS)
+        tip = QTextDocument()
+        tip.setHtml(method.toolTip())
+        assert [line for line in tip.toPlainText().splitlines() if line in lines] == lines
+
+
+@pytest.mark.parametrize("method", ["rf", "daccn"])
+def test_a_compared_method_maps_and_its_model_maps_the_same_again(provider, inputs, quick_engine, tmp_path, method):
+    import processing
+
+    inputs |= {"METHOD": method, "MODEL": str(tmp_path / "model.safetensors")}
+    classes = gdal.Open(processing.run("croptransfer:transfer", inputs)["OUTPUT"]).ReadAsArray()
+    assert set(np.unique(classes)) <= {1, 2, 3} and len(np.unique(classes)) > 1
+    again = {"MODEL": inputs["MODEL"], "TARGET": inputs["TARGET"], "OUTPUT": str(tmp_path / "again.tif")}
+    mapped = gdal.Open(processing.run("croptransfer:classify", again)["OUTPUT"]).ReadAsArray()
+    assert (mapped == classes).all()
 
 
 def test_a_memory_layer_with_a_selection_runs(provider, inputs, memory_labels, fake_engine):

@@ -19,9 +19,9 @@ def sentence(done):
     return done.stdout + done.stderr
 
 
-def test_lists_both_algorithms_and_explains_every_parameter(qgis_process):
+def test_lists_the_algorithms_and_explains_every_parameter(qgis_process):
     listed = qgis_process("list")
-    assert "croptransfer:transfer" in listed.stdout and "croptransfer:classify" in listed.stdout
+    assert all(f"croptransfer:{name}" in listed.stdout for name in ("transfer", "classify", "compare"))
     help_text = json.loads(qgis_process("help", "croptransfer:transfer", "--json").stdout)
     parameters = help_text["parameters"]
     expected = "LABELS CLASS_FIELD SOURCE SERIES TARGET METHOD SEED MASK OUTPUT CONFIDENCE MODEL REPORT"
@@ -30,6 +30,13 @@ def test_lists_both_algorithms_and_explains_every_parameter(qgis_process):
     optional = {name for name, about in parameters.items() if about["optional"]}
     assert optional == set("LABELS CLASS_FIELD SOURCE SERIES MASK CONFIDENCE MODEL REPORT".split())
     assert {"OUTPUT", "CONFIDENCE", "MODEL", "REPORT"} <= set(help_text["outputs"])
+
+    help_text = json.loads(qgis_process("help", "croptransfer:compare", "--json").stdout)
+    parameters = help_text["parameters"]
+    assert set(parameters) == set("SOURCE TARGET SPLITS SPLIT METHODS SEEDS WORKERS OUTPUT CSV REPORT".split())
+    assert [name for name, about in parameters.items() if len(about.get("help", "")) < 20] == []
+    figures = "BEST_METHOD BEST_OA GHCA_OA ORACLE_OA GAP_CLOSED FAILED_RUNS"
+    assert set(help_text["outputs"]) == set(f"OUTPUT CSV REPORT {figures}".split())
 
 
 def test_transfers_with_the_real_engine_and_maps_again_with_its_model(
