@@ -115,7 +115,7 @@ def confusion_matrices(rows: Sequence[Mapping[str, Any]], crops: Sequence[str]) 
             sums[row["method"]] = sums.get(row["method"], 0) + np.array(row["confusion"])
     if not sums:
         return ""
-    across = min(ACROSS, len(sums))
+    across = min(ACROSS if len(sums) <= 2 * ACROSS else ACROSS + 1, len(sums))
     down = -(-len(sums) // across)
     names = [label(crop) for crop in crops]
     # Cells stay large enough for their numbers, and the names stand once, at the left and below.
@@ -139,7 +139,7 @@ def confusion_matrices(rows: Sequence[Mapping[str, Any]], crops: Sequence[str]) 
         axes.set_title(method_title(method), fontsize=9, fontweight="bold" if method == GHCA else "normal")
         ticks = np.arange(len(crops))
         axes.set_yticks(ticks, names if position % across == 0 else [], fontsize=8)
-        last = position + across >= len(sums)
+        last = position // across == down - 1
         axes.set_xticks(ticks, names if last else [], fontsize=8, rotation=90)
         axes.tick_params(length=0)
     figure.supylabel("Reference", fontsize=9)
@@ -184,8 +184,8 @@ def feature_maps(
     return embedded(figure)
 
 
-def season_curves(transfer: Transfer, colors: Sequence[str]) -> tuple[str, str]:
-    """What is drawn, and each crop's mean season in source and target with the deviation of its series."""
+def season_curves(transfer: Transfer, colors: Sequence[str]) -> str:
+    """Each crop's mean season in source and target with the deviation of its series."""
     name, index = greenness(transfer.source.bands)
     crops = transfer.source.classes
     across = min(SEASONS_ACROSS, len(crops))
@@ -204,7 +204,7 @@ def season_curves(transfer: Transfer, colors: Sequence[str]) -> tuple[str, str]:
         axes.xaxis.set_major_formatter(DateFormatter("%b"))
         plain_axes(axes)
     figure.supylabel(name, fontsize=9)
-    return name, embedded(figure)
+    return embedded(figure)
 
 
 def _season(

@@ -19,7 +19,7 @@ from .comparison_pictures import (
     season_curves,
     transfer_table,
 )
-from .pictures import hex_colors
+from .pictures import greenness, hex_colors
 from .standing import GHCA, ORACLE, Spread, Standing
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "resources" / "comparison.html"
@@ -53,9 +53,8 @@ def write_comparison_report(
         progress.update(number / len(transfers))
         own = [one for one in standing if one.transfer == transfer.name]
         mine = [row for row in rows if row["transfer"] == transfer.name]
-        sections.append(
-            _section(transfer, own, mine, {m: found for (t, m), found in maps.items() if t == transfer.name})
-        )
+        features = {method: found for (name, method), found in maps.items() if name == transfer.name}
+        sections.append(_section(transfer, own, mine, features, progress))
     environment = jinja2.Environment(autoescape=True, trim_blocks=True)
     environment.filters["spread"] = _spread
     environment.filters["share"] = lambda value: "–" if value is None else f"{value:.0%}"
@@ -77,10 +76,20 @@ def _section(
     standing: Sequence[Standing],
     rows: Sequence[Mapping[str, Any]],
     maps: Mapping[str, Mapping[str, Any]],
+    progress: Progress,
 ) -> dict[str, Any]:
     crops = transfer.source.classes
     colors = hex_colors(class_colors(crops))
-    curve_name, curves = season_curves(transfer, colors)
+    pictures = {}
+    for name, draw in (
+        ("bars", lambda: score_bars(standing)),
+        ("f1", lambda: f1_table(standing, crops)),
+        ("confusion", lambda: confusion_matrices(rows, crops)),
+        ("features", lambda: feature_maps(transfer, maps, standing, colors)),
+        ("curves", lambda: season_curves(transfer, colors)),
+    ):
+        progress.check()
+        pictures[name] = draw()
     ranked = sorted(standing, key=lambda one: (one.method != ORACLE, -(one.oa.mean if one.oa else -1.0)))
     return {
         "name": transfer.name,
@@ -91,14 +100,8 @@ def _section(
         "standing": ranked,
         "ours": GHCA,
         "remarks": [(one.title, note) for one in ranked for note in one.notes],
-        "curve_name": curve_name,
-        "pictures": {
-            "bars": score_bars(standing),
-            "f1": f1_table(standing, crops),
-            "confusion": confusion_matrices(rows, crops),
-            "features": feature_maps(transfer, maps, standing, colors),
-            "curves": curves,
-        },
+        "curve_name": greenness(transfer.source.bands)[0],
+        "pictures": pictures,
     }
 
 
