@@ -200,7 +200,12 @@ class TrainedModel:
 
 
 def _build(content: dict[str, Any], tensors: dict[str, torch.Tensor]) -> TrainedModel:
-    network = build_network(str(content["network"]), content["size"])
+    kind = str(content["network"])
+    with torch.device("meta"):  # without memory: a forged file may ask for far more than it holds
+        outline = {name: tensor.shape for name, tensor in build_network(kind, content["size"]).state_dict().items()}
+    if outline != {name: tensor.shape for name, tensor in tensors.items()}:
+        raise ValueError("its weights do not fit its network")
+    network = build_network(kind, content["size"])
     size = network.size
     classes, bands = tuple(map(str, content["classes"])), tuple(map(str, content["bands"]))
     statistics = Statistics(np.array(content["mean"], np.float64), np.array(content["std"], np.float64))

@@ -251,9 +251,9 @@ def two_less(tensors, content):
         (put("share", "leaf", 0.0), "no class shares"),
         (lambda tensors, content: content["grid"].pop(), "grid of days"),
         (lambda tensors, content: content["size"].update(dates=1), "grid of days"),
-        (lambda tensors, content: content["size"].update(nodes=50_000_000), "size mismatch|state_dict"),
+        (lambda tensors, content: content["size"].update(nodes=50_000_000), "do not fit its network"),
         (lambda tensors, content: content["size"].update(trees=10**6), "trees"),
-        (lambda tensors, content: tensors.pop("root"), "state_dict"),
+        (lambda tensors, content: tensors.pop("root"), "do not fit its network"),
     ],
 )
 def test_a_forged_forest_is_refused_in_a_sentence(models, tmp_path, change, reason):
