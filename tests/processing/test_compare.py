@@ -139,6 +139,12 @@ def test_every_finished_run_is_told_and_the_figures_can_be_chained(provider, inp
     assert asked["methods"] == inputs["METHODS"] and asked["target"] == inputs["TARGET"]
 
 
+def test_the_methods_stand_in_the_log_and_the_history(provider):
+    methods = provider.algorithm("compare").parameterDefinition("METHODS")
+    for value in (["ghca", "rf"], "ghca,rf"):
+        assert methods.valueAsPythonString(value, QgsProcessingContext()) == "['ghca','rf']"
+
+
 def test_the_default_methods_are_known_and_begin_with_ghca(provider):
     default = provider.algorithm("compare").parameterDefinition("METHODS").defaultValue()
     assert default[0] == "ghca" and {"source_only", "rf"} <= set(default) <= set(METHODS)

@@ -77,6 +77,10 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         """What is said after a cancel."""
         return self.tr("Cancelled; nothing was written.")
 
+    def stage(self, name: str) -> str:
+        """The line of the log about a stage that begins."""
+        return name
+
     def figure(self, name: str, value: Any) -> str:
         """The line of the log about a figure that the engine reports on its way; empty for none."""
         return ""
@@ -154,7 +158,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         def follow(event: Mapping[str, Any]) -> None:
             kind = event["event"]
             if kind == "stage":
-                feedback.setProgressText(str(event["name"]))
+                feedback.setProgressText(self.stage(str(event["name"])))
             elif kind == "progress":
                 feedback.setProgress(100.0 * float(event["fraction"]))
             elif kind == "warning":

@@ -22,6 +22,7 @@ from qgis.core import (
 from ...engine.alignment import METHODS
 from ...engine.errors import InputError
 from ...engine.job import Comparison, check_comparison
+from ...engine.job.comparing import COMPARE, DRAW, READ
 from ...engine.job.journal import Journal
 from ...engine.trust.one_run import ORACLE
 from ...engine.trust.standing import GHCA, method_title
@@ -85,10 +86,11 @@ class CompareAlgorithm(EngineAlgorithm):
             "Every method learns from the source and sees the target without labels, once with every seed; its labels "
             "only score the predictions. The oracle beside them, a random forest, learns from labels inside the "
             "target: about what field work there would give.\n"
-            "Give the series files of a source and a target, or a splits file and names of transfers in it. It takes "
-            "minutes a run. A comparison that was cancelled goes on where it was when it is run again with the same "
-            "results file."
-        ) + self.tr("\n\nThe methods:\n{lines}").format(lines=method_lines())
+            "Give the series files of a source and a target, or a splits file and names of transfers in it. There is a "
+            "run for each method and seed, and each takes minutes. A comparison that was cancelled goes on where it "
+            "was when it is run again with the same results file.\n"
+            "Methods:\n{methods}"
+        ).format(methods=method_lines())
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
         """Declare parameters and outputs."""
@@ -215,6 +217,10 @@ class CompareAlgorithm(EngineAlgorithm):
         """All that is wrong with the comparison."""
         return check_comparison(task)
 
+    def stage(self, name: str) -> str:
+        """Tell the start of a run apart from its end, which :meth:`figure` tells."""
+        return name if name in (READ, COMPARE, DRAW) else self.tr("Started: {run}").format(run=name)
+
     def figure(self, name: str, value: Any) -> str:
         """A line for each finished run."""
         if name != "run" or value.get("oa") is None:
@@ -244,6 +250,11 @@ class CompareAlgorithm(EngineAlgorithm):
             feedback.pushInfo(self._row_line(row))
         for sentence in outcome.summary["reading"]:
             feedback.pushInfo(sentence)
+        failed = len(outcome.summary["failed"])
+        if failed:
+            feedback.reportError(
+                self.tr("{count} runs failed: their notes in the results say why.").format(count=failed)
+            )
         accuracy = mean_accuracies(rows)
         gaps = [row["gap_closed_oa"] for row in rows if row["method"] == GHCA and row["gap_closed_oa"] is not None]
         best = max((method for method in accuracy if method != ORACLE), key=accuracy.__getitem__, default=None)
@@ -253,7 +264,7 @@ class CompareAlgorithm(EngineAlgorithm):
             self.GHCA_OA: accuracy.get(GHCA),
             self.ORACLE_OA: accuracy.get(ORACLE),
             self.GAP_CLOSED: sum(gaps) / len(gaps) if gaps else None,
-            self.FAILED_RUNS: len(outcome.summary["failed"]),
+            self.FAILED_RUNS: failed,
         }
         written = {self.OUTPUT: task.output, self.CSV: self._plain["csv"], self.REPORT: self._plain["report"]}
         return {name: value for name, value in {**written, **figures}.items() if value not in (None, "")}

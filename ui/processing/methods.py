@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from qgis.core import QgsProcessingParameterEnum
+from typing import Any
+
+from qgis.core import QgsProcessingContext, QgsProcessingParameterEnum
 
 from ...engine.alignment import METHODS
 
@@ -13,6 +15,11 @@ class MethodParameter(QgsProcessingParameterEnum):
     def toolTip(self) -> str:
         """What the toolbox shows over the name of the parameter."""
         return super().toolTip().replace("\n", "<br>")
+
+    def valueAsPythonString(self, value: Any, context: QgsProcessingContext) -> str:
+        """The value in the log, the history and a copied command, where QGIS 3.22 forgets a list of texts."""
+        text = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+        return super().valueAsPythonString(text, context)
 
 
 def method_lines() -> str:

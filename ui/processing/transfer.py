@@ -63,8 +63,9 @@ class TransferAlgorithm(MappingAlgorithm):
             "file (.npz) instead of both.\n"
             "Target: rasters of one season with the same spectral bands. The dates need not be the same, and the "
             "seasons may be weeks apart.\n\n"
-            "Clouds and other gaps must be nodata. Pixels that were never observed stay nodata in the map."
-        )
+            "Clouds and other gaps must be nodata. Pixels that were never observed stay nodata in the map.\n\n"
+            "Methods:\n{methods}"
+        ).format(methods=method_lines())
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
         """Declare parameters and outputs."""
