@@ -14,6 +14,8 @@ from .one_run import ORACLE
 SOURCE_ONLY, FOREST, GHCA = "source_only", "rf", "ghca"
 LEAST_GAP = 0.01
 """Gap between source only and oracle (as a share) below which its closing means nothing."""
+TIE = 0.0005
+"""Difference that three digits do not show."""
 HARM = 0.01
 """Loss against source only (as a share) that is called harm."""
 GAPS = {"gap_closed": SOURCE_ONLY, "rf_gap_closed": FOREST}
@@ -165,25 +167,30 @@ def _read_transfer(own: Mapping[str, Standing]) -> list[str]:
     if not ranked:
         return ["no run has figures."]
     first = ranked[0]
-    text = f"{first.title} is first in overall accuracy, {_figure(first, 'oa')}"
-    if len(ranked) > 1:
-        second = ranked[1]
-        text += f", {_points(_mean_of(first, 'oa') - _mean_of(second, 'oa'))} above {second.title}"
-        text += f" ({_figure(second, 'oa')}){_within(first, second)}"
+    level = [one.title for one in ranked if _mean_of(first, "oa") - _mean_of(one, "oa") < TIE]
+    if len(level) > 1:
+        text = (
+            f"{', '.join(level[:-1])} and {level[-1]} share the first place in overall accuracy, {_figure(first, 'oa')}"
+        )
+    else:
+        text = f"{first.title} is first in overall accuracy, {_figure(first, 'oa')}"
+        if len(ranked) > 1:
+            second = ranked[1]
+            text += f", {_points(_mean_of(first, 'oa') - _mean_of(second, 'oa'))} above {second.title}"
+            text += f" ({_figure(second, 'oa')}){_within(first, second)}"
     if oracle := own.get(ORACLE):
         text += f"; the oracle, trained inside the target, reaches {_figure(oracle, 'oa')}"
     sentences = [text + "."]
     best = max(ranked, key=lambda one: _mean_of(one, "macro_f1"))
-    if best is not first:
+    if _mean_of(best, "macro_f1") - _mean_of(first, "macro_f1") >= TIE:
         sentences.append(f"In macro-F1 {best.title} is first, {_figure(best, 'macro_f1')}.")
     ghca = own.get(GHCA)
-    if ghca and ghca is not first:
+    if ghca and ghca.title not in level and ghca is not first:
         place = ranked.index(ghca) + 1
         sentences.append(f"GHCA is number {place} of {len(ranked)} in overall accuracy, {_figure(ghca, 'oa')}.")
     if ghca and ghca.gap_closed_oa is not None:
-        sentences.append(
-            f"GHCA closes {ghca.gap_closed_oa:.0%} of the gap between source only and the oracle in overall accuracy."
-        )
+        closed = f"{ghca.gap_closed_oa:.0%}" if ghca.gap_closed_oa > 0 else "nothing"
+        sentences.append(f"GHCA closes {closed} of the gap between source only and the oracle in overall accuracy.")
     if alone := own.get(SOURCE_ONLY):
         worse = [one.title for one in ranked if _mean_of(one, "oa") < _mean_of(alone, "oa") - HARM]
         if worse:

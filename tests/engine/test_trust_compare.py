@@ -127,6 +127,8 @@ def test_the_reading_tells_who_is_first_and_who_does_harm():
     near = [row("dann", seed, oa) for seed, oa in enumerate((0.90, 0.96))] + [row("ghca", 0, 0.92)]
     [text] = reading(standings(near))
     assert "less than the spread of the seeds" in text and "GHCA is number 2 of 2" in text
+    [text] = reading(standings([row("rf", 0, 0.9), row("dann", 0, 0.9), row("ghca", 0, 0.8)]))
+    assert text.startswith("T: RF and DANN share the first place in overall accuracy, 0.900.")
     both = reading(standings([*rows, *(one | {"transfer": "U"} for one in rows)]))
     assert both[0].startswith("Over all 2 transfers GHCA is first in mean overall accuracy, 0.950") and len(both) == 3
 
