@@ -84,8 +84,9 @@ class OutputWidget(QWidget):
         self.method_combo.setMaxVisibleItems(self.method_combo.count())
         self.method_note = QLabel()
         self.method_note.setWordWrap(True)
-        # Room for the longest, so that nothing moves when another method is chosen.
-        self.method_note.setMinimumHeight(2 * self.fontMetrics().lineSpacing())
+        # Room for two lines, so that nothing moves when another method is chosen.
+        self.method_note.setText("\n")
+        self.method_note.setMinimumHeight(self.method_note.sizeHint().height())
         self.method_note.setAlignment(Qt.AlignmentFlag.AlignTop)
         method = QGroupBox(self.tr("Method"))
         column = QVBoxLayout(method)

@@ -22,6 +22,7 @@ from qgis.core import (
     QgsProcessingModelOutput,
     QgsProcessingModelParameter,
     QgsProcessingParameterEnum,
+    QgsProcessingUtils,
 )
 
 from croptransfer.engine.alignment import METHODS
@@ -168,7 +169,7 @@ def test_a_cancel_keeps_the_finished_runs_and_the_next_start_takes_them_over(pro
     assert time.monotonic() - feedback.at < 2.0
     assert "OUTPUT" not in results
     assert names(tmp_path) == ["quick", "results.json.runs"]
-    assert f"run it again with the results file {inputs['OUTPUT']}" in feedback.lines[-1]
+    assert f"To go on, run it again with {inputs['OUTPUT']}" in feedback.lines[-1]
 
     again = Log()
     results, finished = provider.algorithm("compare").create().run(inputs, QgsProcessingContext(), again)
@@ -176,6 +177,27 @@ def test_a_cancel_keeps_the_finished_runs_and_the_next_start_takes_them_over(pro
     assert any("runs were done before and are taken over" in line for line in again.lines)
     assert sum("fitted in" in line for line in again.lines) < 3
     assert names(tmp_path) == ["quick", "results.json"]
+
+
+def test_a_cancel_with_a_temporary_results_file_says_how_it_could_go_on(provider, inputs, fake_engine):
+    """It gets another name each time, so what was finished is not found again."""
+    fake_engine("polite")
+    kept = []
+
+    class KeepsOneRun(Log):
+        def setProgressText(self, text):
+            super().setProgressText(text)
+            if "Mapping" in text:
+                folder = Path(QgsProcessingUtils.tempFolder())
+                (part,) = folder.rglob(".map.*.part.tif")
+                kept.append(part.with_name("OUTPUT.json.runs"))
+                kept[0].write_text('{"key": "a", "run": {}}')
+                self.cancel()
+
+    log = KeepsOneRun()
+    provider.algorithm("compare").create().run({**inputs, "OUTPUT": "TEMPORARY_OUTPUT"}, QgsProcessingContext(), log)
+    kept[0].unlink()
+    assert log.lines[-1].endswith("With a results file of your own it could have gone on later.")
 
 
 def test_a_deaf_engine_is_ended_within_two_seconds(provider, inputs, fake_engine, tmp_path):

@@ -239,8 +239,10 @@ class CompareAlgorithm(EngineAlgorithm):
         if not kept:
             return super().cancelled()
         if Path(QgsProcessingUtils.tempFolder()) in output.parents:
-            return self.tr("Cancelled; nothing was written. With a file of your own for the results it could go on.")
-        message = self.tr("Cancelled. The {count} finished runs are kept: run it again with the results file {path}.")
+            return self.tr(
+                "Cancelled; nothing was written. With a results file of your own it could have gone on later."
+            )
+        message = self.tr("Cancelled. Finished runs: {count}; they are kept. To go on, run it again with {path}.")
         return message.format(count=kept, path=output)
 
     def results(self, task: Comparison, outcome: Outcome, feedback: QgsProcessingFeedback) -> dict[str, Any]:
@@ -253,7 +255,7 @@ class CompareAlgorithm(EngineAlgorithm):
         failed = len(outcome.summary["failed"])
         if failed:
             feedback.reportError(
-                self.tr("{count} runs failed: their notes in the results say why.").format(count=failed)
+                self.tr("Failed runs: {count}. Their notes in the results say why.").format(count=failed)
             )
         accuracy = mean_accuracies(rows)
         gaps = [row["gap_closed_oa"] for row in rows if row["method"] == GHCA and row["gap_closed_oa"] is not None]
