@@ -44,8 +44,10 @@ def main() -> int:
     commands = open(0, "rb", buffering=0, closefd=False)
     cancelled = threading.Event()
     try:
-        work = _work(commands.readline().decode("utf-8"), commands)
-        threading.Thread(target=_listen, args=(commands, cancelled), daemon=True).start()
+        line = commands.readline().decode("utf-8")
+        work = _work(line, commands)
+        listening = (commands, cancelled, _kind(line) == RUN)
+        threading.Thread(target=_listen, args=listening, daemon=True).start()
         result = work(Progress(emit, cancelled.is_set))
         emit({"event": "result", "outputs": result.outputs, "summary": result.summary})
         return EXIT_DONE
@@ -100,10 +102,13 @@ def _private_stdout() -> IO[str]:
     return private
 
 
-def _listen(commands: IO[bytes], cancelled: threading.Event) -> None:
+def _listen(commands: IO[bytes], cancelled: threading.Event, at_once: bool) -> None:
     for line in iter(commands.readline, b""):
         if line.strip() == b"cancel":
             break
+    if at_once:
+        # A run of a comparison has nothing to clean up, and must not outlive its parent while it loads libraries.
+        os._exit(EXIT_CANCELLED)
     cancelled.set()
 
 
