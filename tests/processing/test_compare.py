@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from qgis.core import (
+    NULL,
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
@@ -241,6 +242,7 @@ def bad_inputs(inputs, pair, folder):
         "no target": ({**inputs, "TARGET": ""}, "Name the series files of a source and a target, or a splits file"),
         "unknown split": ({**from_splits, "SPLIT": "west"}, "splits.json has no transfer 'west'. It has: north to"),
         "unnamed split": (from_splits, "There is no transfer to compare the methods on."),
+        "null": ({**from_splits, "SPLIT": NULL}, "There is no transfer to compare the methods on."),
         "both": ({**inputs, **from_splits, "SPLIT": "north to south"}, "Both a splits file and the series files"),
         "unknown method": ({**inputs, "METHODS": ["rf", "magic"]}, "there is no 'magic'. Choose one of: ghca, source"),
         "no method": ({**inputs, "METHODS": []}, "Methods: nothing was given."),
@@ -250,7 +252,7 @@ def bad_inputs(inputs, pair, folder):
 
 
 KINDS = (
-    "other crops,no labels,missing file,broken file,no target,unknown split,unnamed split,both,unknown method,"
+    "null,other crops,no labels,missing file,broken file,no target,unknown split,unnamed split,both,unknown method,"
     "no method,no seed,no folder"
 )
 

@@ -129,17 +129,17 @@ class CompareAlgorithm(EngineAlgorithm):
         )
 
     def _add_plan(self) -> None:
-        self.add(
-            MethodParameter(
-                self.METHODS,
-                self.tr("Methods"),
-                list(METHODS),
-                allowMultiple=True,
-                defaultValue=["ghca", "source_only", "rf", "timematch"],
-                usesStaticStrings=True,
-            ),
-            self.tr("Methods to compare.") + f"\n{method_lines()}",
+        methods = MethodParameter(
+            self.METHODS,
+            self.tr("Methods"),
+            list(METHODS),
+            allowMultiple=True,
+            defaultValue=["ghca", "source_only", "rf", "timematch"],
+            usesStaticStrings=True,
         )
+        # The list that QGIS 3.22 shows otherwise leaves out the names of those that are not chosen yet.
+        methods.setMetadata({"widget_wrapper": {"useCheckBoxes": True, "columns": 3}})
+        self.add(methods, self.tr("Methods to compare.") + f"\n{method_lines()}")
         integer = QgsProcessingParameterNumber.Type.Integer
         self.add(
             QgsProcessingParameterNumber(

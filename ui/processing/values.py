@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qgis.core import (
+    NULL,
     QgsMapLayer,
     QgsProcessingContext,
     QgsProcessingFeatureSourceDefinition,
@@ -23,7 +24,8 @@ def listed(value: Any, context: QgsProcessingContext) -> list[Any]:
     """The layers and texts of a parameter that takes one or several; empty for none."""
     if isinstance(value, QgsProperty):
         value = value.valueAsString(context.expressionContext())[0]
-    if value is None or value == "":
+    # An empty field of a dialog or of a batch arrives as a null that is not None, and whose text is NULL.
+    if value is None or value == NULL or value == "":
         return []
     values = list(value) if isinstance(value, (list, tuple)) else [value]
     if len(values) == 1 and isinstance(values[0], str) and not Path(values[0]).exists():
