@@ -21,7 +21,7 @@ from .pseudo_labels import PseudoLabels
 from .source_only import SourceDomain
 from .training import BalancedSampler, Pool, Teacher, cosine, make_optimiser, predict, set_rate, softmax, take_step
 
-LEVELS = (0.25, 0.5, 1.0)
+LEVELS: tuple[float, ...] = (0.25, 0.5, 1.0)
 """Weights of the three depths in MK-MMD."""
 
 
@@ -54,7 +54,15 @@ class AdaptationSettings:
     pseudo: float = 2.0
     """Weight of the pseudo-labels' cross-entropy (p)."""
     contrast: float = 0.3
-    """Weight of contrast and prototypes (c)."""
+    """Weight of the contrast across domains (c)."""
+    prototypes: float = 0.3
+    """Weight of the contrast with the class prototypes that both domains share (c)."""
+    hierarchical: bool = True
+    """Whether MK-MMD looks at three depths; else at the embedding alone."""
+    certainty: bool = True
+    """Whether pseudo-labels are chosen by the spread of the teacher's passes, too."""
+    stability: bool = True
+    """Whether pseudo-labels are chosen by their agreement over passes and rounds, too."""
     prior: float = 0.1
     """Weight of the guard against collapse (d)."""
     neighbours: int = 10
@@ -132,10 +140,10 @@ class Student:
             loss = loss + s.pseudo * ramp * (trust * errors).sum() / trust.sum()
             projected = torch.cat([projected, self.network.project(features.embedding)])
             labels, weight = torch.cat([labels, pseudo]), torch.cat([weight, trust])
-        categorical = supervised_contrast(projected, labels, weight)
-        categorical = categorical + prototype_loss(projected, labels, self.prototypes, weight)
+        loss = loss + s.contrast * ramp * supervised_contrast(projected, labels, weight)
+        loss = loss + s.prototypes * ramp * prototype_loss(projected, labels, self.prototypes, weight)
         self.prototypes = update_prototypes(self.prototypes, projected, labels, weight)
-        self._take(loss + s.contrast * ramp * categorical)
+        self._take(loss)
 
     def stochastic_passes(
         self, passes: int, temperature: float, shares: np.ndarray, tick: Callable[[], None]
@@ -182,7 +190,10 @@ class Student:
         seen, others = self.network(*self.target.batch(drawn, WEAK, self.generator))
         wanted = torch.as_tensor(shares, dtype=torch.float32, device=labels.device)
         number = torch.bincount(labels, minlength=self.domain.classes).clamp_min(1)
-        loss = loss + alignment * hierarchical_mk_mmd(features.levels, others.levels, LEVELS, (wanted / number)[labels])
+        depths = slice(None) if s.hierarchical else slice(-1, None)
+        loss = loss + alignment * hierarchical_mk_mmd(
+            features.levels[depths], others.levels[depths], LEVELS[depths], (wanted / number)[labels]
+        )
         loss = loss + s.prior * share_loss(seen, wanted)
         projected = self.network.project(features.embedding)
         return loss, projected, labels

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
-RANGE = (0.5, 5.0)
+RANGE = (0.2, 5.0)
 """Temperatures looked at; a handful of held-out samples must not drive it further."""
 
 

@@ -10,7 +10,7 @@ The order is: source model, shift and standardisation, class shares, weighted pr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,7 +25,7 @@ from ..progress import Progress
 from ..series import SeriesSet
 from .adaptation import AdaptationSettings, Student
 from .class_shares import estimate_class_shares, shrink_shares
-from .pseudo_labels import select_pseudo_labels
+from .pseudo_labels import Selection, select_pseudo_labels
 from .reading import Judge, Reading, choose_reading
 from .source_only import (
     SourceDomain,
@@ -36,7 +36,7 @@ from .source_only import (
     prepare_source,
     validate,
 )
-from .training import Pool, make_pool, predict, read_settings, softmax
+from .training import Pool, Tick, make_pool, predict, read_settings, softmax
 from .vetoes import Standing, veto
 
 
@@ -46,8 +46,11 @@ class GHCASettings(AdaptationSettings, SourceSettings):
 
     source_steps: int = 500
     """Optimiser steps of the source model."""
-    passes: int = 6
-    """Stochastic passes of the teacher in a round."""
+    members: int = 2
+    """Students that learn side by side from different beginnings and share their pseudo-labels: what one gets wrong
+    by chance the other one need not. The cost of a fit grows with it, that of a map does not."""
+    passes: int = 4
+    """Stochastic passes of every member's teacher in a round."""
     first_quota: float = 0.2
     """Share of each class's predicted pixels that the first round may choose."""
     last_quota: float = 0.8
@@ -67,6 +70,8 @@ class GHCASettings(AdaptationSettings, SourceSettings):
     are estimates themselves; half way lost nothing in overall accuracy and spares the rare crops."""
     find_shift: bool = True
     """Whether to look for a shift of the season."""
+    match_statistics: bool = True
+    """Whether the target may be standardised by its own statistics, matched to its class shares."""
     class_shares: dict[str, float] = field(default_factory=dict)
     """Known class shares of the target (regional crop statistics) by class name; empty: they are estimated."""
 
@@ -75,12 +80,18 @@ class GHCASettings(AdaptationSettings, SourceSettings):
 class Good:
     """The last stage that passed: what the model is made of, and what is fallen back to."""
 
-    teacher: CropNetwork
-    """Its teacher."""
-    validation: Validation
-    """Its accuracy and temperature on held-out source samples."""
+    teachers: tuple[CropNetwork, ...]
+    """The teacher of every member."""
+    validations: tuple[Validation, ...]
+    """Their accuracy and temperature on held-out source samples."""
     shares: np.ndarray
     """(k,) class shares of the target to work with from here."""
+
+    def probability(self, pool: Pool, tick: Tick) -> np.ndarray:
+        """Calibrated predictions (m, n, k) of every member under equal class shares; NaN where a network broke."""
+        return np.stack(
+            [softmax(predict(t, pool, tick).logits, v.temperature) for t, v in zip(self.teachers, self.validations)]
+        )
 
 
 @dataclass
@@ -102,28 +113,22 @@ class Run:
         """Ask for cancel where no fraction is known."""
         self.progress.check()
 
-    def stand(self, stage: str, network: CropNetwork, pool: Pool, doubt: float) -> tuple[Good, Standing]:
-        """Validate a network after a stage and estimate the class shares of the target with it.
+    def stand(self, stage: str, networks: Sequence[CropNetwork], pool: Pool, doubt: float) -> tuple[Good, Standing]:
+        """Validate the members after a stage and estimate the class shares of the target with them.
 
         ``doubt`` is how far the estimated shares are moved towards equal ones.
         """
-        validation = validate(network, self.domain, self.tick)
-        logits = predict(network, pool, self.tick).logits
-        finite = bool(np.isfinite(logits).all()) and all(bool(torch.isfinite(p).all()) for p in network.parameters())
-        k = self.domain.classes
-        shares = np.full(k, 1.0 / k)
-        if finite:
-            shares = estimate_class_shares(softmax(logits, validation.temperature))
+        validations = tuple(validate(network, self.domain, self.tick) for network in networks)
+        good = Good(tuple(networks), validations, np.full(self.domain.classes, 1.0 / self.domain.classes))
+        probability = good.probability(pool, self.tick).mean(axis=0)
+        weights = [p for network in networks for p in network.parameters()]
+        finite = bool(np.isfinite(probability).all()) and all(bool(torch.isfinite(p).all()) for p in weights)
+        shares = estimate_class_shares(probability) if finite else good.shares
         used = shrink_shares(shares, doubt) if self.known_shares is None else self.known_shares
-        standing = Standing(stage, validation.accuracy, validation.samples, shares, finite)
-        self.stages.append(
-            {
-                "stage": stage,
-                "source_accuracy": round(validation.accuracy, 4),
-                "class_shares": self.named(shares),
-            }
-        )
-        return Good(network, validation, used), standing
+        accuracy = float(np.mean([v.accuracy for v in validations]))
+        standing = Standing(stage, accuracy, validations[0].samples, shares, finite)
+        self.stages.append({"stage": stage, "source_accuracy": round(accuracy, 4), "class_shares": self.named(shares)})
+        return replace(good, shares=used), standing
 
     def passes(self, now: Standing, before: Standing) -> bool:
         """Whether a stage does no harm; the reason is logged where it does."""
@@ -150,9 +155,13 @@ def fit(
         progress.stage("Learning from the source")
         domain = prepare_source(source, settings.held_out, seed, device)
         run = Run(source, domain, settings, known, generator, progress)
-        network = make_network(len(source.bands), domain.classes, settings, device)
-        teacher = learn_source(network, domain, settings, generator, progress).network
-        validation = validate(teacher, domain, run.tick)
+        members = max(settings.members, 1)
+        networks = [make_network(len(source.bands), domain.classes, settings, device) for _ in range(members)]
+        teachers = [
+            learn_source(network, domain, settings, generator, progress, (number / members, 1 / members)).network
+            for number, network in enumerate(networks)
+        ]
+        validation = validate(teachers[0], domain, run.tick)
         progress.metric("source_validation_accuracy", round(validation.accuracy, 4))
 
         progress.stage("Estimating shift and class shares")
@@ -160,66 +169,76 @@ def fit(
         values = target.values[np.sort(rng.permutation(len(target))[: settings.target_pixels])]
         enough = len(values) >= settings.least_target
         reading = choose_reading(
-            Judge(teacher, domain, source, validation.temperature, settings.doubt_source, run.tick),
+            Judge(teachers[0], domain, source, validation.temperature, settings.doubt_source, run.tick),
             values,
             target.day,
             settings.scan_pixels if enough else 0,
             settings.find_shift,
+            settings.match_statistics,
             rng,
             progress,
         )
         day = domain.calendar.place(target.day, reading.shift)
         pool = make_pool(values, day, reading.statistics, domain.calendar, device)
-        good, begun = run.stand("Learning from the source", teacher, pool, settings.doubt_source)
+        good, begun = run.stand("Learning from the source", teachers, pool, settings.doubt_source)
         progress.metric("class_shares_source_model", run.named(begun.shares))
         if not enough:
             reason = f"The target has only {len(values)} observed pixels: the source model is used as it is."
             run.vetoes.append(reason)
             progress.warning(reason)
-            return finish(run, good, reading, seed)
+            return finish(run, good, pool, reading, seed)
 
-        student = Student(network, teacher, domain, pool, settings, generator)
+        students = [
+            Student(network, teacher, domain, pool, settings, generator) for network, teacher in zip(networks, teachers)
+        ]
         progress.stage("Aligning the features")
-        aligned, standing = align(run, student, good)
+        aligned, standing = align(run, students, good)
         if run.passes(standing, begun):
             good = aligned
             reading = reading.with_shares(good.shares, domain, source, values, day)
-            student.target = make_pool(values, day, reading.statistics, domain.calendar, device)
+            pool = make_pool(values, day, reading.statistics, domain.calendar, device)
+            for student in students:
+                student.target = pool
         else:
-            student.restore(good.teacher)
+            for student, teacher in zip(students, teachers):
+                student.restore(teacher)
         progress.metric("class_shares_aligned", run.named(good.shares))
         progress.stage("Learning from pseudo-labels")
-        return finish(run, learn_from_pseudo_labels(run, student, good, begun), reading, seed)
+        return finish(run, learn_from_pseudo_labels(run, students, good, begun), pool, reading, seed)
 
 
-def align(run: Run, student: Student, good: Good) -> tuple[Good, Standing]:
+def align(run: Run, students: Sequence[Student], good: Good) -> tuple[Good, Standing]:
     """Weighted MK-MMD; the class shares are estimated again half way, and at the end."""
     steps = run.settings.scaled(run.settings.align_steps)
     half = steps // 2
     for step in range(steps):
         run.progress.update(step / steps)
         if step == half:
-            good, _ = run.stand("Aligning the features", student.snapshot(), student.target, run.settings.doubt_aligned)
-        student.align_step(step, steps, good.shares)
-    return run.stand("Aligning the features", student.snapshot(), student.target, run.settings.doubt_aligned)
+            good, _ = _stand(run, "Aligning the features", students)
+        for student in students:
+            student.align_step(step, steps, good.shares)
+    return _stand(run, "Aligning the features", students)
 
 
-def learn_from_pseudo_labels(run: Run, student: Student, good: Good, begun: Standing) -> Good:
-    """Rounds of pseudo-labels; the first that is vetoed ends them.
+def learn_from_pseudo_labels(run: Run, students: Sequence[Student], good: Good, begun: Standing) -> Good:
+    """Rounds of pseudo-labels, chosen by all members together; the first that is vetoed ends them.
 
     ``begun`` is the standing of the source model, against which the source accuracy is judged; a collapse of
     class shares is judged against the round before.
     """
     settings, previous = run.settings, None
+    selection = Selection(certainty=settings.certainty, stability=settings.stability)
     steps = settings.scaled(settings.round_steps)
     for number in range(settings.rounds):
-        stage = f"Learning from pseudo-labels, round {number + 1}"
-        passes, typicality = student.stochastic_passes(
-            settings.passes, good.validation.temperature, good.shares, run.tick
-        )
+        seen = [
+            student.stochastic_passes(settings.passes, validation.temperature, good.shares, run.tick)
+            for student, validation in zip(students, good.validations)
+        ]
+        passes = np.concatenate([member for member, _ in seen])
+        typicality = np.mean([member for _, member in seen], axis=0)
         ramp = number / max(settings.rounds - 1, 1)
         quota = settings.first_quota + ramp * (settings.last_quota - settings.first_quota)
-        picks = select_pseudo_labels(passes, quota, previous, typicality)
+        picks = select_pseudo_labels(passes, quota, previous, typicality, selection)
         previous = picks.predicted
         accepted = dict(zip(run.source.classes, picks.count(run.domain.classes).tolist()))
         relaxed = [run.source.classes[c] for c in picks.relaxed]
@@ -227,21 +246,32 @@ def learn_from_pseudo_labels(run: Run, student: Student, good: Good, begun: Stan
         run.progress.metric(f"pseudo_labels_round_{number + 1}", accepted)
         for step in range(steps):
             run.progress.update((number + step / steps) / settings.rounds)
-            student.round_step(number * steps + step, settings.rounds * steps, good.shares, picks)
-        learnt, standing = run.stand(stage, student.snapshot(), student.target, settings.doubt_aligned)
+            for student in students:
+                student.round_step(number * steps + step, settings.rounds * steps, good.shares, picks)
+        learnt, standing = _stand(run, f"Learning from pseudo-labels, round {number + 1}", students)
         if not run.passes(standing, replace(begun, shares=good.shares)):
             return good
         good = learnt
     return good
 
 
-def finish(run: Run, good: Good, reading: Reading, seed: int) -> TrainedModel:
-    """Put the model together; it predicts under the class shares of the target."""
+def _stand(run: Run, stage: str, students: Sequence[Student]) -> tuple[Good, Standing]:
+    return run.stand(stage, [s.snapshot() for s in students], students[0].target, run.settings.doubt_aligned)
+
+
+def finish(run: Run, good: Good, pool: Pool, reading: Reading, seed: int) -> TrainedModel:
+    """Put the model together: the member that agrees best with all together, under the class shares of the target."""
+    probability = good.probability(pool, run.tick)
+    together = probability.mean(axis=0).argmax(axis=1)
+    agrees = (probability.argmax(axis=2) == together).mean(axis=1)
+    chosen, agreement = int(agrees.argmax()), float(agrees.min())
+    validation = good.validations[chosen]
+    run.progress.metric("agreement_of_members", round(agreement, 4))
     shares = run.named(good.shares)
     run.progress.metric("class_shares", shares)
     run.progress.metric("vetoes", run.vetoes)
     return TrainedModel(
-        network=good.teacher,
+        network=good.teachers[chosen],
         classes=run.source.classes,
         bands=run.source.bands,
         method="ghca",
@@ -249,18 +279,19 @@ def finish(run: Run, good: Good, reading: Reading, seed: int) -> TrainedModel:
         calendar=run.domain.calendar,
         statistics=reading.statistics,
         shift_days=reading.shift,
-        temperature=good.validation.temperature,
+        temperature=validation.temperature,
         log_shares=run.settings.trust_shares * np.log(good.shares * run.domain.classes),
         summary={
             "source_validation": {
-                "accuracy": round(good.validation.accuracy, 4),
-                "samples": good.validation.samples,
+                "accuracy": round(validation.accuracy, 4),
+                "samples": validation.samples,
             },
             "shift": reading.report(),
             "statistics": reading.name,
             "class_shares": shares,
             "stages": run.stages,
             "pseudo_labels": run.rounds,
+            "agreement_of_members": round(agreement, 4),
             "vetoes": run.vetoes,
             "warnings": list(run.progress.warnings),
         },

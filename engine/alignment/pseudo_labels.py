@@ -28,6 +28,10 @@ class Selection:
     """Most picks of a class, in multiples of the median class."""
     fewest: int = 10
     """A class with fewer picks gives none: its source prototype serves alone."""
+    certainty: bool = True
+    """Whether the spread of the passes counts."""
+    stability: bool = True
+    """Whether the agreement of the passes and with the round before counts."""
     relaxations: int = 2
     """How often the thresholds are relaxed for a class that starves."""
 
@@ -84,6 +88,10 @@ def select_pseudo_labels(
     information = mutual_information(passes)
     agreement = (passes.argmax(axis=2) == predicted).mean(axis=0)
     stable = np.ones(n, bool) if previous is None else predicted == previous
+    if not selection.certainty:
+        deviation, information = np.zeros(n), np.zeros(n)
+    if not selection.stability:
+        agreement, stable = np.ones(n), np.ones(n, bool)
     typical = np.ones(n) if typicality is None else typicality
     reliability = (
         confidence * (1 - np.minimum(2 * deviation, 1)) * (1 - np.minimum(information, 1)) * agreement * typical

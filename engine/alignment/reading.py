@@ -101,8 +101,8 @@ class Judge:
 
 
 def choose_reading(
-    judge: Judge, values: np.ndarray, day: np.ndarray, pixels: int, find_shift: bool, rng: np.random.Generator,
-    progress: Progress,
+    judge: Judge, values: np.ndarray, day: np.ndarray, pixels: int, find_shift: bool, match: bool,
+    rng: np.random.Generator, progress: Progress,
 ) -> Reading:  # fmt: skip
     """Choose shift and standardisation on the source model.
 
@@ -112,6 +112,7 @@ def choose_reading(
     day : (t,) their days as they came.
     pixels : target series to use; 0 to choose nothing.
     find_shift : whether to look for a shift at all.
+    match : whether the target's own statistics may be taken.
     """
     domain, source = judge.domain, judge.source
     if not pixels:
@@ -135,7 +136,7 @@ def choose_reading(
         read = predict(judge.network, seen, judge.tick, JITTER, torch.Generator().manual_seed(noise + 1))
         return gather_evidence(embedding, labels, read.embedding, softmax(read.logits, judge.temperature), resamples)
 
-    def match(shares: np.ndarray, shift: float) -> Statistics:
+    def matched_under(shares: np.ndarray, shift: float) -> Statistics:
         placed = domain.calendar.place(day, shift)
         return matched_to_shares(shrink_shares(shares, judge.doubt), domain, source, sample, placed)
 
@@ -144,18 +145,18 @@ def choose_reading(
 
     def matched_evidence(shift: float) -> Evidence:
         nearest = min(plain.evidence, key=lambda other: abs(other - shift))
-        return evidence_of(match(plain.evidence[nearest].shares, shift), shift)
+        return evidence_of(matched_under(plain.evidence[nearest].shares, shift), shift)
 
-    matched = estimate_shift(matched_evidence, shifts, refine, safeguard)
-    estimates = {"source": plain, "matched": matched}
-    if matched.taken.score > plain.taken.score - FAVOUR:
-        evidence = matched.taken
-        for _ in range(REPEATS):  # better statistics show better class shares, and those better statistics
-            statistics = match(evidence.shares, matched.days)
-            evidence = evidence_of(statistics, matched.days)
-        reading = Reading(matched.days, statistics, "matched", estimates)
-    else:
-        reading = Reading(plain.days, domain.statistics, "source", estimates)
+    reading = Reading(plain.days, domain.statistics, "source", {"source": plain})
+    if match:
+        matched = estimate_shift(matched_evidence, shifts, refine, safeguard)
+        reading = replace(reading, estimates={"source": plain, "matched": matched})
+        if matched.taken.score > plain.taken.score - FAVOUR:
+            evidence = matched.taken
+            for _ in range(REPEATS):  # better statistics show better class shares, and those better statistics
+                statistics = matched_under(evidence.shares, matched.days)
+                evidence = evidence_of(statistics, matched.days)
+            reading = replace(reading, shift=matched.days, statistics=statistics, name="matched")
     progress.metric("shift_evidence", reading.report())
     progress.metric("shift_days", reading.shift)
     progress.metric("standardisation", reading.name)

@@ -1,12 +1,12 @@
 """The masked transformer encoder of a pixel's time series, and the network built on it.
 
-Three pre-norm transformer layers over the observed dates, sin/cos of the day, masked attention pooling and a
-small head. Layer normalisation only: batch statistics would mix the domains.
+Three pre-norm transformer layers over the observed dates, sin/cos of the day with the period scale of
+TimeMatch (Nyborg et al. 2022, doi 10.1016/j.isprsjprs.2022.04.018), masked attention pooling and a small
+head. Layer normalisation only: batch statistics would mix the domains.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -15,9 +15,8 @@ from torch import Tensor, nn
 
 from .network import Features, SeriesNetwork
 
-PERIODS = (60.0, 800.0)
-"""Shortest and longest period of the day encoding in days. A crop's season has no shorter rhythm; with the
-periods of a week, as in TimeMatch, the network learns the source's dates by heart."""
+DAY_SCALE = 1000.0
+"""Longest period of the day encoding, in days over 2 pi (TimeMatch)."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +40,14 @@ class NetworkSize:
 
 
 class DayEncoding(nn.Module):
-    """Sine and cosine of the day at periods spread evenly on a logarithmic scale over ``PERIODS``."""
+    """Sine and cosine of the day at periods from 2 pi days to 2 pi times ``DAY_SCALE``."""
 
     frequency: Tensor
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        shortest, longest = (math.log(period) for period in PERIODS)
-        periods = torch.linspace(shortest, longest, width // 2, dtype=torch.float64).exp()
-        self.register_buffer("frequency", (2 * math.pi / periods).float(), persistent=False)
+        half = torch.arange(0, width, 2, dtype=torch.float32)
+        self.register_buffer("frequency", DAY_SCALE ** (-half / width), persistent=False)
 
     def forward(self, day: Tensor) -> Tensor:
         """Map days (..., t) to features (..., t, d)."""

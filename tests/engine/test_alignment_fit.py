@@ -177,7 +177,7 @@ def test_a_stage_that_does_harm_is_undone(source, target, monkeypatch):
     align = ghca.align
 
     def remember(run, student, good):
-        kept.append(good.teacher)
+        kept.extend(good.teachers)
         return align(run, student, good)
 
     monkeypatch.setattr(ghca, "align", remember)
@@ -189,7 +189,7 @@ def test_a_stage_that_does_harm_is_undone(source, target, monkeypatch):
         "Learning from pseudo-labels, round 1",
     ]
     assert "made up" in progress.warnings[0]
-    assert model.network is kept[0]
+    assert any(model.network is teacher for teacher in kept)
 
 
 def test_stages_are_reported_in_their_order_and_cancel_stops_at_once(source, target):
