@@ -25,6 +25,19 @@ def core_count() -> int:
         return os.cpu_count() or 1
 
 
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """Where matrices are multiplied in bfloat16: on CUDA. Weights, losses and what a network gives back stay float32.
+
+    Not on a CPU: a training step of the encoder took 1.9 times as long in bfloat16 there (a core with AVX-512 bf16).
+    """
+    return torch.autocast(device.type, torch.bfloat16, enabled=half_precision(device))
+
+
+def half_precision(device: torch.device) -> bool:
+    """Whether ``device`` gains from it."""
+    return device.type == "cuda"
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Run torch's operations on one thread each, and give the caller's number back after it.

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .device import mixed_precision
 from .network import Features, SeriesNetwork
 
 DAY_SCALE = 1000.0
@@ -141,8 +142,10 @@ class CropNetwork(SeriesNetwork):
 
     def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
         """Logits (b, k) and features of a batch."""
-        features = self.encoder(values, observed, day)
-        return self.classifier(features.embedding), features
+        with mixed_precision(values.device):
+            levels, embedding = self.encoder(values, observed, day)
+            logits = self.classifier(embedding)
+        return logits.float(), Features(tuple(level.float() for level in levels), embedding.float())
 
     def project(self, embedding: Tensor) -> Tensor:
         """Return unit vectors (b, p) of embeddings (b, d)."""

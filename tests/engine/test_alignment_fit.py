@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from engine.alignment import METHODS, fit
 from engine.errors import Cancelled, InputError
@@ -229,6 +230,20 @@ def test_bad_input_is_named(source, target):
     assert "RED" in refused("ghca", source, target.with_bands(["NIR"])).message
     unseen = replace(target, values=np.full_like(target.values, np.nan))
     assert refused("ghca", source, unseen).code == "all-nodata"
+
+
+def test_mixed_precision_learns_the_same_crops(source, target, monkeypatch):
+    """What a graphics card does, on a CPU: the same code in bfloat16."""
+    from engine.models import device
+
+    monkeypatch.setattr(device, "half_precision", lambda used: True)
+    model = fit("ghca", source, target, 0, Progress(), QUICK)
+    assert accuracy(model, target) > 0.93
+    logits, features = model.network(torch.zeros(2, 4, 2), torch.ones(2, 4, dtype=torch.bool), torch.arange(4.0))
+    assert {logits.dtype, features.embedding.dtype, *(p.dtype for p in model.network.parameters())} == {torch.float32}
+    monkeypatch.undo()
+    exact, _ = model.network(torch.zeros(2, 4, 2), torch.ones(2, 4, dtype=torch.bool), torch.arange(4.0))
+    assert 0 < (exact - logits).abs().max() < 0.2
 
 
 def test_listing_the_methods_does_not_import_torch():
