@@ -77,7 +77,7 @@ METHODS: dict[str, MethodInfo] = {
         module="compared.phenocropnet",
     ),
     "daccn": MethodInfo(
-        title="DACCN",
+        title="Deep adaptation network (DACCN)",
         summary="Learns a convolutional network from the source while it keeps its features like those of the target.",
         stages={"Learning from both domains": 1.0},
         module="compared.daccn",

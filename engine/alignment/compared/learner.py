@@ -1,6 +1,7 @@
 """What the compared methods share: budget, training loop with early stop on held-out source, and the model at the end.
 
-Every method may take as many optimiser steps as GHCA takes in all its stages. The target's labels exist nowhere here.
+Every network may take as many optimiser steps as each of GHCA's students takes in all its stages. The target's labels
+exist nowhere here.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class ComparedSettings:
     """Settings that every compared network has."""
 
     steps: int = 1350
-    """Optimiser steps at most: those of GHCA's stages together."""
+    """Optimiser steps at most: those of all stages of one of GHCA's students."""
     steps_scale: float = 1.0
     """Factor of all steps."""
     batch: int = 64
