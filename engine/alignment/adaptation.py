@@ -12,14 +12,25 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..models.encoder import CropNetwork
-from .augment import DOUBT, MEDIUM, STRONG, WEAK
+from .augment import DOUBT, MEDIUM, STRONG, WEAK, mix
 from .class_shares import adjust_to_shares
 from .contrast import prototype_loss, supervised_contrast, update_prototypes
 from .mmd import hierarchical_mk_mmd
 from .neighbours import nearest_neighbours, smooth_over_neighbours
 from .pseudo_labels import PseudoLabels
 from .source_only import SourceDomain
-from .training import BalancedSampler, Pool, Teacher, cosine, make_optimiser, predict, set_rate, softmax, take_step
+from .training import (
+    BalancedSampler,
+    Pool,
+    Teacher,
+    cosine,
+    make_optimiser,
+    mixed_errors,
+    predict,
+    set_rate,
+    softmax,
+    take_step,
+)
 
 LEVELS: tuple[float, ...] = (0.25, 0.5, 1.0)
 """Weights of the three depths in MK-MMD."""
@@ -51,6 +62,8 @@ class AdaptationSettings:
     """Weight of MK-MMD at its height (g)."""
     alignment_late: float = 0.3
     """Weight of MK-MMD at the end of the rounds."""
+    least_own: float = 0.5
+    """Least share that a series keeps of itself when it is mixed with another; 1 for no mixing."""
     pseudo: float = 2.0
     """Weight of the pseudo-labels' cross-entropy (p)."""
     contrast: float = 0.3
@@ -135,8 +148,10 @@ class Student:
             index = torch.from_numpy(picks.index)[drawn]
             pseudo = torch.from_numpy(picks.label)[drawn].to(labels.device)
             trust = torch.from_numpy(picks.weight)[drawn].to(labels.device, torch.float32)
-            logits, features = self.network(*self.target.batch(index, STRONG, self.generator))
-            errors = F.cross_entropy(logits, pseudo, reduction="none", label_smoothing=s.smoothing)
+            values, observed, day = self.target.batch(index, STRONG, self.generator)
+            values, partner, share = mix(values, s.least_own, self.generator)
+            logits, features = self.network(values, observed, day)
+            errors = mixed_errors(logits, pseudo, partner, share, s.smoothing)
             loss = loss + s.pseudo * ramp * (trust * errors).sum() / trust.sum()
             projected = torch.cat([projected, self.network.project(features.embedding)])
             labels, weight = torch.cat([labels, pseudo]), torch.cat([weight, trust])

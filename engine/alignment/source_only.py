@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from ..models.device import compute_device, seeded
 from ..models.encoder import CropNetwork, NetworkSize
@@ -28,6 +26,7 @@ from .training import (
     cosine,
     make_optimiser,
     make_pool,
+    mixed_errors,
     predict,
     read_settings,
     set_rate,
@@ -164,25 +163,13 @@ def learn_source(
         set_rate(optimiser, cosine(step, steps))
         index = train[sampler.draw(settings.batch)]
         values, observed, day = domain.pool.batch(index, MEDIUM, generator)
-        loss = mixed_loss(network, values, observed, day, labels[index], settings, generator)
+        values, partner, share = mix(values, settings.least_own, generator)
+        logits, _ = network(values, observed, day)
+        loss = mixed_errors(logits, labels[index], partner, share, settings.smoothing).mean()
         if take_step(loss, optimiser):
             teacher.update(network)
     network.eval()
     return teacher
-
-
-def mixed_loss(
-    network: CropNetwork, values: Tensor, observed: Tensor, day: Tensor, labels: Tensor, settings: SourceSettings,
-    generator: torch.Generator,
-) -> Tensor:  # fmt: skip
-    """Cross-entropy on series mixed in pairs, towards both labels in proportion."""
-    mixed, partner, share = mix(values, settings.least_own, generator)
-    logits, _ = network(mixed, observed, day)
-    own, other = (
-        F.cross_entropy(logits, wanted, reduction="none", label_smoothing=settings.smoothing)
-        for wanted in (labels, labels[partner])
-    )
-    return (share * own + (1 - share) * other).mean()
 
 
 def validate(network: SeriesNetwork, domain: SourceDomain, tick: Tick, by: Perturbation | None = STRONG) -> Validation:

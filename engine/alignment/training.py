@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import InputError
@@ -151,6 +152,21 @@ def predict(
     finally:
         network.eval()
     return Predictions(torch.cat(logits).numpy(), torch.cat(embeddings))
+
+
+def mixed_errors(logits: Tensor, labels: Tensor, partner: Tensor, share: Tensor, smoothing: float) -> Tensor:
+    """Cross-entropy (b,) on series mixed in pairs, towards both labels in proportion (see :func:`augment.mix`).
+
+    Parameters
+    ----------
+    logits : (b, k) of the mixed series. ``labels`` (b,) of the series before they were mixed.
+    partner : (b,) which series each was mixed with. ``share`` (b,) what it kept of itself.
+    """
+    own, other = (
+        F.cross_entropy(logits, wanted, reduction="none", label_smoothing=smoothing)
+        for wanted in (labels, labels[partner])
+    )
+    return share * own + (1 - share) * other
 
 
 def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:

@@ -4,9 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from engine.alignment.augment import STRONG, perturb, thin_dates
+from engine.alignment.augment import STRONG, mix, perturb, thin_dates
 from engine.alignment.ghca import GHCASettings
-from engine.alignment.training import BalancedSampler, Teacher, read_settings, split_source, stratified_sample
+from engine.alignment.training import (
+    BalancedSampler,
+    Teacher,
+    mixed_errors,
+    read_settings,
+    split_source,
+    stratified_sample,
+)
 from engine.alignment.vetoes import Standing, veto
 from engine.errors import InputError
 
@@ -122,3 +129,17 @@ def test_few_validation_samples_veto_only_a_large_fall():
 def test_a_class_that_was_hardly_there_may_vanish():
     before = Standing("Learning from the source", 0.9, 200, np.array([0.6, 0.38, 0.02]), True)
     assert veto(Standing("Aligning", 0.9, 200, np.array([0.6, 0.4, 0.0]), True), before) is None
+
+
+def test_mixed_series_are_the_proportional_mean_and_so_is_their_loss():
+    generator = torch.Generator().manual_seed(0)
+    values = torch.randn(200, 5, 2)
+    mixed, partner, share = mix(values, 0.5, generator)
+    np.testing.assert_allclose(mixed[7], share[7] * values[7] + (1 - share[7]) * values[partner[7]], rtol=1e-5)
+    assert 0.5 <= share.min() < 0.52 and 0.98 < share.max() <= 1 and sorted(partner.tolist()) == list(range(200))
+    logits, labels = torch.randn(200, 3), torch.randint(3, (200,))
+    log_p = logits.log_softmax(dim=1)
+    expected = -share * log_p[range(200), labels] - (1 - share) * log_p[range(200), labels[partner]]
+    np.testing.assert_allclose(mixed_errors(logits, labels, partner, share, 0.0), expected, rtol=1e-4)
+    same, _, _ = mix(values, 1.0, generator)
+    np.testing.assert_array_equal(same, values)
