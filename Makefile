@@ -9,7 +9,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 SHIPPED := __init__.py plugin.py engine ui
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint bench sample package clean
+.PHONY: help env demo test lint bench ablations sample package clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -35,6 +35,9 @@ lint: env  ## ruff, mypy on the engine, and the checks of plugins.qgis.org on wh
 
 bench: env  ## accuracy, speed and memory on the real data in ../shared/data, as JSON in bench/
 	$(BIN)/python .ci/bench.py
+
+ablations: env  ## GHCA without one of its parts at a time, into docs/ablations.md (hours)
+	$(BIN)/python .ci/bench_ablations.py
 
 sample: env  ## make the sample scene in resources/sample again
 	OMP_NUM_THREADS=1 $(BIN)/python resources/sample/generate.py

@@ -28,6 +28,7 @@ def measure_accuracy(
     output: Path,
     options: dict[str, Any] | None = None,
     workers: int = 0,
+    oracle: str = "rf",
 ) -> list[dict[str, Any]]:
     """The rows of a comparison; it writes its JSON, CSV and page at ``output`` and goes on where it was stopped."""
     comparison = Comparison(
@@ -37,6 +38,7 @@ def measure_accuracy(
         methods=tuple(methods) or tuple(METHODS),
         seeds=tuple(range(seeds)),
         workers=workers,
+        oracle=oracle,
         options=options or {},
     )
     result = run_comparison(comparison, Progress(_tell))
@@ -122,13 +124,13 @@ def _all_methods(standing: Sequence[Standing], transfers: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def refresh(readme: Path, text: str) -> bool:
-    """Put the tables between the marks of the README; false when it has none."""
-    before, begin, rest = readme.read_text("utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
+def refresh(page: Path, text: str, begin: str = BEGIN, end: str = END) -> bool:
+    """Put tables between two marks of a page; false when it has none."""
+    before, begun, rest = page.read_text("utf-8").partition(begin)
+    _, ended, after = rest.partition(end)
+    if not begun or not ended:
         return False
-    readme.write_text(f"{before}{begin}\n{text}\n{end}{after}", "utf-8")
+    page.write_text(f"{before}{begin}\n{text}\n{end}{after}", "utf-8")
     return True
 
 
