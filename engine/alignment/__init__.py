@@ -32,6 +32,8 @@ class MethodInfo:
     """Stages in their order with their share of the time."""
     module: str
     """Module of this package that holds its ``fit``."""
+    seconds: float
+    """What a fit to the sample scene takes on one core, about: only progress bars rely on it."""
 
 
 METHODS: dict[str, MethodInfo] = {
@@ -45,66 +47,77 @@ METHODS: dict[str, MethodInfo] = {
             "Learning from pseudo-labels": 0.62,
         },
         module="ghca",
+        seconds=180.0,
     ),
     "source_only": MethodInfo(
         title="Source only (no adaptation)",
         summary="Learns from the source alone and is applied to the target as it is: the yardstick for a transfer.",
         stages={"Learning from the source": 1.0},
         module="source_only",
+        seconds=30.0,
     ),
     "rf": MethodInfo(
         title="Random forest (RF)",
         summary="Learns 200 decision trees from the source alone, in seconds: the classifier most people start with.",
         stages={"Learning from the source": 1.0},
         module="compared.forest",
+        seconds=4.0,
     ),
     "dcm": MethodInfo(
         title="DeepCropMapping (DCM)",
         summary="Learns a recurrent network from the source alone that reads the season forwards and backwards; slow.",
         stages={"Learning from the source": 1.0},
         module="compared.dcm",
+        seconds=400.0,
     ),
     "transformer": MethodInfo(
         title="Transformer",
         summary="Learns from the source alone a network that compares every date of the season with every other.",
         stages={"Learning from the source": 1.0},
         module="compared.transformer",
+        seconds=60.0,
     ),
     "phenocropnet": MethodInfo(
         title="PhenoCropNet",
         summary="Learns from the source alone which parts of the season, and which dates in them, tell crops apart.",
         stages={"Learning from the source": 1.0},
         module="compared.phenocropnet",
+        seconds=20.0,
     ),
     "daccn": MethodInfo(
         title="Deep adaptation network (DACCN)",
         summary="Learns a convolutional network from the source while it keeps its features like those of the target.",
         stages={"Learning from both domains": 1.0},
         module="compared.daccn",
+        seconds=60.0,
     ),
     "pan": MethodInfo(
         title="Phenology alignment network (PAN)",
         summary="Learns a recurrent network from the source, then makes its features of source and target alike.",
         stages={"Learning from the source": 0.4, "Aligning the features": 0.6},
         module="compared.pan",
+        seconds=120.0,
     ),
     "cstn": MethodInfo(
         title="Contrastive self-training (CSTN)",
         summary="Learns from the source, then from its own sure predictions in the target, crop by crop.",
         stages={"Learning from the source": 0.2, "Learning from pseudo-labels": 0.8},
         module="compared.cstn",
+        seconds=80.0,
     ),
     "dann": MethodInfo(
         title="Domain-adversarial network (DANN)",
         summary="Learns from the source with features by which an opponent cannot tell source from target.",
         stages={"Learning from both domains": 1.0},
         module="compared.dann",
+        seconds=90.0,
     ),
     "cdan": MethodInfo(
         title="Conditional adversarial network (CDAN)",
         summary="As DANN, but the opponent also sees which crop is predicted, so that each crop is aligned by itself.",
         stages={"Learning from both domains": 1.0},
         module="compared.cdan",
+        seconds=90.0,
     ),
     "timematch": MethodInfo(
         title="TimeMatch",
@@ -115,6 +128,7 @@ METHODS: dict[str, MethodInfo] = {
             "Learning from pseudo-labels": 0.55,
         },
         module="compared.timematch",
+        seconds=40.0,
     ),
 }
 

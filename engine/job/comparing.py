@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from ..alignment import METHODS
 from ..errors import InputError
 from ..progress import Progress
 from ..trust.compare import Transfer, pack, score
-from ..trust.one_run import ORACLE, RunTask, options_of
+from ..trust.one_run import RunTask, options_of
 from ..trust.standing import FOREST, Standing, add_gaps, method_title, reading, standings
 from .children import ERROR, RESULT, STARTED, Work, run_side_by_side
 from .comparison import Comparison, output_problems, plan_problems, read_data
@@ -25,8 +26,6 @@ from .parts import part_path, publish_parts, remove_parts
 from .runner import Result, writing
 
 READ, COMPARE, DRAW = "Reading the series", "Comparing the methods", "Drawing the page"
-COSTS = {"rf": 0.1, "source_only": 0.4, ORACLE: 0.3}
-"""How long a run takes beside one of the other methods: only the progress bar relies on it."""
 FIGURES = ("oa", "macro_f1", "kappa", "f1_per_class", "confusion", "fit_seconds", "predict_seconds")
 
 
@@ -118,7 +117,7 @@ def _do_all(runs: Sequence[Run], workers: int, journal: Journal, progress: Progr
         if place not in packed:
             packed[place] = _pack(run)
         works.append(Work(run.task, packed[place]))
-    shares = np.array([COSTS.get(runs[number].task.row_method, 1.0) for number in todo])
+    shares = np.array([METHODS[runs[number].task.method].seconds for number in todo])
     fractions = np.zeros(len(todo))
     for position, event in run_side_by_side(works, workers, progress.check):
         number = todo[position]

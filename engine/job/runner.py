@@ -39,8 +39,8 @@ SAMPLES_PER_CLASS = 2_000
 """Source pixels of one class that are read at most: more teach a model of this size nothing new."""
 TARGET_SAMPLES = 5_000
 """Target pixels the alignment sees at most."""
-FIT_SECONDS, PIXELS_PER_SECOND = 90.0, 15_000.0
-"""What a fit and a map took on two cores: only the progress bar relies on it."""
+PIXELS_PER_SECOND = 15_000.0
+"""What mapping took on two cores: only the progress bar relies on it."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def _stages(job: Job, stack: Stack) -> dict[str, float]:
     if job.use_model:
         return mapping
     learning = METHODS[job.method].stages
-    unit = FIT_SECONDS / sum(learning.values())
+    unit = METHODS[job.method].seconds / sum(learning.values())
     return {READ_SOURCE: 3.0, READ_TARGET: 3.0, **{name: unit * share for name, share in learning.items()}, **mapping}
 
 
