@@ -3,11 +3,11 @@
 Published (abstract): Peng et al. 2025, Int. J. Appl. Earth Obs. Geoinf.: pseudo-labels of the target by self-training
 assist the supervised learning, and class-aware prototypes align the features across the regions.
 
-Ours, as the rest is not public: encoder, perturbed batches (not mixed in pairs) and optimiser are those of GHCA and source
-only; after a third of the steps on the source alone, six rounds, at whose start the network labels the target and
-the predictions of a probability above .9 are learnt from, drawn at random; embeddings of both domains are drawn
-to prototypes of the classes at a temperature of .1, which follow them with a momentum of .99. All three losses
-weigh the same. The last weights are kept: held-out source says nothing of self-training.
+Ours, as the rest is not public: encoder, perturbed batches (not mixed in pairs) and optimiser are those of GHCA and
+source only. A third of the steps learns from the source alone. Then come six rounds; at the start of each the
+network labels the target, and the predictions of a probability above .9 are learnt from, drawn at random. Embeddings
+of both domains are drawn to prototypes of the classes at a temperature of .1, which follow them with a momentum of
+.99. All three losses weigh the same. The last weights are kept: held-out source says nothing of self-training.
 """
 
 from __future__ import annotations
