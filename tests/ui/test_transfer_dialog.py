@@ -414,7 +414,7 @@ def test_the_chosen_method_is_run_and_named_and_a_new_window_starts_with_the_rec
     first.run()
     qtbot.waitUntil(lambda: not first.is_running(), timeout=WAIT)
     assert (tmp_path / "out" / "crops_report.html").read_text() == "<html>daccn</html>"
-    assert "Method: DACCN" in first.log.toPlainText()
+    assert "Method: Deep adaptation network (DACCN)\n" in first.log.toPlainText()
     first.close()
     assert open_dialog().output.method() == "ghca"
 
