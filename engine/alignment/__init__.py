@@ -1,8 +1,8 @@
 """The methods that learn from a labelled source and adapt to an unlabelled target.
 
-Each part of GHCA is a file of pure functions (``mmd``, ``class_shares``, ``phenology_shift``,
-``pseudo_labels``, ``contrast``, ``augment``, ``calibration``); a method is a recipe that wires them
-(``ghca``, ``source_only``). This package itself never imports torch, because QGIS lists the methods.
+Each part of GHCA is a file of pure functions (``mmd``, ``class_shares``, ``phenology_shift``, ``pseudo_labels``,
+``contrast``, ``augment``, ``calibration``); a method is a recipe that wires them (``ghca``, ``source_only``; those
+it is compared with are in ``compared``). This package itself never imports torch, because QGIS lists the methods.
 """
 
 from __future__ import annotations

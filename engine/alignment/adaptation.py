@@ -131,7 +131,7 @@ class Student:
         self.optimiser = make_optimiser(self.network, self.settings.body_rate, self.settings.head_rate)
 
     def align_step(self, step: int, steps: int, shares: np.ndarray) -> None:
-        """Source cross-entropy, prototypes of the source, and MK-MMD whose weight ramps up."""
+        """Source cross-entropy, the guard against collapse, and MK-MMD whose weight ramps up."""
         loss = self._source_and_alignment(self.settings.alignment * min(1.0, 2 * (step + 1) / steps), shares)[0]
         self._take(loss)
 

@@ -1,4 +1,4 @@
-"""Transfers whose target labels are known, one run of a method on one, and its score.
+"""Transfers whose target labels are known, their series packed for a run, and the score of its predictions.
 
 The process that fits a method gets the target without labels (:func:`pack` leaves them out); they exist only
 where predictions are scored (:func:`score`).

@@ -4,11 +4,11 @@ Published: Ganin et al. 2016 (JMLR 17, arXiv:1505.07818). A discriminator learns
 features; through a layer that reverses the gradient the encoder learns to prevent it. The reversal grows as
 ``2 / (1 + exp(-10 p)) - 1`` over the share p of the training.
 
-Ours: the encoder, its perturbed source batches (not mixed in pairs) and its optimiser are those of GHCA, so that
-nothing but the adaptation differs; the target's batches are perturbed alike, lest the perturbation itself tell
-the domains apart, and the source's series count for the discriminator by the source's class shares. It has two
-hidden layers of 256 where the papers take 100 to 1024 for images. Weights are kept from half of the training on
-only, when the reversal has reached 99 %.
+Ours: the encoder, its perturbed source batches and its optimiser are those of GHCA, so that little but the adaptation
+differs (GHCA and source only mix their series in pairs, too, which is no part of these methods); the target's batches
+are perturbed alike, lest the perturbation itself tell the domains apart, and the source's series count for the
+discriminator by the source's class shares. It has two hidden layers of 256 where the papers take 100 to 1024 for
+images. Weights are kept from half of the training on only, when the reversal has reached 99 %.
 """
 
 from __future__ import annotations
