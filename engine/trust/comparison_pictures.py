@@ -73,7 +73,8 @@ def transfer_table(standing: Sequence[Standing]) -> str:
         return ""
     order = sorted(range(len(methods)), key=lambda row: (methods[row] != ORACLE, -np.nan_to_num(values[row]).mean()))
     figure = Figure(figsize=(WIDE, 1.6 + 0.32 * len(methods)), layout="constrained")
-    _heat(figure.subplots(), values[order], [methods[row] for row in order], transfers, "{:.3f}")
+    names = [label(transfer) for transfer in transfers]
+    _heat(figure.subplots(), values[order], [methods[row] for row in order], names, "{:.3f}")
     return embedded(figure)
 
 
@@ -203,7 +204,7 @@ def season_curves(transfer: Transfer, colors: Sequence[str]) -> str:
         axes.xaxis.set_major_locator(MonthLocator(bymonth=(1, 3, 5, 7, 9, 11)))
         axes.xaxis.set_major_formatter(DateFormatter("%b"))
         plain_axes(axes)
-    figure.supylabel(name, fontsize=9)
+    figure.supylabel(label(name), fontsize=9)
     return embedded(figure)
 
 
