@@ -59,7 +59,7 @@ def perform(comparison: Comparison, progress: Progress) -> Result:
     journal = Journal.beside(comparison.output)
     try:
         progress.stage(COMPARE)
-        done = _do_all(runs, comparison.workers or os.cpu_count() or 1, journal, progress)
+        done = _do_all(runs, comparison.workers or _cores(), journal, progress)
         rows = [_row(run, outcome) for run, outcome in zip(runs, done)]
         add_gaps(rows)
         failed = [f"{run.title}: {outcome['failure']}" for run, outcome in zip(runs, done) if "failure" in outcome]
@@ -81,6 +81,14 @@ def perform(comparison: Comparison, progress: Progress) -> Result:
         "seconds": dict(progress.seconds),
     }
     return Result(published, summary)
+
+
+def _cores() -> int:
+    """Cores that this process may use: on a cluster fewer than the machine has."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Windows and macOS
+        return os.cpu_count() or 1
 
 
 def _runs(comparison: Comparison, transfers: Sequence[Transfer]) -> list[Run]:
