@@ -78,7 +78,7 @@ def _holds(path: Path, transfers: list[str], seeds: int, settings: dict[str, Any
 
 
 def table(rows: dict[str, list[dict[str, Any]]], transfers: list[str], seeds: int) -> str:
-    """OA and macro-F1, mean and standard deviation over seeds, and the difference to the whole method, as Markdown."""
+    """OA and macro-F1, mean and deviation (of a sample) over seeds, and the difference to the whole method, as Markdown."""
     head = [f"{datetime.date.today().isoformat()}, {seeds} seeds, defaults; overall accuracy / macro-F1.", ""]
     lines = [f"| GHCA | {' | '.join(transfers)} | mean OA, difference in points |", "|---" * (len(transfers) + 2) + "|"]
     means = {}
@@ -87,7 +87,7 @@ def table(rows: dict[str, list[dict[str, Any]]], transfers: list[str], seeds: in
         for transfer in transfers:
             oa, f1 = ([row[key] for row in found if row["transfer"] == transfer] for key in ("oa", "macro_f1"))
             cells.append(f"{_spread(oa)} / {_spread(f1)}")
-        means[name] = np.mean([row["oa"] for row in found])
+        means[name] = np.mean([row["oa"] for row in found if row["transfer"] in transfers])
         apart = (
             ""
             if name == "all of it" or "all of it" not in means
@@ -98,7 +98,9 @@ def table(rows: dict[str, list[dict[str, Any]]], transfers: list[str], seeds: in
 
 
 def _spread(values: list[float]) -> str:
-    return f"{np.mean(values):.3f} ± {np.std(values):.3f}"
+    if not values:
+        return "–"
+    return f"{np.mean(values):.3f}" + (f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else "")
 
 
 if __name__ == "__main__":
