@@ -78,7 +78,7 @@ def _holds(path: Path, transfers: list[str], seeds: int, settings: dict[str, Any
 
 
 def table(rows: dict[str, list[dict[str, Any]]], transfers: list[str], seeds: int) -> str:
-    """OA and macro-F1, mean and deviation (of a sample) over seeds, and the difference to the whole method, as Markdown."""
+    """OA and macro-F1, mean and deviation (of a sample) over seeds, and the difference to the whole, as Markdown."""
     head = [f"{datetime.date.today().isoformat()}, {seeds} seeds, defaults; overall accuracy / macro-F1.", ""]
     lines = [f"| GHCA | {' | '.join(transfers)} | mean OA, difference in points |", "|---" * (len(transfers) + 2) + "|"]
     means = {}
