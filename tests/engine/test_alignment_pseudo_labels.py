@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.alignment.pseudo_labels import mutual_information, select_pseudo_labels
+from engine.alignment.pseudo_labels import Selection, mutual_information, select_pseudo_labels
 
 
 def passes_of(classes, top, k=3, s=4):
@@ -81,3 +81,20 @@ def test_mutual_information_is_zero_for_equal_passes_and_one_for_opposed_sure_on
     opposed = np.array([[[1.0, 0.0]], [[0.0, 1.0]]])
     assert mutual_information(opposed)[0] == pytest.approx(1, abs=1e-6)
     assert mutual_information(opposed[[0, 0]])[0] == pytest.approx(0, abs=1e-9)
+
+
+def test_without_certainty_the_spread_of_the_passes_counts_no_more():
+    passes = passes_of(np.repeat([0, 1, 2], 40), 0.97)
+    passes[::2, :15] = np.array([0.67, 0.32, 0.01])  # the class stays, its probability does not
+    assert not np.isin(select_pseudo_labels(passes, quota=1.0).index, np.arange(15)).any()
+    chosen = select_pseudo_labels(passes, quota=1.0, selection=Selection(certainty=False))
+    np.testing.assert_array_equal(chosen.count(3), [40, 40, 40])
+
+
+def test_without_stability_a_changed_class_counts_no_less():
+    classes = np.repeat([0, 1, 2], 40)
+    before = np.roll(classes, 40)
+    assert len(select_pseudo_labels(passes_of(classes, 0.95), quota=1.0, previous=before).index) == 0
+    loose = Selection(stability=False)
+    chosen = select_pseudo_labels(passes_of(classes, 0.95), quota=1.0, previous=before, selection=loose)
+    np.testing.assert_array_equal(chosen.count(3), [40, 40, 40])

@@ -59,13 +59,20 @@ def test_a_small_drift_for_a_tiny_gain_keeps_the_calendar():
     assert found.best == 8 and found.days == 0
 
 
-def test_better_needs_both_margins():
+def test_better_needs_both_margins_where_neither_is_decisive():
     safeguard = ShiftSafeguard()
     here = evidence(0.05, 0.8)
     assert evidence(0.03, 0.9).clearly_better(here, safeguard)
-    assert not evidence(0.03, 0.8).clearly_better(here, safeguard)
+    assert not evidence(0.033, 0.8).clearly_better(here, safeguard)
     assert not evidence(0.05, 0.9).clearly_better(here, safeguard)
     assert not evidence(0.0443, 0.816).clearly_better(here, safeguard)  # each by a little: 0.12 and 0.02
+
+
+def test_a_decisive_fall_of_the_discrepancy_is_enough_for_a_network_that_is_sure_of_everything():
+    safeguard, here = ShiftSafeguard(), evidence(0.05, 0.8)
+    assert evidence(0.02, 0.79).clearly_better(here, safeguard)
+    assert not evidence(0.02, 0.7).clearly_better(here, safeguard)
+    assert not evidence(0.035, 0.79).clearly_better(here, safeguard)
 
 
 def test_the_inception_score_is_one_for_sure_and_even_and_zero_for_one_class_or_none():
