@@ -250,3 +250,33 @@ def test_listing_the_methods_does_not_import_torch():
     code = "import sys; from engine.alignment import METHODS; sys.exit('torch' in sys.modules or not METHODS)"
     root = str(__import__("pathlib").Path(__file__).resolve().parents[2])
     assert subprocess.run([sys.executable, "-c", code], cwd=root).returncode == 0
+
+
+PARTS = {
+    "alignment": 0.0,
+    "alignment_late": 0.0,
+    "hierarchical": False,
+    "contrast": 0.0,
+    "prototypes": 0.0,
+    "least_own": 1.0,
+    "members": 1,
+    "rounds": 0,
+    "match_statistics": False,
+}
+
+
+def test_each_part_that_an_ablation_leaves_out_has_a_say_in_the_model(source, target, monkeypatch):
+    from engine.alignment import ghca
+
+    monkeypatch.setattr(ghca, "veto", lambda now, before: None)  # so short a training would be undone
+    options = {**QUICK, "steps_scale": 0.05, "find_shift": False, "passes": 2, "width": 16, "target_pixels": 120}
+    models = {None: fit("ghca", source, target, 0, Progress(), options)}
+    models |= {name: fit("ghca", source, target, 0, Progress(), {**options, name: PARTS[name]}) for name in PARTS}
+    assert len({model.model_id for model in models.values()}) == len(PARTS) + 1
+    assert models[None].summary["statistics"] == "matched"
+    assert models["match_statistics"].summary["statistics"] == "source"
+
+
+def test_a_shift_is_left_alone_where_none_is_to_be_found(source):
+    options = {**QUICK, "align_steps": 4, "rounds": 0, "find_shift": False}
+    assert fit("ghca", source, crops((90, 60, 90), seed=2, shift=20.0), 0, Progress(), options).shift_days == 0
