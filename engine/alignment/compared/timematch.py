@@ -161,7 +161,7 @@ class Rounds:
         one_side = days_between(0, greatest if self.inception >= 0 else -greatest)
         self.shift = scan.by_am(one_side, self.inception)
         self.teacher_shifts = [self.shift]
-        self.accepted = [0]
+        self.accepted = [np.zeros(domain.classes, np.int64)]
         self.shown = shifted(target, domain.calendar, self.shift)
         self._read = self.shown
 
@@ -179,7 +179,7 @@ class Rounds:
             seen, _ = self.teacher(self._read.values[drawn], self._read.observed[drawn], self._read.day)
         probability, pseudo = seen.softmax(dim=1).max(dim=1)
         sure = probability > s.confidence
-        self.accepted[-1] += int(sure.sum())
+        self.accepted[-1] += np.bincount(pseudo[sure].cpu().numpy(), minlength=self.domain.classes)
         if int(sure.sum()) < 2:  # batch statistics need two
             return loss
         others, _ = self.student(*self.shown.batch(drawn[sure.cpu()], THINNED, self.generator))
@@ -190,12 +190,13 @@ class Rounds:
         shift = scan.by_am(days_between(0, self.shift), self.teacher_shifts[-1])
         self._read = shifted(self.target, self.domain.calendar, shift)
         self.teacher_shifts.append(shift)
-        self.accepted.append(0)
+        self.accepted.append(np.zeros(self.domain.classes, np.int64))
 
-    def report(self) -> dict[str, Any]:
-        """JSON-ready account of the rounds."""
+    def report(self, classes: Sequence[str]) -> dict[str, Any]:
+        """JSON-ready account of the rounds; a series counts as often as it was drawn and accepted."""
         shift = {"days": self.shift, "inception": self.inception, "teacher": self.teacher_shifts}
-        return {"shift": shift, "pseudo_labels": [{"accepted": number} for number in self.accepted]}
+        labels = [{"accepted": dict(zip(classes, counts.tolist()))} for counts in self.accepted]
+        return {"shift": shift, "pseudo_labels": labels}
 
 
 def fit(
@@ -232,7 +233,7 @@ def fit(
             network, domain, settings, optimiser, loss_of, generator, progress, steps=steps, earliest=1.0
         )  # fmt: skip
         model = finish(network, domain, source, "timematch", seed, progress, rounds.shift)
-    return replace(model, summary={**model.summary, **rounds.report()})
+    return replace(model, summary={**model.summary, **rounds.report(source.classes)})
 
 
 def make_schedule(
