@@ -5,12 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from osgeo import gdal
 
+from engine.alignment import METHODS
 from engine.errors import Cancelled, InputError
 from engine.imagery import describe
 from engine.job import Job, LabelLayer, check, run
@@ -72,6 +74,19 @@ def test_a_job_maps_the_target_and_writes_every_output(job, scene, tmp_path):
     stages = [e["name"] for e in events if e["event"] == "stage"]
     assert stages[0] == "Reading the source" and stages[-1] == "Writing the files"
     assert list(result.summary["seconds"]) == stages
+
+
+@pytest.mark.parametrize("method", [key for key in METHODS if key != "ghca"])
+def test_every_other_method_maps_reports_and_is_read_again(job, tmp_path, method):
+    options = {"steps_scale": 0.03, **({"width": 16} if method == "dcm" else {})}
+    result = run(replace(job, method=method, options=options), Progress())
+    assert set(np.unique(read(tmp_path / "map.tif"))) <= {1, 2, 3}
+    report = (tmp_path / "report.html").read_text("utf-8")
+    assert METHODS[method].title in report and result.summary["model_id"] in report
+    assert ("round by round" in report) == (method in ("cstn", "timematch"))
+    again = {"output": str(tmp_path / "again.tif"), "report": str(tmp_path / "again.html"), "use_model": job.model}
+    run(Job(target=job.target, **again), Progress())
+    np.testing.assert_array_equal(read(tmp_path / "again.tif"), read(tmp_path / "map.tif"))
 
 
 def test_the_model_file_gives_the_same_map_again(job, tmp_path):
