@@ -41,6 +41,10 @@ class Progress:
         self._stage: str | None = None
         self._stage_started = self._started
 
+    def quiet(self) -> Progress:
+        """A progress that tells nobody how far it is and is cancelled with this one, for work in another thread."""
+        return Progress(cancelled=self._cancelled)
+
     def plan(self, stages: Mapping[str, float]) -> None:
         """Set the stages to come, in their order, with the time each takes (any positive unit).
 

@@ -11,14 +11,17 @@ The order is: source model, shift and standardisation, class shares, weighted pr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
+from operator import methodcaller
 from typing import Any
 
 import numpy as np
 import torch
 
 from ..errors import InputError
-from ..models.device import compute_device, seeded
+from ..models.device import SideBySide, compute_device, seeded
 from ..models.encoder import CropNetwork
 from ..models.trained import TrainedModel
 from ..progress import Progress
@@ -103,7 +106,8 @@ class Run:
     settings: GHCASettings
     known_shares: np.ndarray | None
     """(k,) class shares that the user gave; None where they are estimated."""
-    generator: torch.Generator
+    crew: SideBySide
+    """What lets the students learn at the same time."""
     progress: Progress
     stages: list[dict[str, Any]] = field(default_factory=list)
     rounds: list[dict[str, Any]] = field(default_factory=list)
@@ -151,16 +155,25 @@ def fit(
     settings = read_settings(GHCASettings(), options)
     known = _known_shares(settings.class_shares, source.classes)
     device = compute_device()
-    with seeded(seed) as generator:
+    with seeded(seed) as generator, ExitStack() as stack:
         progress.stage("Learning from the source")
         domain = prepare_source(source, settings.held_out, seed, device)
-        run = Run(source, domain, settings, known, generator, progress)
         members = max(settings.members, 1)
+        crew = stack.enter_context(SideBySide(members))
+        run = Run(source, domain, settings, known, crew, progress)
         networks = [make_network(len(source.bands), domain.classes, settings, device) for _ in range(members)]
-        teachers = [
-            learn_source(network, domain, settings, generator, progress, (number / members, 1 / members)).network
-            for number, network in enumerate(networks)
+        generators = [
+            torch.Generator().manual_seed(int(s)) for s in torch.randint(2**31, (members,), generator=generator)
         ]
+        for network, own in zip(networks, generators):
+            network.draw_from(own.initial_seed())
+
+        def learn(number: int) -> CropNetwork:
+            # One of them tells how far they are; all stop when the user cancels.
+            told = progress if number == 0 else progress.quiet()
+            return learn_source(networks[number], domain, settings, generators[number], told).network
+
+        teachers = crew.each(learn, range(members))
         validation = validate(teachers[0], domain, run.tick)
         progress.metric("source_validation_accuracy", round(validation.accuracy, 4))
 
@@ -189,7 +202,8 @@ def fit(
             return finish(run, good, pool, reading, seed)
 
         students = [
-            Student(network, teacher, domain, pool, settings, generator) for network, teacher in zip(networks, teachers)
+            Student(network, teacher, domain, pool, settings, own)
+            for network, teacher, own in zip(networks, teachers, generators)
         ]
         progress.stage("Aligning the features")
         aligned, standing = align(run, students, good)
@@ -215,8 +229,7 @@ def align(run: Run, students: Sequence[Student], good: Good) -> tuple[Good, Stan
         run.progress.update(step / steps)
         if step == half:
             good, _ = _stand(run, "Aligning the features", students)
-        for student in students:
-            student.align_step(step, steps, good.shares)
+        run.crew.each(methodcaller("align_step", step, steps, good.shares), students)
     return _stand(run, "Aligning the features", students)
 
 
@@ -230,10 +243,7 @@ def learn_from_pseudo_labels(run: Run, students: Sequence[Student], good: Good, 
     selection = Selection(certainty=settings.certainty, stability=settings.stability)
     steps = settings.scaled(settings.round_steps)
     for number in range(settings.rounds):
-        seen = [
-            student.stochastic_passes(settings.passes, validation.temperature, good.shares, run.tick)
-            for student, validation in zip(students, good.validations)
-        ]
+        seen = run.crew.each(partial(_look, run, good.shares), list(zip(students, good.validations)))
         passes = np.concatenate([member for member, _ in seen])
         typicality = np.mean([member for _, member in seen], axis=0)
         ramp = number / max(settings.rounds - 1, 1)
@@ -246,13 +256,18 @@ def learn_from_pseudo_labels(run: Run, students: Sequence[Student], good: Good, 
         run.progress.metric(f"pseudo_labels_round_{number + 1}", accepted)
         for step in range(steps):
             run.progress.update((number + step / steps) / settings.rounds)
-            for student in students:
-                student.round_step(number * steps + step, settings.rounds * steps, good.shares, picks)
+            done = number * steps + step
+            run.crew.each(methodcaller("round_step", done, settings.rounds * steps, good.shares, picks), students)
         learnt, standing = _stand(run, f"Learning from pseudo-labels, round {number + 1}", students)
         if not run.passes(standing, replace(begun, shares=good.shares)):
             return good
         good = learnt
     return good
+
+
+def _look(run: Run, shares: np.ndarray, member: tuple[Student, Validation]) -> tuple[np.ndarray, np.ndarray]:
+    student, validation = member
+    return student.stochastic_passes(run.settings.passes, validation.temperature, shares, run.tick)
 
 
 def _stand(run: Run, stage: str, students: Sequence[Student]) -> tuple[Good, Standing]:

@@ -144,13 +144,9 @@ def make_network(bands: int, classes: int, settings: SourceSettings, device: tor
 
 
 def learn_source(
-    network: CropNetwork, domain: SourceDomain, settings: SourceSettings, generator: torch.Generator,
-    progress: Progress, part: tuple[float, float] = (0.0, 1.0),
-) -> Teacher[CropNetwork]:  # fmt: skip
-    """Train the network on perturbed, class-balanced source batches; returns its averaged weights.
-
-    ``part`` is where in the stage this begins and how much of it this is, for the progress.
-    """
+    network: CropNetwork, domain: SourceDomain, settings: SourceSettings, generator: torch.Generator, progress: Progress
+) -> Teacher[CropNetwork]:
+    """Train the network on perturbed, class-balanced source batches; returns its averaged weights."""
     steps = max(1, round(settings.source_steps * settings.steps_scale))
     sampler = BalancedSampler(domain.labels[domain.train], domain.classes, generator)
     optimiser = make_optimiser(network, settings.rate, settings.rate)
@@ -159,7 +155,7 @@ def learn_source(
     labels = torch.from_numpy(domain.labels).to(domain.pool.values.device)
     network.train()
     for step in range(steps):
-        progress.update(part[0] + part[1] * step / steps)
+        progress.update(step / steps)
         set_rate(optimiser, cosine(step, steps))
         index = train[sampler.draw(settings.batch)]
         values, observed, day = domain.pool.batch(index, MEDIUM, generator)

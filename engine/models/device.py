@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 
 def compute_device() -> torch.device:
@@ -52,6 +57,28 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+class SideBySide:
+    """Threads for work on networks that share nothing but what they read; where there is one core, one after another.
+
+    Every network needs random numbers of its own, or the result would depend on which thread came first.
+    """
+
+    def __init__(self, most: int) -> None:
+        threads = min(most, core_count())
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+
+    def __enter__(self) -> SideBySide:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def each(self, work: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
+        """``work`` done on every item, the answers in their order; what it raises is raised here."""
+        return [work(item) for item in items] if self._pool is None else list(self._pool.map(work, items))
 
 
 @contextmanager

@@ -56,6 +56,23 @@ class DayEncoding(nn.Module):
         return torch.cat([angle.sin(), angle.cos()], dim=-1)
 
 
+class Dropout(nn.Module):
+    """Dropout that can draw from random numbers of its own, so that networks may learn in threads side by side."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+        self.generator: torch.Generator | None = None
+        """On the network's device; None: torch's own."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """In training, zero a share of x and scale up the rest."""
+        if not self.training or not self.rate:
+            return x
+        kept = torch.empty_like(x).bernoulli_(1 - self.rate, generator=self.generator)
+        return x * kept / (1 - self.rate)
+
+
 class Layer(nn.Module):
     """One pre-norm transformer layer with a mask over the keys."""
 
@@ -68,7 +85,7 @@ class Layer(nn.Module):
         self.norm_forward = nn.LayerNorm(width)
         self.widen = nn.Linear(width, 2 * width)
         self.narrow = nn.Linear(2 * width, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, keys: Tensor | None) -> Tensor:
         """Transform x (b, t, d); keys (b, 1, 1, t) is true where a date may be attended to, None for all."""
@@ -93,7 +110,7 @@ class SeriesEncoder(nn.Module):
         self.layers = nn.ModuleList(Layer(d, size.heads, size.dropout) for _ in range(size.layers))
         self.norm_output = nn.LayerNorm(d)
         self.attend = nn.Linear(d, size.heads)
-        self.embed = nn.Sequential(nn.Linear(d, 2 * d), nn.ReLU(), nn.Dropout(size.dropout), nn.Linear(2 * d, d))
+        self.embed = nn.Sequential(nn.Linear(d, 2 * d), nn.ReLU(), Dropout(size.dropout), nn.Linear(2 * d, d))
         self.norm_embedding = nn.LayerNorm(d)
 
     def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> Features:
@@ -146,6 +163,13 @@ class CropNetwork(SeriesNetwork):
             levels, embedding = self.encoder(values, observed, day)
             logits = self.classifier(embedding)
         return logits.float(), Features(tuple(level.float() for level in levels), embedding.float())
+
+    def draw_from(self, seed: int) -> None:
+        """Let its dropout draw from random numbers of its own, fixed by ``seed``."""
+        generator = torch.Generator(self.classifier.weight.device).manual_seed(seed)
+        for module in self.modules():
+            if isinstance(module, Dropout):
+                module.generator = generator
 
     def project(self, embedding: Tensor) -> Tensor:
         """Return unit vectors (b, p) of embeddings (b, d)."""

@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from engine.alignment import METHODS, fit
+from engine.alignment import METHODS, adaptation, fit
 from engine.errors import Cancelled, InputError
 from engine.progress import Progress
 from engine.series import SeriesSet
@@ -280,3 +281,23 @@ def test_each_part_that_an_ablation_leaves_out_has_a_say_in_the_model(source, ta
 def test_a_shift_is_left_alone_where_none_is_to_be_found(source):
     options = {**QUICK, "align_steps": 4, "rounds": 0, "find_shift": False}
     assert fit("ghca", source, crops((90, 60, 90), seed=2, shift=20.0), 0, Progress(), options).shift_days == 0
+
+
+def test_the_model_is_the_same_on_one_core_and_on_two(source, target, adapted, monkeypatch):
+    """The two students learn in threads where there are cores for them, each with random numbers of its own."""
+    from engine.models import device
+
+    threads = set()
+    step = adaptation.Student.round_step
+
+    def note(student, *arguments):
+        threads.add(threading.get_ident())
+        step(student, *arguments)
+
+    monkeypatch.setattr(adaptation.Student, "round_step", note)
+    for cores in (1, 2):
+        threads.clear()
+        monkeypatch.setattr(device, "core_count", lambda cores=cores: cores)
+        again = fit("ghca", source, target, 0, Progress(), QUICK)
+        assert again.model_id == adapted.model_id
+        assert (threads == {threading.get_ident()}) == (cores == 1)
