@@ -27,6 +27,8 @@ Tick = Callable[[], None]
 CHUNK = 256
 KINDS = {int: "a whole number of 0 or more", float: "a number of 0 or more", bool: "true or false", dict: "a table"}
 """How kinds of options are named to people."""
+AT_LEAST_ONE = ("batch", "target_batch", "pseudo_batch", "passes", "members", "width", "layers", "look_every")
+"""Options of which none at all makes no sense."""
 THIN = (0.45, 0.85)
 """Least and greatest share of the dates that a training batch keeps."""
 
@@ -264,4 +266,6 @@ def read_settings(default: Settings, options: Mapping[str, Any]) -> Settings:
         fits = isinstance(value, (int, float)) if kind is float else isinstance(value, kind)
         if not fits or (isinstance(value, bool) and kind is not bool) or (kind in (int, float) and not value >= 0):
             raise InputError("option", f"Option '{key}' is {value!r}; it must be {KINDS.get(kind, kind.__name__)}.")
+        if key in AT_LEAST_ONE and value < 1:
+            raise InputError("option", f"Option '{key}' is {value!r}; it must be 1 or more.")
     return replace(default, **options)  # type: ignore[type-var]

@@ -14,7 +14,8 @@ from .. import __version__
 from ..series import SeriesSet
 
 ENGINE = Path(__file__).resolve().parents[1]
-DECISIVE = ("alignment", "models", "series", "trust/compare.py", "trust/one_run.py", "trust/oracle.py")
+TRUST = ("compare", "features", "one_run", "oracle", "scores")
+DECISIVE = ("alignment", "models", "series", *(f"trust/{name}.py" for name in TRUST))
 """The code whose change makes a finished run worth nothing."""
 
 

@@ -224,6 +224,7 @@ def test_bad_input_is_named(source, target):
 
     assert refused("magic", source, target).code == "method"
     assert refused("ghca", source, target, stepps=1).code == "option"
+    assert "1 or more" in refused("ghca", source, target, passes=0).message
     few = source.take(np.concatenate([np.arange(4), np.arange(80, 240)]))
     error = refused("ghca", few, target)
     assert error.code == "few-samples" and "early" in error.message
