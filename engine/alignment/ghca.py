@@ -158,7 +158,7 @@ def fit(
     with seeded(seed) as generator, ExitStack() as stack:
         progress.stage("Learning from the source")
         domain = prepare_source(source, settings.held_out, seed, device)
-        members = max(settings.members, 1)
+        members = settings.members
         crew = stack.enter_context(SideBySide(members))
         run = Run(source, domain, settings, known, crew, progress)
         networks = [make_network(len(source.bands), domain.classes, settings, device) for _ in range(members)]
