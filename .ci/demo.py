@@ -58,7 +58,10 @@ def transfer(command: str, variables: dict[str, str]) -> None:
         "REPORT": OUTPUT / "report.html",
     }
     enable = [command, "plugins", "enable", "croptransfer"]
-    subprocess.run(enable, env=variables, check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    enabled = subprocess.run(enable, env=variables, capture_output=True, stdin=subprocess.DEVNULL, text=True)
+    # From the second demo on QGIS calls it an error that it is enabled already.
+    if enabled.returncode and "already enabled" not in enabled.stdout + enabled.stderr:
+        raise SystemExit(f"QGIS did not enable the plugin: {enabled.stderr or enabled.stdout}")
     run = [command, "run", "croptransfer:transfer", "--", *(f"{key}={value}" for key, value in parameters.items())]
     print("$", " ".join(str(part) for part in run), flush=True)
     subprocess.run(run, env=variables, check=True, stdin=subprocess.DEVNULL)
