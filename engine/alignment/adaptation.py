@@ -22,6 +22,7 @@ from .source_only import SourceDomain
 from .training import (
     BalancedSampler,
     Pool,
+    StepSettings,
     Teacher,
     cosine,
     make_optimiser,
@@ -37,7 +38,7 @@ LEVELS: tuple[float, ...] = (0.25, 0.5, 1.0)
 
 
 @dataclass(frozen=True)
-class AdaptationSettings:
+class AdaptationSettings(StepSettings):
     """Settings of the adaptation steps."""
 
     align_steps: int = 250
@@ -82,12 +83,6 @@ class AdaptationSettings:
     """Nearest target pixels over which a prediction is smoothed before it may become a pseudo-label."""
     neighbour_share: float = 0.5
     """Weight of those neighbours."""
-    steps_scale: float = 1.0
-    """Factor of all steps."""
-
-    def scaled(self, steps: int) -> int:
-        """Steps after scaling, at least two."""
-        return max(2, round(steps * self.steps_scale))
 
 
 def share_loss(logits: Tensor, shares: Tensor) -> Tensor:

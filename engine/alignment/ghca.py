@@ -11,7 +11,6 @@ The order is: source model, shift and standardisation, class shares, weighted pr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import methodcaller
@@ -155,12 +154,11 @@ def fit(
     settings = read_settings(GHCASettings(), options)
     known = _known_shares(settings.class_shares, source.classes)
     device = compute_device()
-    with seeded(seed) as generator, ExitStack() as stack:
+    with seeded(seed) as generator, SideBySide(settings.members) as crew:
         progress.stage("Learning from the source")
         domain = prepare_source(source, settings.held_out, seed, device)
-        members = settings.members
-        crew = stack.enter_context(SideBySide(members))
         run = Run(source, domain, settings, known, crew, progress)
+        members = settings.members
         networks = [make_network(len(source.bands), domain.classes, settings, device) for _ in range(members)]
         generators = [
             torch.Generator().manual_seed(int(s)) for s in torch.randint(2**31, (members,), generator=generator)

@@ -21,6 +21,7 @@ from .calibration import fit_temperature
 from .training import (
     BalancedSampler,
     Pool,
+    StepSettings,
     Teacher,
     Tick,
     cosine,
@@ -43,27 +44,31 @@ PERTURBED = 3
 
 
 @dataclass(frozen=True)
-class SourceSettings:
-    """Settings of learning from the source."""
+class EncoderSettings(StepSettings):
+    """Settings of every method on GHCA's encoder."""
 
-    source_steps: int = 900
-    """Optimiser steps."""
-    steps_scale: float = 1.0
-    """Factor of all steps."""
-    batch: int = 64
-    """Source series in a batch."""
     rate: float = 1e-3
     """Greatest learning rate."""
     smoothing: float = 0.05
     """Label smoothing."""
-    least_own: float = 0.5
-    """Least share that a source series keeps of itself when it is mixed with another; 1 for no mixing."""
-    held_out: float = 0.15
-    """Share of the source held out for validation."""
     width: int = 64
     """Features per date."""
     layers: int = 3
     """Transformer layers."""
+
+
+@dataclass(frozen=True)
+class SourceSettings(EncoderSettings):
+    """Settings of learning from the source."""
+
+    source_steps: int = 900
+    """Optimiser steps."""
+    batch: int = 64
+    """Source series in a batch."""
+    least_own: float = 0.5
+    """Least share that a source series keeps of itself when it is mixed with another; 1 for no mixing."""
+    held_out: float = 0.15
+    """Share of the source held out for validation."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +143,7 @@ def balanced_weights(labels: np.ndarray, classes: int) -> np.ndarray:
     return weight / weight.sum()
 
 
-def make_network(bands: int, classes: int, settings: SourceSettings, device: torch.device) -> CropNetwork:
+def make_network(bands: int, classes: int, settings: EncoderSettings, device: torch.device) -> CropNetwork:
     """A fresh network."""
     return CropNetwork(NetworkSize(bands, classes, settings.width, settings.layers)).to(device)
 
@@ -147,7 +152,7 @@ def learn_source(
     network: CropNetwork, domain: SourceDomain, settings: SourceSettings, generator: torch.Generator, progress: Progress
 ) -> Teacher[CropNetwork]:
     """Train the network on perturbed, class-balanced source batches; returns its averaged weights."""
-    steps = max(1, round(settings.source_steps * settings.steps_scale))
+    steps = settings.scaled(settings.source_steps, least=1)
     sampler = BalancedSampler(domain.labels[domain.train], domain.classes, generator)
     optimiser = make_optimiser(network, settings.rate, settings.rate)
     teacher = Teacher(network, steps)
@@ -182,6 +187,37 @@ def validate(network: SeriesNetwork, domain: SourceDomain, tick: Tick, by: Pertu
     return Validation(accuracy, temperature, len(labels))
 
 
+def finish(
+    network: SeriesNetwork,
+    domain: SourceDomain,
+    source: SeriesSet,
+    method: str,
+    seed: int,
+    progress: Progress,
+    shift_days: float = 0.0,
+    by: Perturbation | None = None,
+) -> TrainedModel:
+    """Put the model together; its temperature is fitted on the held-out source, perturbed ``by`` where given."""
+    validation = validate(network, domain, progress.check, by)
+    progress.metric("source_validation_accuracy", round(validation.accuracy, 4))
+    return TrainedModel(
+        network=network.eval(),
+        classes=source.classes,
+        bands=source.bands,
+        method=method,
+        seed=seed,
+        calendar=domain.calendar,
+        statistics=domain.statistics,
+        shift_days=shift_days,
+        temperature=validation.temperature,
+        grid=np.zeros(0, np.float32) if domain.grid is None else domain.grid,
+        summary={
+            "source_validation": {"accuracy": round(validation.accuracy, 4), "samples": validation.samples},
+            "warnings": list(progress.warnings),
+        },
+    )
+
+
 def fit(
     source: SeriesSet, target: SeriesSet, seed: int, progress: Progress, options: Mapping[str, Any]
 ) -> TrainedModel:
@@ -193,19 +229,4 @@ def fit(
         domain = prepare_source(source, settings.held_out, seed, device)
         network = make_network(len(source.bands), domain.classes, settings, device)
         teacher = learn_source(network, domain, settings, generator, progress)
-        validation = validate(teacher.network, domain, progress.check)
-    progress.metric("source_validation_accuracy", round(validation.accuracy, 4))
-    return TrainedModel(
-        network=teacher.network,
-        classes=source.classes,
-        bands=source.bands,
-        method="source_only",
-        seed=seed,
-        calendar=domain.calendar,
-        statistics=domain.statistics,
-        temperature=validation.temperature,
-        summary={
-            "source_validation": {"accuracy": round(validation.accuracy, 4), "samples": validation.samples},
-            "warnings": list(progress.warnings),
-        },
-    )
+        return finish(teacher.network, domain, source, "source_only", seed, progress, by=STRONG)

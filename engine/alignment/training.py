@@ -34,6 +34,18 @@ THIN = (0.45, 0.85)
 
 
 @dataclass(frozen=True)
+class StepSettings:
+    """What the settings of every method have."""
+
+    steps_scale: float = 1.0
+    """Factor of all steps."""
+
+    def scaled(self, steps: int, least: int = 2) -> int:
+        """Steps after scaling."""
+        return max(least, round(steps * self.steps_scale))
+
+
+@dataclass(frozen=True)
 class Pool:
     """The series of one domain as the network reads them."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ class TrainedModel:
         )
 
     def _infer(self, values: np.ndarray, day: np.ndarray, observed: np.ndarray | None = None) -> np.ndarray:
-        device = next(iter(self.network.state_dict().values())).device
+        device = next(chain(self.network.parameters(), self.network.buffers())).device
         seen = np.ones(values.shape[:2], bool) if observed is None else observed
         with torch.inference_mode():
             logits, _ = self.network(

@@ -23,29 +23,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...models.device import compute_device, seeded
-from ...models.encoder import CropNetwork, NetworkSize
+from ...models.encoder import NetworkSize
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
 from ..augment import MEDIUM, STRONG
+from ..source_only import EncoderSettings, finish, make_network
 from ..training import cosine, make_optimiser, read_settings, set_rate
-from .learner import ComparedSettings, finish, learn, natural_weights, prepare, warn_of_few
+from .learner import ComparedSettings, learn, natural_weights, prepare, warn_of_few
 
 STAGE = "Learning from both domains"
 
 
 @dataclass(frozen=True)
-class AdversarialSettings(ComparedSettings):
+class AdversarialSettings(EncoderSettings, ComparedSettings):
     """Settings of DANN and CDAN."""
 
-    rate: float = 1e-3
-    """Greatest learning rate."""
-    smoothing: float = 0.05
-    """Label smoothing."""
-    width: int = 64
-    """Features per date."""
-    layers: int = 3
-    """Transformer layers."""
     discriminator: int = 256
     """Features of the discriminator's hidden layers."""
     adversary: float = 1.0
@@ -138,9 +131,8 @@ def fit_adversarially(
         progress.stage(STAGE)
         warn_of_few(target, progress)
         domain, seen = prepare(source, target, settings, seed, on_grid=False)
-        size = NetworkSize(len(source.bands), domain.classes, settings.width, settings.layers)
-        network = CropNetwork(size).to(device)
-        adversary = oppose(size, settings).to(device)
+        network = make_network(len(source.bands), domain.classes, settings, device)
+        adversary = oppose(network.size, settings).to(device)
         optimiser = make_optimiser(network, settings.rate, settings.rate)
         parameters = list(adversary.parameters())
         optimiser.add_param_group({"params": parameters, "lr": settings.rate, "base_rate": settings.rate})

@@ -10,7 +10,7 @@ from ...models.network import SeriesNetwork
 from ..mmd import hierarchical_mk_mmd
 from ..source_only import SourceDomain
 from ..training import Pool
-from .learner import natural_weights
+from .learner import natural_weights, plain_loss
 
 
 def aligned_loss(
@@ -33,10 +33,9 @@ def aligned_loss(
     drawn : (m,) series of the target.
     weight : weight of the sum of MK-MMD over the levels, all alike; with 0 the target has no part in it.
     """
-    source = domain.pool
     if weight == 0:
-        logits, _ = network(source.values[index], source.observed[index], source.day)
-        return F.cross_entropy(logits, labels)
+        return plain_loss(network, domain, index, labels)
+    source = domain.pool
     values = torch.cat([source.values[index], target.values[drawn]])
     observed = torch.cat([source.observed[index], target.observed[drawn]])
     logits, features = network(values, observed, source.day)

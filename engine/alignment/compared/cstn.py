@@ -22,29 +22,21 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...models.device import compute_device, seeded
-from ...models.encoder import CropNetwork, NetworkSize
+from ...models.encoder import CropNetwork
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
 from ..augment import MEDIUM, STRONG
 from ..contrast import TEMPERATURE, prototype_loss, update_prototypes
-from ..source_only import SourceDomain
+from ..source_only import EncoderSettings, SourceDomain, finish, make_network
 from ..training import Pool, cosine, make_optimiser, predict, read_settings, set_rate, softmax
-from .learner import ComparedSettings, finish, learn, prepare, warn_of_few
+from .learner import ComparedSettings, learn, prepare, warn_of_few
 
 
 @dataclass(frozen=True)
-class CstnSettings(ComparedSettings):
+class CstnSettings(EncoderSettings, ComparedSettings):
     """Settings of CSTN."""
 
-    rate: float = 1e-3
-    """Greatest learning rate."""
-    smoothing: float = 0.05
-    """Label smoothing."""
-    width: int = 64
-    """Features per date."""
-    layers: int = 3
-    """Transformer layers."""
     source_share: float = 1 / 3
     """Share of the steps that learn from the source alone."""
     rounds: int = 6
@@ -115,8 +107,7 @@ def fit(
         progress.stage("Learning from the source")
         warn_of_few(target, progress)
         domain, seen = prepare(source, target, settings, seed, on_grid=False)
-        size = NetworkSize(len(source.bands), domain.classes, settings.width, settings.layers)
-        network = CropNetwork(size).to(compute_device())
+        network = make_network(len(source.bands), domain.classes, settings, compute_device())
         optimiser = make_optimiser(network, settings.rate, settings.rate)
         steps = settings.scaled(settings.steps)
 

@@ -24,10 +24,11 @@ from ...models.temporal_cnn import TemporalCnn, TemporalCnnSize
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
+from ..source_only import finish
 from ..training import read_settings
 from .adversarial import STAGE, reversal
 from .aligned import aligned_loss
-from .learner import ComparedSettings, finish, learn, prepare, warn_of_few
+from .learner import ComparedSettings, learn, prepare, warn_of_few
 
 
 @dataclass(frozen=True)

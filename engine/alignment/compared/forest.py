@@ -21,9 +21,9 @@ from ...models.forest import ForestNetwork, ForestSize
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
-from ..source_only import SourceDomain, prepare_source
+from ..source_only import SourceDomain, finish, prepare_source
 from ..training import read_settings
-from .learner import ComparedSettings, finish
+from .learner import ComparedSettings
 from .supervised import STAGE
 
 if TYPE_CHECKING:

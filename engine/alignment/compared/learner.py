@@ -1,4 +1,4 @@
-"""What the compared methods share: budget, training loop with early stop on held-out source, and the model at the end.
+"""What the compared methods share: budget and training loop with early stop on held-out source.
 
 Every network may take as many optimiser steps as each of GHCA's students takes in all its stages. The target's labels
 exist nowhere here.
@@ -18,12 +18,10 @@ from torch import Tensor
 
 from ...models.device import compute_device
 from ...models.network import SeriesNetwork
-from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
-from ..augment import Perturbation
-from ..source_only import SourceDomain, balanced_weights, prepare_source, validate
-from ..training import BalancedSampler, Pool, make_pool, predict, take_step
+from ..source_only import SourceDomain, balanced_weights, prepare_source
+from ..training import BalancedSampler, Pool, StepSettings, make_pool, predict, take_step
 
 MOST_TARGET = 3000
 """Target pixels that are learnt from at most, a random choice, as in GHCA."""
@@ -32,13 +30,11 @@ FEWEST_TARGET = 30
 
 
 @dataclass(frozen=True)
-class ComparedSettings:
+class ComparedSettings(StepSettings):
     """Settings that every compared network has."""
 
     steps: int = 1350
     """Optimiser steps at most: those of all stages of one of GHCA's students."""
-    steps_scale: float = 1.0
-    """Factor of all steps."""
     batch: int = 64
     """Source series in a batch, and as many target series where a method looks at the target."""
     held_out: float = 0.15
@@ -47,10 +43,6 @@ class ComparedSettings:
     """Steps between two looks at the held-out source."""
     patience: int = 8
     """Looks without a lower loss after which training ends."""
-
-    def scaled(self, steps: int) -> int:
-        """Steps after scaling, at least two."""
-        return max(2, round(steps * self.steps_scale))
 
 
 def warn_of_few(target: SeriesSet, progress: Progress) -> None:
@@ -86,6 +78,13 @@ def natural_weights(labels: Tensor, domain: SourceDomain) -> Tensor:
     """
     own = torch.from_numpy(np.bincount(domain.labels[domain.train], minlength=domain.classes)).to(labels.device)
     return (own / torch.bincount(labels, minlength=domain.classes).clamp_min(1))[labels]
+
+
+def plain_loss(network: SeriesNetwork, domain: SourceDomain, index: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy of source series ``index`` (b,), labels (b,), as they are."""
+    pool = domain.pool
+    logits, _ = network(pool.values[index], pool.observed[index], pool.day)
+    return F.cross_entropy(logits, labels)
 
 
 def held_out_loss(network: SeriesNetwork, domain: SourceDomain, tick: Callable[[], None]) -> float:
@@ -141,34 +140,3 @@ def learn(
             break
     network.load_state_dict(best)
     network.eval()
-
-
-def finish(
-    network: SeriesNetwork,
-    domain: SourceDomain,
-    source: SeriesSet,
-    method: str,
-    seed: int,
-    progress: Progress,
-    shift_days: float = 0.0,
-    by: Perturbation | None = None,
-) -> TrainedModel:
-    """Put the model together; its temperature is fitted on the held-out source, perturbed ``by`` where given."""
-    validation = validate(network, domain, progress.check, by)
-    progress.metric("source_validation_accuracy", round(validation.accuracy, 4))
-    return TrainedModel(
-        network=network.eval(),
-        classes=source.classes,
-        bands=source.bands,
-        method=method,
-        seed=seed,
-        calendar=domain.calendar,
-        statistics=domain.statistics,
-        shift_days=shift_days,
-        temperature=validation.temperature,
-        grid=np.zeros(0, np.float32) if domain.grid is None else domain.grid,
-        summary={
-            "source_validation": {"accuracy": round(validation.accuracy, 4), "samples": validation.samples},
-            "warnings": list(progress.warnings),
-        },
-    )

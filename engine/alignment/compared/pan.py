@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ...models.device import compute_device, seeded
@@ -25,10 +24,11 @@ from ...models.gru_attention import GruAttention, GruAttentionSize
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
+from ..source_only import finish
 from ..training import read_settings
 from .adversarial import reversal
 from .aligned import aligned_loss
-from .learner import ComparedSettings, finish, learn, prepare, warn_of_few
+from .learner import ComparedSettings, learn, plain_loss, prepare, warn_of_few
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,7 @@ def fit(
         network.to(compute_device())
 
         def source_loss(index: Tensor, labels: Tensor, done: float) -> Tensor:
-            logits, _ = network(domain.pool.values[index], domain.pool.observed[index], domain.pool.day)
-            return F.cross_entropy(logits, labels)
+            return plain_loss(network, domain, index, labels)
 
         optimiser = torch.optim.Adam(network.parameters(), lr=settings.rate)
         learn(network, domain, settings, optimiser, source_loss, generator, progress, steps=first)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ...models.device import compute_device, seeded
@@ -14,8 +13,8 @@ from ...models.network import SeriesNetwork
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
-from ..source_only import prepare_source
-from .learner import ComparedSettings, finish, learn
+from ..source_only import finish, prepare_source
+from .learner import ComparedSettings, learn, plain_loss
 
 STAGE = "Learning from the source"
 
@@ -50,11 +49,9 @@ def fit_supervised(
             network.parameters(), lr=settings.rate, weight_decay=settings.weight_decay, fused=True
         )
         halve = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, factor=0.5, patience=max(0, settings.plateau - 1))
-        pool = domain.pool
 
         def loss_of(index: Tensor, labels: Tensor, done: float) -> Tensor:
-            logits, _ = network(pool.values[index], pool.observed[index], pool.day)
-            return F.cross_entropy(logits, labels)
+            return plain_loss(network, domain, index, labels)
 
         def looked(loss: float) -> None:
             if settings.plateau:

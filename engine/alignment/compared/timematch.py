@@ -37,9 +37,9 @@ from ...progress import Progress
 from ...series import SeriesSet
 from ..augment import Perturbation
 from ..phenology_shift import inception_score
-from ..source_only import SourceDomain
+from ..source_only import SourceDomain, finish
 from ..training import CHUNK, Pool, cosine, read_settings, set_rate
-from .learner import FEWEST_TARGET, ComparedSettings, finish, learn, prepare, warn_of_few
+from .learner import FEWEST_TARGET, ComparedSettings, learn, prepare, warn_of_few
 
 THINNED = Perturbation(shift_days=0.0, drop=0.0, gain=0.0, noise=0.0)
 """Nothing but the choice of some dates for a batch."""
