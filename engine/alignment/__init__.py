@@ -54,7 +54,7 @@ METHODS: dict[str, MethodInfo] = {
         summary="Learns from the source alone and is applied to the target as it is: the yardstick for a transfer.",
         stages={"Learning from the source": 1.0},
         module="source_only",
-        seconds=30.0,
+        seconds=45.0,
     ),
     "rf": MethodInfo(
         title="Random forest (RF)",

@@ -61,7 +61,7 @@ class EncoderSettings(StepSettings):
 class SourceSettings(EncoderSettings):
     """Settings of learning from the source."""
 
-    source_steps: int = 900
+    source_steps: int = 1350
     """Optimiser steps."""
     batch: int = 64
     """Source series in a batch."""
