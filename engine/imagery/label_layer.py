@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Any
 
 import numpy as np
@@ -23,16 +24,23 @@ QUICK_FEATURES = 100_000
 
 @dataclass(frozen=True)
 class LabelLayer:
-    """Vector layer with the crop of each point or polygon."""
+    """Vector layer with the crop of each point or polygon, or raster with the crop of each pixel."""
 
     path: str
-    """File or OGR data source."""
+    """File or OGR data source; or a raster of classes."""
     layer: str
     """Name of the layer in it; empty for its first layer."""
     field: str
-    """Field that holds the crop (text or integer)."""
+    """Field that holds the crop (text or integer); of a raster, the column of its attribute table
+    with the names, empty for the column that is found."""
     where: str = ""
     """Filter in OGR SQL; empty for all features."""
+    inner_buffer: float = 0.0
+    """Metres from the border of a polygon (or of a class in a raster) in which no pixel is taken."""
+    per_polygon: int = 0
+    """Most pixels taken of one polygon; 0 for no cap."""
+    classes: Mapping[str, str] = dataclass_field(default_factory=dict)
+    """Class table: name in the data -> name wanted, or "" to ignore; names not listed stay."""
 
 
 @dataclass(frozen=True)
