@@ -1,0 +1,180 @@
+"""Which band of the target is which band of the source, over sensors and their names.
+
+A band is looked for by its own name, then by its wavelength, then by a wavelength near by (B08 and B8A both see
+the near infrared), and an index is computed where it is not stored. What is chosen is told, and what would be a
+guess is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..errors import InputError
+from .bands import COMMON, LOOSE, NEAR, common_names, readings
+from .indices import INDICES, bands_of_index, index_name
+from .stack import StackBand
+
+SAME_NAME, SAME_WAVELENGTH, NEAR_WAVELENGTH, COMPUTED = "same name", "same wavelength", "near wavelength", "computed"
+
+
+@dataclass(frozen=True)
+class BandPair:
+    """What the target gives for one band of the source."""
+
+    source: str
+    """Name of the band in the source."""
+    target: str
+    """Name of the band in the target; the formula where it is computed."""
+    how: str
+    """``same name``, ``same wavelength``, ``near wavelength`` or ``computed``."""
+    inputs: tuple[str, ...] = ()
+    """Bands of the target from which it is computed."""
+
+    def told(self) -> str:
+        """A sentence for the user."""
+        if self.how == COMPUTED:
+            return f"{self.source} is computed from {', '.join(self.inputs)} of the target: {self.target}."
+        return f"{self.target} of the target is used for {self.source} of the source ({self.how})."
+
+
+@dataclass(frozen=True)
+class BandMatch:
+    """The bands of a source and a target brought together."""
+
+    pairs: tuple[BandPair, ...]
+    """What is found, in the order of the source."""
+    missing: tuple[str, ...]
+    """Bands of the source that the target cannot give."""
+    left_out: tuple[str, ...]
+    """Bands of the target that are not used."""
+    ambiguous: tuple[str, ...]
+    """Sentences: where there was a choice, what was chosen and why, or why nothing was."""
+
+    def told(self) -> list[str]:
+        """Sentences about all that is not by the same name."""
+        return [pair.told() for pair in self.pairs if pair.how != SAME_NAME] + list(self.ambiguous)
+
+
+def match_bands(source: Sequence[str], target: Sequence[str]) -> BandMatch:
+    """Find for every band of the source the band of the target that shows the same.
+
+    Parameters
+    ----------
+    source, target : names of bands and indices, of any sensor, without quality bands.
+    """
+    source, target = list(dict.fromkeys(source)), list(dict.fromkeys(target))
+    source_common, target_common = common_names(source), common_names(target)
+    pairs: list[BandPair] = []
+    missing: list[str] = []
+    ambiguous: list[str] = []
+    for name in source:
+        pair = _by_name(name, target, source_common[name], target_common)
+        pair = pair or _by_wavelength(name, source_common[name], target_common, ambiguous)
+        pair = pair or _by_formula(name, target)
+        if pair:
+            pairs.append(pair)
+        else:
+            missing.append(name)
+            ambiguous += _unclear(name, "source")
+    if missing:
+        ambiguous += [
+            sentence for name in target if target_common[name] is None for sentence in _unclear(name, "target")
+        ]
+    used = {name for pair in pairs for name in (pair.inputs or (pair.target,))}
+    left_out = tuple(name for name in target if name not in used)
+    return BandMatch(tuple(pairs), tuple(missing), left_out, tuple(ambiguous))
+
+
+def require_match(source: Sequence[str], target: Sequence[str], who: str, hint: str = "") -> BandMatch:
+    """:func:`match_bands` of a target that gives every band ``who`` needs.
+
+    Raises
+    ------
+    InputError
+        ``bands-differ``, naming what is missing and what the target has.
+    """
+    match = match_bands(source, target)
+    if not match.missing:
+        return match
+    unclear = f" {match.ambiguous[-1]}" if match.ambiguous else ""
+    shared = [pair.source for pair in match.pairs]
+    raise InputError(
+        "bands-differ",
+        f"{who} has the bands {', '.join(source)}, but the target has no {', '.join(match.missing)}, "
+        f"only {', '.join(target) or 'bands without a name'}.",
+        f"Correct the band names of its table{hint.format(shared=','.join(shared)) if shared else ''}.{unclear}",
+    )
+
+
+def adapt_target(bands: Sequence[StackBand], match: BandMatch) -> tuple[list[StackBand], tuple[str, ...]]:
+    """The target's raster bands that are used, under the source's names, and the indices to compute from them.
+
+    A band from which only an index is computed keeps a name that tells its wavelength.
+    """
+    names: dict[str, list[str]] = {}
+    for pair in match.pairs:
+        if pair.how != COMPUTED:
+            names.setdefault(pair.target, []).append(pair.source)
+    common = common_names([b.band for b in bands if b.band])
+    taken = {pair.source for pair in match.pairs}
+    for pair in match.pairs:
+        for name in pair.inputs:
+            if name not in names:
+                clear = str(common[name] or name).upper()
+                names[name] = [name if name not in taken else clear]
+    adapted = [replace(band, band=name) for band in bands for name in names.get(band.band or "", ())]
+    return adapted, tuple(pair.source for pair in match.pairs if pair.how == COMPUTED)
+
+
+def _by_name(name: str, target: Sequence[str], common: str | None, of: dict[str, str | None]) -> BandPair | None:
+    """The band of this name, unless the two sensors mean different wavelengths by it."""
+    for other in (name, *(t for t in target if t.casefold() == name.casefold())):
+        if other in of and (common is None or of[other] is None or common == of[other]):
+            return BandPair(name, other, SAME_NAME)
+    return None
+
+
+def _by_wavelength(name: str, common: str | None, of: dict[str, str | None], ambiguous: list[str]) -> BandPair | None:
+    if common is None:
+        return None
+    candidates, how = [other for other in of if of[other] == common], SAME_WAVELENGTH
+    if not candidates:
+        candidates, how = [other for other in of if of[other] == NEAR.get(common)], NEAR_WAVELENGTH
+    loose = LOOSE.get(name.upper(), ())
+    others = [other for other in of if of[other] in loose and other not in candidates]
+    usual = f"{COMMON[common][0]} nm is what most sensors call {name}"
+    if not candidates:
+        if others:
+            ambiguous.append(f"{name} of the source may be {' or '.join(others)} of the target, but {usual}.")
+        return None
+    if len(candidates) > 1:
+        ambiguous.append(
+            f"{name} of the source may be {' or '.join(candidates)} of the target, which show the same wavelength: "
+            "take one of them out of the table."
+        )
+        return None
+    if others:
+        ambiguous.append(
+            f"{name} of the source may be {candidates[0]} or {' or '.join(others)} of the target: "
+            f"{candidates[0]} is taken, for {usual}."
+        )
+    return BandPair(name, candidates[0], how)
+
+
+def _by_formula(name: str, target: Sequence[str]) -> BandPair | None:
+    index = index_name(name)
+    if index is None:
+        return None
+    stored = next((other for other in target if index_name(other) == index), None)
+    if stored:
+        return BandPair(name, stored, SAME_NAME)
+    inputs = bands_of_index(index, target)
+    return BandPair(name, INDICES[index].formula, COMPUTED, tuple(inputs.values())) if inputs else None
+
+
+def _unclear(name: str, role: str) -> list[str]:
+    meanings = readings(name)
+    if not meanings:
+        return []
+    return [f"{name} of the {role} may be {' or '.join(meanings)}: give it its word, such as RED or SWIR16."]
