@@ -31,9 +31,12 @@ POLL = 0.1
 """Seconds between two looks at the cancel flag."""
 POLITE = 0.5
 """Seconds in which a child that was asked to end may do so before it is made to."""
+GRACE = 20.0
+"""Seconds that a child has to end by itself after its last event: libraries take their time to be unloaded."""
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Methods are fitted side by side, one core each: the same for all, and more threads gain nothing here."""
 STARTED, RESULT, ERROR = "started", "result", "error"
+HUNG = "The process of the run did not end by itself when it was through, and was ended."
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,8 @@ def run_side_by_side(works: Sequence[Work], workers: int, tick: Callable[[], Non
     """Do all works, ``workers`` at a time, and pass their events on as they come.
 
     Yields the position of a work and an event of it: ``started`` first, those of the worker, and ``result``
-    or ``error`` last, also when its process broke down. ``tick`` is called at least ten times a second; what it
-    raises ends all processes.
+    or ``error`` last, also when its process broke down; the last has ``notes`` on how the process ended. ``tick``
+    is called at least ten times a second; what it raises ends all processes.
     """
     waiting = deque(range(len(works)))
     running: dict[int, _Child] = {}
@@ -119,17 +122,28 @@ class _Child:
                 event = json.loads(line)
                 if event["event"] in (RESULT, ERROR):
                     last = event
-                else:
-                    self._events.put((self._number, event))
+                    break
+                self._events.put((self._number, event))
         except (OSError, ValueError) as fault:
             # The child is gone, or the other thread has closed the pipe: how it ended says more, below.
-            last = last or {"event": ERROR, "kind": "fault", "code": "pipe", "message": str(fault), "hint": ""}
-        code = self.process.wait()
-        if code < 0 or last is None:
+            last = {"event": ERROR, "kind": "fault", "code": "pipe", "message": str(fault), "hint": ""}
+        code = self._exit_code()
+        notes = [HUNG] if last and code is None else []
+        if last is None or (code is not None and code < 0):
             last = {"event": ERROR, "kind": "fault", "code": "crash", "message": _how(code), "hint": ""}
+        last = {**last, "notes": notes}
         if last["event"] == ERROR:
-            last = {**last, "log": self._log_tail()}
+            last["log"] = self._log_tail()
         self._events.put((self._number, last))
+
+    def _exit_code(self) -> int | None:
+        """How the process ended; None where it did not by itself and was ended."""
+        try:
+            return self.process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            return None
 
     def _send(self) -> None:
         sizes = [len(packed) for packed in self._work.domains]
@@ -157,7 +171,9 @@ def _end_all(children: list[_Child]) -> None:
         child.end()
 
 
-def _how(code: int) -> str:
+def _how(code: int | None) -> str:
+    if code is None:
+        return "The process of the run stopped answering before it had a result."
     how = f"signal {-code}" if code < 0 else f"exit code {code}"
     told = f"The process of the run ended without a result ({how})."
     return told + " The system probably ran out of memory." if code == -9 else told

@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..progress import Progress
 from ..trust.compare import Transfer, pack, score
 from ..trust.one_run import RunTask, options_of
-from ..trust.standing import FOREST, Standing, add_gaps, method_title, reading, standings
+from ..trust.standing import FOREST, Standing, add_gaps, mean_over, method_title, reading, standings
 from .children import ERROR, RESULT, STARTED, Work, run_side_by_side
 from .comparison import Comparison, output_problems, plan_problems, read_data
 from .journal import Journal, code_digest, content_digest, run_key
@@ -61,9 +61,9 @@ def perform(comparison: Comparison, progress: Progress) -> Result:
         progress.stage(COMPARE)
         done = _do_all(runs, comparison.workers or _cores(), journal, progress)
         rows = [_row(run, outcome) for run, outcome in zip(runs, done)]
-        add_gaps(rows)
         failed = [f"{run.title}: {outcome['failure']}" for run, outcome in zip(runs, done) if "failure" in outcome]
         standing = standings(rows)
+        add_gaps(rows, standing)
         words = reading(standing)
         progress.stage(DRAW)
         _write(comparison, transfers, rows, standing, words, _maps(runs, done), progress)
@@ -75,6 +75,7 @@ def perform(comparison: Comparison, progress: Progress) -> Result:
     progress.finish()
     summary = {
         "rows": [one.as_json() for one in standing],
+        "mean_oa": mean_over(standing, [one.name for one in transfers], "oa"),
         "reading": words,
         "failed": failed,
         "warnings": list(progress.warnings),
@@ -137,6 +138,7 @@ def _do_all(runs: Sequence[Run], workers: int, journal: Journal, progress: Progr
         elif event["event"] == RESULT:
             fractions[position] = 1.0
             outcomes[number] = _scored(run, event["summary"], code)
+            outcomes[number]["notes"] += event["notes"]
             if code_digest() == code:
                 journal.add(keys[number], outcomes[number])
             else:
@@ -148,7 +150,8 @@ def _do_all(runs: Sequence[Run], workers: int, journal: Journal, progress: Progr
                 hint = f"{event['hint']} A setting of one method alone is named METHOD.NAME."
                 raise InputError("option", f"{method_title(run.task.method)}: {event['message']}", hint)
             fractions[position] = 1.0
-            outcomes[number] = {"failure": event["message"], "notes": [f"Failed: {event['message']}"], "code": code}
+            notes = [f"Failed: {event['message']}", *event["notes"]]
+            outcomes[number] = {"failure": event["message"], "notes": notes, "code": code}
             progress.warning(f"{run.title} failed: {event['message']}")
             print(event["log"], file=sys.stderr)
         if event["event"] in (RESULT, ERROR):

@@ -177,7 +177,8 @@ def run_comparison(comparison: Comparison, progress: Progress) -> Result:
 
     A comparison that was interrupted goes on where it was when it is started again: finished runs are kept
     beside the output until all is written. ``summary`` of the result: ``rows`` (means and deviations by transfer
-    and method), ``reading`` (the same in words), ``failed`` (runs that broke down), ``warnings``.
+    and method), ``mean_oa`` (by method, over all transfers), ``reading`` (the same in words), ``failed`` (runs
+    that broke down), ``warnings``.
 
     Raises
     ------

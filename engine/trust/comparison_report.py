@@ -20,7 +20,7 @@ from .comparison_pictures import (
     transfer_table,
 )
 from .pictures import greenness, hex_colors
-from .standing import GHCA, ORACLE, Spread, Standing
+from .standing import GHCA, ORACLE, Standing, method_title
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "resources" / "comparison.html"
 
@@ -56,7 +56,7 @@ def write_comparison_report(
         features = {method: found for (name, method), found in maps.items() if name == transfer.name}
         sections.append(_section(transfer, own, mine, features, progress))
     environment = jinja2.Environment(autoescape=True, trim_blocks=True)
-    environment.filters["spread"] = _spread
+    environment.filters["spread"] = lambda value, digits=3: "–" if value is None else value.text(digits)
     environment.filters["share"] = lambda value: "–" if value is None else f"{value:.0%}"
     codes = sorted({str(row["code"]) for row in rows})
     text = environment.from_string(TEMPLATE.read_text("utf-8")).render(
@@ -105,14 +105,16 @@ def _section(
     }
 
 
-def _spread(value: Spread | None, digits: int = 3) -> str:
-    if value is None:
-        return "–"
-    mean = f"{value.mean:,.{digits}f}"
-    return mean if value.sd is None else f"{mean} ± {value.sd:,.{digits}f}"
-
-
 def _options(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Settings that were not the defaults, in words."""
-    found = {f"{name} = {value}" for row in rows for name, value in row["options"].items()}
-    return sorted(found)
+    """Settings that were not the defaults, in words, each with the methods that had it."""
+    had: dict[str, list[str]] = {}
+    for row in rows:
+        for name, value in row["options"].items():
+            methods = had.setdefault(f"{name} = {value}", [])
+            if row["method"] not in methods:
+                methods.append(row["method"])
+    every = {row["method"] for row in rows} - {ORACLE}
+    return sorted(
+        f"{setting} ({'all methods' if every <= set(methods) else ', '.join(map(method_title, methods))})"
+        for setting, methods in had.items()
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,8 @@ HARM = 0.01
 """Loss against source only (as a share) that is called harm."""
 GAPS = {"gap_closed": SOURCE_ONLY, "rf_gap_closed": FOREST}
 """The gaps whose closing is told, and the method at their lower end."""
+SCORES = ("oa", "macro_f1")
+"""The scores in which it is told."""
 Row = Mapping[str, Any]
 
 
@@ -31,6 +33,18 @@ class Spread:
     """Its mean."""
     sd: float | None
     """Its standard deviation (of a sample); None with one seed."""
+
+    @staticmethod
+    def of(values: Sequence[float]) -> Spread | None:
+        """That of some values; None where there are none."""
+        if not values:
+            return None
+        return Spread(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None)
+
+    def text(self, digits: int = 3) -> str:
+        """``mean ± deviation`` with so many digits after the point, or the mean alone."""
+        mean = f"{self.mean:,.{digits}f}"
+        return mean if self.sd is None else f"{mean} ± {self.sd:,.{digits}f}"
 
 
 @dataclass(frozen=True)
@@ -59,16 +73,16 @@ class Standing:
     """Seconds to predict the target on one thread."""
     peak_memory_mb: int | None
     """Most memory of any of its processes."""
-    gap_closed_oa: float | None
-    """(method - source only) / (oracle - source only) in overall accuracy; None where that gap is small."""
-    gap_closed_macro_f1: float | None
-    """The same in macro-F1."""
-    rf_gap_closed_oa: float | None
-    """(method - random forest) / (oracle - random forest) in overall accuracy."""
-    rf_gap_closed_macro_f1: float | None
-    """The same in macro-F1."""
     notes: tuple[str, ...]
     """Notes and warnings of its runs, each once."""
+    gap_closed_oa: float | None = None
+    """(method - source only) / (oracle - source only) in overall accuracy; None where that gap is small."""
+    gap_closed_macro_f1: float | None = None
+    """The same in macro-F1."""
+    rf_gap_closed_oa: float | None = None
+    """(method - random forest) / (oracle - random forest) in overall accuracy."""
+    rf_gap_closed_macro_f1: float | None = None
+    """The same in macro-F1."""
 
     @property
     def title(self) -> str:
@@ -94,55 +108,52 @@ def standings(rows: Sequence[Row]) -> list[Standing]:
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row["transfer"], row["method"]), []).append(row)
-    means = {place: _mean_scores(group) for place, group in groups.items()}
-    found = []
-    for (transfer, method), group in groups.items():
-        whole = [row for row in group if row["oa"] is not None]
-        crops = whole[0]["f1_per_class"] if whole else {}
-
-        def closed(figure: str, low: str, own: str = method, where: str = transfer) -> float | None:
-            ends = means.get((where, low), {}), means.get((where, ORACLE), {})
-            if own in (ORACLE, low):
-                return None
-            return gap_closed(means[where, own].get(figure), *(end.get(figure) for end in ends))
-
-        memory = [row["peak_memory_mb"] for row in whole if row["peak_memory_mb"] is not None]
-        found.append(
-            Standing(
-                transfer=transfer,
-                method=method,
-                runs=len(whole),
-                failed=len(group) - len(whole),
-                oa=_spread(whole, "oa"),
-                macro_f1=_spread(whole, "macro_f1"),
-                kappa=_spread(whole, "kappa"),
-                f1_per_class={crop: _mean([row["f1_per_class"][crop] for row in whole]) for crop in crops},
-                fit_seconds=_spread(whole, "fit_seconds"),
-                predict_seconds=_spread(whole, "predict_seconds"),
-                peak_memory_mb=max(memory) if memory else None,
-                gap_closed_oa=closed("oa", SOURCE_ONLY),
-                gap_closed_macro_f1=closed("macro_f1", SOURCE_ONLY),
-                rf_gap_closed_oa=closed("oa", FOREST),
-                rf_gap_closed_macro_f1=closed("macro_f1", FOREST),
-                notes=tuple(dict.fromkeys(note for row in group for note in row["notes"])),
-            )
-        )
-    return found
+    found = {place: _standing(*place, group) for place, group in groups.items()}
+    return [replace(one, **_gaps(one.transfer, one.method, _scores(one), found)) for one in found.values()]
 
 
-def add_gaps(rows: Sequence[dict[str, Any]]) -> None:
-    """Add to each row the share of the gap that its run closed, between the means of both ends."""
-    groups: dict[tuple[str, str], list[Row]] = {}
+def _standing(transfer: str, method: str, group: Sequence[Row]) -> Standing:
+    """Without the gaps, which need other methods."""
+    whole = [row for row in group if row["oa"] is not None]
+    crops = whole[0]["f1_per_class"] if whole else {}
+    memory = [row["peak_memory_mb"] for row in whole if row["peak_memory_mb"] is not None]
+    return Standing(
+        transfer=transfer,
+        method=method,
+        runs=len(whole),
+        failed=len(group) - len(whole),
+        oa=_spread(whole, "oa"),
+        macro_f1=_spread(whole, "macro_f1"),
+        kappa=_spread(whole, "kappa"),
+        f1_per_class={crop: _mean([row["f1_per_class"][crop] for row in whole]) for crop in crops},
+        fit_seconds=_spread(whole, "fit_seconds"),
+        predict_seconds=_spread(whole, "predict_seconds"),
+        peak_memory_mb=max(memory) if memory else None,
+        notes=tuple(dict.fromkeys(note for row in group for note in row["notes"])),
+    )
+
+
+def add_gaps(rows: Sequence[dict[str, Any]], standing: Sequence[Standing]) -> None:
+    """Add to each row the share of the gap that its run closed, between the means of both ends.
+
+    ``standing``: that of these rows, as :func:`standings` gives it.
+    """
+    found = {(one.transfer, one.method): one for one in standing}
     for row in rows:
-        groups.setdefault((row["transfer"], row["method"]), []).append(row)
-    for row in rows:
-        high = _mean_scores(groups.get((row["transfer"], ORACLE), []))
-        for gap, method in GAPS.items():
-            low = _mean_scores(groups.get((row["transfer"], method), []))
-            for figure in ("oa", "macro_f1"):
-                own = row["method"] in (ORACLE, method)
-                closed = None if own else gap_closed(row[figure], low.get(figure), high.get(figure))
-                row[f"{gap}_{figure}"] = closed
+        row.update(_gaps(row["transfer"], row["method"], row, found))
+
+
+def _gaps(
+    transfer: str, method: str, scores: Mapping[str, Any], found: Mapping[tuple[str, str], Standing]
+) -> dict[str, Any]:
+    """The shares of the gaps that these scores close, under the names they have in a row and in a standing."""
+    closed: dict[str, Any] = {}
+    for gap, low in GAPS.items():
+        ends = [_scores(found.get((transfer, end))) for end in (low, ORACLE)]
+        for figure in SCORES:
+            own = None if method in (low, ORACLE) else scores[figure]
+            closed[f"{gap}_{figure}"] = gap_closed(own, *(end[figure] for end in ends))
+    return closed
 
 
 def gap_closed(score: float | None, low: float | None, high: float | None) -> float | None:
@@ -200,6 +211,7 @@ def _read_transfer(own: Mapping[str, Standing]) -> list[str]:
 
 def _overall(standing: Sequence[Standing], transfers: Sequence[str]) -> list[str]:
     scores = mean_over(standing, transfers, "oa")
+    scores.pop(ORACLE, None)
     if len(scores) < 2:
         return []
     ranked = sorted(scores, key=lambda method: -scores[method])
@@ -211,10 +223,10 @@ def _overall(standing: Sequence[Standing], transfers: Sequence[str]) -> list[str
 
 
 def mean_over(standing: Sequence[Standing], transfers: Sequence[str], figure: str) -> dict[str, float]:
-    """Mean of ``oa`` or ``macro_f1`` over the transfers, for the methods (no oracle) that have it on each of them."""
+    """Mean of ``oa`` or ``macro_f1`` over the transfers, for the methods (and the oracle) that have it on each."""
     by_method: dict[str, list[float]] = {}
     for one in standing:
-        if one.method != ORACLE and one.oa and one.transfer in transfers:
+        if one.oa and one.transfer in transfers:
             by_method.setdefault(one.method, []).append(_mean_of(one, figure))
     return {method: float(np.mean(own)) for method, own in by_method.items() if len(own) == len(transfers)}
 
@@ -242,16 +254,13 @@ def _points(difference: float) -> str:
     return f"{100 * difference:.1f} points"
 
 
-def _mean_scores(group: Sequence[Row]) -> dict[str, float]:
-    whole = [row for row in group if row["oa"] is not None]
-    return {key: float(np.mean([row[key] for row in whole])) for key in ("oa", "macro_f1")} if whole else {}
+def _scores(one: Standing | None) -> dict[str, float | None]:
+    """The mean scores of a standing, those of none included."""
+    return {figure: spread.mean if (spread := getattr(one, figure, None)) else None for figure in SCORES}
 
 
 def _spread(rows: Sequence[Row], key: str) -> Spread | None:
-    values = [row[key] for row in rows]
-    if not values:
-        return None
-    return Spread(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None)
+    return Spread.of([row[key] for row in rows])
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -17,7 +17,7 @@ from engine.trust.comparison_report import write_comparison_report
 from engine.trust.features import feature_map
 from engine.trust.one_run import options_of
 from engine.trust.oracle import cross_validate, oracle_folds
-from engine.trust.standing import add_gaps, gap_closed, method_title, reading, standings
+from engine.trust.standing import Spread, add_gaps, gap_closed, mean_over, method_title, reading, standings
 
 CROPS = ("maize", "<wheat> & rye", "soy")
 DAY = np.arange(20, 300, 20, dtype=np.float32)
@@ -100,13 +100,26 @@ def test_the_gap_closed_lies_between_source_only_and_the_oracle():
     assert gap_closed(0.9, 0.90, 0.909) is None and gap_closed(0.9, None, 0.95) is None
     rows = [row("oracle", 0, 0.95), row("rf", 0, 0.75), row("ghca", 0, 0.88), row("ghca", 1, 0.92)]
     rows.append(row("source_only", 0, 0.70))
-    add_gaps(rows)
+    add_gaps(rows, standings(rows))
     assert rows[2]["gap_closed_oa"] == pytest.approx(0.72) and rows[2]["rf_gap_closed_oa"] == pytest.approx(0.65)
     assert rows[0]["gap_closed_oa"] is None and rows[1]["rf_gap_closed_oa"] is None
     found = {one.method: one for one in standings(rows)}
     assert found["ghca"].gap_closed_oa == pytest.approx(0.8)
     assert found["ghca"].oa.mean == pytest.approx(0.9) and found["ghca"].oa.sd == pytest.approx(0.02 * 2**0.5)
     assert found["rf"].oa.sd is None and found["ghca"].f1_per_class == {"a": pytest.approx(0.9), "b": None}
+
+
+def test_a_figure_stands_with_its_spread_where_it_has_one():
+    assert Spread.of([0.5, 0.7]).text() == "0.600 ± 0.141"
+    assert Spread.of([0.5]).text() == "0.500" and Spread.of([1234.5]).text(1) == "1,234.5"
+    assert Spread.of([]) is None
+
+
+def test_a_mean_over_transfers_needs_the_method_on_each_of_them():
+    rows = [row(method, 0, oa, transfer=where) for method in ("oracle", "rf") for where, oa in (("T", 0.8), ("U", 0.6))]
+    rows.append(row("ghca", 0, 0.9))
+    assert mean_over(standings(rows), ["T", "U"], "oa") == pytest.approx({"oracle": 0.7, "rf": 0.7})
+    assert mean_over(standings(rows), ["T"], "oa")["ghca"] == 0.9
 
 
 def test_a_failed_run_takes_no_part_in_the_means():
@@ -216,12 +229,14 @@ def test_the_page_shows_every_method_with_its_figures_and_pictures(transfer, tmp
             predicted = np.where(rng.random(45) < 0.8, transfer.target.labels, 0)
             scored = score(transfer, predicted)
             rows.append(row(method, seed, scored["oa"]) | scored | {"transfer": transfer.name, "method": method})
+    for one in rows:
+        one["options"] = {"steps_scale": 0.5} | ({"rounds": 2} if one["method"] == "ghca" else {})
     rows[-1] |= dict.fromkeys(("oa", "macro_f1", "kappa", "f1_per_class", "confusion"))
     rows[-1]["notes"] = ["Failed: <it> broke"]
-    add_gaps(rows)
+    found = standings(rows)
+    add_gaps(rows, found)
     points = {name: {"index": [0, 1, 2], "x": [0.0, 1.0, 0.5], "y": [0.0, 0.2, 0.1]} for name in ("source", "target")}
     maps = {(transfer.name, method): {**points, "explained": 0.8} for method in ("source_only", "ghca", "dann")}
-    found = standings(rows)
     path = tmp_path / "page.html"
     write_comparison_report(path, "My <test>", [transfer], rows, found, reading(found), maps, Progress())
     text = path.read_text("utf-8")
@@ -232,3 +247,4 @@ def test_the_page_shows_every_method_with_its_figures_and_pictures(transfer, tmp
         assert any(cell.startswith(method_title(one.method)) for cell in page.cells)
         assert f"{one.oa.mean:.3f}" in text
     assert "(1 failed)" in text
+    assert "changed from the defaults: rounds = 2 (GHCA), steps_scale = 0.5 (all methods)." in " ".join(text.split())

@@ -15,6 +15,7 @@ import pytest
 
 from engine.errors import Cancelled, InputError
 from engine.job import Comparison, check_comparison, run_comparison
+from engine.job import children as processes
 from engine.progress import Progress
 from engine.series import SeriesSet, write_series
 from engine.trust.scores import Scores
@@ -188,6 +189,45 @@ def test_a_run_that_breaks_down_costs_only_its_own_row(comparison, tmp_path):
     assert forest["oa"] > 0.5 and broken["oa"] is None and broken["confusion"] is None
     assert broken["notes"][0].startswith("Failed: ")
     assert (tmp_path / "r.json.runs").exists()  # the finished run, for the next try
+
+
+HANGING = """
+import json, os, sys, time
+asked = json.loads(sys.stdin.buffer.readline())
+for size in asked["sizes"]:
+    sys.stdin.buffer.read(size)
+answer = {{"predicted": [0] * 120, "fit_seconds": 1.0, "predict_seconds": 1.0, "peak_memory_mb": 9, "model_id": None}}
+if {answers}:
+    summary = {{**answer, "features": None, "notes": []}}
+    print(json.dumps({{"event": "result", "outputs": {{}}, "summary": summary}}), flush=True)
+if {closes}:
+    os.close(1)
+time.sleep(300)
+"""
+
+
+@pytest.mark.parametrize(
+    "answers, closes, told",
+    [
+        (True, True, "did not end by itself when it was through"),
+        (True, False, "did not end by itself when it was through"),
+        (False, True, "Failed: The process of the run stopped answering before it had a result."),
+    ],
+)
+def test_a_process_that_hangs_at_its_end_is_ended_and_this_is_told(
+    comparison, tmp_path, monkeypatch, answers, closes, told
+):
+    """Its result stands, if it had one."""
+    entry = tmp_path / "hanging.py"
+    entry.write_text(HANGING.format(answers=answers, closes=closes))
+    monkeypatch.setattr(processes, "ENTRY", entry)
+    monkeypatch.setattr(processes, "GRACE", 0.5)
+    end = time.monotonic() + 20
+    run_comparison(replace(comparison, seeds=(0,)), Progress(cancelled=lambda: time.monotonic() > end))
+    [only] = json.loads(Path(comparison.output).read_text("utf-8"))
+    assert only["oa"] == (pytest.approx(1 / 3) if answers else None)
+    assert len(only["notes"]) == 1 and told in only["notes"][0]
+    assert not children()
 
 
 def test_an_option_no_method_has_stops_it_in_one_sentence(comparison, tmp_path):

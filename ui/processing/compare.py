@@ -25,7 +25,7 @@ from ...engine.job import Comparison, check_comparison
 from ...engine.job.comparing import COMPARE, DRAW, READ
 from ...engine.job.journal import Journal
 from ...engine.trust.one_run import ORACLE
-from ...engine.trust.standing import GHCA, method_title
+from ...engine.trust.standing import GHCA, Spread, method_title
 from ..worker import Outcome
 from .base import EngineAlgorithm
 from .methods import MethodParameter, method_lines
@@ -257,7 +257,7 @@ class CompareAlgorithm(EngineAlgorithm):
             feedback.reportError(
                 self.tr("Failed runs: {count}. Their notes in the results say why.").format(count=failed)
             )
-        accuracy = mean_accuracies(rows)
+        accuracy = outcome.summary["mean_oa"]
         gaps = [row["gap_closed_oa"] for row in rows if row["method"] == GHCA and row["gap_closed_oa"] is not None]
         best = max((method for method in accuracy if method != ORACLE), key=accuracy.__getitem__, default=None)
         figures = {
@@ -276,21 +276,5 @@ class CompareAlgorithm(EngineAlgorithm):
         if row["oa"] is None:
             return self.tr("{name}: no run has figures").format(name=name)
         line = self.tr("{name}: overall accuracy {oa}, macro-F1 {f1}, fit {seconds:.0f} s")
-        return line.format(
-            name=name, oa=_spread(row["oa"]), f1=_spread(row["macro_f1"]), seconds=row["fit_seconds"]["mean"]
-        )
-
-
-def mean_accuracies(rows: list[Mapping[str, Any]]) -> dict[str, float]:
-    """Overall accuracy of each method that has one on every transfer, on average over them."""
-    transfers = {row["transfer"] for row in rows}
-    found: dict[str, list[float]] = {}
-    for row in rows:
-        if row["oa"] is not None:
-            found.setdefault(row["method"], []).append(row["oa"]["mean"])
-    return {method: sum(own) / len(own) for method, own in found.items() if len(own) == len(transfers)}
-
-
-def _spread(figure: Mapping[str, float | None]) -> str:
-    text = f"{figure['mean']:.3f}"
-    return text if figure["sd"] is None else f"{text} ± {figure['sd']:.3f}"
+        oa, f1, seconds = (Spread(**row[key]) for key in ("oa", "macro_f1", "fit_seconds"))
+        return line.format(name=name, oa=oa.text(), f1=f1.text(), seconds=seconds.mean)
