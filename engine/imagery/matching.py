@@ -139,8 +139,8 @@ def _by_wavelength(name: str, common: str | None, of: dict[str, str | None], amb
     if common is None:
         return None
     candidates, how = [other for other in of if of[other] == common], SAME_WAVELENGTH
-    if not candidates:
-        candidates, how = [other for other in of if of[other] == NEAR.get(common)], NEAR_WAVELENGTH
+    if not candidates and common in NEAR:
+        candidates, how = [other for other in of if of[other] == NEAR[common]], NEAR_WAVELENGTH
     loose = LOOSE.get(name.upper(), ())
     others = [other for other in of if of[other] in loose and other not in candidates]
     usual = f"{COMMON[common][0]} nm is what most sensors call {name}"
