@@ -7,11 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from qgis.core import QgsApplication
+from qgis.core import QgsApplication, QgsProcessingContext
 
 from tests.scenes import make_scene
 
@@ -90,3 +92,32 @@ def provider(qgis_processing):
     QgsApplication.processingRegistry().addProvider(provider)
     yield provider
     QgsApplication.processingRegistry().removeProvider(provider)
+
+
+@pytest.fixture()
+def run_and_cancel(provider, tmp_path):
+    """A function that runs an algorithm and cancels it as soon as a part of its output lies in ``tmp_path``.
+
+    It returns the results and the seconds from the cancel to the end.
+    """
+
+    def run(name, inputs, feedback):
+        ended, asked = threading.Event(), []
+
+        def cancel_when_running():
+            while not ended.wait(0.05):
+                if any(".part" in path.name for path in tmp_path.iterdir()):
+                    asked.append(time.monotonic())
+                    feedback.cancel()
+                    return
+
+        thread = threading.Thread(target=cancel_when_running)
+        thread.start()
+        results, _ = provider.algorithm(name).create().run(inputs, QgsProcessingContext(), feedback)
+        end = time.monotonic()
+        ended.set()
+        thread.join()
+        assert asked, "it ended before it began to write"
+        return results, end - asked[0]
+
+    return run

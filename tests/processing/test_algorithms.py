@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -219,23 +217,10 @@ def test_the_toolbox_which_runs_it_in_a_thread_loads_and_styles_the_layers(
     assert not project.layerTreeRoot().findLayer(confidence.id()).itemVisibilityChecked()
 
 
-def test_cancel_takes_effect_within_two_seconds_and_leaves_nothing(provider, inputs, fake_engine, tmp_path):
+def test_cancel_takes_effect_within_two_seconds_and_leaves_nothing(run_and_cancel, inputs, fake_engine, tmp_path):
     fake_engine("deaf")
-    feedback = QgsProcessingFeedback()
-    asked = []
-
-    def cancel_when_mapping():
-        while not any(".part" in path.name for path in tmp_path.iterdir()):
-            time.sleep(0.05)
-        asked.append(time.monotonic())
-        feedback.cancel()
-
-    thread = threading.Thread(target=cancel_when_mapping)
-    thread.start()
-    algorithm = provider.algorithm("transfer").create()
-    results, finished = algorithm.run(inputs, QgsProcessingContext(), feedback)
-    thread.join()
-    assert time.monotonic() - asked[0] < 2.0
+    results, seconds = run_and_cancel("transfer", inputs, QgsProcessingFeedback())
+    assert seconds < 2.0
     assert "OUTPUT" not in results
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
 
