@@ -2,8 +2,9 @@
 
 Accuracy: every method on the transfers of ../shared/data/splits.json (see `bench_accuracy.py`), over seeds;
 target labels only score, except in the oracle. An interrupted comparison goes on where it was; its page with
-pictures is bench/accuracy.html. A whole run refreshes the tables of the README. Speed and memory: one whole job
-through the worker process, as QGIS starts it, on a stack that repeats the pixels of the sample scene's target.
+pictures is bench/accuracy.html. A whole run refreshes the tables of the README; `--from FILE...` does so from the
+results of comparisons that were made before, whatever seeds each method has there. Speed and memory: one whole
+job through the worker process, as QGIS starts it, on a stack that repeats the pixels of the sample scene's target.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ SAMPLE = ROOT / "resources" / "sample"
 
 
 def main() -> None:
-    from bench_accuracy import TRANSFERS, gains, measure_accuracy, refresh, tables
+    from bench_accuracy import TRANSFERS, gains, measure_accuracy, publish, read_rows, tables
 
     from engine.trust.standing import standings
 
@@ -41,7 +42,13 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=600, help="width and height of the mapped stack in pixels")
     parser.add_argument("--no-job", action="store_true", help="leave speed and memory out")
     parser.add_argument("--output", default=str(ROOT / "bench" / "results.json"))
+    parser.add_argument("--from", dest="files", nargs="+", type=Path, metavar="FILE", help="measure nothing: tables")
     options = parser.parse_args()
+    if options.files:
+        rows = read_rows(options.files)
+        print(tables(rows))
+        publish(tables(rows), rows, ROOT / "README.md")
+        return
     output = Path(options.output)
     output.parent.mkdir(parents=True, exist_ok=True)
     results = {
@@ -69,11 +76,10 @@ def main() -> None:
             "gains": gains(standing, options.transfers),
         }
         text.append(tables(rows))
-        whole = not settings and not options.methods and options.seeds >= 3
-        if not whole or list(options.transfers) != list(TRANSFERS):
+        if not options.methods and options.seeds >= 3 and list(options.transfers) == list(TRANSFERS):
+            publish(text[0], rows, ROOT / "README.md")
+        else:
             print("The README keeps its tables: this was not the whole bench.", file=sys.stderr)
-        elif not refresh(ROOT / "README.md", text[0]):
-            print("The README has no marks between which the tables could stand.", file=sys.stderr)
     else:
         print(f"no accuracy: {DATA} is not there", file=sys.stderr)
     output.write_text(json.dumps(results, indent=1), "utf-8")

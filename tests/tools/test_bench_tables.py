@@ -1,0 +1,152 @@
+"""The tables of the bench and the ablations, made from result files with different numbers of seeds."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CI = Path(__file__).resolve().parents[2] / ".ci"
+
+
+@pytest.fixture()
+def bench(monkeypatch):
+    monkeypatch.syspath_prepend(str(CI))
+    import bench_accuracy
+
+    return bench_accuracy
+
+
+@pytest.fixture()
+def ablations(monkeypatch):
+    monkeypatch.syspath_prepend(str(CI))
+    import bench_ablations
+
+    return bench_ablations
+
+
+def row(method, seed, oa, transfer="CA_N2S", **more):
+    plain = {"kappa": oa, "f1_per_class": {"a": oa}, "confusion": None, "fit_seconds": 10.0, "predict_seconds": 0.1}
+    plain |= {"peak_memory_mb": 300, "code": "c", "options": {}, "notes": [], "prediction_id": str(oa)}
+    return {"transfer": transfer, "method": method, "seed": seed, "oa": oa, "macro_f1": oa, **plain, **more}
+
+
+def write(path, rows):
+    path.write_text(json.dumps(rows), "utf-8")
+    return path
+
+
+def cells(text, begin):
+    """The cells of each line of a table that begins so."""
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith(begin)]
+
+
+def test_files_of_different_seeds_become_one_table_that_marks_what_rests_on_one(bench, tmp_path):
+    first = [
+        row(method, 0, oa) for method, oa in (("ghca", 0.90), ("source_only", 0.70), ("rf", 0.60), ("oracle", 1.0))
+    ]
+    later = [row("ghca", 1, 0.92), row("source_only", 1, 0.72), row("oracle", 1, 1.0)]
+    files = [write(tmp_path / f"{n}.json", rows) for n, rows in enumerate(([row("cdan", 0, 0.95)], later, first))]
+    text = bench.tables(bench.read_rows(files))
+    [beside] = cells(text, "| CA_N2S")
+    assert beside[1:5] == ["0.910 ± 0.014, 0.910 ± 0.014", "CDAN 0.950*", "CDAN 0.950*", "0.710 ± 0.014"]
+    assert [line[:3] for line in cells(text, "| ") if len(line) == 4][1:] == [
+        ["Source only", "0.710 / 0.710", "2"],
+        ["RF", "0.600 / 0.600*", "1"],
+        ["CDAN", "0.950 / 0.950*", "1"],
+        ["GHCA", "0.910 / 0.910", "2"],
+        ["Oracle", "1.000 / 1.000", "2"],
+    ]
+    assert text.count(r"Means of 2 seeds, ± their standard deviation; \* one seed alone.") == 2
+    assert "GHCA 0.910, best single other method CDAN 0.950*: -4.0 points." in text
+
+
+def test_where_all_have_one_seed_nothing_is_marked(bench):
+    text = bench.tables([row("ghca", 0, 0.9), row("rf", 0, 0.6)])
+    assert "*" not in text and "±" not in text and text.count("One seed each, so no spread.") == 1
+
+
+def test_a_run_in_two_files_counts_once_and_a_contradiction_is_refused(bench, tmp_path):
+    failed = row("rf", 0, None, macro_f1=None)
+    a = write(tmp_path / "a.json", [row("ghca", 0, 0.9), failed])
+    b = write(tmp_path / "b.json", [row("ghca", 0, 0.9), row("rf", 0, 0.6)])
+    c = write(tmp_path / "c.json", [row("ghca", 0, 0.8)])
+    for files in ([a, b], [b, a]):
+        assert [(one["method"], one["oa"]) for one in bench.read_rows(files)] == [("ghca", 0.9), ("rf", 0.6)]
+    with pytest.raises(SystemExit, match=r"a\.json and .*c\.json differ about .*'ghca', 0"):
+        bench.read_rows([a, b, c])
+    with pytest.raises(SystemExit, match=r"none\.json cannot be read"):
+        bench.read_rows([tmp_path / "none.json"])
+
+
+def test_the_page_gets_tables_of_the_default_settings_alone(bench, tmp_path, capsys):
+    page = tmp_path / "README.md"
+    page.write_text(f"before\n{bench.BEGIN}\nold\n{bench.END}\nafter\n", "utf-8")
+    bench.publish("draft", [row("ghca", 0, 0.9, options={"steps_scale": 0.1})], page)
+    assert "old" in page.read_text("utf-8") and "keeps its tables" in capsys.readouterr().err
+    bench.publish("new", [row("ghca", 0, 0.9)], page)
+    assert page.read_text("utf-8") == f"before\n{bench.BEGIN}\nnew\n{bench.END}\nafter\n"
+
+
+def test_runs_of_different_code_are_told(bench):
+    told = "The runs were not all made with the same code."
+    assert told in bench.tables([row("ghca", 0, 0.9), row("rf", 0, 0.6, code="d")])
+    assert told not in bench.tables([row("ghca", 0, 0.9), row("rf", 0, 0.6)])
+
+
+def test_an_oracle_that_is_not_possible_is_told_as_that(bench, capsys):
+    value = row("oracle", 0, None, macro_f1=None, notes=["No oracle: a class has too few samples in the target."])
+    bench._tell({"event": "metric", "value": value})
+    assert capsys.readouterr().err == "CA_N2S oracle seed 0: No oracle: a class has too few samples in the target.\n"
+
+
+def test_the_command_makes_the_tables_of_files(tmp_path):
+    """A draft, so that the page of the checkout stays as it is."""
+    file = write(tmp_path / "a.json", [row("ghca", 0, 0.9, options={"steps_scale": 0.1})])
+    command = [sys.executable, str(CI / "bench.py"), "--from", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and cells(done.stdout, "| CA_N2S")[0][1] == "0.900, 0.900"
+    assert "README.md keeps its tables" in done.stderr
+
+
+def runs_of(ablations, bench, files):
+    def place(one):
+        return ablations.variant_of(one), one["transfer"], one["seed"]
+
+    return bench.read_runs(files, place)
+
+
+def test_ablations_are_compared_on_the_runs_that_every_variant_has(ablations, bench, tmp_path):
+    rows = [row("ghca", seed, oa, "MT15_MT16") for seed, oa in ((0, 0.90), (1, 0.94))]
+    rows += [row("ghca", seed, 0.80, "MT15_MT16", options={"find_shift": False}) for seed in (0, 1)]
+    rows += [row("ghca", 0, 0.50, "CA_N2S", options={"steps_scale": 1.0})]
+    text = ablations.table(runs_of(ablations, bench, [write(tmp_path / "a.json", rows)]))
+    assert cells(text, "| all")[0] == ["all of it", "0.920 ± 0.028 / 0.920 ± 0.028", "0.500 / 0.500*", "0.920"]
+    assert cells(text, "| without")[0] == [
+        "without shift",
+        "0.800 ± 0.000 / 0.800 ± 0.000",
+        "–",
+        "0.800, -12.0",
+    ]
+    head = text.splitlines()[0]
+    assert r"Means of 2 seeds, ± their standard deviation; \* one seed alone." in head
+    assert "of the 2 pairs of transfer and seed that every variant has" in head
+
+
+def test_the_page_of_ablations_wants_every_variant_on_one_transfer_and_seed(ablations, tmp_path, monkeypatch, capsys):
+    page = tmp_path / "ablations.md"
+    page.write_text(f"{ablations.BEGIN}\nold\n{ablations.END}\n", "utf-8")
+    monkeypatch.setattr(ablations, "PAGE", page)
+    monkeypatch.setattr(sys, "argv", ["bench_ablations.py", "--output", str(tmp_path), "--from"])
+    variants = [row("ghca", 4, 0.9, "MT15_MT16", options=options) for options in ablations.VARIANTS.values()]
+    write(tmp_path / "some.json", variants[:-1])
+    ablations.main()
+    assert "old" in page.read_text("utf-8") and "keeps its table" in capsys.readouterr().err
+    write(tmp_path / "last.json", variants[-1:])
+    ablations.main()
+    shown = page.read_text("utf-8")
+    assert "old" not in shown and "defaults; overall accuracy / macro-F1. One seed each, so no spread." in shown
+    assert [line[0] for line in cells(shown, "| ")[1:]] == list(ablations.VARIANTS)
