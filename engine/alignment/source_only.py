@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from ..series import SeriesSet, regular_days
 from .augment import MEDIUM, STRONG, Perturbation, mix
 from .calibration import fit_temperature
 from .training import (
+    MULTIPLE,
     BalancedSampler,
     Pool,
     StepSettings,
@@ -51,7 +52,7 @@ class EncoderSettings(StepSettings):
     """Greatest learning rate."""
     smoothing: float = 0.05
     """Label smoothing."""
-    width: int = 64
+    width: int = field(default=64, metadata={MULTIPLE: NetworkSize.heads})
     """Features per date."""
     layers: int = 3
     """Transformer layers."""

@@ -29,6 +29,8 @@ KINDS = {int: "a whole number of 0 or more", float: "a number of 0 or more", boo
 """How kinds of options are named to people."""
 AT_LEAST_ONE = ("batch", "target_batch", "pseudo_batch", "passes", "members", "width", "layers", "look_every")
 """Options of which none at all makes no sense."""
+MULTIPLE = "multiple of"
+"""Key in the metadata of a setting for the number it must be a multiple of, such as the heads that share a width."""
 THIN = (0.45, 0.85)
 """Least and greatest share of the dates that a training batch keeps."""
 
@@ -269,6 +271,7 @@ def stratified_sample(index: np.ndarray, labels: np.ndarray, most: int, rng: np.
 def read_settings(default: Settings, options: Mapping[str, Any]) -> Settings:
     """The settings with the options put in; raises InputError (``option``) for an unknown key or a wrong value."""
     known = {f.name: getattr(default, f.name) for f in fields(default)}  # type: ignore[arg-type]
+    multiple = {f.name: f.metadata.get(MULTIPLE, 1) for f in fields(default)}  # type: ignore[arg-type]
     for key, value in options.items():
         if key not in known:
             raise InputError(
@@ -276,8 +279,11 @@ def read_settings(default: Settings, options: Mapping[str, Any]) -> Settings:
             )
         kind = type(known[key])
         fits = isinstance(value, (int, float)) if kind is float else isinstance(value, kind)
-        if not fits or (isinstance(value, bool) and kind is not bool) or (kind in (int, float) and not value >= 0):
+        number = kind in (int, float)
+        if not fits or (isinstance(value, bool) and kind is not bool) or (number and not 0 <= value < math.inf):
             raise InputError("option", f"Option '{key}' is {value!r}; it must be {KINDS.get(kind, kind.__name__)}.")
         if key in AT_LEAST_ONE and value < 1:
             raise InputError("option", f"Option '{key}' is {value!r}; it must be 1 or more.")
+        if kind is int and (value % multiple[key] or value < multiple[key] > 1):
+            raise InputError("option", f"Option '{key}' is {value!r}; it must be a multiple of {multiple[key]}.")
     return replace(default, **options)  # type: ignore[type-var]

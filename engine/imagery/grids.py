@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,14 @@ TOLERANCE = 0.01
 
 
 def grid_of(dataset: Any, path: str) -> Grid:
-    """The grid of an open dataset; raises InputError (``no-georeference``) naming the file."""
+    """The grid of an open dataset; raises InputError (``no-georeference``) naming the file.
+
+    A geotransform of NaN or without extent, as damaged headers hold it, is none.
+    """
     transform = dataset.GetGeoTransform(can_return_null=True)
     crs = dataset.GetProjection() or ""
-    if transform is None or transform[1] * transform[5] - transform[2] * transform[4] == 0:
+    placed = transform is not None and all(map(math.isfinite, transform))
+    if not placed or transform[1] * transform[5] - transform[2] * transform[4] == 0:
         raise InputError(
             "no-georeference",
             f"The raster {file_name(path)} has no position on the map (no geotransform).",

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from .. import __version__
 from ..alignment import METHODS
@@ -32,8 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # In front: torch's companions must be found before older ones of the system (Debian's sympy breaks
         # torch's optimisers). NumPy and GDAL are already imported, or are not in that folder.
         sys.path.insert(0, extra)
-    options = _parser().parse_args(arguments)
     cancelled: list[int] = []
+    try:
+        options = _parser().parse_args(arguments)
+    except InputError as error:
+        print(f"croptransfer: {error}", file=sys.stderr)
+        return worker.EXIT_INPUT
     if options.run is not _worker:
         # The first Ctrl-C (or SIGTERM, as a cluster sends it) cancels at the next step and cleans up, the
         # second stops at once.
@@ -56,6 +60,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return worker.EXIT_FAULT
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that tells a wrong argument in one line, as the command tells every wrong input."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError("command", f"{message[:1].upper()}{message[1:]}.", f"See {self.prog} --help.")
+
+
 def _interrupt(cancelled: list[int]) -> None:
     if cancelled:
         raise KeyboardInterrupt
@@ -63,9 +74,7 @@ def _interrupt(cancelled: list[int]) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="croptransfer", description="Map crops of an unlabelled target from a labelled source."
-    )
+    parser = _Parser(prog="croptransfer", description="Map crops of an unlabelled target from a labelled source.")
     parser.add_argument("--version", action="version", version=f"croptransfer {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 

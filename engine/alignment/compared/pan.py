@@ -13,7 +13,7 @@ same weights.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -25,7 +25,7 @@ from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
 from ..source_only import finish
-from ..training import read_settings
+from ..training import MULTIPLE, read_settings
 from .adversarial import reversal
 from .aligned import aligned_loss
 from .learner import ComparedSettings, learn, plain_loss, prepare, warn_of_few
@@ -41,7 +41,7 @@ class PanSettings(ComparedSettings):
     """Share of the steps that learn from the source alone."""
     alignment: float = 1.0
     """Weight of MK-MMD at each level."""
-    hidden: int = 128
+    hidden: int = field(default=128, metadata={MULTIPLE: GruAttentionSize.heads})
     """Units of each recurrent layer."""
     settled: float = 0.5
     """Share of the alignment's steps before which no weights are kept."""

@@ -22,7 +22,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ from ...series import SeriesSet
 from ..augment import Perturbation
 from ..phenology_shift import inception_score
 from ..source_only import SourceDomain, finish
-from ..training import CHUNK, Pool, cosine, read_settings, set_rate
+from ..training import CHUNK, MULTIPLE, Pool, cosine, read_settings, set_rate
 from .learner import FEWEST_TARGET, ComparedSettings, learn, prepare, warn_of_few
 
 THINNED = Perturbation(shift_days=0.0, drop=0.0, gain=0.0, noise=0.0)
@@ -64,7 +64,7 @@ class TimeMatchSettings(ComparedSettings):
     """Probability above which the teacher's prediction is taken for a label."""
     target_weight: float = 2.0
     """Weight of the target's loss."""
-    width: int = 256
+    width: int = field(default=256, metadata={MULTIPLE: LtaeSize.heads})
     """Features per date."""
 
 
