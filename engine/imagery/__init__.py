@@ -9,7 +9,8 @@ GDAL is used here and nowhere else in the engine.
 
 from .area import pixel_hectares
 from .describe import describe
-from .label_layer import LabelLayer, label_problems
+from .label_layer import LabelLayer
+from .labels import label_problems
 from .map_writer import MapWriter
 from .mask import Mask, mask_problems
 from .palette import class_colors

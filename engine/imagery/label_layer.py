@@ -1,4 +1,4 @@
-"""Label layers: points and polygons with the crop in a field, read with any OGR driver."""
+"""Label layers: points and polygons with the crop in a field, read with any OGR driver or from a table in text form."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from dataclasses import field as dataclass_field
 from typing import Any
 
 import numpy as np
-from osgeo import ogr, osr
+from osgeo import gdal, ogr, osr
 
 from ..errors import InputError
 from ..series import MINIMUM_SAMPLES, few_samples
-from .grids import grid_of, to_pixel, transform_points
+from .class_table import require_known, wanted_class
+from .delimited import is_text_table, open_text_table
+from .grids import grid_of, transform_points
+from .inner_buffer import shrunk
 from .opening import attempt, crs_of, file_name, open_raster, open_vector, quiet_gdal, transformation
+from .rasterise import box_meets, single_parts, usable_shape
 from .stack import Grid, StackBand
 
 QUICK_FEATURES = 100_000
 """Features that the quick check looks at."""
+PARQUET = (".parquet", ".geoparquet", ".pq")
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class LabelLayer:
     per_polygon: int = 0
     """Most pixels taken of one polygon; 0 for no cap."""
     classes: Mapping[str, str] = dataclass_field(default_factory=dict)
-    """Class table: name in the data -> name wanted, or "" to ignore; names not listed stay."""
+    """Class table: name in the data -> name wanted, or "" to ignore; ``*`` for names not listed, which else stay."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +74,10 @@ class LabelReader:
 
     def __init__(self, labels: LabelLayer) -> None:
         self.labels = labels
-        self._dataset, self.layer = open_vector(labels.path, labels.layer)
         self.name = labels.layer or file_name(labels.path)
+        self.warnings: list[str] = []
+        self.without_geometry = 0
+        self._dataset, self.layer = self._open()
         definition = self.layer.GetLayerDefn()
         fields = self.fields = [definition.GetFieldDefn(i).GetName() for i in range(definition.GetFieldCount())]
         if labels.field not in fields:
@@ -88,29 +95,35 @@ class LabelReader:
                 raise self._bad_filter(fault)
         self.crs = self._crs()
 
+    def _open(self) -> tuple[Any, Any]:
+        path = self.labels.path
+        if path.lower().endswith(PARQUET) and gdal.GetDriverByName("Parquet") is None:
+            raise InputError(
+                "vector-unreadable",
+                f"The vector layer {path} cannot be read: this GDAL {gdal.__version__} has no Parquet driver.",
+                "Save it as GeoPackage first, in Python by geopandas.read_parquet(file).to_file('labels.gpkg').",
+            )
+        if is_text_table(path):
+            dataset, layer, warnings = open_text_table(path)
+            self.warnings += warnings
+            return dataset, layer
+        return open_vector(path, self.labels.layer)
+
     def _crs(self) -> Any:
         found = self.layer.GetSpatialRef()
-        if found is not None:
-            crs = found.Clone()
-        elif self.labels.path.lower().endswith(".csv") and self._looks_geographic():
-            # A table of longitudes and latitudes cannot carry a CRS; degrees from it are WGS 84.
-            crs = osr.SpatialReference()
-            crs.ImportFromEPSG(4326)
-        else:
+        if found is None:
             return None
+        crs = found.Clone()
         crs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
         return crs
-
-    def _looks_geographic(self) -> bool:
-        return any(name.lower().startswith(("lon", "lng")) for name in self.fields)
 
     def extent(self) -> tuple[float, float, float, float] | None:
         """Least x, greatest x, least y, greatest y in the layer's CRS; None when unknown."""
         found, fault = attempt(lambda: self.layer.GetExtent(True, can_return_null=True))
         return found
 
-    def features(self) -> Iterator[tuple[str, Any]]:
-        """Class name and geometry of every feature that has both; raises InputError when reading fails."""
+    def _read(self) -> Iterator[Any]:
+        """Every feature; raises InputError when reading fails."""
         with quiet_gdal():
             self.layer.ResetReading()
         while True:
@@ -120,32 +133,48 @@ class LabelReader:
                 if fault and fault != "unknown error":
                     raise self._bad_filter(fault) if self.labels.where else self._unreadable(fault)
                 return
+            yield feature
+
+    def features(self) -> Iterator[tuple[str, Any]]:
+        """Class as the class table wants it and geometry of every feature that has both and is not to be ignored."""
+        for feature in self._read():
             name = self._class_name(feature)
+            wanted = None if name is None else wanted_class(name, self.labels.classes)
             geometry = feature.GetGeometryRef()
-            if name is not None and geometry is not None and not geometry.IsEmpty():
-                yield name, geometry
+            if wanted and (geometry is None or geometry.IsEmpty()):
+                self.without_geometry += 1
+            elif wanted:
+                yield wanted, geometry
 
     def counts(self, limit: int) -> tuple[Counter[str], int, bool]:
-        """Features by class name, features without a class, and whether all features were looked at."""
+        """Features by class in the data, features without a class, and whether all features were looked at."""
         counts: Counter[str] = Counter()
-        missing = looked = 0
-        with quiet_gdal():
-            self.layer.ResetReading()
-        while looked < limit:
-            feature, fault = attempt(self.layer.GetNextFeature)
-            if feature is None:
-                if fault and fault != "unknown error":
-                    raise self._bad_filter(fault) if self.labels.where else self._unreadable(fault)
-                return counts, missing, True
-            looked += 1
+        missing = 0
+        for looked, feature in enumerate(self._read()):
+            if looked >= limit:
+                return counts, missing, False
             name = self._class_name(feature)
             if name is None:
                 missing += 1
             else:
                 counts[name] += 1
-        return counts, missing, False
+        return counts, missing, True
 
-    def require_classes(self, counts: Counter[str], missing: int) -> None:
+    def wanted(self, counts: Counter[str]) -> Counter[str]:
+        """Features by class as the class table wants them; raises InputError (``class-unknown``, ``class-table``)."""
+        table = self.labels.classes
+        if not table or not counts:
+            return counts
+        require_known(table, counts, f"field '{self.labels.field}' of the layer {self.name}")
+        kept: Counter[str] = Counter()
+        for name, count in counts.items():
+            if wanted := wanted_class(name, table):
+                kept[wanted] += count
+        if not kept:
+            raise InputError("class-table", f"The class table leaves out all classes of the layer {self.name}.")
+        return kept
+
+    def require_classes(self, counts: Counter[str], missing: int, least: int = 2) -> None:
         """Raise InputError (``labels-empty``, ``field-null`` or ``one-class``) where there is nothing to learn."""
         field = self.labels.field
         if not counts and not missing:
@@ -161,7 +190,7 @@ class LabelReader:
                 f"Field '{field}' of the layer {self.name} is empty (NULL) in all {missing} features.",
                 "Choose the field that holds the crop.",
             )
-        if len(counts) == 1:
+        if len(counts) < least:
             raise InputError(
                 "one-class",
                 f"Field '{field}' of the layer {self.name} has the single class '{next(iter(counts))}'.",
@@ -180,8 +209,20 @@ class LabelReader:
         kind = feature.GetFieldDefnRef(self._field).GetType()
         if kind == ogr.OFTReal:
             number = feature.GetFieldAsDouble(self._field)
-            return None if np.isnan(number) else f"{number:g}"
-        return feature.GetFieldAsString(self._field).strip() or None
+            if np.isnan(number):
+                return None
+            if number != round(number):
+                raise InputError(
+                    "field-numbers",
+                    f"Field '{self.labels.field}' of the layer {self.name} holds {number:g}, which is no class.",
+                    "Choose the field that holds the crop, as text or as a whole number.",
+                )
+            return str(int(number))
+        text = feature.GetFieldAsString(self._field)
+        if isinstance(text, bytes):
+            # A file that lies about its encoding: what is not UTF-8 is most often this.
+            text = text.decode("cp1252", errors="replace")
+        return str(text).strip() or None
 
     def no_geometry(self) -> InputError:
         return InputError(
@@ -199,14 +240,18 @@ class LabelReader:
         return InputError("vector-unreadable", f"The layer {self.name} cannot be read to its end: {fault}.")
 
 
-def label_problems(labels: LabelLayer, source_bands: Sequence[StackBand]) -> list[InputError]:
-    """What keeps a label layer from being used with a source stack; reads no pixel of the stack."""
+def layer_problems(labels: LabelLayer, source_bands: Sequence[StackBand], least: int = 2) -> list[InputError]:
+    """What keeps a vector layer from being used with a source stack; reads no pixel of the stack.
+
+    ``least`` is the number of classes needed.
+    """
     try:
         reader = LabelReader(labels)
         counts, missing, complete = reader.counts(QUICK_FEATURES)
         if complete:
-            reader.require_classes(counts, missing)
-            problem = _few_points(reader, counts)
+            counts = reader.wanted(counts)
+            reader.require_classes(counts, missing, least)
+            problem = _few_points(reader, counts) if least > 1 else None
             if problem:
                 return [problem]
         if source_bands:
@@ -220,24 +265,24 @@ def label_problems(labels: LabelLayer, source_bands: Sequence[StackBand]) -> lis
     return []
 
 
-def read_shapes(labels: LabelLayer, grid: Grid, stack_name: str) -> LabelledShapes:
-    """The features of a label layer that lie on ``grid``, reprojected to its CRS and made valid.
+def read_shapes(labels: LabelLayer, grid: Grid, stack_name: str, least: int = 2) -> LabelledShapes:
+    """The features of a label layer that lie on ``grid``, reprojected to its CRS, made valid, less their borders.
 
     Raises
     ------
     InputError
-        As :func:`label_problems` finds them, and ``no-overlap``.
+        As :func:`layer_problems` finds them, and ``no-overlap`` and ``inner-buffer``.
     """
     reader = LabelReader(labels)
     counts, missing, _ = reader.counts(2**62)
-    reader.require_classes(counts, missing)
-    warnings = []
-    crs = crs_of(grid.crs)
+    counts = reader.wanted(counts)
+    reader.require_classes(counts, missing, least)
+    warnings = list(reader.warnings)
     if reader.crs is None:
         warnings.append(f"The layer {reader.name} has no CRS: that of the stack {stack_name} is taken.")
     if missing:
         warnings.append(f"Left out of the layer {reader.name}: {_features(missing)} without '{labels.field}'.")
-    change = transformation(reader.crs, crs)
+    change = transformation(reader.crs, crs_of(grid.crs))
     classes = sorted_classes(counts)
     index = {name: number for number, name in enumerate(classes)}
     shapes, class_of, lines, with_geometry = [], [], 0, 0
@@ -258,9 +303,32 @@ def read_shapes(labels: LabelLayer, grid: Grid, stack_name: str) -> LabelledShap
                 class_of.append(index[name])
     if lines:
         warnings.append(f"Left out of the layer {reader.name}: {_features(lines)} without a point or polygon.")
+    if reader.without_geometry:
+        told = f"Left out of the layer {reader.name}: {_features(reader.without_geometry)} without a geometry."
+        warnings.append(told)
     if not shapes:
         raise reader.no_geometry() if lines == with_geometry else no_overlap(reader.name, stack_name)
-    return LabelledShapes(shapes, class_of, classes, tuple(warnings))
+    found = LabelledShapes(shapes, class_of, classes, tuple(warnings))
+    return _without_borders(found, labels.inner_buffer, reader.name, grid) if labels.inner_buffer else found
+
+
+def _without_borders(found: LabelledShapes, distance: float, layer: str, grid: Grid) -> LabelledShapes:
+    """The shapes less what lies within ``distance`` metres of a polygon's border."""
+    inner = shrunk(found.shapes, distance, grid)
+    left = [number for number, shape in enumerate(inner) if shape is not None]
+    if not left:
+        raise InputError(
+            "inner-buffer",
+            f"An inner buffer of {distance:g} m leaves nothing of the polygons of the layer {layer}.",
+            "Give a smaller one: the narrowest field must be more than twice as wide.",
+        )
+    warnings = list(found.warnings)
+    gone = len(inner) - len(left)
+    if gone:
+        polygons = "1 polygon is" if gone == 1 else f"{gone:,} polygons are"
+        warnings.append(f"{polygons} left out of the layer {layer}: an inner buffer of {distance:g} m leaves nothing.")
+    class_of = [found.class_of[number] for number in left]
+    return LabelledShapes([inner[number] for number in left], class_of, found.classes, tuple(warnings))
 
 
 def _features(number: int) -> str:
@@ -293,38 +361,6 @@ def _few_points(reader: LabelReader, counts: Counter[str]) -> InputError | None:
     return None
 
 
-def usable_shape(geometry: Any) -> Any | None:
-    """A copy of a point or polygon geometry, linear and valid; None for anything else."""
-    kind = ogr.GT_Flatten(geometry.GetGeometryType())
-    if kind in (ogr.wkbPoint, ogr.wkbMultiPoint):
-        return geometry.Clone()
-    with quiet_gdal():
-        shape = geometry.GetLinearGeometry() if geometry.HasCurveGeometry() else geometry.Clone()
-        if not shape.IsValid():
-            shape = shape.MakeValid() or shape
-    if ogr.GT_Flatten(shape.GetGeometryType()) == ogr.wkbGeometryCollection:
-        # Mending a crossed outline can leave lines beside the polygons.
-        parts = ogr.Geometry(ogr.wkbMultiPolygon)
-        for number in range(shape.GetGeometryCount()):
-            part = shape.GetGeometryRef(number)
-            kind = ogr.GT_Flatten(part.GetGeometryType())
-            if kind == ogr.wkbPolygon:
-                parts.AddGeometry(part)
-            elif kind == ogr.wkbMultiPolygon:
-                for inner in range(part.GetGeometryCount()):
-                    parts.AddGeometry(part.GetGeometryRef(inner))
-        shape = parts
-    polygon = ogr.GT_Flatten(shape.GetGeometryType()) in (ogr.wkbPolygon, ogr.wkbMultiPolygon)
-    return shape if polygon and not shape.IsEmpty() else None
-
-
-def single_parts(shape: Any) -> list[Any]:
-    """The points or polygons of a geometry, single or multiple."""
-    if ogr.GT_Flatten(shape.GetGeometryType()) in (ogr.wkbPoint, ogr.wkbPolygon):
-        return [shape]
-    return [shape.GetGeometryRef(number).Clone() for number in range(shape.GetGeometryCount())]
-
-
 def _extents_meet(extent: tuple[float, float, float, float], crs: Any, grid: Grid) -> bool:
     """Whether the extent of a layer meets the grid; true as well where that cannot be computed."""
     x, y = np.meshgrid(np.linspace(extent[0], extent[1], 21), np.linspace(extent[2], extent[3], 21))
@@ -336,11 +372,3 @@ def _extents_meet(extent: tuple[float, float, float, float], crs: Any, grid: Gri
             return True
         x, y = points[:, 0], points[:, 1]
     return box_meets((x.min(), x.max(), y.min(), y.max()), grid)
-
-
-def box_meets(box: tuple[float, float, float, float], grid: Grid) -> bool:
-    x, y = np.array([box[0], box[1], box[0], box[1]]), np.array([box[2], box[2], box[3], box[3]])
-    if not np.isfinite(np.concatenate([x, y])).all():
-        return False
-    column, row = to_pixel(grid.transform, x, y)
-    return bool(column.max() >= 0 and row.max() >= 0 and column.min() <= grid.width and row.min() <= grid.height)

@@ -10,9 +10,8 @@ from osgeo import gdal, ogr
 
 from ..errors import InputError
 from .grids import grid_of, overlaps, same_grid, window_transform
-from .label_layer import box_meets, usable_shape
 from .opening import attempt, crs_of, file_name, open_raster, open_vector, transformation
-from .rasterise import burn
+from .rasterise import box_meets, burn, usable_shape
 from .resample import Resampler
 from .stack import Grid, StackBand, Window
 

@@ -1,4 +1,4 @@
-"""Shapes and their pixels: which pixels a polygon or a point takes on the grid of a stack."""
+"""Shapes and their pixels: geometries made usable, and which pixels each takes on the grid of a stack."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from osgeo import gdal
+from osgeo import gdal, ogr
 
 from ..errors import InputError
-from .opening import attempt, memory_layer
-from .stack import Window
+from .grids import to_pixel
+from .opening import attempt, memory_layer, quiet_gdal
+from .stack import Grid, Window
 
 
 def burn(
@@ -30,3 +31,44 @@ def burn(
         raise InputError("labels-geometry", f"The labels cannot be drawn onto the pixels of the stack: {fault}.")
     data = dataset.ReadRaster(0, 0, window.width, window.height, buf_type=gdal.GDT_Int32)
     return np.frombuffer(data, np.int32).reshape(window.height, window.width)
+
+
+def usable_shape(geometry: Any) -> Any | None:
+    """A copy of a point or polygon geometry, linear and valid; None for anything else."""
+    kind = ogr.GT_Flatten(geometry.GetGeometryType())
+    if kind in (ogr.wkbPoint, ogr.wkbMultiPoint):
+        return geometry.Clone()
+    with quiet_gdal():
+        shape = geometry.GetLinearGeometry() if geometry.HasCurveGeometry() else geometry.Clone()
+        if not shape.IsValid():
+            shape = shape.MakeValid() or shape
+    if ogr.GT_Flatten(shape.GetGeometryType()) == ogr.wkbGeometryCollection:
+        # Mending a crossed outline can leave lines beside the polygons.
+        parts = ogr.Geometry(ogr.wkbMultiPolygon)
+        for number in range(shape.GetGeometryCount()):
+            part = shape.GetGeometryRef(number)
+            kind = ogr.GT_Flatten(part.GetGeometryType())
+            if kind == ogr.wkbPolygon:
+                parts.AddGeometry(part)
+            elif kind == ogr.wkbMultiPolygon:
+                for inner in range(part.GetGeometryCount()):
+                    parts.AddGeometry(part.GetGeometryRef(inner))
+        shape = parts
+    polygon = ogr.GT_Flatten(shape.GetGeometryType()) in (ogr.wkbPolygon, ogr.wkbMultiPolygon)
+    return shape if polygon and not shape.IsEmpty() else None
+
+
+def single_parts(shape: Any) -> list[Any]:
+    """The points or polygons of a geometry, single or multiple."""
+    if ogr.GT_Flatten(shape.GetGeometryType()) in (ogr.wkbPoint, ogr.wkbPolygon):
+        return [shape]
+    return [shape.GetGeometryRef(number).Clone() for number in range(shape.GetGeometryCount())]
+
+
+def box_meets(box: tuple[float, float, float, float], grid: Grid) -> bool:
+    """Whether a box (least x, greatest x, least y, greatest y) in the grid's CRS touches the grid."""
+    x, y = np.array([box[0], box[1], box[0], box[1]]), np.array([box[2], box[2], box[3], box[3]])
+    if not np.isfinite(np.concatenate([x, y])).all():
+        return False
+    column, row = to_pixel(grid.transform, x, y)
+    return bool(column.max() >= 0 and row.max() >= 0 and column.min() <= grid.width and row.min() <= grid.height)

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import InputError
 from ..progress import Progress
 from ..series import MINIMUM_SAMPLES, SeriesSet, few_samples
-from .grids import to_pixel, window_transform
+from .earth import to_degrees
+from .grids import to_map
 from .label_layer import LabelLayer, LabelledShapes, read_shapes
+from .label_pixels import Claims, LabelledPixels, claims_of_raster, claims_of_shapes, joined
+from .label_raster import LabelRaster, is_label_raster
+from .labels import setting_problems
 from .mask import Mask
-from .opening import file_name
-from .rasterise import burn
+from .opening import crs_of, file_name
 from .reader import Stack
+from .spread import rank_within, spread_order
 from .stack import Grid, Window
 
 TARGET_SAMPLES = 5000
 """Unlabelled pixels that are enough to learn from."""
-LABEL_TILE = 1024
-"""Side, in pixels, of the squares in which labels are drawn."""
-BLOCKS_ACROSS = 10
-"""Blocks for validation along each side of the labelled area, about."""
 SAMPLE_WINDOWS = 32
 """Windows over which the unlabelled sample is spread."""
 MORE_WINDOWS = 256
@@ -31,43 +30,33 @@ MORE_WINDOWS = 256
 ENOUGH = 500
 """Size of such a smaller sample."""
 CELL_PIXELS = 64 * 64
-SPARE = 10
-"""Pixels of a polygon or class kept for each one wanted, until it is known which were observed."""
-POOL = 2_000_000
-"""Labelled pixels kept in memory before they are thinned."""
-
-
-@dataclass(frozen=True)
-class LabelledPixels:
-    """Pixels that labels claim, each by one class only."""
-
-    row: np.ndarray
-    """(n,) int64."""
-    column: np.ndarray
-    """(n,) int64."""
-    shape: np.ndarray
-    """(n,) int64 index of the polygon or point that claims the pixel."""
-
-    def take(self, index: np.ndarray) -> LabelledPixels:
-        """The pixels of ``index``."""
-        return LabelledPixels(self.row[index], self.column[index], self.shape[index])
 
 
 def sample_labels(
-    labels: LabelLayer, stack: Stack, seed: int, per_class: int, progress: Progress | None = None
+    labels: LabelLayer,
+    stack: Stack,
+    seed: int,
+    per_class: int,
+    progress: Progress | None = None,
+    partial: bool = False,
 ) -> SeriesSet:
     """The series of labelled pixels with their classes.
 
-    A polygon labels the pixels whose centre it holds, a point the pixel it falls in. A pixel claimed by
-    two classes and a pixel without any complete observation are left out. Pixels of a class beyond
-    ``per_class`` are left out so that all its polygons stay represented. ``block`` is the spatial tile
-    of the pixel's polygon, so that one field is never on both sides of a validation.
+    A polygon labels the pixels whose centre it holds, a point the pixel it falls in, a raster each pixel by its
+    nearest one. A pixel claimed by two classes and a pixel without any complete observation are left out. Pixels
+    of a class beyond ``per_class``, and of a polygon beyond ``labels.per_polygon``, are left out so that all parts
+    of the labelled area stay represented. ``block`` is the spatial tile of the pixel's polygon, so that one field
+    is never on both sides of a validation.
+
+    Parameters
+    ----------
+    partial : the labels are one part of several that will be joined: a single class or few samples of one will do.
 
     Returns
     -------
     SeriesSet
-        Pixels in row-major order; classes sorted by name, whole numbers by value. What was decided for
-        the user is added to ``stack.warnings``.
+        Pixels in row-major order with their places; classes sorted by name, whole numbers by value. What was
+        decided for the user is added to ``stack.warnings``.
 
     Raises
     ------
@@ -76,46 +65,136 @@ def sample_labels(
     """
     progress = progress or Progress()
     rng = np.random.default_rng(seed)
-    shapes = read_shapes(labels, stack.grid, stack.name)
+    problems = setting_problems(labels)
+    if problems:
+        raise problems[0]
     layer = labels.layer or file_name(labels.path)
+    raster = is_label_raster(labels)
+    claims = (_raster_claims if raster else _shape_claims)(labels, stack, rng, per_class, progress, partial)
+    pixels, values = _observed(claims, stack, rng, per_class, labels.per_polygon, progress)
+    label = claims.class_of[pixels.shape]
+    found = np.bincount(label, minlength=len(claims.classes))
+    least = 1 if partial else MINIMUM_SAMPLES
+    few = [(name, int(count)) for name, count in zip(claims.classes, found) if count < least]
+    if few and not (raster or partial):
+        raise few_samples(*few[0], f"the layer {layer}")
+    if few:
+        # A map of a country has classes that this scene shows in a few pixels only.
+        told = ", ".join(f"{name} ({count})" for name, count in few[:10])
+        more = f" and {len(few) - 10} more" if len(few) > 10 else ""
+        stack.warnings.append(f"Classes of {layer} with too few observed pixels are left out: {told}{more}.")
+    if len(claims.classes) - len(few) < (1 if partial else 2):
+        raise InputError(
+            "one-class",
+            f"On the stack {stack.name} the labels {layer} have observed pixels of fewer than two classes."
+            if not partial
+            else f"No labelled pixel of {layer} was observed on the stack {stack.name}.",
+            "Add labels of other crops, or another stack.",
+        )
+    order = np.lexsort((pixels.column, pixels.row))
+    row, column = pixels.row[order], pixels.column[order]
+    series = SeriesSet(
+        values=values[order],
+        day=stack.day,
+        bands=stack.bands,
+        labels=label[order],
+        classes=claims.classes,
+        block=claims.block_of[pixels.shape][order],
+        place=_places(stack.grid, row, column),
+    )
+    return series.with_classes([name for name, count in zip(claims.classes, found) if count >= least])
+
+
+def _shape_claims(
+    labels: LabelLayer, stack: Stack, rng: np.random.Generator, per_class: int, progress: Progress, partial: bool
+) -> Claims:
+    shapes = read_shapes(labels, stack.grid, stack.name, 1 if partial else 2)
     stack.warnings.extend(shapes.warnings)
-    shapes = _without_distant_classes(shapes, layer, stack)
-    class_of = np.array(shapes.class_of, np.int64)
-    pixels = _labelled_pixels(shapes, stack.grid, rng, per_class, progress)
-    waiting = pixels.take(spread_order(class_of[pixels.shape], pixels.shape, rng))
-    kept: list[LabelledPixels] = []
-    values: list[np.ndarray] = []
-    found = np.zeros(len(shapes.classes), np.int64)
+    shapes = _without_distant_classes(shapes, labels.layer or file_name(labels.path), stack, partial)
+    return claims_of_shapes(shapes, stack.grid, rng, per_class, progress)
+
+
+def _raster_claims(
+    labels: LabelLayer, stack: Stack, rng: np.random.Generator, per_class: int, progress: Progress, partial: bool
+) -> Claims:
+    raster = LabelRaster(labels, stack.grid, stack.name)
+    claims = claims_of_raster(raster, stack.grid, rng, per_class, progress)
+    stack.warnings.extend(raster.warnings)
+    if raster.without_name:
+        shown = ", ".join(map(str, raster.without_name[:10]))
+        stack.warnings.append(f"Values of the label raster {raster.name} without a name stand for themselves: {shown}.")
+    if labels.per_polygon:
+        stack.warnings.append(f"The label raster {raster.name} has no polygons: their cap is not used.")
+    return claims
+
+
+def _observed(
+    claims: Claims, stack: Stack, rng: np.random.Generator, per_class: int, per_polygon: int, progress: Progress
+) -> tuple[LabelledPixels, np.ndarray]:
+    """The claimed pixels that were observed, up to both caps, and their (n, t, c) series."""
+    pixels = claims.pixels
+    label = claims.class_of[pixels.shape]
+    within = _spread_inside(pixels, per_polygon, rng) if per_polygon else None
+    waiting = pixels.take(spread_order(label, pixels.shape, rng, within))
+    kept = [waiting.take(np.zeros(0, np.int64))]
+    values = [np.empty((0, len(stack.dates), len(stack.bands)), np.float32)]
+    room = np.full(len(claims.classes), per_class, np.int64)
+    room_inside = np.full(len(claims.class_of), per_polygon or np.iinfo(np.int32).max, np.int64)
     factor = 1
     while len(waiting.row):
         # Unobserved pixels drop out after reading, so a class short of pixels gets the next in line: more
         # of them each time, for every time reads the same windows again.
-        label = class_of[waiting.shape]
-        now = _rank_within(label) < (factor * (per_class - found).clip(0))[label]
+        label = claims.class_of[waiting.shape]
+        now = _first(label, waiting.shape, factor * room, factor * room_inside)
         factor *= 4
         if not now.any():
             break
         part = waiting.take(now)
         series = read_pixels(stack, part.row, part.column, progress)
-        seen = np.isfinite(series).all(axis=2).any(axis=1)
+        seen = np.flatnonzero(np.isfinite(series).all(axis=2).any(axis=1))
+        seen = seen[_first(label[now][seen], part.shape[seen], room, room_inside)]
         kept.append(part.take(seen))
         values.append(series[seen])
-        found += np.bincount(class_of[kept[-1].shape], minlength=len(found))
+        room -= np.bincount(claims.class_of[kept[-1].shape], minlength=len(room))
+        room_inside -= np.bincount(kept[-1].shape, minlength=len(room_inside))
         waiting = waiting.take(~now)
-    for name, count in zip(shapes.classes, found):
-        if count < MINIMUM_SAMPLES:
-            raise few_samples(name, int(count), f"the layer {layer}")
-    row, column, shape = (np.concatenate([getattr(k, name) for k in kept]) for name in ("row", "column", "shape"))
-    order = np.flatnonzero(_rank_within(class_of[shape]) < per_class)
-    order = order[np.lexsort((column[order], row[order]))]
-    return SeriesSet(
-        values=np.concatenate(values)[order],
-        day=stack.day,
-        bands=stack.bands,
-        labels=class_of[shape][order],
-        classes=shapes.classes,
-        block=_blocks(shapes, stack.grid)[shape][order],
-    )
+    return joined(kept), np.concatenate(values)
+
+
+def _first(label: np.ndarray, shape: np.ndarray, room: np.ndarray, room_inside: np.ndarray) -> np.ndarray:
+    """(n,) bool: the first pixels of each polygon and of each class for which there is room."""
+    wanted = rank_within(shape) < room_inside[shape]
+    index = np.flatnonzero(wanted)
+    wanted[index] = rank_within(label[index]) < room[label[index]]
+    return wanted
+
+
+def _spread_inside(pixels: LabelledPixels, count: int, rng: np.random.Generator) -> np.ndarray:
+    """(n,) position of each pixel in its polygon, so that the first ``count`` come from all over it."""
+    if not len(pixels.row):
+        return np.zeros(0, np.int64)
+    shape = np.unique(pixels.shape, return_inverse=True)[1].reshape(-1)
+    cells = int(np.ceil(np.sqrt(count)))
+    place = np.zeros(len(shape), np.int64)
+    for position in (pixels.row, pixels.column):
+        least, most = np.full(shape.max() + 1, np.iinfo(np.int64).max), np.full(shape.max() + 1, -1)
+        np.minimum.at(least, shape, position)
+        np.maximum.at(most, shape, position)
+        place = place * cells + (position - least[shape]) * cells // (most - least + 1)[shape]
+    order = spread_order(shape, place, rng)
+    within = np.empty(len(shape), np.int64)
+    within[order] = np.arange(len(shape))
+    return within
+
+
+def _places(grid: Grid, row: np.ndarray, column: np.ndarray) -> np.ndarray | None:
+    """(n, 2) longitude and latitude of the middle of pixels; None for a grid without a place on the Earth."""
+    crs = crs_of(grid.crs)
+    if crs is None or crs.IsLocal():
+        return None
+    x, y = to_map(grid.transform, column + 0.5, row + 0.5)
+    places = to_degrees(crs, x, y)
+    return np.where(np.isfinite(places), places, np.nan)
 
 
 def sample_unlabelled(
@@ -192,47 +271,10 @@ def read_pixels(stack: Stack, row: np.ndarray, column: np.ndarray, progress: Pro
     return values
 
 
-def spread_order(group: np.ndarray, place: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """An order that takes every group's members in turn from its places, at random within a place.
-
-    Parameters
-    ----------
-    group, place : (n,) int64, such as the class of a pixel and its polygon.
-
-    Returns
-    -------
-    ndarray
-        (n,) int64 index: the first m of a group come from as many places as there are.
-    """
-    random = rng.random(len(group))
-    by_place = np.lexsort((random, place, group))
-    rank = np.empty(len(group), np.int64)
-    rank[by_place] = _rank_of_runs(np.stack([group[by_place], place[by_place]]))
-    return np.lexsort((random, rank, group))
-
-
-def _rank_of_runs(keys: np.ndarray) -> np.ndarray:
-    """(n,) position of each column of ``keys`` (k, n) in its run of equal columns."""
-    count = keys.shape[1]
-    if not count:
-        return np.zeros(0, np.int64)
-    starts = np.concatenate([[True], (np.diff(keys, axis=1) != 0).any(axis=0)])
-    first = np.flatnonzero(starts)
-    return np.arange(count) - np.repeat(first, np.diff(np.append(first, count)))
-
-
-def _rank_within(group: np.ndarray) -> np.ndarray:
-    """(n,) how many before each element belong to the same group."""
-    order = np.argsort(group, kind="stable")
-    rank = np.empty(len(group), np.int64)
-    rank[order] = _rank_of_runs(group[order][None])
-    return rank
-
-
-def _without_distant_classes(shapes: LabelledShapes, layer: str, stack: Stack) -> LabelledShapes:
+def _without_distant_classes(shapes: LabelledShapes, layer: str, stack: Stack, partial: bool) -> LabelledShapes:
     """Leave out classes that have no feature on the stack, as when a country's layer meets one scene."""
     here = sorted(set(shapes.class_of))
-    if len(here) == 1:
+    if len(here) == 1 and not partial:
         raise InputError(
             "one-class",
             f"On the stack {stack.name} the layer {layer} has the single class '{shapes.classes[here[0]]}'.",
@@ -248,92 +290,9 @@ def _without_distant_classes(shapes: LabelledShapes, layer: str, stack: Stack) -
     return LabelledShapes(shapes.shapes, [position[index] for index in shapes.class_of], classes, shapes.warnings)
 
 
-def _labelled_pixels(
-    shapes: LabelledShapes, grid: Grid, rng: np.random.Generator, per_class: int, progress: Progress
-) -> LabelledPixels:
-    boxes = _pixel_boxes(shapes, grid)
-    class_of = np.array(shapes.class_of, np.int64)
-    found: list[LabelledPixels] = []
-    total = 0
-    tiles = [(r, c) for r in range(0, grid.height, LABEL_TILE) for c in range(0, grid.width, LABEL_TILE)]
-    for number, (top, left) in enumerate(tiles):
-        window = Window(left, top, min(LABEL_TILE, grid.width - left), min(LABEL_TILE, grid.height - top))
-        near = (boxes[:, 0] <= left + window.width) & (boxes[:, 2] >= left)
-        near &= (boxes[:, 1] <= top + window.height) & (boxes[:, 3] >= top)
-        index = np.flatnonzero(near)
-        if not len(index):
-            continue
-        progress.update(0.3 * number / len(tiles))
-        owner = _owners(shapes, class_of, index, grid, window)
-        row, column = np.nonzero(owner >= 0)
-        part = LabelledPixels(row + top, column + left, owner[row, column])
-        # A polygon as large as the stack must not fill the memory; the spare is for unobserved pixels.
-        order = rng.permutation(len(row))
-        part = part.take(np.sort(order[_rank_within(part.shape[order]) < SPARE * per_class]))
-        found.append(part)
-        total += len(part.row)
-        if total > POOL:
-            found = [_thinned(_joined(found), class_of, rng, SPARE * per_class)]
-            total = len(found[0].row)
-    return _joined(found)
-
-
-def _owners(shapes: LabelledShapes, class_of: np.ndarray, index: np.ndarray, grid: Grid, window: Window) -> np.ndarray:
-    """(h, w) int64 index of the shape that holds each pixel; -1 where none does or two classes do."""
-    transform = window_transform(grid, window)
-    here: Sequence = [shapes.shapes[i] for i in index]
-    numbers = list(range(1, len(index) + 1))
-    last = burn(here, numbers, window, transform).astype(np.int64)
-    first = burn(here[::-1], numbers[::-1], window, transform).astype(np.int64)
-    local = np.concatenate([[-1], class_of[index]])
-    twice = local[first] != local[last]
-    claims = burn(here, [1] * len(index), window, transform, add=True)
-    if (claims > 2).any():
-        # The first and the last may agree and one between them not: count the classes there.
-        classes = np.zeros(claims.shape, np.int64)
-        for label in np.unique(class_of[index]):
-            own = [shapes.shapes[i] for i in index if class_of[i] == label]
-            classes += burn(own, [1] * len(own), window, transform) > 0
-        twice |= classes > 1
-    owner = np.concatenate([[-1], index])[last]
-    owner[twice] = -1
-    return owner
-
-
-def _pixel_boxes(shapes: LabelledShapes, grid: Grid) -> np.ndarray:
-    """(n, 4) left, top, right, bottom of every shape, in pixels of the grid."""
-    boxes = np.array([shape.GetEnvelope() for shape in shapes.shapes], np.float64)
-    corners = [to_pixel(grid.transform, boxes[:, i], boxes[:, j]) for i in (0, 1) for j in (2, 3)]
-    columns, rows = np.stack([c for c, _ in corners]), np.stack([r for _, r in corners])
-    return np.stack([columns.min(axis=0), rows.min(axis=0), columns.max(axis=0), rows.max(axis=0)], axis=1)
-
-
-def _blocks(shapes: LabelledShapes, grid: Grid) -> np.ndarray:
-    """(n,) int64: the spatial tile in which each shape's middle lies."""
-    boxes = _pixel_boxes(shapes, grid)
-    column, row = boxes[:, [0, 2]].mean(axis=1), boxes[:, [1, 3]].mean(axis=1)
-    across, down = np.ptp(column), np.ptp(row)
-    # Labels along a line would else get one block each.
-    side = max(np.sqrt(across * down) / BLOCKS_ACROSS, max(across, down) / BLOCKS_ACROSS**2, 1.0)
-    tile = np.stack([(column - column.min()) // side, (row - row.min()) // side], axis=1).astype(np.int64)
-    return np.unique(tile, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
-
-
 def _spread_cells(cells: Sequence[Window], grid: Grid, rng: np.random.Generator) -> np.ndarray:
     """(n,) order of the cells in which all parts of the grid come early."""
     parts = 6
     row = np.array([(c.row + c.height / 2) * parts // grid.height for c in cells], np.int64)
     column = np.array([(c.column + c.width / 2) * parts // grid.width for c in cells], np.int64)
     return spread_order(np.zeros(len(cells), np.int64), row * parts + column, rng)
-
-
-def _thinned(pixels: LabelledPixels, class_of: np.ndarray, rng: np.random.Generator, per_class: int) -> LabelledPixels:
-    label = class_of[pixels.shape]
-    order = spread_order(label, pixels.shape, rng)
-    return pixels.take(order[_rank_within(label[order]) < per_class])
-
-
-def _joined(parts: Sequence[LabelledPixels]) -> LabelledPixels:
-    empty = [np.zeros(0, np.int64)]
-    row, column, shape = (np.concatenate(empty + [getattr(p, n) for p in parts]) for n in ("row", "column", "shape"))
-    return LabelledPixels(row, column, shape)

@@ -29,6 +29,8 @@ class SeriesSet:
     """(k,) class names; empty for a target."""
     block: np.ndarray | None = None
     """(n,) int64 spatial block (field or tile) of each pixel, for validation by block; None: unknown."""
+    place: np.ndarray | None = None
+    """(n, 2) float64 longitude and latitude of each pixel in degrees (WGS 84), NaN where unknown; None: all unknown."""
 
     def __post_init__(self) -> None:
         n, t, c = self.values.shape
@@ -40,6 +42,8 @@ class SeriesSet:
             array = getattr(self, name)
             if array is not None and array.shape != (n,):
                 raise ValueError(f"{name} has shape {array.shape}, expected ({n},)")
+        if self.place is not None and self.place.shape != (n, 2):
+            raise ValueError(f"place has shape {self.place.shape}, expected ({n}, 2)")
 
     def __len__(self) -> int:
         return len(self.values)
@@ -56,6 +60,7 @@ class SeriesSet:
             values=self.values[index],
             labels=None if self.labels is None else self.labels[index],
             block=None if self.block is None else self.block[index],
+            place=None if self.place is None else self.place[index],
         )
 
     def without_labels(self) -> SeriesSet:

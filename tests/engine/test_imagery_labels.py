@@ -1,13 +1,11 @@
 """Labels become series: the right pixels, the right classes, and one clear sentence when they cannot."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 from osgeo import gdal, ogr, osr
 
 from engine.errors import InputError
-from engine.imagery import Stack, Window, describe, label_problems, sample_labels
+from engine.imagery import LabelLayer, Stack, Window, describe, label_problems, sample_labels
 from engine.series import read_series
 
 from .conftest import UTM, box, crs_wkt, point, write_layer, write_raster
@@ -16,14 +14,9 @@ EVERYTHING = 10**6
 SIDE = 30
 
 
-@dataclass(frozen=True)
-class Labels:
-    """What a label layer is given by."""
-
-    path: str
-    layer: str = ""
-    field: str = "crop"
-    where: str = ""
+def Labels(path, layer="", field="crop", where="", **more):
+    """A label layer whose classes are in the field ``crop``."""
+    return LabelLayer(path, layer, field, where, **more)
 
 
 @pytest.fixture
@@ -349,8 +342,9 @@ def test_an_unreadable_layer_is_told(tmp_path, stack_path):
     for path, says in ((tmp_path / "f.gpkg", "cannot be read"), (tmp_path / "g.gpkg", "does not exist")):
         problems = label_problems(Labels(str(path)), describe([stack_path]))
         assert [p.code for p in problems] == ["vector-unreadable"] and says in problems[0].message
-    problems = label_problems(Labels(stack_path), describe([stack_path]))
-    assert [p.code for p in problems] == ["vector-unreadable"]
+    (tmp_path / "notes.txt").write_bytes(b"\0\0 no text \0")
+    problems = label_problems(Labels(str(tmp_path / "notes.txt")), describe([stack_path]))
+    assert [p.code for p in problems] == ["vector-unreadable"] and "is no text" in problems[0].message
 
 
 def test_labels_and_stack_that_no_transformation_joins_are_told(tmp_path):

@@ -1,0 +1,93 @@
+"""The class table: which name in the data becomes which class of the map, and which is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from ..errors import InputError
+from .delimited import is_text_table, read_text_table
+
+OTHERS = "*"
+"""Stands in a class table for every name that is not listed."""
+HEADERS = (
+    {"name", "class", "old", "from", "value", "code", "crop"},
+    {"new", "to", "wanted", "becomes", "class", "name", "new name", "new_name", "label"},
+)
+"""Words that make the first row of a file a heading, when both of its cells are among them."""
+
+
+def wanted_class(name: str, classes: Mapping[str, str]) -> str:
+    """The class that a name in the data becomes; empty when it is to be left out."""
+    return classes.get(name, classes.get(OTHERS, name)) if classes else name
+
+
+def require_known(classes: Mapping[str, str], names: Iterable[str], where: str) -> None:
+    """Raise InputError (``class-unknown``) for names of the class table that ``where`` does not have."""
+    there = sorted(set(names))
+    unknown = [f"'{name}'" for name in classes if name != OTHERS and name not in there]
+    if unknown:
+        shown = ", ".join(there[:20]) + (f" and {len(there) - 20} more" if len(there) > 20 else "")
+        raise InputError(
+            "class-unknown",
+            f"The class table names {', '.join(unknown[:10])}, which {where} does not have.",
+            f"Its classes are: {shown}." if there else "",
+        )
+
+
+def read_class_table(entries: Sequence[str]) -> dict[str, str]:
+    """A class table from texts.
+
+    Parameters
+    ----------
+    entries : each a pair ``name=wanted``, several of them with ``;`` between, or the path of a table in text form
+        with the columns name and wanted name (a heading such as ``name,wanted`` may stand above). An empty wanted
+        name leaves the class out, ``*`` stands for all names that are not listed.
+
+    Returns
+    -------
+    dict
+        Name in the data -> wanted name.
+
+    Raises
+    ------
+    InputError
+        ``class-table`` for an entry that is neither, and for a name that is given two classes;
+        ``vector-unreadable`` for a file that cannot be read.
+    """
+    table: dict[str, str] = {}
+    for entry in entries:
+        for name, wanted in _pairs(entry):
+            if table.setdefault(name, wanted) != wanted:
+                message = f"The class table makes '{name}' both '{table[name]}' and '{wanted}'."
+                raise InputError("class-table", message, "Name it once.")
+    return table
+
+
+def _pairs(entry: str) -> list[tuple[str, str]]:
+    if is_text_table(entry) and ("=" not in entry or Path(entry).is_file()):
+        return _of_file(entry)
+    pairs = []
+    for part in filter(str.strip, entry.split(";")):
+        name, equals, wanted = (piece.strip() for piece in part.partition("="))
+        if not equals or not name:
+            raise InputError(
+                "class-table",
+                f"'{part.strip()}' is no entry of a class table.",
+                "Write name=wanted name, name= to leave it out, or the path of a CSV file with these two columns.",
+            )
+        pairs.append((name, wanted))
+    return pairs
+
+
+def _of_file(path: str) -> list[tuple[str, str]]:
+    table = read_text_table(path)
+    if len(table.header) != 2:
+        raise InputError(
+            "class-table",
+            f"The class table {Path(path).name} has {len(table.header)} columns.",
+            "It takes two: the name in the data and the wanted name, empty to leave the class out.",
+        )
+    heading = all(cell.lower() in words for cell, words in zip(table.header, HEADERS))
+    rows = [*([] if heading else [table.header]), *table.rows]
+    return [(name, wanted) for name, wanted in rows if name]

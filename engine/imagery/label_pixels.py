@@ -1,0 +1,185 @@
+"""The pixels of a stack that labels claim: those in polygons and under points, or of the classes of a raster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..progress import Progress
+from .grids import to_pixel, window_transform
+from .label_layer import LabelledShapes, sorted_classes
+from .label_raster import LabelRaster
+from .rasterise import burn
+from .spread import rank_within, spread_order
+from .stack import Grid, Window
+
+LABEL_TILE = 1024
+"""Side, in pixels, of the squares in which labels are drawn."""
+RASTER_TILE = 4_000_000
+"""Pixels of a label raster that are read at once, about."""
+BLOCKS_ACROSS = 10
+"""Blocks for validation along each side of the labelled area, about."""
+CELLS_ACROSS = 5
+"""Cells along each side of such a block, over which the pixels of a label raster are spread."""
+SPARE = 10
+"""Pixels of a polygon or class kept for each one wanted, until it is known which were observed."""
+POOL = 2_000_000
+"""Labelled pixels kept in memory before they are thinned."""
+
+
+@dataclass(frozen=True)
+class LabelledPixels:
+    """Pixels that labels claim, each by one class only."""
+
+    row: np.ndarray
+    """(n,) int64."""
+    column: np.ndarray
+    """(n,) int64."""
+    shape: np.ndarray
+    """(n,) int64 index of the polygon or point that claims the pixel."""
+
+    def take(self, index: np.ndarray) -> LabelledPixels:
+        """The pixels of ``index``."""
+        return LabelledPixels(self.row[index], self.column[index], self.shape[index])
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What labels say about the pixels of a stack."""
+
+    pixels: LabelledPixels
+    class_of: np.ndarray
+    """(m,) int64 index into ``classes`` of each polygon or point; of a raster, of each class in each cell."""
+    block_of: np.ndarray
+    """(m,) int64 spatial block of each."""
+    classes: tuple[str, ...]
+    """Class names."""
+
+
+def claims_of_shapes(
+    shapes: LabelledShapes, grid: Grid, rng: np.random.Generator, per_class: int, progress: Progress
+) -> Claims:
+    """The pixels of polygons and points, at least ``SPARE * per_class`` of each class where there are so many."""
+    pixels = _labelled_pixels(shapes, grid, rng, per_class, progress)
+    return Claims(pixels, np.array(shapes.class_of, np.int64), _blocks(shapes, grid), shapes.classes)
+
+
+def claims_of_raster(
+    raster: LabelRaster, grid: Grid, rng: np.random.Generator, per_class: int, progress: Progress
+) -> Claims:
+    """The pixels of a label raster, spread over the stack; blocks are squares of it."""
+    side = max(np.sqrt(grid.width * grid.height) / BLOCKS_ACROSS, max(grid.width, grid.height) / BLOCKS_ACROSS**2)
+    side = max(1, int(np.ceil(side / CELLS_ACROSS)))
+    across = -(-grid.width // side)
+    tile = raster.tile_side(LABEL_TILE, RASTER_TILE)
+    tiles = [(r, c) for r in range(0, grid.height, tile) for c in range(0, grid.width, tile)]
+    # Row, column, class and cell of each pixel kept.
+    found = [np.zeros((4, 0), np.int64)]
+    total = 0
+    for number, (top, left) in enumerate(tiles):
+        progress.update(0.3 * number / len(tiles))
+        window = Window(left, top, min(tile, grid.width - left), min(tile, grid.height - top))
+        classes = raster.read(window)
+        row, column = np.nonzero(classes >= 0)
+        label = classes[row, column].astype(np.int64)
+        row, column = row + top, column + left
+        found.append(np.stack([row, column, label, row // side * across + column // side]))
+        total += len(row)
+        if total > POOL or number == len(tiles) - 1:
+            pool = np.concatenate(found, axis=1)
+            order = spread_order(pool[2], pool[3], rng)
+            found = [pool[:, np.sort(order[rank_within(pool[2][order]) < SPARE * per_class])]]
+            total = found[0].shape[1]
+    row, column, label, cell = found[-1]
+    names = sorted_classes(raster.classes)
+    label = np.array([names.index(name) for name in raster.classes] or [0], np.int64)[label]
+    keys, shape = np.unique(np.stack([cell, label]), axis=1, return_inverse=True)
+    cell_row, cell_column = np.divmod(keys[0], across)
+    block = cell_row // CELLS_ACROSS * across + cell_column // CELLS_ACROSS
+    return Claims(LabelledPixels(row, column, shape.reshape(-1).astype(np.int64)), keys[1], block, names)
+
+
+def _labelled_pixels(
+    shapes: LabelledShapes, grid: Grid, rng: np.random.Generator, per_class: int, progress: Progress
+) -> LabelledPixels:
+    boxes = _pixel_boxes(shapes, grid)
+    class_of = np.array(shapes.class_of, np.int64)
+    found: list[LabelledPixels] = []
+    total = 0
+    tiles = [(r, c) for r in range(0, grid.height, LABEL_TILE) for c in range(0, grid.width, LABEL_TILE)]
+    for number, (top, left) in enumerate(tiles):
+        window = Window(left, top, min(LABEL_TILE, grid.width - left), min(LABEL_TILE, grid.height - top))
+        near = (boxes[:, 0] <= left + window.width) & (boxes[:, 2] >= left)
+        near &= (boxes[:, 1] <= top + window.height) & (boxes[:, 3] >= top)
+        index = np.flatnonzero(near)
+        if not len(index):
+            continue
+        progress.update(0.3 * number / len(tiles))
+        owner = _owners(shapes, class_of, index, grid, window)
+        row, column = np.nonzero(owner >= 0)
+        part = LabelledPixels(row + top, column + left, owner[row, column])
+        # A polygon as large as the stack must not fill the memory; the spare is for unobserved pixels.
+        order = rng.permutation(len(row))
+        part = part.take(np.sort(order[rank_within(part.shape[order]) < SPARE * per_class]))
+        found.append(part)
+        total += len(part.row)
+        if total > POOL:
+            found = [_thinned(joined(found), class_of, rng, SPARE * per_class)]
+            total = len(found[0].row)
+    return joined(found)
+
+
+def _owners(shapes: LabelledShapes, class_of: np.ndarray, index: np.ndarray, grid: Grid, window: Window) -> np.ndarray:
+    """(h, w) int64 index of the shape that holds each pixel; -1 where none does or two classes do."""
+    transform = window_transform(grid, window)
+    here: Sequence = [shapes.shapes[i] for i in index]
+    numbers = list(range(1, len(index) + 1))
+    last = burn(here, numbers, window, transform).astype(np.int64)
+    first = burn(here[::-1], numbers[::-1], window, transform).astype(np.int64)
+    local = np.concatenate([[-1], class_of[index]])
+    twice = local[first] != local[last]
+    claims = burn(here, [1] * len(index), window, transform, add=True)
+    if (claims > 2).any():
+        # The first and the last may agree and one between them not: count the classes there.
+        classes = np.zeros(claims.shape, np.int64)
+        for label in np.unique(class_of[index]):
+            own = [shapes.shapes[i] for i in index if class_of[i] == label]
+            classes += burn(own, [1] * len(own), window, transform) > 0
+        twice |= classes > 1
+    owner = np.concatenate([[-1], index])[last]
+    owner[twice] = -1
+    return owner
+
+
+def _pixel_boxes(shapes: LabelledShapes, grid: Grid) -> np.ndarray:
+    """(n, 4) left, top, right, bottom of every shape, in pixels of the grid."""
+    boxes = np.array([shape.GetEnvelope() for shape in shapes.shapes], np.float64)
+    corners = [to_pixel(grid.transform, boxes[:, i], boxes[:, j]) for i in (0, 1) for j in (2, 3)]
+    columns, rows = np.stack([c for c, _ in corners]), np.stack([r for _, r in corners])
+    return np.stack([columns.min(axis=0), rows.min(axis=0), columns.max(axis=0), rows.max(axis=0)], axis=1)
+
+
+def _blocks(shapes: LabelledShapes, grid: Grid) -> np.ndarray:
+    """(n,) int64: the spatial tile in which each shape's middle lies."""
+    boxes = _pixel_boxes(shapes, grid)
+    column, row = boxes[:, [0, 2]].mean(axis=1), boxes[:, [1, 3]].mean(axis=1)
+    across, down = np.ptp(column), np.ptp(row)
+    # Labels along a line would else get one block each.
+    side = max(np.sqrt(across * down) / BLOCKS_ACROSS, max(across, down) / BLOCKS_ACROSS**2, 1.0)
+    tile = np.stack([(column - column.min()) // side, (row - row.min()) // side], axis=1).astype(np.int64)
+    return np.unique(tile, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def _thinned(pixels: LabelledPixels, class_of: np.ndarray, rng: np.random.Generator, per_class: int) -> LabelledPixels:
+    label = class_of[pixels.shape]
+    order = spread_order(label, pixels.shape, rng)
+    return pixels.take(order[rank_within(label[order]) < per_class])
+
+
+def joined(parts: Sequence[LabelledPixels]) -> LabelledPixels:
+    """All pixels of the parts."""
+    empty = [np.zeros(0, np.int64)]
+    row, column, shape = (np.concatenate(empty + [getattr(p, n) for p in parts]) for n in ("row", "column", "shape"))
+    return LabelledPixels(row, column, shape)

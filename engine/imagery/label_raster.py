@@ -1,0 +1,222 @@
+"""Rasters as labels, such as a national crop map: the class of each pixel of a stack, read window by window."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from osgeo import gdal
+
+from ..errors import InputError
+from .class_names import class_names
+from .class_table import require_known, wanted_class
+from .earth import pixel_metres
+from .grids import grid_of, overlaps, same_grid
+from .label_layer import LabelLayer, no_overlap
+from .opening import attempt, file_name, open_raster
+from .resample import Resampler
+from .stack import Grid, StackBand, Window
+
+WHOLE_TYPES = (gdal.GDT_Byte, gdal.GDT_UInt16, gdal.GDT_Int16, gdal.GDT_UInt32, gdal.GDT_Int32)
+FINER = 2.0
+"""How many times finer a label raster is than the stack before the user is told what that means."""
+MOST_CLASSES = 255
+
+
+def is_label_raster(labels: LabelLayer) -> bool:
+    """Whether the labels are a raster: GDAL reads it as one, and as no layer."""
+    if labels.layer:
+        return False
+    vector, _ = attempt(lambda: gdal.OpenEx(labels.path, gdal.OF_VECTOR))
+    if vector is not None and vector.GetLayerCount():
+        return False
+    raster, _ = attempt(lambda: gdal.OpenEx(labels.path, gdal.OF_RASTER))
+    return raster is not None and bool(raster.RasterCount or raster.GetSubDatasets())
+
+
+class LabelRaster:
+    """A classified raster as labels on the grid of a stack; each pixel of the stack takes the nearest value.
+
+    Value 0 and nodata are no class, unless the class table names them.
+
+    Attributes
+    ----------
+    classes : names found so far, in the order of their index; all of them once every window was read.
+    warnings : sentences about what was decided for the user.
+
+    Raises
+    ------
+    InputError
+        ``raster-unreadable``, ``label-raster``, ``field-missing``, ``class-column``, ``class-unknown``,
+        ``bad-filter`` or ``no-overlap``, naming the file.
+    """
+
+    def __init__(self, labels: LabelLayer, grid: Grid, stack_name: str) -> None:
+        self.labels = labels
+        self.name = file_name(labels.path)
+        self._dataset = open_raster(labels.path)
+        if self._dataset.RasterCount > 1:
+            raise InputError(
+                "label-raster",
+                f"The label raster {self.name} has {self._dataset.RasterCount} bands, labels are one band.",
+                f"Name the band with the classes like vrt://{labels.path}?bands=1, or save it as a file of its own.",
+            )
+        if labels.where:
+            hint = "Leave classes out by the class table instead."
+            raise InputError("bad-filter", f"The label raster {self.name} has no features to filter.", hint)
+        self._band = self._dataset.GetRasterBand(1)
+        self.grid, self.own = grid, grid_of(self._dataset, labels.path)
+        found = class_names(self._band, labels.path, labels.field)
+        self.names, self.warnings = found.names, list(found.warnings)
+        if self.names:
+            known = [*self.names.values(), *self._unnamed_in_table()]
+            require_known(labels.classes, known, f"the label raster {self.name}")
+        if not self.own.crs and grid.crs:
+            self.warnings.append(f"The label raster {self.name} has no CRS: that of the stack {stack_name} is taken.")
+        if not overlaps(grid, self.own):
+            raise no_overlap(self.name, stack_name)
+        self._resampler = None if same_grid(grid, self.own) else Resampler(grid, self.own)
+        self._index: dict[int, int] = {}
+        self._kept: dict[str, int] = {}
+        self._numbered: set[int] = set()
+        self._tell_size(stack_name)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(self._kept)
+
+    @property
+    def without_name(self) -> list[int]:
+        """Values found that have no name though others have."""
+        return sorted(self._numbered)
+
+    def tile_side(self, largest: int, pixels: int) -> int:
+        """Side of squares of the stack, at most ``largest``, that take about ``pixels`` pixels of the raster."""
+        stack, raster = self._sides()
+        finer = stack / raster
+        return max(1, min(largest, int(math.sqrt(pixels) / max(finer, 1e-6))))
+
+    def read(self, window: Window) -> np.ndarray:
+        """(h, w) int32 index into ``classes`` of the pixels of a window of the stack; -1 for none.
+
+        Pixels within the inner buffer of another class are none.
+        """
+        if self._resampler is None:
+            return self._pure(window)
+        column, row = self._resampler.positions(window)
+        part = self._resampler.source_window(column, row)
+        if part is None:
+            return np.full((window.height, window.width), -1, np.int32)
+        # Resampling gives 0 where there is nothing.
+        return self._resampler.nearest(self._pure(part) + 1, part, column, row) - 1
+
+    def _pure(self, part: Window) -> np.ndarray:
+        """(h, w) int32 classes of a window of the raster itself, -1 near other classes."""
+        distance = self.labels.inner_buffer
+        if not distance:
+            return self._classes_of(part)
+        across, down = pixel_metres(self.own, part, self.own.crs or self.grid.crs)
+        margin_x, margin_y = math.floor(distance / across + 1e-9), math.floor(distance / down + 1e-9)
+        left, top = max(part.column - margin_x, 0), max(part.row - margin_y, 0)
+        right = min(part.column + part.width + margin_x, self.own.width)
+        bottom = min(part.row + part.height + margin_y, self.own.height)
+        found = self._classes_of(Window(left, top, right - left, bottom - top))
+        kept = np.where(inside_classes(found, distance / across, distance / down), found, np.int32(-1))
+        return kept[part.row - top :, part.column - left :][: part.height, : part.width]
+
+    def _classes_of(self, part: Window) -> np.ndarray:
+        place = (part.column, part.row, part.width, part.height)
+        data, fault = attempt(lambda: self._band.ReadRaster(*place, buf_type=gdal.GDT_Float64))
+        hidden, mask_fault = attempt(lambda: self._band.GetMaskBand().ReadRaster(*place, buf_type=gdal.GDT_Byte))
+        if data is None or hidden is None:
+            message = f"The label raster {self.name} cannot be read: {fault or mask_fault}."
+            raise InputError("raster-unreadable", message, "It may be damaged.")
+        values = np.frombuffer(data, np.float64).reshape(part.height, part.width)
+        shown = (np.frombuffer(hidden, np.uint8).reshape(part.height, part.width) != 0) & np.isfinite(values)
+        found, place_of = np.unique(np.where(shown, values, 0), return_inverse=True)
+        if self._band.DataType not in WHOLE_TYPES and (found != np.rint(found)).any():
+            broken = found[found != np.rint(found)][0]
+            raise InputError(
+                "label-raster",
+                f"The label raster {self.name} holds {broken:g}, which is no class.",
+                "Choose a raster of whole numbers, or a point or polygon layer.",
+            )
+        index = np.array([self._class_index(int(value)) for value in found], np.int32)
+        return index[place_of.reshape(values.shape)]
+
+    def _class_index(self, value: int) -> int:
+        """Index of the class that a value becomes, -1 for none; a new class gets the next one."""
+        if value in self._index:
+            return self._index[value]
+        name = self.names.get(value, str(value))
+        listed = name in self.labels.classes
+        wanted = wanted_class(name, self.labels.classes)
+        if value == 0 and not listed:
+            wanted = ""
+        elif wanted and value not in self.names and self.names and not listed:
+            self._numbered.add(value)
+        index = self._kept.setdefault(wanted, len(self._kept)) if wanted else -1
+        if len(self._kept) > MOST_CLASSES:
+            raise InputError(
+                "many-classes",
+                f"The label raster {self.name} has more than {MOST_CLASSES} classes, as many as a map holds.",
+                "Merge classes by a class table, or leave some out.",
+            )
+        self._index[value] = index
+        return index
+
+    def _unnamed_in_table(self) -> list[str]:
+        """Numbers in the class table: values that the attribute table has no name for may occur all the same."""
+        return [name for name in self.labels.classes if name.lstrip("-").isdigit() and int(name) not in self.names]
+
+    def _tell_size(self, stack_name: str) -> None:
+        stack, raster = self._sides()
+        if stack > FINER * raster and not self.labels.inner_buffer:
+            self.warnings.append(
+                f"The label raster {self.name} has pixels of {raster:.0f} m, the stack {stack_name} of {stack:.0f} m: "
+                "each takes the class in its middle. An inner buffer leaves out those that hold several."
+            )
+
+    def _sides(self) -> tuple[float, float]:
+        """Metres of a pixel's side in the middle of the stack and of the raster."""
+        crs = self.own.crs or self.grid.crs
+        middles = [(grid, Window(grid.width // 2, grid.height // 2, 1, 1)) for grid in (self.grid, self.own)]
+        stack, raster = (math.sqrt(math.prod(pixel_metres(grid, window, grid.crs or crs))) for grid, window in middles)
+        return stack, raster
+
+
+def inside_classes(classes: np.ndarray, across: float, down: float) -> np.ndarray:
+    """(h, w) bool: pixels around which all pixels within an ellipse have their class; beyond the edge nothing counts.
+
+    Parameters
+    ----------
+    classes : (h, w) int32.
+    across, down : half axes of the ellipse in columns and rows.
+    """
+    height, width = classes.shape
+    column = np.broadcast_to(np.arange(width), classes.shape)
+    differs = classes[:, 1:] != classes[:, :-1]
+    begin, end = np.zeros(classes.shape, int), np.full(classes.shape, width)
+    begin[:, 1:], end[:, :-1] = np.where(differs, column[:, 1:], 0), np.where(differs, column[:, 1:], width)
+    begin = np.maximum.accumulate(begin, axis=1)
+    end = np.minimum.accumulate(end[:, ::-1], axis=1)[:, ::-1]
+    # Pixels of the same class on both sides in the row; endless at the edges.
+    run = np.minimum(np.where(begin > 0, column - begin, width), np.where(end < width, end - 1 - column, width))
+    same = np.ones(classes.shape, bool)
+    rows = min(int(down + 1e-9), height - 1)
+    for step in range(-rows, rows + 1):
+        half = int(across * math.sqrt(max(0.0, 1 - (step / down) ** 2)) + 1e-9) if step else int(across + 1e-9)
+        here, there = slice(max(0, -step), height - max(0, step)), slice(max(0, step), height - max(0, -step))
+        same[here] &= (classes[here] == classes[there]) & (run[there] >= half)
+    return same
+
+
+def raster_problems(labels: LabelLayer, source_bands: Sequence[StackBand]) -> list[InputError]:
+    """What keeps a label raster from being used with a source stack; reads no pixel of either."""
+    try:
+        path = source_bands[0].path if source_bands else labels.path
+        LabelRaster(labels, grid_of(open_raster(path), path), file_name(path))
+    except InputError as problem:
+        return [problem]
+    return []
