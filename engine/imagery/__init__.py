@@ -1,9 +1,9 @@
 """Raster stacks and label layers: what they show, what is wrong with them, their series, and maps written.
 
-``describe`` recognises the date and band of every raster band; ``stack_problems``, ``pair_problems``,
-``label_problems``, ``mask_problems`` and ``writable_problems`` say in words what keeps a job from running;
-a :class:`Stack` reads series window by window inside a :class:`Mask`; ``sample_labels`` and
-``sample_unlabelled`` draw the series to learn from; a :class:`MapWriter` writes the classified map.
+``describe`` recognises the date and band of every raster band; ``match_bands`` brings the bands of two sensors
+together; ``stack_problems``, ``label_problems``, ``mask_problems`` and ``writable_problems`` say in words what
+keeps a job from running; a :class:`Stack` reads series window by window inside a :class:`Mask`; ``sample_labels``
+and ``sample_unlabelled`` draw the series to learn from; a :class:`MapWriter` writes the classified map.
 GDAL is used here and nowhere else in the engine.
 """
 
@@ -13,15 +13,17 @@ from .label_layer import LabelLayer
 from .labels import label_problems
 from .map_writer import MapWriter
 from .mask import Mask, mask_problems
+from .matching import BandMatch, match_bands
 from .palette import class_colors
 from .preview import read_preview
-from .problems import pair_problems, stack_problems, writable_problems
+from .problems import stack_problems, writable_problems
 from .reader import Stack
 from .sampling import sample_labels, sample_unlabelled
 from .stack import Grid, StackBand, Window
 from .style import write_qml
 
 __all__ = [
+    "BandMatch",
     "Grid",
     "LabelLayer",
     "MapWriter",
@@ -33,7 +35,7 @@ __all__ = [
     "describe",
     "label_problems",
     "mask_problems",
-    "pair_problems",
+    "match_bands",
     "pixel_hectares",
     "read_preview",
     "sample_labels",

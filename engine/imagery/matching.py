@@ -31,10 +31,10 @@ class BandPair:
     inputs: tuple[str, ...] = ()
     """Bands of the target from which it is computed."""
 
-    def told(self) -> str:
-        """A sentence for the user."""
+    def told(self, role: str = "target") -> str:
+        """A sentence for the user; ``role`` is that of the stack in which the band was looked for."""
         if self.how == COMPUTED:
-            return f"{self.source} is computed from {', '.join(self.inputs)} of the target: {self.target}."
+            return f"{self.source} is computed from {', '.join(self.inputs)} of the {role}: {self.target}."
         return f"{self.target} of the target is used for {self.source} of the source ({self.how})."
 
 

@@ -43,21 +43,6 @@ def stack_problems(bands: Sequence[StackBand], role: str) -> list[InputError]:
     return problems
 
 
-def pair_problems(source_bands: Sequence[StackBand], target_bands: Sequence[StackBand]) -> list[InputError]:
-    """Bands of the source that the target does not have; bands that only the target has are not used."""
-    source, target = (list(dict.fromkeys(b.band for b in bands if b.band)) for bands in (source_bands, target_bands))
-    missing = [name for name in source if name not in target]
-    if not missing:
-        return []
-    return [
-        InputError(
-            "bands-differ",
-            f"The source has the bands {', '.join(source)}, but the target has no {_listed(missing)}.",
-            f"The target has {', '.join(target)}: correct the band names, or leave these bands out of the source.",
-        )
-    ]
-
-
 def writable_problems(path: str) -> list[InputError]:
     """Why a file cannot be written at ``path``; empty when it can. Leaves nothing behind."""
     folder = Path(path).absolute().parent

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from ..alignment import METHODS
 from ..errors import InputError
-from ..imagery import label_problems, mask_problems, pair_problems, stack_problems, writable_problems
-from ..imagery.stack import StackBand
+from ..imagery import label_problems, mask_problems, stack_problems, writable_problems
+from ..imagery.quality import check_choice
 from ..series import SeriesSet, read_series, require_source
+from ..series.season import day_of_year
+from .bands import model_bands, source_series, source_side, target_side
 from .job import Job
 from .sources import split_layer
 
@@ -24,12 +26,10 @@ def check(job: Job) -> list[InputError]:
     Reads headers and labels, no pixel of a stack, and imports no torch: quick enough to follow a
     person who fills in a form.
     """
-    source_problems, series = _source_problems(job)
-    problems = [*source_problems, *stack_problems(job.target, "target")]
+    wanted, problems = _source(job)
+    problems += _setting_problems(job) + _target_problems(job, wanted)
     if not 0 <= job.seed <= LARGEST_SEED:
         problems.append(InputError("seed", f"The seed is {job.seed}.", f"Choose a number from 0 to {LARGEST_SEED}."))
-    if not problems:
-        problems += _band_problems(job, series)
     if job.mask:
         problems += mask_problems(*split_layer(job.mask), job.target)
     return problems + _output_problems(job)
@@ -40,24 +40,27 @@ def read_source_series(job: Job) -> SeriesSet:
     part = dict(job.series_part)
     series = read_series(job.series or "", part, tuple(part.pop("classes", ())))
     require_source(series, f"the series file {Path(job.series or '').name}")
-    return series
+    return source_series(job, series)
 
 
-def _source_problems(job: Job) -> tuple[list[InputError], SeriesSet | None]:
-    """What is wrong with the source, and the labelled series of a series file, which is read only here."""
+def _source(job: Job) -> tuple[tuple[str, ...], list[InputError]]:
+    """The bands that the target must give, empty where they are not known, and what is wrong with the source."""
     if job.series and not (job.use_model or job.labels or job.source) and job.method in METHODS:
         try:
-            return [], read_source_series(job)
+            return read_source_series(job).bands, []
         except InputError as problem:
-            return [problem], None
-    return _layer_problems(job), None
+            return (), [problem]
+    problems = _layer_problems(job)
+    if problems:
+        return (), problems
+    return (model_bands(job.use_model), []) if job.use_model else (source_side(job)[1], [])
 
 
 def _layer_problems(job: Job) -> list[InputError]:
     if job.use_model:
         # Only the worker can read more of it: that takes torch.
         if Path(job.use_model).is_file():
-            return []
+            return _given_with_a_model(job)
         return [InputError("model-unreadable", f"There is no model file {job.use_model}.", "Choose another file.")]
     if job.method not in METHODS:
         known = ", ".join(METHODS)
@@ -74,31 +77,55 @@ def _layer_problems(job: Job) -> list[InputError]:
     if not job.source:
         hint = "Choose the rasters that cover the labelled layer."
         return [InputError("no-source-stack", "The labelled layer has no source stack.", hint)]
-    return stack_problems(job.source, "source") or label_problems(job.labels, job.source)
-
-
-def require_bands(needed: Sequence[str], target: Sequence[StackBand], who: str) -> None:
-    """Raise InputError (``bands-differ``) when the target stack lacks a band that ``who`` needs."""
-    there = sorted({band.band for band in target if band.band})
-    missing = [band for band in needed if band not in there]
-    if missing:
-        raise InputError(
-            "bands-differ",
-            f"{who} has the bands {', '.join(needed)}, but the target stack has no {', '.join(missing)}.",
-            f"The target has {', '.join(there)}: correct the band names of its table.",
-        )
-
-
-def _band_problems(job: Job, series: SeriesSet | None) -> list[InputError]:
-    if job.use_model:
-        return []
-    if series is None:
-        return pair_problems(job.source, job.target)
+    # Of a source of which only some bands are wanted, the others may be as they like.
+    problems = [] if job.bands else stack_problems(job.source, "source")
+    if problems:
+        return problems
     try:
-        require_bands(series.bands, job.target, f"The series file {Path(job.series or '').name}")
+        side, _ = source_side(job)
     except InputError as problem:
         return [problem]
-    return []
+    return stack_problems(side.used, "source") or label_problems(job.labels, job.source)
+
+
+def _given_with_a_model(job: Job) -> list[InputError]:
+    given = [name for name in ("bands", "indices") if getattr(job, name)]
+    if not given:
+        return []
+    message = f"A model is given, and {' and '.join(given)} besides: the model says itself what it reads."
+    return [InputError("bands-differ", message, "Leave them out.")]
+
+
+def _target_problems(job: Job, wanted: Sequence[str]) -> list[InputError]:
+    """What is wrong with the bands of the target that are used; with all of them, where the wanted are not known."""
+    if not wanted or not job.target:
+        return stack_problems(job.target, "target")
+    try:
+        side = target_side(job, wanted)
+    except InputError as problem:
+        unnamed = [p for p in stack_problems(job.target, "target") if p.code == "no-band"]
+        return [*unnamed, problem]
+    return stack_problems(side.used, "target")
+
+
+def _setting_problems(job: Job) -> list[InputError]:
+    problems = []
+    try:
+        check_choice(job.quality)
+    except InputError as problem:
+        problems.append(problem)
+    starts = [start for start in (job.source_season_start, job.target_season_start) if start]
+    for start in starts:
+        try:
+            day_of_year(start)
+        except InputError as problem:
+            problems.append(problem)
+    # A model knows when the season of its source starts, where that was once said.
+    if len(starts) == 1 and not (job.use_model and job.target_season_start):
+        one, other = ("source", "target") if job.source_season_start else ("target", "source")
+        message = f"The start of the {one}'s season is given, but not that of the {other}'s."
+        problems.append(InputError("season-start", message, "Give both, as month and day (MM-DD), or neither."))
+    return problems
 
 
 def _output_problems(job: Job) -> list[InputError]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,10 +16,12 @@ VERSION = 1
 Kind = tuple[Any, str]
 """Types that a key of a job file may have, and what they are called in a message."""
 KINDS: dict[str, Kind] = {
-    **dict.fromkeys(("output", "method", "id"), (str, "a text")),
+    **dict.fromkeys(("output", "method", "id", "source_season_start", "target_season_start"), (str, "a text")),
     **dict.fromkeys(("series", "use_model", "mask", "confidence", "model", "report"), ((str, type(None)), "a text")),
     **dict.fromkeys(("source", "target"), (list, "a list of bands")),
     **dict.fromkeys(("series_part", "options"), (dict, "an object")),
+    **dict.fromkeys(("bands", "indices"), (list, "a list of names")),
+    "quality": ((dict, type(None)), "an object"),
     "labels": ((dict, type(None)), "an object"),
     "seed": (int, "a whole number"),
 }
@@ -27,7 +30,12 @@ BAND_KINDS: dict[str, Kind] = {
     "index": (int, "a whole number"),
     **dict.fromkeys(("date", "band"), ((str, type(None)), "a text")),
 }
-LABEL_KINDS: dict[str, Kind] = dict.fromkeys(("path", "layer", "field", "where"), (str, "a text"))
+LABEL_KINDS: dict[str, Kind] = {
+    **dict.fromkeys(("path", "layer", "field", "where"), (str, "a text")),
+    "inner_buffer": ((int, float), "a number of metres"),
+    "per_polygon": (int, "a whole number"),
+    "classes": (dict, "an object"),
+}
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,17 @@ class Job:
     """Seed of everything random."""
     options: dict[str, Any] = field(default_factory=dict)
     """Further settings of the method; empty means its defaults."""
+    bands: tuple[str, ...] = ()
+    """Bands and indices of the source to learn from; empty for all its bands."""
+    indices: tuple[str, ...] = ()
+    """Indices (keys of ``engine.imagery.indices.INDICES``) used besides, computed where they are not stored."""
+    quality: dict[str, list[Any]] | None = None
+    """What a pixel must not show, by quality band: values or names of bits; None for the defaults of each kind."""
+    source_season_start: str = ""
+    """Month and day (``MM-DD``) at which the season of the source starts, and ..."""
+    target_season_start: str = ""
+    """... of the target: its days are moved so that the two starts coincide. Empty: only where the two lie in
+    opposite hemispheres, by half a year."""
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     """Marks the unfinished files of this job, so that they can be found and removed."""
 
@@ -90,11 +109,24 @@ class Job:
                 values[key] = tuple(StackBand(**band) for band in bands)
             if values.get("labels"):
                 values["labels"] = LabelLayer(**checked(values["labels"], LABEL_KINDS, "Its labels"))
+                _check_texts("a class of its labels", values["labels"].classes.values())
+            for key in ("bands", "indices"):
+                _check_texts(f"a name of '{key}'", values.get(key, ()))
+                values[key] = tuple(values.get(key, ()))
+            for key, hidden in (values.get("quality") or {}).items():
+                if not isinstance(hidden, list):
+                    raise TypeError(f"'{key}' of its quality is {hidden!r}, not a list of values or bits")
             if not values.get("id", "0").isalnum():
                 raise ValueError("its id is part of file names and must be letters and digits")
             return Job(**values)
         except (ValueError, TypeError) as fault:
             raise InputError("job", f"The job is not valid: {fault}.", "See docs/jobs.md for its form.") from fault
+
+
+def _check_texts(what: str, values: Iterable[Any]) -> None:
+    for value in values:
+        if not isinstance(value, str):
+            raise TypeError(f"{what} is {value!r}, not a text")
 
 
 def checked(values: Any, kinds: dict[str, Kind], what: str) -> dict[str, Any]:

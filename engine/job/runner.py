@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,12 @@ from ..imagery import (
     write_qml,
 )
 from ..progress import Progress
-from ..series import SeriesSet
-from .check import check, read_source_series, require_bands
+from ..series import Season, SeriesSet
+from .bands import Side, source_side, target_side
+from .check import check, read_source_series
 from .job import Job
 from .parts import part_path, publish_parts, remove_parts
+from .season import target_season
 from .sources import split_layer
 
 READ_SOURCE, READ_TARGET, WRITE = "Reading the source", "Reading the target", "Writing the files"
@@ -80,16 +82,14 @@ def _run(job: Job, progress: Progress) -> Result:
     from ..trust.report import write_report
 
     model = TrainedModel.load(job.use_model) if job.use_model else None
-    source = None
-    if model:
-        require_bands(model.bands, job.target, f"The model {Path(job.use_model or '').name}")
-        needed = set(model.bands)
-    else:
-        source = read_source_series(job) if job.series else None
-        needed = set(source.bands if source else [band.band or "" for band in job.source])
+    source = None if model or not job.series else read_source_series(job)
+    known = model or source
     # A band the model does not read must not cost a date on which it is missing.
-    with Stack([band for band in job.target if band.band in needed], "target") as stack:
+    side = target_side(job, known.bands if known else source_side(job)[1])
+    season, decided = target_season(job, model.season if model else None, side.bands)
+    with _stack(side, "target", job, season.start) as stack:
         progress.plan(_stages(job, stack))
+        _tell(progress, [*side.told, *decided])
         mask = Mask(*split_layer(job.mask), stack.grid) if job.mask else None
         if model is None:
             progress.stage(READ_SOURCE)
@@ -98,6 +98,7 @@ def _run(job: Job, progress: Progress) -> Result:
             progress.stage(READ_TARGET)
             target = sample_unlabelled(stack, mask, TARGET_SAMPLES, job.seed, progress)
             model = fit(job.method, source, target.with_bands(source.bands), job.seed, progress, job.options)
+            model = replace(model, season=season)
         _tell(progress, stack.warnings)
 
         outputs = job.outputs()
@@ -126,7 +127,7 @@ def _run(job: Job, progress: Progress) -> Result:
             with writing(outputs["model"]):
                 model.save(part["model"])
         if "report" in part:
-            facts = _facts(job, model, stack, summary)
+            facts = _facts(job, model, stack, side, season, summary)
             title = Path(job.output).stem
             files = part["report"], part["map"]
             with writing(outputs["report"]):
@@ -165,13 +166,22 @@ def _stages(job: Job, stack: Stack) -> dict[str, float]:
 def _sample_source(job: Job, progress: Progress) -> SeriesSet:
     if job.labels is None:
         raise ValueError("a job without labels or series file passed the check")
-    with Stack(job.source, "source") as stack:
+    side, wanted = source_side(job)
+    with _stack(side, "source", job, "") as stack:
+        _tell(progress, side.told)
         series = sample_labels(job.labels, stack, job.seed, SAMPLES_PER_CLASS, progress)
         _tell(progress, stack.warnings)
-    return series
+    return series.with_bands([name for name in stack.bands if name in wanted])
 
 
-def _tell(progress: Progress, warnings: list[str]) -> None:
+def _stack(side: Side, role: str, job: Job, start: str) -> Stack:
+    more: dict[str, Any] = {"indices": side.indices} if side.indices else {}
+    more |= {} if job.quality is None else {"quality": job.quality}
+    more |= {"season_start": start} if start not in ("", "01-01") else {}
+    return Stack(side.bands, role, **more)
+
+
+def _tell(progress: Progress, warnings: Iterable[str]) -> None:
     for text in warnings:
         if text not in progress.warnings:
             progress.warning(text)
@@ -212,7 +222,7 @@ def _part_of_series(job: Job) -> list[str]:
     return [f"({'; '.join(part)})"] if part else []
 
 
-def _facts(job: Job, model: Any, stack: Stack, summary: dict[str, Any]) -> dict[str, str]:
+def _facts(job: Job, model: Any, stack: Stack, side: Side, season: Season, summary: dict[str, Any]) -> dict[str, str]:
     """The last table of the report: what went in, what the method decided, how long it took."""
     facts = {
         "Method": f"{_title(model.method)} (seed {model.seed})",
@@ -228,6 +238,10 @@ def _facts(job: Job, model: Any, stack: Stack, summary: dict[str, Any]) -> dict[
     if job.mask:
         facts["Mask"] = Path(job.mask).name
     facts["Bands"] = ", ".join(model.bands)
+    if side.told:
+        facts["Bands of the target"] = " ".join(side.told)
+    if season.days:
+        facts["Season of the target"] = f"its {season.start} is read as 01-01 of the source ({season.days:+d} days)"
     facts["Target dates"] = ", ".join(stack.dates)
     facts["Shift of the season"] = (
         f"{model.shift_days:+.0f} days, added to the target's dates to meet the source's calendar"

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ..errors import InputError
-from ..series import align_years, fill_linearly
+from ..series import Season, align_years, fill_linearly
 from .device import compute_device
 from .network import SeriesNetwork
 from .networks import build_network
@@ -82,6 +82,8 @@ class TrainedModel:
     """(k,) logarithm of the expected class shares relative to equal shares; empty for none."""
     grid: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     """(g,) days on the source's calendar to which series are interpolated; empty for a network that reads dates."""
+    season: Season = Season()
+    """How the days of the stack it was adapted to were counted; another stack's are counted alike."""
     summary: dict[str, Any] = field(default_factory=dict)
     """JSON-ready report of the training."""
 
@@ -197,6 +199,7 @@ class TrainedModel:
             "temperature": float(self.temperature),
             "log_shares": [float(v) for v in self.log_shares],
             "grid": [float(v) for v in self.grid],
+            **({} if self.season == Season() else {"season": asdict(self.season)}),
         }
 
 
@@ -236,5 +239,16 @@ def _build(content: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Trained
         temperature=float(content["temperature"]),
         log_shares=shares,
         grid=grid,
+        season=_season(content.get("season", {})),
         summary=dict(content["summary"]),
     )
+
+
+def _season(content: dict[str, Any]) -> Season:
+    latitude = content.get("latitude")
+    season = Season(**{**content, "latitude": None if latitude is None else float(latitude)})
+    try:
+        season.check()
+    except InputError as fault:
+        raise ValueError(fault.message) from fault
+    return season

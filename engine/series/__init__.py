@@ -4,18 +4,21 @@ A set comes from a series file (``files``) or is sampled from a raster stack (``
 methods in ``alignment`` see nothing else of the world.
 """
 
-from .files import read_series, write_series
+from .files import read_latitude, read_series, write_series
 from .regular import fill_linearly, regular_days
 from .samples import MINIMUM_SAMPLES, few_samples, require_source
+from .season import Season
 from .series_set import SeriesSet, align_years, continuous_days
 
 __all__ = [
     "MINIMUM_SAMPLES",
+    "Season",
     "SeriesSet",
     "align_years",
     "continuous_days",
     "few_samples",
     "fill_linearly",
+    "read_latitude",
     "read_series",
     "regular_days",
     "require_source",

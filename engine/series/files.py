@@ -71,15 +71,7 @@ def read_series(path: str | Path, part: Mapping[str, Any] | None = None, classes
         classes=classes_found or (),
         block=np.unique(data["group"], return_inverse=True)[1].astype(np.int64) if "group" in data else None,
     )
-    keep = np.ones(n, bool)
-    part = part or {}
-    for key in ("region", "year"):
-        if key in part:
-            keep &= np.isin(_need(data, key, path), part[key])
-    if "lat" in part:
-        latitude = _need(data, "lat", path)
-        keep &= (latitude >= part["lat"][0]) & (latitude <= part["lat"][1])
-    series = series.take(keep)
+    series = series.take(_kept(data, n, part or {}, path))
     if series.labels is not None:
         for name in classes:
             if name not in series.classes:
@@ -90,6 +82,18 @@ def read_series(path: str | Path, part: Mapping[str, Any] | None = None, classes
             "series-empty", f"No series of {path.name} is left.", "Check the region, year, latitude and classes."
         )
     return series
+
+
+def read_latitude(path: str | Path, part: Mapping[str, Any] | None = None) -> float | None:
+    """Latitude in degrees of the middle of (a part of) a series file that can be read; None where it has no ``lat``."""
+    path = Path(path)
+    with np.load(path, allow_pickle=False) as file:
+        data = {key: file[key] for key in ("lat", "region", "year") if key in file.files}
+    if "lat" not in data:
+        return None
+    latitude = data["lat"][_kept(data, len(data["lat"]), part or {}, path)].astype(np.float64)
+    latitude = latitude[np.isfinite(latitude)]
+    return float(np.median(latitude)) if len(latitude) else None
 
 
 def write_series(path: str | Path, series: SeriesSet) -> None:
@@ -122,6 +126,18 @@ def _load(path: Path) -> dict[str, np.ndarray]:
             f"The series file {path} cannot be read: {reason}.",
             "A series file is a NumPy .npz archive with the keys X, doy and bands.",
         ) from fault
+
+
+def _kept(data: Mapping[str, np.ndarray], count: int, part: Mapping[str, Any], path: Path) -> np.ndarray:
+    """(n,) bool: the pixels of a part of the file."""
+    keep = np.ones(count, bool)
+    for key in ("region", "year"):
+        if key in part:
+            keep &= np.isin(_need(data, key, path), part[key])
+    if "lat" in part:
+        latitude = _need(data, "lat", path)
+        keep &= (latitude >= part["lat"][0]) & (latitude <= part["lat"][1])
+    return keep
 
 
 def _need(data: Mapping[str, np.ndarray], key: str, path: Path) -> np.ndarray:

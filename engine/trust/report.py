@@ -113,10 +113,10 @@ def _season_curves(
     colors: list[str],
 ) -> tuple[str, str]:
     name, index = greenness(tuple(model.bands))
-    start = np.datetime64(f"{stack.dates[0][:4]}-01-01")
-    dates = start + stack.day.astype("timedelta64[D]") - 1
+    dates = np.array(stack.dates, "datetime64[D]")
     if source is not None:
-        source_dates = start + align_years(source.day, stack.day).astype("timedelta64[D]") - 1
+        # By the days as they were compared: those of a target with another season are moved.
+        source_dates = dates[0] + (align_years(source.day, stack.day) - stack.day[0]).astype("timedelta64[D]")
     figure = Figure(figsize=(9, 2.2 * -(-len(colors) // 3)), layout="constrained")
     grid = figure.subplots(-(-len(colors) // 3), 3, sharex=True, sharey=True, squeeze=False)
     for axes in grid.flat[len(colors) :]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.errors import InputError
-from engine.imagery import Stack, StackBand, describe, pair_problems, stack_problems, writable_problems
+from engine.imagery import Stack, StackBand, describe, stack_problems, writable_problems
 
 from .conftest import UTM, write_raster
 
@@ -100,14 +100,6 @@ def test_all_problems_are_told_at_once(tmp_path, band):
 def test_a_stack_with_a_problem_cannot_be_opened(band):
     with pytest.raises(InputError, match="no recognised date"):
         Stack([band(1, None, "B04")], "source")
-
-
-def test_bands_of_source_and_target_must_match(band):
-    source = [band(1, "2021-05-01", "B04"), band(2, "2021-05-01", "B08")]
-    assert pair_problems(source, [*source, band(3, "2021-05-01", "B12")]) == []
-    problems = pair_problems(source, [band(1, "2021-05-01", "B04"), band(2, "2021-05-01", "NDVI")])
-    assert codes(problems) == ["bands-differ"]
-    assert "the target has no B08" in problems[0].message and "B04, NDVI" in problems[0].hint
 
 
 def test_where_a_file_can_be_written(tmp_path):

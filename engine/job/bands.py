@@ -1,0 +1,123 @@
+"""The bands of a job's two sides brought together: which are read, under which names, what is computed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import InputError
+from ..imagery import StackBand
+from ..imagery.indices import add_indices, index_name, index_names
+from ..imagery.matching import COMPUTED, SAME_NAME, BandMatch, adapt_target, match_bands, require_match
+from ..imagery.opening import file_name
+from ..imagery.quality import data_bands, is_quality
+from ..series import SeriesSet
+from .job import Job
+
+SHOWN = 5
+"""Raster bands listed in a message before "and n more"."""
+LONGEST_HEADER = 2**24
+"""Bytes of the header of a model file, at most: a longer one is not ours."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One stack of a job as it is read."""
+
+    bands: tuple[StackBand, ...]
+    """Raster bands under the names that the model knows them by, and the quality bands."""
+    indices: tuple[str, ...]
+    """Indices to compute from them."""
+    used: tuple[StackBand, ...]
+    """The same raster bands under their own names."""
+    told: tuple[str, ...]
+    """Sentences about the bands that are not found by their name, and about those left out."""
+
+
+def source_side(job: Job) -> tuple[Side, tuple[str, ...]]:
+    """The source stack as it is read, and the bands and indices to learn from.
+
+    Raises
+    ------
+    InputError
+        ``bands-differ`` where the job asks for what the source does not have, ``index``.
+    """
+    there = _names(job.source)
+    wanted = _wanted(job, there)
+    match = match_bands(wanted, there)
+    _require(wanted, [pair.source for pair in match.pairs if pair.how in (SAME_NAME, COMPUTED)], there, "source stack")
+    told = [pair.told("source") for pair in match.pairs if pair.how == COMPUTED]
+    return _side(job.source, match, told), wanted
+
+
+def source_series(job: Job, series: SeriesSet) -> SeriesSet:
+    """The series of a series file with the bands and indices to learn from; raises InputError as :func:`source_side`,
+    and ``index-bands``."""
+    where = f"series file {Path(job.series or '').name}"
+    wanted = _wanted(job, series.bands)
+    computed = [name for name in wanted if name not in series.bands and index_name(name)]
+    _require(wanted, [*series.bands, *computed], series.bands, where)
+    more = add_indices(series, computed, f"the {where}")
+    return more if more.bands == wanted else more.with_bands(wanted)
+
+
+def target_side(job: Job, wanted: Sequence[str]) -> Side:
+    """The target stack as it gives the ``wanted`` bands.
+
+    Raises
+    ------
+    InputError
+        ``bands-differ``, naming what is missing, what the target has and what can be done.
+    """
+    if job.use_model:
+        who, hint = f"The model {Path(job.use_model).name}", ""
+    else:
+        who = f"The series file {Path(job.series).name}" if job.series else "The source"
+        hint = ", or learn from less of the source (bands: {shared})"
+    match = require_match(wanted, _names(job.target), who, hint)
+    told = match.told()
+    if match.left_out:
+        told.append(f"Bands of the target that the source does not have are left out: {', '.join(match.left_out)}.")
+    unnamed = [f"band {b.index} of {file_name(b.path)}" for b in job.target if not b.band]
+    if unnamed:
+        more = f" and {len(unnamed) - SHOWN} more" if len(unnamed) > SHOWN else ""
+        told.append(f"Bands of the target without a name are left out: {', '.join(unnamed[:SHOWN])}{more}.")
+    return _side(job.target, match, told)
+
+
+def model_bands(path: str) -> tuple[str, ...]:
+    """The bands of a model file, read without torch; empty where only the worker can say what is wrong with it."""
+    try:
+        with Path(path).open("rb") as file:
+            header = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), LONGEST_HEADER)))
+        return tuple(map(str, json.loads(header["__metadata__"]["model"])["bands"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
+
+
+def _wanted(job: Job, there: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*(job.bands or there), *index_names(job.indices)]))
+
+
+def _require(wanted: Sequence[str], found: Sequence[str], there: Sequence[str], where: str) -> None:
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise InputError(
+            "bands-differ",
+            f"The job asks for {', '.join(missing)}, but the {where} has only {', '.join(there)}.",
+            "Choose from these bands, and indices that can be computed from them.",
+        )
+
+
+def _side(bands: Sequence[StackBand], match: BandMatch, told: Sequence[str]) -> Side:
+    adapted, indices = adapt_target(bands, match)
+    names = {name for pair in match.pairs for name in (pair.inputs or (pair.target,))}
+    used = tuple(band for band in bands if band.band in names)
+    quality = tuple(band for band in bands if is_quality(band.band))
+    return Side((*adapted, *quality), indices, (*used, *quality), tuple(told))
+
+
+def _names(bands: Sequence[StackBand]) -> list[str]:
+    return list(dict.fromkeys(str(band.band) for band in data_bands(bands) if band.band))

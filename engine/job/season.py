@@ -1,0 +1,50 @@
+"""How the days of a job's target are counted: by the season starts the user gave, or by hemisphere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..imagery import StackBand
+from ..imagery.latitude import stack_latitude
+from ..series import Season, read_latitude
+from ..series.season import HALF_YEAR, opposite
+from .job import Job
+
+
+def target_season(job: Job, adapted: Season | None, target: Sequence[StackBand]) -> tuple[Season, list[str]]:
+    """The season of the target, and sentences about what was decided for the user.
+
+    Parameters
+    ----------
+    adapted : season of the stack that a given model was adapted to; None for a model that is to be learnt.
+    target : the raster bands that are read of the target.
+
+    Raises
+    ------
+    InputError
+        ``season-start`` where only the target's start is given and the model does not know the source's.
+    """
+    latitude = stack_latitude(target)
+    known = Season(latitude=_source_latitude(job)) if adapted is None else adapted
+    if job.target_season_start:
+        season = known.of_start(job.target_season_start, job.source_season_start)
+        return replace(season, latitude=latitude), []
+    if not opposite(known.latitude, latitude):
+        return known.for_latitude(latitude), []
+    where = "The source lies" if adapted is None else "The model was adapted to a target"
+    return known.for_latitude(latitude), [
+        f"{where} at {_degrees(known.latitude)} and the target at {_degrees(latitude)}: the target's days are moved by "
+        f"half a year ({HALF_YEAR} days), so that its season meets the source's. Give the season starts of source and "
+        "target to change that, twice the same one to move nothing."
+    ]
+
+
+def _source_latitude(job: Job) -> float | None:
+    if job.series:
+        return read_latitude(job.series, {key: value for key, value in job.series_part.items() if key != "classes"})
+    return stack_latitude(job.source)
+
+
+def _degrees(latitude: float | None) -> str:
+    return f"{abs(latitude or 0.0):.0f}° {'S' if (latitude or 0.0) < 0 else 'N'}"
