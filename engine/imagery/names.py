@@ -1,206 +1,158 @@
-"""Dates and band names as they stand in band descriptions, file names and metadata, as tables of patterns.
+"""Dates and band names as they stand in band descriptions, file names and metadata.
 
-The tables are tried from top to bottom and the first pattern that yields a real date wins, so the
-special ones (two dates of which only the first counts) stand above the general ones.
+The ways to write a date are in :mod:`.date_patterns`, the names of bands in the tables here. Where a text can mean
+several dates, none is taken: :func:`date_choices` says which they are.
 """
 
 from __future__ import annotations
 
-import datetime
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-FIRST_YEAR, LAST_YEAR = 1972, 2060
-"""Years taken for a date: the first civil imaging satellite flew in 1972."""
-MIDDLE_OF_MONTH = 15
-"""Day given to a monthly composite: its middle is the nearest to what it shows."""
-
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-DAY = r"(\d{4})-?(\d{2})-?(\d{2})"
-SEPARATED_DAY = r"(\d{4})[-_.:/ ](\d{1,2})[-_.:/ ](\d{1,2})"
-END = r"(?!\d)"
-START = r"(?<!\d)"
-
-
-@dataclass(frozen=True)
-class DatePattern:
-    """One way in which a date is written."""
-
-    title: str
-    """What writes dates like this."""
-    pattern: str
-    """Regular expression; the whole match is taken out of the text, its groups go to ``read``."""
-    read: Callable[..., datetime.date]
-    """Date of the groups; raises ValueError for numbers that are no date."""
-    example: str
-    """A text with such a date."""
-    meaning: str
-    """The ISO date of the example."""
-
-
-def _date(year: str, month: str, day: str) -> datetime.date:
-    if not FIRST_YEAR <= int(year) <= LAST_YEAR:
-        raise ValueError(f"year {year}")
-    return datetime.date(int(year), int(month), int(day))
-
-
-def _middle(*six: str) -> datetime.date:
-    first, last = _date(*six[:3]), _date(*six[3:])
-    if not 0 <= (last - first).days <= 200:
-        raise ValueError("not an interval")
-    return first + (last - first) // 2
-
-
-def _day_of_year(year: str, day: str) -> datetime.date:
-    found = _date(year, "1", "1") + datetime.timedelta(int(day) - 1)
-    if found.year != int(year) or int(day) < 1:
-        raise ValueError(f"day {day} of {year}")
-    return found
-
-
-def _month(year: str, month: str) -> datetime.date:
-    return _date(year, month, str(MIDDLE_OF_MONTH))
-
-
-def _named_month(day: str, month: str, year: str) -> datetime.date:
-    return _date(year, str(MONTHS.index(month[:3].lower()) + 1), day)
-
-
-MONTH_NAME = "(" + "|".join(MONTHS) + ")[a-z]*"
-
-DATE_PATTERNS = (
-    DatePattern(
-        "Landsat product: acquired, then processed",
-        rf"(?:L[COTEM]0\d_[A-Z0-9]{{4}}_\d{{6}}_){DAY}_\d{{8}}{END}",
-        _date,
-        "LC08_L2SP_224078_20200518_20200820_02_T1_SR_B4",
-        "2020-05-18",
-    ),
-    DatePattern(
-        "interval, separated days: its middle",
-        rf"{START}{SEPARATED_DAY}(?:_to_|_|--|/| to | - |\.\.){SEPARATED_DAY}{END}",
-        _middle,
-        "CB4_64_16D_STK_022024_2018-08-29_2018-09-13_EVI",
-        "2018-09-05",
-    ),
-    DatePattern(
-        "interval, eight digits: its middle",
-        rf"{START}(\d{{4}})(\d{{2}})(\d{{2}})(?:_to_|_|--|-)(\d{{4}})(\d{{2}})(\d{{2}}){END}",
-        _middle,
-        "NDVI_20210501_20210516",
-        "2021-05-08",
-    ),
-    DatePattern(
-        "year, month, day, separated, perhaps with a time",
-        rf"{START}{SEPARATED_DAY}(?:[T ]\d{{2}}:?\d{{2}}(?::?\d{{2}}(?:\.\d+)?)?Z?)?{END}",
-        _date,
-        "B08_2021-05-01",
-        "2021-05-01",
-    ),
-    DatePattern(
-        "year, month, day as eight digits, perhaps with a time",
-        rf"{START}(\d{{4}})(\d{{2}})(\d{{2}})(?:[T _]?\d{{6}}(?:\.\d+)?Z?|[T_]?\d{{4}})?{END}",
-        _date,
-        "NDVI_20210501",
-        "2021-05-01",
-    ),
-    DatePattern(
-        "day, name of the month, year",
-        rf"{START}(\d{{1,2}})[-_. ]?{MONTH_NAME}[-_. ]?(\d{{4}}){END}",
-        _named_month,
-        "NDVI 1 May 2021",
-        "2021-05-01",
-    ),
-    DatePattern(
-        "year, name of the month, day",
-        rf"{START}(\d{{4}})[-_. ]?{MONTH_NAME}[-_. ]?(\d{{1,2}}){END}",
-        lambda year, month, day: _named_month(day, month, year),
-        "2021May01_NDVI",
-        "2021-05-01",
-    ),
-    DatePattern(
-        "day, month, year with points",
-        rf"{START}(\d{{1,2}})\.(\d{{1,2}})\.(\d{{4}}){END}",
-        lambda day, month, year: _date(year, month, day),
-        "NDVI 16.05.2021",
-        "2021-05-16",
-    ),
-    DatePattern(
-        "year and day of year",
-        rf"{START}(\d{{4}})[-_.]?(?:doy)?(\d{{3}}){END}",
-        _day_of_year,
-        "MOD13Q1.A2012273.h12v10.006.2015256070127_NDVI",
-        "2012-09-29",
-    ),
-    DatePattern(
-        "year and month, separated: middle of the month",
-        rf"{START}(\d{{4}})[-_.](\d{{2}}){END}",
-        _month,
-        "B02_2017-11",
-        "2017-11-15",
-    ),
-    DatePattern(
-        "name of the month and year: middle of the month",
-        rf"(?<![A-Za-z]){MONTH_NAME}[-_. ]?(\d{{4}}){END}",
-        lambda month, year: _named_month(str(MIDDLE_OF_MONTH), month, year),
-        "NDVI_May2021",
-        "2021-05-15",
-    ),
-    DatePattern(
-        "year and name of the month: middle of the month",
-        rf"{START}(\d{{4}})[-_. ]?{MONTH_NAME}(?![A-Za-z\d])",
-        lambda year, month: _named_month(str(MIDDLE_OF_MONTH), month, year),
-        "2021_May_NDVI",
-        "2021-05-15",
-    ),
-    DatePattern(
-        "year and month as six digits: middle of the month",
-        rf"{START}(\d{{4}})(\d{{2}}){END}",
-        _month,
-        "NDVI_202105",
-        "2021-05-15",
-    ),
-)
+from .date_patterns import DATE_PATTERNS, PRODUCT
 
 KNOWN_BANDS = tuple(
     """
     B01 B02 B03 B04 B05 B06 B07 B08 B8A B09 B10 B11 B12 B13 B14 B15 B16
-    COASTAL BLUE BLU GREEN GRN YELLOW RED REDEDGE RE RE1 RE2 RE3 RE4 BNR NIR NIR1 NIR2 NIR08 NIR09
-    SWIR SWIR1 SW1 SWIR16 SWIR2 SW2 SWIR22 SWIR3 MIR TIR PAN
+    COASTAL BLUE BLU GREEN_I GREEN GRN YELLOW RED REDEDGE RE RE1 RE2 RE3 RE4 BNR NIR NIR1 NIR2 NIR08 NIR09 CIRRUS
+    SWIR SWIR1 SW1 SWIR16 SWIR2 SW2 SWIR22 SWIR3 MIR TIR TIR2 PAN
+    SR_B1 SR_B2 SR_B3 SR_B4 SR_B5 SR_B6 SR_B7 ST_B6 ST_B10
+    SUR_REFL_B01 SUR_REFL_B02 SUR_REFL_B03 SUR_REFL_B04 SUR_REFL_B05 SUR_REFL_B06 SUR_REFL_B07
     NDVI NDV EVI EVI2 SAVI MSAVI OSAVI NDWI MNDWI NDMI NDRE NDTI NDSI LSWI NBR NBR2 GNDVI LAI FAPAR FCOVER GCVI CIRE
     GVMI PSRI BSI
     VV VH HH HV VVVH RVI LST DEM
+    SCL QA_PIXEL FMASK QA60 PIXEL_RELIABILITY VI_QUALITY UDM UDM2
     """.split()
 )
-"""Names of bands and indices that are recognised among other words, in capitals and in their usual order."""
+"""Names of bands, indices and quality bands that are recognised among other words, in capitals and in their usual
+order."""
+
+JOINED = re.compile(
+    r"(?:(?<=_)|(?<![^\W_]))(?:" + "|".join(name for name in KNOWN_BANDS if "_" in name) + r")(?![^\W_])", re.IGNORECASE
+)
+"""Known names with an underscore inside, as whole words."""
+
+PHRASES = (
+    (r"(?<![a-z\d])(S[RT])[\s_.-]?B(?:AND)?[\s_.-]?0?(\d{1,2})(?!\d)", r"\1_B\2"),
+    (r"sur_refl_b(\d{2})(?:_\d)?(?!\d)", r"SUR_REFL_B\1"),
+    (r"pixel[\s_]reliability|summary[\s_]?qa", "PIXEL_RELIABILITY"),
+    (r"vi[\s_]quality|detailed[\s_]?qa", "VI_QUALITY"),
+    (r"qa[\s_]pixel", "QA_PIXEL"),
+    (r"coastal[\s_](?:blue|aerosol)", "COASTAL"),
+    (r"green[\s_]i(?![a-z\d])", "GREEN_I"),
+    (r"red[\s_]edge(?![\s_]?\d)", "REDEDGE"),
+    (r"red[\s_]?edge[\s_]?([1-4])(?!\d)", r"RE\1"),
+)
+"""Names of more than one word, and the one word that is recognised."""
 
 WORDS_BESIDE = re.compile(
-    r"""^(?: S2[ABC]? | S1[ABC]? | SEN2[ABL]? | SENTINEL\d?[AB]? | MSI | MSIL[12][AC] | IW | GRDH? | 1SDV
-    | L[COTEM]?0?\d | LND?0?\d | LANDSAT\d? | L1C | L2[AC]? | L2SP | T[12]
-    | TERRA | AQUA | MODIS | M[OY]D\d+[A-Z]\d | H\d{2}V\d{2} | A | CB4A? | CBERS4A? | STK | 16D
-    | SR | ST | TOA | BOA | N0\d{3} | R\d{3} | T\d{2}[A-Z]{3} | \d+M | \d+ | \d{8}T\d{6}Z?
-    | BAND | MEAN | MEDIAN | COMPOSITE | REFLECTANCE | SURFACE | DAYS? )$""",
+    r"""^(?: S2[ABCD]? | S1[ABCD]? | SEN2[ABL]? | SENTINEL\d?[ABCD]? | MSI | MSIL[12][AC] | IW | GRDH? | 1SDV | OPER
+    | L[COTEM]?0?\d | LND?0?\d | LANDSAT\d? | L1C | L2[AC]? | L[12][A-Z]{2} | T[12] | RT
+    | TERRA | AQUA | MODIS | M[OYC]D\d+[A-Z]\d | H\d{2}V\d{2} | A | CB4A? | CBERS4A? | STK | 16D
+    | HLS | [LS]30 | V\d+ | DOY | AID\d+
+    | SR | ST | TOA | BOA | N0\d{3} | R\d{3} | T\d{2}[A-Z]{3} | \d+K?M | \d+
+    | \d{8}T\d{6}Z? | T\d{6}Z? | CENTRAL | WAVELENGTH | NM | \d+NM | BAND | MEAN | MEDIAN | COMPOSITE | REFLECTANCE | SURFACE | DAYS? )$""",
     re.VERBOSE | re.IGNORECASE,
 )
 """Words that stand beside a band's name and say nothing about which band it is."""
 
+MEANINGLESS = r"(?:band|layer|raster|b)?[\s_-]*\d*"
+"""What a description without a name looks like, as ``Band 3``."""
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """A family of products whose band numbers mean other wavelengths than Sentinel-2's."""
+
+    title: str
+    """The sensor."""
+    pattern: str
+    """Regular expression of the products' names and of what their metadata call the platform."""
+    names: str
+    """``number:name`` of every band, the number without leading zeros."""
+
+
+SENSORS = (
+    Sensor(
+        "Landsat 8 and 9, and their half of HLS",
+        r"(?<![a-z\d])(?:L[CO]0[89]_|L[CO]8\d{6}|HLS[._]L30|LANDSAT[_ ]?[89](?!\d))",
+        "1:COASTAL 2:BLUE 3:GREEN 4:RED 5:NIR08 6:SWIR16 7:SWIR22 8:PAN 9:CIRRUS 10:TIR 11:TIR2",
+    ),
+    Sensor(
+        "Landsat 4, 5 and 7",
+        r"(?<![a-z\d])(?:L[ET]0[457]_|L[ET][457]\d{6}|LANDSAT[_ ]?[457](?!\d))",
+        "1:BLUE 2:GREEN 3:RED 4:NIR08 5:SWIR16 6:TIR 7:SWIR22 8:PAN",
+    ),
+)
+"""Sentinel-2 keeps its numbers; the other half of HLS (S30) has the same."""
+
+SAME_PREFIX = re.compile(r"(?:S[RT]_)?B0?(\d{1,2})", re.IGNORECASE)
+"""A band's number as Landsat's products write it."""
+
+
+def sensor_of(text: str) -> Sensor | None:
+    """The sensor that a product's name, a path or a metadata value tells, if its band numbers are its own."""
+    return next((s for s in SENSORS if re.search(s.pattern, text, re.IGNORECASE)), None)
+
+
+def of_sensor(name: str | None, sensor: Sensor | None) -> str | None:
+    """The name that a numbered band has in every sensor (``SR_B5`` of Landsat 8 is ``NIR08``), or ``name`` itself."""
+    match = SAME_PREFIX.fullmatch(name or "")
+    if sensor is None or match is None:
+        return name
+    return dict(pair.split(":") for pair in sensor.names.split()).get(match.group(1), name)
+
 
 def parse_date(text: str) -> tuple[str | None, str]:
-    """The ISO date in ``text`` and the text without it; (None, text) when there is none.
+    """The ISO date in ``text`` and the text without it; (None, text) when there is none, or more than one.
 
     Parameters
     ----------
     text : band description, file name without its ending, or metadata value.
     """
+    dates, rest = _dates(text)
+    return (dates[0], rest) if len(dates) == 1 else (None, rest if dates else text)
+
+
+def date_choices(text: str) -> tuple[str, ...]:
+    """The ISO dates between which ``text`` leaves open which is meant, ascending; empty where it does not.
+
+    A product's own way of writing settles it, and a day goes before a month.
+    """
+    dates, _ = _dates(text)
+    return dates if len(dates) > 1 else ()
+
+
+def _dates(text: str) -> tuple[tuple[str, ...], str]:
+    """All dates of the surest rank that ``text`` may mean, and the text without the dates of that rank."""
+    rest, rank = text, None
+    found: set[str] = set()
+    left = text
     for kind in DATE_PATTERNS:
-        for match in re.finditer(kind.pattern, text, re.IGNORECASE):
+        if rank is not None and kind.rank > rank:
+            break
+        for match in list(re.finditer(kind.pattern, left, re.IGNORECASE)):
             try:
-                found = kind.read(*match.groups())
+                read = kind.read(*match.groups())
             except ValueError:
                 continue
-            return found.isoformat(), text[: match.start()] + " " + text[match.end() :]
-    return None, text
+            dates = read if isinstance(read, tuple) else (read,)
+            if not dates:
+                continue
+            rank = kind.rank
+            found |= {date.isoformat() for date in dates}
+            # Blanked and not cut out, so that places stay and what stood apart does not grow together.
+            blank = " " * (match.end() - match.start())
+            left = left[: match.start()] + blank + left[match.end() :]
+            rest = left
+            if rank == PRODUCT:
+                return tuple(sorted(found)), _single_spaced(rest)
+    return tuple(sorted(found)), _single_spaced(rest) if found else text
+
+
+def _single_spaced(text: str) -> str:
+    return re.sub(r" {2,}", " ", text)
 
 
 def parse_band(rest: str, free: bool) -> str | None:
@@ -217,15 +169,23 @@ def parse_band(rest: str, free: bool) -> str | None:
         A known name in capitals with two digits (``b8`` is ``B08``), else the text itself where it
         is ``free`` and more than a number.
     """
-    words = [word for word in re.split(r"[\s_.,;:/()\[\]-]+", rest) if word]
+    plain = rest
+    for phrase, word in PHRASES:
+        plain = re.sub(phrase, word, plain, flags=re.IGNORECASE)
+    words = [word for part in re.split(r"[\s.,;:/()\[\]-]+", plain) for word in _words(part)]
     known = [name for name in map(standard_name, words) if name]
     beside = [word for word in words if not standard_name(word) and not WORDS_BESIDE.match(word)]
     if len(set(known)) == 1 and (not free or not beside):
         return known[0]
     if not free:
-        return known[-1] if known and len(set(known)) == 1 else None
+        return None
     name = re.sub(r"^[\s_.,;:-]+|[\s_.,;:-]+$", "", re.sub(r"\s+", " ", rest))
-    return None if re.fullmatch(r"(?:band|layer|raster)?[\s_-]*\d*", name, re.IGNORECASE) else name
+    return None if re.fullmatch(MEANINGLESS, name, re.IGNORECASE) else name
+
+
+def _words(part: str) -> list[str]:
+    """The words of a text joined by underscores, names that hold one left whole."""
+    return JOINED.sub(lambda name: name.group().replace("_", "\0"), part).replace("_", " ").replace("\0", "_").split()
 
 
 def standard_name(word: str) -> str | None:

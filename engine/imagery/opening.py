@@ -8,6 +8,7 @@ NumPy interface breaks between versions.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,11 @@ from osgeo import gdal, ogr, osr
 from ..errors import InputError
 
 Result = TypeVar("Result")
+
+NO_LISTING = "GDAL_DISABLE_READDIR_ON_OPEN"
+"""GDAL's option against reading the folder of a file that is opened."""
+ANSWERS = {"401": "(not authorised)", "403": "(forbidden)", "404": "(not found)", "410": "(gone)"}
+"""What a server's answers mean."""
 
 SAME_CRS = (
     "CRITERION=EQUIVALENT_EXCEPT_AXIS_ORDER_GEOGCRS",
@@ -49,32 +55,121 @@ def attempt(call: Callable[[], Result]) -> tuple[Result | None, str]:
         try:
             result = call()
         except RuntimeError as fault:
-            return None, str(fault).strip(" .\n") or "unknown error"
+            return None, _in_one_line(str(fault))
         if result is None:
-            return None, gdal.GetLastErrorMsg().strip(" .\n") or "unknown error"
+            return None, _in_one_line(gdal.GetLastErrorMsg())
         return result, ""
+
+
+def _in_one_line(fault: str) -> str:
+    """GDAL's message as part of a sentence: some of them go over several lines."""
+    return " ".join(fault.split()).strip(" .") or "unknown error"
 
 
 def open_raster(path: str) -> Any:
     """The raster dataset of ``path``; raises InputError (``raster-unreadable``)."""
-    dataset, fault = attempt(lambda: gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR))
-    if dataset is not None and dataset.RasterCount == 0:
-        subdatasets = [name for name, _ in dataset.GetSubDatasets()]
-        if subdatasets:
-            raise InputError(
-                "raster-unreadable",
-                f"{file_name(path)} is a container of {len(subdatasets)} rasters and has no bands of its own.",
-                f"Choose its subdatasets, such as {subdatasets[0]}.",
-            )
-        dataset, fault = None, "it has no bands"
-    if dataset is None:
-        missing = not os.path.exists(path) and ":" not in path[2:]
+    dataset, inside = open_container(path)
+    if inside:
         raise InputError(
             "raster-unreadable",
-            f"The raster {path} does not exist." if missing else f"The raster {path} cannot be read: {fault}.",
-            "Check the path." if missing else "It may be damaged, or no raster.",
+            f"{file_name(path)} is a container of {len(inside)} rasters and has no bands of its own.",
+            f"Choose its subdatasets, such as {inside[0]}.",
         )
     return dataset
+
+
+def open_container(path: str) -> tuple[Any, list[str]]:
+    """The dataset of ``path`` and, where it has no bands of its own, GDAL's names of the rasters in it.
+
+    Raises
+    ------
+    InputError
+        ``raster-unreadable``.
+    """
+    with no_listing(path):
+        dataset, fault = attempt(lambda: gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR))
+    if dataset is None:
+        raise _unreadable(path, fault)
+    if dataset.RasterCount:
+        return _with_crs(dataset, path), []
+    inside = [name for name, _ in dataset.GetSubDatasets()]
+    if not inside:
+        raise _unreadable(path, "it has no bands")
+    return dataset, inside
+
+
+def _unreadable(path: str, fault: str) -> InputError:
+    answer = remote_fault(path)
+    if answer:
+        message, hint = (
+            f"The raster {address_of(path)} cannot be fetched: {answer}.",
+            "Check the address and the network.",
+        )
+        return InputError("raster-unreadable", message, hint)
+    if not os.path.exists(path) and ":" not in path[2:]:
+        return InputError("raster-unreadable", f"The raster {path} does not exist.", "Check the path.")
+    message = f"The raster {path} cannot be read: {fault}."
+    if ".zarr" in path.lower() and gdal.GetDriverByName("Zarr") is None:
+        return InputError(
+            "raster-unreadable", message, "This GDAL reads no Zarr: export the cube as netCDF or GeoTIFF."
+        )
+    return InputError("raster-unreadable", message, "It may be damaged, or no raster.")
+
+
+@contextmanager
+def no_listing(path: str) -> Iterator[None]:
+    """Open a remote file without asking its server for the files beside it: it is slow and mostly in vain."""
+    if "/vsicurl" not in path:
+        yield
+        return
+    before = gdal.GetThreadLocalConfigOption(NO_LISTING)
+    gdal.SetThreadLocalConfigOption(NO_LISTING, "EMPTY_DIR")
+    try:
+        yield
+    finally:
+        gdal.SetThreadLocalConfigOption(NO_LISTING, before)
+
+
+def address_of(path: str) -> str:
+    """The address of a remote file, without what signs it; the path itself of another."""
+    return re.sub(r"^.*?/vsicurl/", "", path).split("?")[0]
+
+
+def remote_fault(path: str) -> str:
+    """Why the remote file of ``path`` cannot be fetched; empty where it can, or where it is a local one."""
+    remote = re.search(r"/vsicurl/.*?(?:\.(?:zip|tar|tgz)(?=/|$)|$)", path)
+    if remote is None:
+        return ""
+    address = remote.group()
+    # A failure is remembered without its reason, so it is asked for afresh.
+    gdal.VSICurlPartialClearCache(address)
+    with quiet_gdal():
+        try:
+            status, fault = gdal.VSIStatL(address), gdal.GetLastErrorMsg()
+        except RuntimeError as error:
+            status, fault = None, str(error)
+    if status is not None:
+        return ""
+    code = re.search(r"response code: (\d{3})", fault)
+    if code:
+        return f"the server answers {code.group(1)} {ANSWERS.get(code.group(1), '')}".strip()
+    return re.sub(r"^CURL error: ", "", fault).strip(" .\n") or "it is not there, or the server cannot be reached"
+
+
+def _with_crs(dataset: Any, path: str) -> Any:
+    """A Zarr array with the coordinate system of the CF conventions, which GDAL overlooks (seen with 3.6)."""
+    told = re.match(r'ZARR:"?(.*?)"?:/', path)
+    if told is None or dataset.GetProjection():
+        return dataset
+    mapping = (dataset.GetMetadata() or {}).get("grid_mapping", "spatial_ref")
+    cube, _ = attempt(lambda: gdal.OpenEx(told.group(1), gdal.OF_MULTIDIM_RASTER))
+    variable, _ = attempt(lambda: cube.GetRootGroup().OpenMDArray(mapping)) if cube is not None else (None, "")
+    texts = {a.GetName(): a.Read() for a in variable.GetAttributes()} if variable is not None else {}
+    wkt = next((texts[key] for key in ("crs_wkt", "spatial_ref") if isinstance(texts.get(key), str)), "")
+    if crs_of(wkt) is None:
+        return dataset
+    located, _ = attempt(lambda: gdal.Translate("", dataset, format="VRT", outputSRS=wkt))
+    return dataset if located is None else located
 
 
 def open_vector(path: str, layer: str) -> tuple[Any, Any]:

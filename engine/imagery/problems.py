@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InputError
+from .describe import choices_of
 from .grids import grid_of, overlaps, same_grid
 from .opening import file_name, open_raster
 from .stack import Grid, StackBand
@@ -93,9 +94,10 @@ def _unrecognised(bands: Sequence[StackBand], role: str) -> list[InputError]:
         problems.append(
             InputError(
                 "no-date",
-                f"B{_which(undated)[1:]} of the {role} has no recognised date."
+                f"B{_which(undated)[1:]} of the {role} has no recognised date{_choices(undated)}."
                 if len(undated) == 1
-                else f"{len(undated)} bands of the {role} have no recognised date: {_which(undated)}.",
+                else f"{len(undated)} bands of the {role} have no recognised date: {_which(undated)}"
+                f"{_choices(undated)}.",
                 "Give the date in the table, or in the file name or band description as in B08_2021-05-01.",
             )
         )
@@ -120,6 +122,18 @@ def _unrecognised(bands: Sequence[StackBand], role: str) -> list[InputError]:
             )
         )
     return problems
+
+
+def _choices(bands: Sequence[StackBand]) -> str:
+    """The dates between which a name leaves open which is meant, of the first such band."""
+    for band in bands[:SHOWN]:
+        try:
+            choices = choices_of(band)
+        except InputError:
+            continue  # told among the faults of the files
+        if choices:
+            return f"; {file_name(band.path)} may be of {' or '.join(choices)}"
+    return ""
 
 
 def _is_date(text: str) -> bool:

@@ -2,22 +2,101 @@
 
 import pytest
 
-from engine.imagery import describe
-from engine.imagery.names import DATE_PATTERNS, band_order, parse_band, parse_date
+from engine.imagery.date_patterns import DATE_PATTERNS
+from engine.imagery.names import band_order, date_choices, of_sensor, parse_band, parse_date, sensor_of
 
-from .conftest import write_raster
+EXAMPLES = [(kind.title, text, meaning) for kind in DATE_PATTERNS for text, meaning in kind.examples]
 
 
-@pytest.mark.parametrize("kind", DATE_PATTERNS, ids=lambda kind: kind.title)
-def test_every_pattern_reads_its_example(kind):
-    assert parse_date(kind.example)[0] == kind.meaning
+@pytest.mark.parametrize(("title", "text", "meaning"), EXAMPLES, ids=[text for _, text, _ in EXAMPLES])
+def test_every_pattern_reads_its_examples(title, text, meaning):
+    assert parse_date(text)[0] == meaning and date_choices(text) == ()
 
 
 @pytest.mark.parametrize("kind", DATE_PATTERNS, ids=lambda kind: kind.title)
 def test_no_pattern_is_dead(kind, monkeypatch):
     others = tuple(other for other in DATE_PATTERNS if other is not kind)
     monkeypatch.setattr("engine.imagery.names.DATE_PATTERNS", others)
-    assert parse_date(kind.example)[0] != kind.meaning
+    assert any(parse_date(text)[0] != meaning for text, meaning in kind.examples)
+
+
+@pytest.mark.parametrize(
+    ("text", "choices"),
+    [
+        ("NDVI_03-04-2021", ("2021-03-04", "2021-04-03")),
+        ("05/06/2021", ("2021-05-06", "2021-06-05")),
+        ("7_8_2021", ("2021-07-08", "2021-08-07")),
+        ("B04_20210501_processed_20230101", ("2021-05-01", "2023-01-01")),
+        ("NDVI_2021-05-01_2023-05-01", ("2021-05-01", "2023-05-01")),
+        ("NDVI_2021121_made_2021200", ("2021-05-01", "2021-07-19")),
+        ("NDVI_2012273_20150101", ("2012-09-29", "2015-01-01")),
+        ("NDVI_2021-05_of_2021-06", ("2021-05-15", "2021-06-15")),
+    ],
+)
+def test_what_may_mean_two_dates_is_left_to_the_person(text, choices):
+    assert parse_date(text)[0] is None
+    assert date_choices(text) == choices
+
+
+@pytest.mark.parametrize(
+    ("text", "date"),
+    [
+        ("05-05-2021", "2021-05-05"),
+        ("NDVI_25-04-2021", "2021-04-25"),
+        ("NDVI_04/25/2021", "2021-04-25"),
+        ("2021-05-01_again_20210501", "2021-05-01"),
+        ("season_2021-05_day_2021-05-01", "2021-05-01"),
+        ("S2A_MSIL1C_20180420T105031_N0206_R051_T31UFS_20180501T130540", "2018-04-20"),
+        ("LE07_L1TP_224078_20030518_20200915_02_T1_B4", "2003-05-18"),
+        ("HLS.S30.T31UFS.2021121T103626.v2.0.Fmask", "2021-05-01"),
+        ("MOD13Q1.A2012273.h12v10.061.2021230012345", "2012-09-29"),
+        ("20210501_101559_1_2263_3B_AnalyticMS_SR_8b_harmonized_clip", "2021-05-01"),
+        ("S1B_IW_GRDH_1SDV_20210501T053000_20210501T053025_026700_0330A1_5E6F", "2021-05-01"),
+        ("LC08_224078_20200518_SR_B4", "2020-05-18"),
+        ("Marne2021", None),
+    ],
+)
+def test_one_meaning_is_taken(text, date):
+    assert parse_date(text)[0] == date and date_choices(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("product", "name", "meaning"),
+    [
+        ("LC08_L2SP_224078_20200518_20200820_02_T1", "SR_B5", "NIR08"),
+        ("LC09_L2SP_224078_20220518_20220820_02_T1", "SR_B2", "BLUE"),
+        ("LT05_L2SP_224078_20080518_20200820_02_T1", "SR_B3", "RED"),
+        ("LE07_L2SP_224078_20080518_20200820_02_T1", "SR_B5", "SWIR16"),
+        ("LC82240782020139LGN00", "B04", "RED"),
+        ("HLS.L30.T31UFS.2021121T103626.v2.0", "B05", "NIR08"),
+        ("HLS.L30.T31UFS.2021121T103626.v2.0", "B10", "TIR"),
+        ("HLS.S30.T31UFS.2021121T103626.v2.0", "B05", "B05"),
+        ("S2A_MSIL2A_20180420T105031_N0207_R051_T31UFS_20180420T130540", "B05", "B05"),
+        ("an export", "SR_B5", "SR_B5"),
+        ("LANDSAT_8", "SR_B5", "NIR08"),
+        ("LC08_L2SP_224078_20200518_20200820_02_T1", "QA_PIXEL", "QA_PIXEL"),
+    ],
+)
+def test_a_number_means_what_it_means_to_its_sensor(product, name, meaning):
+    assert of_sensor(name, sensor_of(product)) == meaning
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("LC08_L2SP_224078_20200518_20200820_02_T1_QA_PIXEL", "QA_PIXEL"),
+        ("T31UFS_20180420T105031_SCL_20m", "SCL"),
+        ("HLS.S30.T31UFS.2021121T103626.v2.0.Fmask", "FMASK"),
+        ("2021-05-01 QA60", "QA60"),
+        ("250m 16 days pixel reliability", "PIXEL_RELIABILITY"),
+        ("MOD13Q1.061__250m_16_days_VI_Quality_doy2021121_aid0001", "VI_QUALITY"),
+        ("2021_05_01_SummaryQA", "PIXEL_RELIABILITY"),
+        ("20210501_101559_1_2263_3B_AnalyticMS_DN_udm", "UDM"),
+        ("20210501_101559_1_2263_3B_udm2_clip", "UDM2"),
+    ],
+)
+def test_quality_bands_have_one_name(text, name):
+    assert parse_band(parse_date(text)[1], free=False) == name
 
 
 @pytest.mark.parametrize(
@@ -29,7 +108,7 @@ def test_no_pattern_is_dead(kind, monkeypatch):
         ("TERRA_MODIS_012010_NDVI_2013-09-14", "2013-09-14", "NDVI"),
         ("CB4_64_16D_STK_022024_2018-12-19_2018-12-31_EVI", "2018-12-25", "EVI"),
         ("MYD13Q1.A2012273.h12v10.061.EVI", "2012-09-29", "EVI"),
-        ("LT05_L2SP_224078_20080518_20200820_02_T1_SR_B3", "2008-05-18", "B03"),
+        ("LT05_L2SP_224078_20080518_20200820_02_T1_SR_B3", "2008-05-18", "SR_B3"),
         ("T31UFS_20180420T105031_B8A_20m", "2018-04-20", "B8A"),
         ("S2A_MSIL2A_20180420T105031_N0207_R051_T31UFS_20180420T130540_B04", "2018-04-20", "B04"),
         ("S2A_MSIL2A_20180420T105031_N0500_R051_T31UFS_20230806T130540_B04", "2018-04-20", "B04"),
@@ -66,7 +145,15 @@ def test_what_is_no_date_is_not_taken_for_one(text):
 @pytest.mark.parametrize(
     ("rest", "name"),
     [
-        ("SR_B4", "B04"),
+        ("SR_B4", "SR_B4"),
+        ("sr_band4", "SR_B4"),
+        ("0_B4", "B04"),
+        ("B4_1", "B04"),
+        ("B4, central wavelength 665 nm", "B04"),
+        ("250m 16 days NIR reflectance", "NIR"),
+        ("sur_refl_b01", "SUR_REFL_B01"),
+        ("red edge 1", "RE1"),
+        ("coastal_blue", "COASTAL"),
         ("max NDVI", "max NDVI"),
         ("my index", "my index"),
         ("Band 3", None),
@@ -87,73 +174,3 @@ def test_a_file_name_gives_a_known_band_only():
 
 def test_bands_have_one_order_however_files_are_sorted():
     assert band_order(["B12", "B8A", "B11", "mine", "B08", "NDVI"]) == ("B08", "B8A", "B11", "B12", "NDVI", "mine")
-
-
-def test_a_file_of_one_date_gives_its_date_to_every_band(tmp_path, zeros):
-    path = write_raster(tmp_path / "2021-05-01.tif", zeros(3), ["B02", "B3", "nir"])
-    assert [(b.date, b.band) for b in describe([path])] == [("2021-05-01", n) for n in ("B02", "B03", "NIR")]
-
-
-def test_a_file_of_one_index_gives_its_name_to_every_date(tmp_path, zeros):
-    path = write_raster(tmp_path / "NDVI.tif", zeros(2), ["2021-05-01", "2021-05-17"])
-    assert [(b.date, b.band) for b in describe([path])] == [("2021-05-01", "NDVI"), ("2021-05-17", "NDVI")]
-
-
-def test_the_name_of_a_folder_is_a_date_too(tmp_path, zeros):
-    (tmp_path / "2021-05-01").mkdir()
-    path = write_raster(tmp_path / "2021-05-01" / "B04.tif", zeros(1))
-    assert [(b.date, b.band) for b in describe([path])] == [("2021-05-01", "B04")]
-
-
-@pytest.mark.parametrize(
-    ("metadata", "date"),
-    [
-        ({"ACQUISITION_DATE": "2021-05-01"}, "2021-05-01"),
-        ({"TIFFTAG_DATETIME": "2021:05:01 10:11:12"}, "2021-05-01"),
-        ({"TIFFTAG_DATETIME": "2023:01:01 00:00:00", "ACQUISITION_DATE": "2021-05-01T10:11:12Z"}, "2021-05-01"),
-        ({"AREA_OR_POINT": "Area"}, None),
-    ],
-)
-def test_date_in_the_metadata(tmp_path, zeros, metadata, date):
-    path = write_raster(tmp_path / "red.tif", zeros(1), ["red"], metadata=metadata)
-    assert [(b.date, b.band) for b in describe([path])] == [(date, "RED")]
-
-
-def test_the_file_name_beats_the_day_the_file_was_written(tmp_path, zeros):
-    path = write_raster(tmp_path / "NDVI_20210501.tif", zeros(1), metadata={"TIFFTAG_DATETIME": "2023:01:01 00:00:00"})
-    assert describe([path])[0].date == "2021-05-01"
-
-
-def test_nothing_is_guessed(tmp_path, zeros):
-    path = write_raster(tmp_path / "export.tif", zeros(2))
-    assert [(b.index, b.date, b.band) for b in describe([path])] == [(1, None, None), (2, None, None)]
-
-
-def test_an_alpha_band_is_no_band_of_the_stack(tmp_path, zeros):
-    path = write_raster(tmp_path / "B04_20210501.tif", zeros(2), options=["ALPHA=YES"])
-    assert [(b.index, b.band) for b in describe([path])] == [(1, "B04")]
-
-
-def test_all_real_rasters_are_recognised(shared):
-    folder = shared / "data" / "rasters"
-    seasons = {}
-    for path in sorted(folder.glob("portogauchos/*.tif")):
-        bands = describe([str(path)])
-        assert len(bands) == 138 and {b.band for b in bands} == {"NDVI", "EVI", "RED", "NIR", "BLUE", "MIR"}
-        seasons[path.stem[-4:]] = (bands[0].date, bands[-1].date)
-    assert len(seasons) == 6 and seasons["2011"] == ("2010-09-14", "2011-08-29")
-    monthly = describe([str(folder / "flanders" / "flanders_2018_s2_monthly.tif")])
-    assert (monthly[0].date, monthly[0].band, monthly[-1].date, monthly[-1].band) == (
-        "2017-11-15",
-        "B02",
-        "2018-10-15",
-        "B12",
-    )
-    composites = describe([str(p) for p in sorted(folder.glob("cbers_bahia/*.tif"))])
-    assert len({b.date for b in composites}) == 23 and {b.band for b in composites} == {"NDVI", "EVI"}
-    assert composites[0].date == "2018-09-05"
-    ndvi = describe([str(p) for p in sorted(folder.glob("sinop/*.jp2"))])
-    assert [b.date for b in ndvi] == [p.stem[-10:] for p in sorted(folder.glob("sinop/*.jp2"))]
-    assert {b.band for b in ndvi} == {"NDVI"}
-    label = describe([str(folder / "flanders" / "flanders_2018_croptype_label.tif")])
-    assert (label[0].date, label[0].band) == (None, None)

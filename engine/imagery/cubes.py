@@ -1,0 +1,286 @@
+"""Cubes in netCDF, Zarr and HDF5: which band of which variable shows which date and band.
+
+The structure (dimensions, time axis, names of bands) is learnt by GDAL's multidimensional interface, which sees text
+coordinates and calendars; what is handed out are the classic names that every GDAL opens as a plain raster, as
+``NETCDF:"cube.nc":B04`` with a raster band for every date, or ``ZARR:"cube.zarr":/B04:3`` for one slice.
+"""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from osgeo import gdal
+
+from ..errors import InputError
+from .names import date_choices, parse_band, parse_date
+from .opening import attempt, file_name, no_listing
+from .stack import StackBand
+
+CUBES = frozenset("nc nc4 cdf h5 hdf5 he5 zarr".split())
+"""Endings of files that may hold cubes."""
+CONNECTION = re.compile(r'(?:NETCDF|ZARR|HDF5):"?(?P<path>.*?)"?:/{0,2}(?P<variable>[^:"]+)(?P<slice>(?::\d+)*)$', re.IGNORECASE)
+"""GDAL's name of one variable of a cube, or of a slice of it."""
+TIMES = frozenset("t time date datetime times valid_time".split())
+BANDS = frozenset("band bands spectral wavelength variable channel".split())
+COLUMNS = frozenset("x lon longitude easting xc xdim".split())
+ROWS = frozenset("y lat latitude northing yc ydim".split())
+"""Names of dimensions, in small letters."""
+UNNAMED = frozenset("__xarray_dataarray_variable__ var data cube array variable values".split())
+"""Names of variables that say nothing."""
+BESIDE = frozenset("lat lon latitude longitude crs spatial_ref transverse_mercator".split())
+"""Variables beside the images."""
+CALENDARS = frozenset(("", "standard", "gregorian", "proleptic_gregorian"))
+"""Calendars whose days are those of the civil one."""
+SECONDS = {
+    **dict.fromkeys(("d", "day", "days"), 86400.0),
+    **dict.fromkeys(("h", "hr", "hour", "hours"), 3600.0),
+    **dict.fromkeys(("min", "minute", "minutes"), 60.0),
+    **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
+    **dict.fromkeys(("ms", "millisecond", "milliseconds"), 1e-3),
+    **dict.fromkeys(("us", "microsecond", "microseconds"), 1e-6),
+    **dict.fromkeys(("ns", "nanosecond", "nanoseconds"), 1e-9),
+}
+"""Units of time axes (CF conventions, section 4.4)."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A variable of a cube that holds images."""
+
+    name: str
+    """Its full name, groups before it."""
+    array: Any
+    """The GDAL array."""
+    extra: tuple[Any, ...]
+    """Its dimensions before the rows and columns."""
+
+
+def is_cube(path: str) -> bool:
+    """Whether a path looks like a cube, or like one variable of it."""
+    return bool(CONNECTION.match(path)) or path.lower().rstrip("/\\").rsplit(".", 1)[-1] in CUBES
+
+
+def describe_cube(path: str) -> tuple[list[StackBand], list[str]] | None:
+    """The bands of a cube and sentences about what is left out; None where the file has no variables to look into.
+
+    Raises
+    ------
+    InputError
+        ``cube-dimensions`` for a dimension beside time, bands, rows and columns, or rows and columns that
+        do not come last; ``cube-calendar`` for a calendar whose days are not those of the civil one.
+    """
+    named = CONNECTION.match(path)
+    file, only = (named.group("path"), named.group("variable")) if named else (path, "")
+    dataset, kind = _opened(file)
+    if dataset is None:
+        return None
+    arrays = dict(sorted(_arrays(dataset.GetRootGroup())))
+    if only:
+        arrays = {name: array for name, array in arrays.items() if name.strip("/") == only.strip("/")}
+    bands: list[StackBand] = []
+    notes: list[str] = []
+    variables = [v for v in (_variable(name, array, file) for name, array in arrays.items()) if v]
+    timed = [v for v in variables if any(_is_time(d) for d in v.extra)]
+    for variable in timed or variables:
+        bands += _bands_of(variable, file, kind)
+    if named and named.group("slice"):
+        bands = [band for band in bands if band.path.endswith(named.group("variable") + named.group("slice"))]
+    left_out = sorted(v.name for v in variables if timed and v not in timed)
+    if left_out:
+        notes.append(f"{file_name(file)}: {', '.join(left_out)} left out, as only the others have a time axis.")
+    return (bands, notes) if bands else None
+
+
+def _opened(file: str) -> tuple[Any, str]:
+    """The cube as a multidimensional dataset, and the prefix of its variables' names."""
+    # The netCDF driver knows more of the conventions than that for plain HDF5, which would come first for some endings.
+    for driver in ("netCDF", "Zarr", "HDF5"):
+        with no_listing(file):
+            dataset, _ = attempt(
+                lambda driver=driver: gdal.OpenEx(file, gdal.OF_MULTIDIM_RASTER, allowed_drivers=[driver])  # type: ignore[misc]
+            )
+        if dataset is not None:
+            return dataset, driver.upper()
+    return None, ""
+
+
+def _arrays(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    for name in group.GetMDArrayNames() or ():
+        array, _ = attempt(lambda name=name: group.OpenMDArray(name))  # type: ignore[misc]
+        if array is not None:
+            yield above + name, array
+    for name in group.GetGroupNames() or ():
+        inner, _ = attempt(lambda name=name: group.OpenGroup(name))  # type: ignore[misc]
+        if inner is not None:
+            yield from _arrays(inner, f"{above}{name}/")
+
+
+def _variable(name: str, array: Any, file: str) -> Variable | None:
+    """The variable if it holds images."""
+    dimensions = array.GetDimensions()
+    last = name.rsplit("/", 1)[-1].lower()
+    if len(dimensions) < 2 or array.GetDataType().GetClass() != gdal.GEDTC_NUMERIC or last in BESIDE:
+        return None
+    names = [d.GetName().lower() for d in dimensions]
+    columns = next((i for i, n in enumerate(names) if n in COLUMNS), None)
+    rows = next((i for i, n in enumerate(names) if n in ROWS), None)
+    if (columns is None) != (rows is None) or last.endswith(("_bnds", "_bounds")):
+        return None
+    if columns is not None and (rows, columns) != (len(names) - 2, len(names) - 1):
+        raise InputError(
+            "cube-dimensions",
+            f"The variable {name} of {file_name(file)} is stored by {', '.join(names)}: rows and columns come last.",
+            f"Write it anew with the order time, {names[rows or 0]}, {names[columns]}.",
+        )
+    if columns is None and any(n in TIMES | BANDS for n in names[-2:]):
+        return None
+    extra = tuple(dimensions[:-2])
+    odd = [d for d in extra if d.GetSize() > 1 and not _is_time(d) and not _is_bands(d)]
+    if odd or sum(map(_is_time, extra)) > 1 or sum(map(_is_bands, extra)) > 1:
+        odd = odd or list(extra[-1:])
+        raise InputError(
+            "cube-dimensions",
+            f"The variable {name} of {file_name(file)} has the dimension {odd[0].GetName()} ({odd[0].GetSize()}) "
+            "beside time, bands, rows and columns.",
+            f"Choose one of its {odd[0].GetSize()} and write the cube anew.",
+        )
+    return Variable(name, array, extra)
+
+
+def _is_time(dimension: Any) -> bool:
+    if dimension.GetName().lower() in TIMES or dimension.GetType() == gdal.DIM_TYPE_TEMPORAL:
+        return True
+    axis = _axis(dimension)
+    return axis is not None and " since " in (axis.GetUnit() or "")
+
+
+def _is_bands(dimension: Any) -> bool:
+    if dimension.GetName().lower() in BANDS:
+        return True
+    axis = _axis(dimension)
+    return axis is not None and axis.GetDataType().GetClass() == gdal.GEDTC_STRING and not _is_time(dimension)
+
+
+def _axis(dimension: Any) -> Any:
+    """The variable that holds the coordinates of a dimension, or None."""
+    axis, _ = attempt(dimension.GetIndexingVariable)
+    return axis
+
+
+def _bands_of(variable: Variable, file: str, kind: str) -> list[StackBand]:
+    """The raster bands of a variable, in the order in which GDAL's classic interface counts them."""
+    attributes = _attributes(variable.array)
+    date, named = _named(variable, attributes)
+    date = date or parse_date(re.sub(r"\.\w+$", "", file_name(file)))[0]
+    dates = next((_dates(d, file) for d in variable.extra if _is_time(d)), None)
+    names = next((_band_names(d, attributes, named) for d in variable.extra if _is_bands(d)), None)
+    places: list[tuple[str | None, str | None]] = []
+    for position in itertools.product(*(range(d.GetSize()) for d in variable.extra)):
+        own_date, own_name = date, named
+        for number, dimension in zip(position, variable.extra):
+            if _is_time(dimension) and dates is not None:
+                own_date = dates[number]
+            elif _is_bands(dimension) and names is not None:
+                own_name = names[number]
+        places.append((own_date, own_name))
+    where = f'{kind}:"{file}":{"//" if kind == "HDF5" else "/" if kind == "ZARR" or "/" in variable.name else ""}'
+    where += variable.name
+    if kind == "ZARR" and variable.extra and not _opens_whole(where, len(places)):
+        slices = itertools.product(*(range(d.GetSize()) for d in variable.extra))
+        paths = [where + "".join(f":{number}" for number in numbers) for numbers in slices]
+        return [StackBand(path, 1, own, name) for path, (own, name) in zip(paths, places)]
+    return [StackBand(where, number, own, name) for number, (own, name) in enumerate(places, 1)]
+
+
+def _opens_whole(path: str, bands: int) -> bool:
+    """Whether this GDAL opens a Zarr array of more than two dimensions as a raster of many bands (3.8 and later)."""
+    dataset, _ = attempt(lambda: gdal.OpenEx(path, gdal.OF_RASTER))
+    return dataset is not None and dataset.RasterCount == bands
+
+
+def _named(variable: Variable, attributes: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Date and band of a variable by its name, else by what its attributes call it."""
+    last = variable.name.rsplit("/", 1)[-1]
+    texts = [] if last.lower() in UNNAMED else [last]
+    texts += [attributes[key] for key in ("long_name", "standard_name") if isinstance(attributes.get(key), str)]
+    found = [(date, parse_band(rest, free=True)) for date, rest in map(parse_date, texts)]
+    date = next((date for date, _ in found if date), None)
+    return date, next((name for _, name in found if name), None)
+
+
+def _band_names(dimension: Any, attributes: dict[str, Any], named: str | None) -> list[str | None]:
+    """Names along a dimension of bands: its text coordinates, or a list in the variable's attributes."""
+    axis, size = _axis(dimension), dimension.GetSize()
+    texts: Any = None
+    if axis is not None and axis.GetDataType().GetClass() == gdal.GEDTC_STRING:
+        texts, _ = attempt(axis.Read)
+    if not texts:
+        texts = attributes.get("long_name")
+    if isinstance(texts, (list, tuple)) and len(texts) == size:
+        return [parse_band(str(text), free=True) for text in texts]
+    return [named] if size == 1 else [None] * size
+
+
+def _dates(dimension: Any, file: str) -> list[str | None]:
+    """ISO date of every step of a time axis; None where the file does not say."""
+    axis, size = _axis(dimension), dimension.GetSize()
+    if axis is None:
+        return [None] * size
+    if axis.GetDataType().GetClass() == gdal.GEDTC_STRING:
+        texts, _ = attempt(axis.Read)
+        return [None if date_choices(str(text)) else parse_date(str(text))[0] for text in texts or [""] * size]
+    attributes = _attributes(axis)
+    units = axis.GetUnit() or str(attributes.get("units", ""))
+    calendar = str(attributes.get("calendar", "")).lower()
+    numbers, _ = attempt(lambda: axis.Read(buffer_datatype=gdal.ExtendedDataType.Create(gdal.GDT_Float64)))
+    if numbers is None:
+        return [None] * size
+    return dates_since(np.frombuffer(numbers, np.float64), units, calendar, file)
+
+
+def dates_since(steps: np.ndarray, units: str, calendar: str, file: str) -> list[str | None]:
+    """ISO dates of numbers in the units of a time axis, such as ``days since 1970-01-01``.
+
+    Parameters
+    ----------
+    steps : (t,) numbers, NaN where there is none.
+    calendar : name of the CF calendar; empty for the civil one.
+    file : for the message.
+
+    Raises
+    ------
+    InputError
+        ``cube-calendar``.
+    """
+    if calendar not in CALENDARS:
+        raise InputError(
+            "cube-calendar",
+            f"The time axis of {file_name(file)} counts days of the calendar '{calendar}', which are no dates.",
+            "Write it anew with the standard calendar.",
+        )
+    match = re.match(r"(\w+) since (\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2}))?)?", units.strip())
+    if match is None or match.group(1).lower() not in SECONDS:
+        return [None] * len(steps)
+    factor = SECONDS[match.group(1).lower()]
+    try:
+        since = datetime.datetime(*(int(part or 0) for part in match.groups()[1:]))  # type: ignore[arg-type]
+    except ValueError:
+        return [None] * len(steps)
+    return [_date_after(since, float(step) * factor) for step in steps]
+
+
+def _date_after(since: datetime.datetime, seconds: float) -> str | None:
+    try:
+        return (since + datetime.timedelta(seconds=seconds)).date().isoformat()
+    except (OverflowError, ValueError):
+        return None
+
+
+def _attributes(array: Any) -> dict[str, Any]:
+    return {attribute.GetName(): attribute.Read() for attribute in array.GetAttributes() or ()}
