@@ -1,0 +1,392 @@
+"""Scenes of a STAC catalogue (SpatioTemporal Asset Catalog) that cover a place during a season.
+
+The catalogue is asked by ``pystac-client``, which only the engine's environment has: it is imported when a search
+runs. Every failure of a catalogue is told in one sentence that names it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from osgeo import ogr, osr
+
+from ..errors import InputError
+from .names import parse_date
+from .opening import attempt, transformation
+from .stac_assets import Asset, baseline_of, choose_assets, product_of
+from .stac_catalogues import NO_ACCESS, Access, Catalogue, catalogue_of
+
+TIMEOUT = (10.0, 60.0)
+"""Seconds until a catalogue must have answered the call, and sent its answer."""
+PAGE = 100
+"""Items asked for at a time."""
+STEPS = 20
+"""Points on every edge of an extent that is brought into another system."""
+LON_LAT = "OGC:CRS84"
+SHOWN = 200
+"""Characters of a catalogue's own words in a message."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is looked for."""
+
+    url: str
+    """Address of the catalogue."""
+    collections: tuple[str, ...]
+    """Ids of its collections."""
+    bbox: tuple[float, float, float, float]
+    """West, south, east, north, in units of ``crs``."""
+    start: str
+    """First day, ``YYYY-MM-DD`` ..."""
+    end: str
+    """... and last day of the season; both belong to it."""
+    crs: str = LON_LAT
+    """Reference system of ``bbox``, as text that GDAL understands: ``EPSG:32633``, WKT."""
+    cloud: float = 100.0
+    """Greatest cloud cover of a scene in percent; scenes that do not say theirs are taken."""
+    most: int = 500
+    """Scenes taken at most."""
+    bands: tuple[str, ...] = ()
+    """Names of the bands wanted; empty for those of the product."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One item of a catalogue that shows a part of the extent."""
+
+    id: str
+    collection: str
+    date: str
+    """ISO date (UTC); of an interval its middle."""
+    moment: str
+    """When it was taken, as the catalogue writes it."""
+    cloud: float | None
+    """Cloud cover in percent; None where the catalogue does not say."""
+    tile: str
+    """Tile or path and row; empty when unknown."""
+    share: float
+    """Part of the extent inside its outline, 0 to 1."""
+    outline: str
+    """Its outline in longitude and latitude, as WKT."""
+    baseline: float
+    """Processing baseline; 0 when unknown."""
+    assets: tuple[Asset, ...] = field(default=(), repr=False)
+    """Its rasters, data bands first."""
+
+    def row(self) -> dict[str, Any]:
+        """What people want to know of it, JSON-ready."""
+        share = round(self.share, 4)
+        return {
+            "id": self.id,
+            "collection": self.collection,
+            "date": self.date,
+            "cloud": self.cloud,
+            "tile": self.tile,
+            "share": share,
+        }
+
+
+def query_problems(query: Query) -> list[InputError]:
+    """What is wrong with a query before the catalogue is asked."""
+    problems = []
+    if not query.url.lower().startswith(("http://", "https://")):
+        hint = "Give the address of a STAC API, such as https://earth-search.aws.element84.com/v1."
+        problems.append(InputError("catalogue", f"'{query.url}' is no address of a catalogue.", hint))
+    if not query.collections:
+        known = catalogue_of(query.url).collections
+        hint = f"Choose from: {', '.join(known)}." if known else "Name a collection of the catalogue."
+        problems.append(InputError("collection", "There is no collection to search in.", hint))
+    days = []
+    for name, text in (("start", query.start), ("end", query.end)):
+        try:
+            days.append(datetime.date.fromisoformat(text))
+        except ValueError:
+            hint = "Write dates as year, month and day: 2021-05-01."
+            problems.append(InputError("season", f"The {name} of the season, '{text}', is no date.", hint))
+    if len(days) == 2 and days[0] > days[1]:
+        problems.append(InputError("season", f"The season starts on {query.start}, after its end on {query.end}."))
+    if not 0 <= query.cloud <= 100:
+        problems.append(InputError("cloud", f"The greatest cloud cover is {query.cloud:g} %.", "Give 0 to 100."))
+    if query.most < 1:
+        problems.append(InputError("most", f"At most {query.most} scenes are asked for.", "Give at least 1."))
+    try:
+        lon_lat_extent(query)
+    except InputError as problem:
+        problems.append(problem)
+    return problems
+
+
+def lon_lat_extent(query: Query) -> Any:
+    """The extent as an OGR polygon in longitude and latitude; raises InputError (``extent``)."""
+    west, south, east, north = query.bbox
+    if not (west < east and south < north):
+        told = ", ".join(f"{value:g}" for value in query.bbox)
+        raise InputError("extent", f"The extent {told} is empty.", "Give west, south, east and north, in this order.")
+    polygon = rectangle(query.bbox)
+    change = transformation(reference(query.crs), reference(LON_LAT))
+    if change is not None:
+        done, fault = attempt(lambda: polygon.Transform(change) == ogr.OGRERR_NONE or None)
+        if done is None:
+            message = f"The extent cannot be brought to longitude and latitude: {fault}."
+            raise InputError("extent", message, "Choose a smaller extent.")
+    left, right, bottom, top = polygon.GetEnvelope()
+    if not (-180 <= left <= right <= 180 and -90 <= bottom <= top <= 90) or right - left > 180:
+        told = f"longitude {left:g} to {right:g}, latitude {bottom:g} to {top:g}"
+        hint = "Check its reference system; split an extent that crosses the 180th meridian."
+        raise InputError("extent", f"The extent cannot be searched in: {told}.", hint)
+    return polygon
+
+
+def rectangle(bbox: Sequence[float]) -> Any:
+    """A polygon of west, south, east, north with enough points to be bent by another reference system."""
+    west, south, east, north = bbox
+    corners = [(west, south), (east, south), (east, north), (west, north), (west, south)]
+    ring = ogr.Geometry(ogr.wkbLinearRing)
+    for (x, y), (to_x, to_y) in zip(corners, corners[1:]):
+        for step in range(STEPS):
+            ring.AddPoint_2D(x + (to_x - x) * step / STEPS, y + (to_y - y) * step / STEPS)
+    ring.CloseRings()
+    polygon = ogr.Geometry(ogr.wkbPolygon)
+    polygon.AddGeometry(ring)
+    return polygon
+
+
+def reference(text: str) -> Any:
+    """The spatial reference of a text, x before y; raises InputError (``extent``)."""
+    crs = osr.SpatialReference()
+    done, fault = attempt(lambda: crs.SetFromUserInput(text) == ogr.OGRERR_NONE or None)
+    if done is None:
+        message = f"'{text[:60]}' is no reference system of an extent."
+        raise InputError("extent", message, "Give one such as EPSG:4326 or EPSG:32633.")
+    crs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
+    return crs
+
+
+def find_scenes(
+    query: Query,
+    access: Access = NO_ACCESS,
+    warn: Callable[[str], None] = lambda sentence: None,
+    found: Callable[[int], None] = lambda count: None,
+) -> list[Scene]:
+    """All scenes of a catalogue that fit a query, by date.
+
+    Parameters
+    ----------
+    access : credentials for the catalogue; they go to its own host only.
+    warn : gets sentences about what was decided for the user.
+    found : gets the number of items read so far; whatever it raises ends the search.
+
+    Raises
+    ------
+    InputError
+        The first of :func:`query_problems`; ``catalogue-missing`` where ``pystac-client`` is not installed;
+        ``catalogue`` where the catalogue does not answer as one; ``no-scene`` where nothing fits.
+    """
+    for problem in query_problems(query):
+        raise problem
+    extent, catalogue = lon_lat_extent(query), catalogue_of(query.url)
+    items: list[dict[str, Any]] = []
+    for item in _told(query.url, lambda: islice(_items(query, extent, access), query.most + 1)):
+        items.append(item)
+        found(len(items))
+    if len(items) > query.most:
+        items = items[: query.most]
+        warn(
+            f"The catalogue has more than {query.most} scenes that fit; the first {query.most} of its answer are "
+            "taken. Choose a smaller extent, a shorter season or fewer clouds, or allow more scenes."
+        )
+    if not items:
+        raise _nothing(query, "has no scene")
+    scenes, bare, wrong, cloudy = [], 0, 0, 0
+    for item in items:
+        try:
+            scene = _scene(item, extent, catalogue, query)
+        except (TypeError, ValueError, AttributeError, KeyError):
+            # Whatever is odd about one item, the other ones may be well.
+            wrong += 1
+            continue
+        if scene.cloud is not None and scene.cloud > query.cloud:
+            cloudy += 1
+        elif scene.share > 0:
+            bare += not scene.assets
+            scenes.append(scene)
+    if wrong:
+        warn(f"{wrong} of the {len(items)} items of the catalogue are not as STAC says; they are left out.")
+    if bare:
+        warn(f"{bare} of the {len(items)} scenes have none of the bands; they are left out.")
+    scenes = [scene for scene in scenes if scene.assets]
+    if not scenes:
+        raise _nothing(query, f"has no usable scene among {len(items)}")
+    return sorted(scenes, key=lambda scene: (scene.date, scene.collection, scene.tile, scene.id))
+
+
+def _nothing(query: Query, what: str) -> InputError:
+    clouds = f" with at most {query.cloud:g} % of clouds" if query.cloud < 100 else ""
+    return InputError(
+        "no-scene",
+        f"The catalogue {query.url} {what} of {', '.join(query.collections)} in this extent from {query.start} "
+        f"to {query.end}{clouds}.",
+        "Choose another extent, a longer season, more clouds or another collection.",
+    )
+
+
+def _items(query: Query, extent: Any, access: Access) -> Iterator[dict[str, Any]]:
+    """The items of all pages, as JSON."""
+    from pystac_client import Client
+    from pystac_client.stac_api_io import StacApiIO
+    from urllib3.util.retry import Retry
+
+    def add_headers(request: Any) -> Any:
+        # Each request by itself: the next page may lie on another host, which must not get the credentials.
+        request.headers = {**(request.headers or {}), **access.for_url(request.url)}
+        return request
+
+    # What it notes of its requests would hold the headers.
+    logging.getLogger("pystac_client").setLevel(logging.WARNING)
+    retries = Retry(2, status=1, status_forcelist=[429, 502, 503, 504], backoff_factor=0.5, allowed_methods=None)
+    reading = StacApiIO(timeout=TIMEOUT, max_retries=retries, request_modifier=add_headers)
+    client = Client.open(query.url, stac_io=reading)
+    left, right, bottom, top = extent.GetEnvelope()
+    search = client.search(
+        collections=list(query.collections),
+        bbox=[left, bottom, right, top],
+        datetime=f"{query.start}T00:00:00Z/{query.end}T23:59:59Z",
+        query={"eo:cloud_cover": {"lte": query.cloud}} if query.cloud < 100 and _can_filter(client) else None,
+        limit=min(PAGE, query.most + 1),
+        method="POST" if _can_post(client) else "GET",
+    )
+    yield from search.items_as_dicts()
+
+
+def _can_filter(client: Any) -> bool:
+    """Whether the catalogue understands ``query``; the clouds are compared here as well."""
+    return any("item-search#query" in uri for uri in client.get_conforms_to())
+
+
+def _can_post(client: Any) -> bool:
+    methods = {str(link.extra_fields.get("method", "")).upper() for link in client.get_links("search")}
+    return "POST" in methods or methods <= {""}
+
+
+def _told(url: str, items: Callable[[], Iterator[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+    """The items, and every failure of the catalogue as one sentence."""
+    try:
+        import requests
+        from pystac.errors import STACError, STACTypeError
+        from pystac_client.exceptions import APIError
+        from pystac_client.warnings import DoesNotConformTo
+    except ImportError as fault:
+        raise InputError(
+            "catalogue-missing",
+            f"This Python cannot search catalogues: it lacks {fault.name}.",
+            "Install the engine again from the dialog of Crop Transfer, or pystac-client with pip.",
+        ) from fault
+    try:
+        yield from items()
+    except APIError as fault:
+        raise _failed(url, *_reason(fault)) from fault
+    except requests.RequestException as fault:
+        raise _failed(url, f"cannot be asked: {_short(fault)}", "Check the address and the connection.") from fault
+    except (NotImplementedError, DoesNotConformTo) as fault:
+        raise _failed(url, "offers no search for items", "Give the address of a STAC API.") from fault
+    except (json.JSONDecodeError, STACError, STACTypeError, KeyError, TypeError, AttributeError) as fault:
+        hint = "Give the address of the landing page of a STAC API."
+        raise _failed(url, f"does not answer as a STAC API ({_short(fault) or type(fault).__name__})", hint) from fault
+
+
+def _failed(url: str, what: str, hint: str) -> InputError:
+    return InputError("catalogue", f"The catalogue {url} {what}.", hint)
+
+
+def _reason(fault: Any) -> tuple[str, str]:
+    """What an error of ``pystac-client`` means, and what to do about it."""
+    code, text = getattr(fault, "status_code", None), str(fault)
+    if code in (401, 403):
+        return f"refuses access (HTTP {code})", "Choose credentials for it."
+    if code == 404:
+        return "is not there (HTTP 404)", "Check the address and the name of the collection."
+    if code is not None and code >= 500:
+        return f"has a fault of its own (HTTP {code})", "Try again later."
+    if code is not None:
+        return f"refuses the search (HTTP {code}: {_short(fault)})", "Check collection, extent and season."
+    if "timed out" in text or "Timeout" in text:
+        return f"does not answer within {TIMEOUT[1]:.0f} seconds", "Try again later, or with a smaller search."
+    return f"cannot be reached: {_short(fault)}", "Check the address and the connection."
+
+
+def _short(fault: object) -> str:
+    words = " ".join(str(fault).split())
+    return (words[:SHOWN] + "…" if len(words) > SHOWN else words).rstrip(".")
+
+
+def _scene(item: Mapping[str, Any], extent: Any, catalogue: Catalogue, query: Query) -> Scene:
+    """An item as a scene; raises TypeError, ValueError, AttributeError or KeyError where it is none."""
+    properties = item["properties"]
+    outline = _outline(item)
+    common = outline.Intersection(extent)
+    cloud = properties.get("eo:cloud_cover")
+    moment, date = _date(properties)
+    return Scene(
+        id=str(item["id"]),
+        collection=str(item.get("collection") or query.collections[0]),
+        date=date,
+        moment=moment,
+        cloud=None if cloud is None else round(float(cloud), 2),
+        tile=_tile(properties),
+        share=min(1.0, common.GetArea() / extent.GetArea()) if common is not None else 0.0,
+        outline=outline.ExportToWkt(),
+        baseline=baseline_of(item) or 0.0,
+        assets=tuple(choose_assets(item, catalogue, query.bands)),
+    )
+
+
+def _outline(item: Mapping[str, Any]) -> Any:
+    outline, _ = attempt(lambda: ogr.CreateGeometryFromJson(json.dumps(item.get("geometry"))))
+    if outline is None or outline.IsEmpty():
+        outline = rectangle([float(value) for value in _flat(item["bbox"])])
+    if not outline.IsValid():
+        outline = outline.MakeValid() or outline
+    outline.FlattenTo2D()
+    return outline
+
+
+def _flat(bbox: Sequence[Any]) -> Sequence[Any]:
+    """West, south, east, north of a box that may have heights as well."""
+    return bbox if len(bbox) == 4 else (bbox[0], bbox[1], bbox[3], bbox[4])
+
+
+def _date(properties: Mapping[str, Any]) -> tuple[str, str]:
+    """The moment of an item and its date; of a composite the middle between its start and end."""
+    start, end = properties.get("start_datetime"), properties.get("end_datetime")
+    if start and end and (not properties.get("datetime") or start[:10] != end[:10]):
+        first, last = (datetime.date.fromisoformat(text[:10]) for text in (start, end))
+        return f"{start}/{end}", (first + (last - first) // 2).isoformat()
+    moment = str(properties.get("datetime") or start)
+    date = parse_date(moment)[0]
+    if date is None:
+        raise ValueError(f"no date in {moment}")
+    return moment, date
+
+
+def _tile(properties: Mapping[str, Any]) -> str:
+    for key in ("s2:mgrs_tile", "grid:code", "mgrs:grid_square"):
+        if key == "mgrs:grid_square" and properties.get(key):
+            parts = ("mgrs:utm_zone", "mgrs:latitude_band", key)
+            return "".join(str(properties.get(part) or "") for part in parts)
+        if properties.get(key):
+            return str(properties[key]).removeprefix("MGRS-")
+    path, row = properties.get("landsat:wrs_path"), properties.get("landsat:wrs_row")
+    return f"{path}/{row}" if path and row else ""
+
+
+def naming_of(scene: Scene) -> str:
+    """What names its bands: its product, or its collection."""
+    product = product_of(scene.collection)
+    return product.title if product else scene.collection
