@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from osgeo import osr
 
 from ..errors import InputError
-from .grids import grid_of, to_map, transform_points
-from .opening import crs_of, open_raster, transformation
+from .earth import to_degrees
+from .grids import grid_of, to_map
+from .opening import crs_of, open_raster
 from .stack import Grid, StackBand
 
 
@@ -29,13 +29,9 @@ def grid_latitude(grid: Grid) -> float | None:
     crs = crs_of(grid.crs)
     if crs is None or crs.IsLocal():
         return None
-    geographic = osr.SpatialReference()
-    geographic.ImportFromEPSG(4326)
-    geographic.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
     x, y = to_map(grid.transform, np.array([grid.width / 2]), np.array([grid.height / 2]))
     try:
-        change = transformation(crs, geographic)
+        latitude = float(to_degrees(crs, x, y)[0, 1])
     except InputError:
-        return None  # a system that PROJ cannot leave, such as one of another planet
-    latitude = float(y[0]) if change is None else float(transform_points(change, x, y)[0, 1])
+        return None
     return latitude if -90 <= latitude <= 90 else None

@@ -23,6 +23,7 @@ from . import worker
 from .comparison import Comparison, run_comparison
 from .job import Job
 from .runner import run
+from .stack_options import add_band_options, add_reading_options, stack_fields
 from .sources import split_layer
 
 
@@ -89,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--region", nargs="+", help="only these regions of the series file")
     command.add_argument("--year", nargs="+", type=int, help="only these years of the series file")
     command.add_argument("--classes", nargs="+", metavar="CLASS", help="only these classes of the series file")
+    add_band_options(command)
     command.add_argument("--method", choices=list(METHODS), help="method (default: ghca)")
     command.add_argument("--seed", type=int, help="seed of everything random (default: 0)")
     _add_option(command)
@@ -137,6 +139,7 @@ def _add_target(command: argparse.ArgumentParser, required: bool = False) -> Non
     command.add_argument("--output", metavar="FILE", required=required, help="the map (.tif)")
     command.add_argument("--confidence", metavar="FILE", help="write the confidence there (.tif)")
     command.add_argument("--mask", metavar="LAYER", help="map only here: raster (not 0) or polygons")
+    add_reading_options(command)
 
 
 def _add_option(command: argparse.ArgumentParser) -> None:
@@ -182,7 +185,7 @@ def _job_of(options: argparse.Namespace) -> Job:
     for name in ("source", "target"):
         if getattr(options, name):
             changes[name] = describe(getattr(options, name))
-    job = replace(job, **changes)
+    job = replace(job, **changes, **stack_fields(options))
     part = {key: getattr(options, key) for key in ("region", "year", "classes") if getattr(options, key)}
     if part:
         job = replace(job, series_part={**job.series_part, **part})
@@ -204,6 +207,7 @@ def _classify(options: argparse.Namespace, cancelled: Any) -> None:
         mask=options.mask,
         confidence=options.confidence,
         report=options.report,
+        **stack_fields(options),
     )
     _run(job, cancelled)
 
