@@ -24,7 +24,9 @@ from .stack import StackBand
 
 CUBES = frozenset("nc nc4 cdf h5 hdf5 he5 zarr".split())
 """Endings of files that may hold cubes."""
-CONNECTION = re.compile(r'(?:NETCDF|ZARR|HDF5):"?(?P<path>.*?)"?:/{0,2}(?P<variable>[^:"]+)(?P<slice>(?::\d+)*)$', re.IGNORECASE)
+CONNECTION = re.compile(
+    r'(?:NETCDF|ZARR|HDF5):"?(?P<path>.*?)"?:/{0,2}(?P<variable>[^:"]+)(?P<slice>(?::\d+)*)$', re.IGNORECASE
+)
 """GDAL's name of one variable of a cube, or of a slice of it."""
 TIMES = frozenset("t time date datetime times valid_time".split())
 BANDS = frozenset("band bands spectral wavelength variable channel".split())

@@ -143,13 +143,13 @@ def remote_fault(path: str) -> str:
     address = remote.group()
     # A failure is remembered without its reason, so it is asked for afresh.
     gdal.VSICurlPartialClearCache(address)
-    with quiet_gdal():
-        try:
-            status, fault = gdal.VSIStatL(address), gdal.GetLastErrorMsg()
-        except RuntimeError as error:
-            status, fault = None, str(error)
-    if status is not None:
+    gdal.VSIErrorReset()
+    with no_listing(address):
+        file, _ = attempt(lambda: gdal.VSIFOpenExL(address, "rb", True))
+    if file is not None:
+        gdal.VSIFCloseL(file)
         return ""
+    fault = gdal.VSIGetLastErrorMsg()
     code = re.search(r"response code: (\d{3})", fault)
     if code:
         return f"the server answers {code.group(1)} {ANSWERS.get(code.group(1), '')}".strip()

@@ -17,7 +17,7 @@ from osgeo import gdal
 
 from ..errors import InputError
 from .names import of_sensor, parse_band, parse_date, sensor_of
-from .opening import attempt, file_name, remote_fault
+from .opening import address_of, attempt, file_name, no_listing, remote_fault
 
 RASTERS = frozenset("tif tiff gtiff jp2 vrt img nc nc4 hdf h4 hdf4 h5 hdf5 he5 zarr".split())
 """Endings of the files that are taken from a folder."""
@@ -25,6 +25,8 @@ WITH_HEADER = frozenset("dat bil bsq bip".split())
 """Endings that are taken where a header (``.hdr``) lies beside."""
 ARCHIVES = {"zip": "/vsizip/", "tar": "/vsitar/", "tgz": "/vsitar/", "tar.gz": "/vsitar/"}
 """Endings of archives and GDAL's prefix to look into them."""
+BESIDE_IMAGES = frozenset(("QI_DATA", "AUX_DATA"))
+"""Folders of a Sentinel-2 product with masks and weather."""
 ZARR_FILES = frozenset((".zgroup", ".zarray", ".zmetadata", "zarr.json"))
 MOST_FILES = 50_000
 """Files of a folder beyond which it is no folder of one stack."""
@@ -201,6 +203,8 @@ def _rasters_below(path: str) -> list[str]:
 
 
 def _is_raster(path: str) -> bool:
+    if BESIDE_IMAGES.intersection(path.split("/")):
+        return False
     ending = path.rsplit("/", 1)[-1].rsplit(".", 1)[-1].lower()
     if ending in WITH_HEADER:
         stem = path.rsplit(".", 1)[0]
@@ -213,15 +217,15 @@ def _files_below(path: str) -> Iterator[str]:
     prefix = archive_prefix(path)
     if prefix or path.startswith("/vsi"):
         root = prefix + path
-        names, fault = attempt(lambda: gdal.ReadDirRecursive(root))
+        with no_listing(path):
+            names, fault = attempt(lambda: gdal.ReadDirRecursive(root))
         if names is None:
-            told = remote_fault(path) or fault
+            told = remote_fault(path) or fault.replace("unknown error", "it is no archive")
+            missing = not path.startswith("/vsi") and not os.path.exists(path)
             raise InputError(
                 "raster-unreadable",
-                f"The archive {path} does not exist."
-                if not path.startswith("/vsi") and not os.path.exists(path)
-                else f"The archive {path} cannot be read: {told}.",
-                "It may be cut off or damaged: fetch it again.",
+                f"The archive {address_of(path)} {'does not exist' if missing else f'cannot be read: {told}'}.",
+                "Check the path." if missing else "It may be cut off or damaged: fetch it again.",
             )
         yield from _outside_zarr(f"{root}/{name}" for name in names if not name.endswith("/") and not _hidden(name))
         return
