@@ -12,6 +12,7 @@ from ..errors import InputError
 from .describe import choices_of
 from .grids import grid_of, overlaps, same_grid
 from .opening import file_name, open_raster
+from .quality import data_bands
 from .stack import Grid, StackBand
 
 SHOWN = 5
@@ -27,6 +28,9 @@ def stack_problems(bands: Sequence[StackBand], role: str) -> list[InputError]:
     """
     if not bands:
         return [InputError("no-stack", f"The {role} has no raster.", f"Choose the raster files of the {role}.")]
+    if not data_bands(bands):
+        message = f"The {role} has only quality bands, such as {_which(bands[:1])} ({bands[0].band})."
+        return [InputError("no-stack", message, f"Add the bands or indices of the {role} that show the crops.")]
     problems = _unrecognised(bands, role) + _duplicates(bands, role) + _file_problems(bands, role)
     if any(problem.code in ("no-date", "no-band") for problem in problems):
         return problems
@@ -78,7 +82,8 @@ def writable_problems(path: str) -> list[InputError]:
 
 
 def complete_dates(bands: Sequence[StackBand]) -> tuple[tuple[str, ...], dict[str, list[str]]]:
-    """The dates that have every band of the stack, ascending, and what the others lack."""
+    """The dates that have every band of the stack, ascending, and what the others lack; quality bands do not count."""
+    bands = data_bands(bands)
     names = list(dict.fromkeys(str(b.band) for b in bands))
     of_date: dict[str, set[str]] = {}
     for band in bands:
@@ -145,7 +150,8 @@ def _is_date(text: str) -> bool:
 
 def _duplicates(bands: Sequence[StackBand], role: str) -> list[InputError]:
     seen: dict[tuple[str, str], StackBand] = {}
-    for band in bands:
+    # A quality band may come twice, as from a product and from a mask of one's own: what one of them hides is hidden.
+    for band in data_bands(bands):
         if not band.date or not band.band:
             continue
         first = seen.setdefault((band.date, band.band), band)
@@ -159,7 +165,7 @@ def _duplicates(bands: Sequence[StackBand], role: str) -> list[InputError]:
 def _file_problems(bands: Sequence[StackBand], role: str) -> list[InputError]:
     problems: list[InputError] = []
     first: tuple[str, Grid] | None = None
-    for path in dict.fromkeys(b.path for b in bands):
+    for path in dict.fromkeys(b.path for b in [*data_bands(bands), *bands]):
         try:
             dataset = open_raster(path)
             grid = grid_of(dataset, path)

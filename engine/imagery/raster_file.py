@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +14,21 @@ from osgeo import gdal
 from ..errors import InputError
 from .grids import grid_of
 from .opening import attempt, file_name, open_raster
-from .resample import Resampler
-from .scale import declared, fill_of
+from .planes import Meaning, place
+from .scale import Stored, stored_as
 from .stack import StackBand, Window
 
-EXACT_IN_FLOAT32 = (gdal.GDT_Byte, gdal.GDT_UInt16, gdal.GDT_Int16, gdal.GDT_Float32)
-
-WHOLE_NUMBERS = (gdal.GDT_Byte, gdal.GDT_UInt16, gdal.GDT_Int16, gdal.GDT_UInt32, gdal.GDT_Int32)
+TYPES = {
+    gdal.GDT_Byte: np.uint8,
+    gdal.GDT_UInt16: np.uint16,
+    gdal.GDT_Int16: np.int16,
+    gdal.GDT_UInt32: np.uint32,
+    gdal.GDT_Int32: np.int32,
+    gdal.GDT_Float32: np.float32,
+}
+"""NumPy types by GDAL's; what is not there is read as Float64."""
+INTO_BUFFER = "buf_obj" in inspect.signature(gdal.Dataset.ReadRaster).parameters
+"""Whether GDAL's Python can read into memory that is there already (from 3.3 on)."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +42,9 @@ class FileBand:
     band: int
     """Position of its band name in the stack."""
     nodata: float | None
-    """Stored number that means no observation; None when the file declares none."""
-    scaling: tuple[float, float] | None
-    """Scale and offset that the file declares; None when it says nothing."""
+    """Stored number that means no observation; None when neither the file nor its product declares one."""
+    stored: Stored
+    """Scale and offset, as far as the file or its product says."""
     data_type: int
     """GDAL data type."""
 
@@ -67,97 +77,81 @@ class RasterFile:
         for wanted in bands:
             band = dataset.GetRasterBand(wanted.index)
             position = (dates.index(wanted.date), names.index(wanted.band))
+            stored = stored_as(band, path, str(wanted.band))
             nodata = band.GetNoDataValue()
-            nodata = fill_of(path) if nodata is None else nodata
-            self.bands.append(FileBand(wanted.index, *position, nodata, declared(band, path), band.DataType))
+            nodata = stored.fill if nodata is None else nodata
+            self.bands.append(FileBand(wanted.index, *position, nodata, stored, band.DataType))
         flags = dataset.GetRasterBand(bands[0].index).GetMaskFlags()
-        self._masked = not flags & (gdal.GMF_ALL_VALID | gdal.GMF_NODATA)
+        self.masked = not flags & (gdal.GMF_ALL_VALID | gdal.GMF_NODATA)
+        """Whether a mask or alpha band says what was observed."""
         self._one_mask = bool(flags & gdal.GMF_PER_DATASET)
-        exact = all(band.data_type in EXACT_IN_FLOAT32 for band in self.bands)
-        self._type = (gdal.GDT_Float32, np.float32) if exact else (gdal.GDT_Float64, np.float64)
+        types = {band.data_type for band in self.bands}
+        self.data_type = types.pop() if len(types) == 1 else gdal.GDT_Float64
+        """GDAL type of its planes."""
+        if self.data_type not in TYPES:
+            self.data_type = gdal.GDT_Float64
+        self.dtype = np.dtype(TYPES.get(self.data_type, np.float64))
+        """The same for NumPy."""
 
-    def read_stored(self, window: Window, bands: Sequence[FileBand]) -> np.ndarray:
-        """(h, w, b) stored numbers as float, NaN for gaps, of a window of the file's own grid."""
-        gdal_type, numpy_type = self._type
-        size, count = np.dtype(numpy_type).itemsize, len(bands)
+    def read_planes(self, window: Window, bands: Sequence[FileBand], out: np.ndarray) -> None:
+        """Read a window of the file's own grid as it is stored.
+
+        Parameters
+        ----------
+        out : (b, h, w) of ``dtype``, one plane behind the other in memory: is filled.
+
+        Raises
+        ------
+        InputError
+            ``raster-unreadable``, naming the band.
+        """
         dataset = self._opened(self.path)
+        into = {"buf_obj": out} if INTO_BUFFER else {}
 
         def read(indices: list[int]) -> Any:
-            return dataset.ReadRaster(
-                window.column,
-                window.row,
-                window.width,
-                window.height,
-                buf_type=gdal_type,
-                band_list=indices,
-                buf_pixel_space=size * len(indices),
-                buf_line_space=size * len(indices) * window.width,
-                buf_band_space=size,
-            )
+            place = (window.column, window.row, window.width, window.height)
+            return dataset.ReadRaster(*place, buf_type=self.data_type, band_list=indices, **into)
 
         indices = [band.index for band in bands]
         data, fault = attempt(lambda: read(indices))
         if data is None:
+            into = {}
             raise self._unreadable_band(read, indices, fault)
-        values = np.frombuffer(data, numpy_type).reshape(window.height, window.width, count)
-        return self._with_gaps(values.copy() if not values.flags.writeable else values, window, bands, dataset)
+        if not INTO_BUFFER:
+            out[...] = np.frombuffer(data, self.dtype).reshape(out.shape)
 
-    def read_values(
-        self,
-        window: Window,
-        bands: Sequence[FileBand],
-        resampler: Resampler | None,
-        scaling: Sequence[tuple[float, float]],
-    ) -> np.ndarray | None:
-        """(h, w, b) float32 values of a window of the stack, None where the file shows nothing of it.
+    def read(self, window: Window, bands: Sequence[FileBand], scaling: Sequence[tuple[float, float]]) -> np.ndarray:
+        """(h, w, b) float32 values, NaN for gaps, of a window of the file's own grid.
 
         Parameters
         ----------
-        resampler : onto the grid of the stack; None where the file is on it.
         scaling : scale and offset of each of ``bands``.
         """
-        if resampler is None:
-            return self._scaled(window, bands, scaling)
-        column, row = resampler.positions(window)
-        part = resampler.source_window(column, row)
-        return None if part is None else resampler.bilinear(self._scaled(part, bands, scaling), part, column, row)
-
-    def _scaled(self, window: Window, bands: Sequence[FileBand], scaling: Sequence[tuple[float, float]]) -> np.ndarray:
-        values = self.read_stored(window, bands)
-        scale = np.array([s[0] for s in scaling], values.dtype)
-        shift = np.array([s[1] for s in scaling], values.dtype)
-        if (scale != 1).any():
-            values *= scale
-        if shift.any():
-            values += shift
-        return values.astype(np.float32, copy=False)
-
-    def _with_gaps(self, values: np.ndarray, window: Window, bands: Sequence[FileBand], dataset: Any) -> np.ndarray:
-        nodata = [None if b.nodata is None or np.isnan(b.nodata) else values.dtype.type(b.nodata) for b in bands]
-        if len(set(nodata)) == 1:
-            if nodata[0] is not None:
-                values[values == nodata[0]] = np.nan
-        else:
-            for position, number in enumerate(nodata):
-                if number is not None:
-                    plane = values[:, :, position]
-                    plane[plane == number] = np.nan
-        if any(band.data_type not in WHOLE_NUMBERS for band in bands):
-            values[np.isinf(values)] = np.nan
-        if not self._masked:
-            return values
-        if self._one_mask:
-            values[self._hidden(dataset, bands[0].index, window)] = np.nan
-        else:
-            for position, band in enumerate(bands):
-                values[:, :, position][self._hidden(dataset, band.index, window)] = np.nan
+        shape = (window.height, window.width, len(bands))
+        planes = np.empty((len(bands), *shape[:2]), self.dtype)
+        self.read_planes(window, bands, planes)
+        values = np.empty(shape, np.float32)
+        meanings = [Meaning(band.nodata, *scale) for band, scale in zip(bands, scaling)]
+        place(planes.reshape(len(bands), -1), meanings, values.reshape(-1, len(bands)), range(len(bands)))
+        self.hide(values, window, bands, range(len(bands)))
         return values
 
-    def _hidden(self, dataset: Any, index: int, window: Window) -> np.ndarray:
+    def hide(self, values: np.ndarray, window: Window, bands: Sequence[FileBand], columns: Sequence[int]) -> None:
+        """Make gaps of what the mask or alpha band hides, in (h, w, k) values whose ``columns`` the bands fill."""
+        if not self.masked:
+            return
+        if self._one_mask:
+            row, column = np.nonzero(self._hidden(bands[0].index, window))
+            values[row[:, None], column[:, None], np.asarray(columns)] = np.nan
+            return
+        for position, band in zip(columns, bands):
+            values[:, :, position][self._hidden(band.index, window)] = np.nan
+
+    def _hidden(self, index: int, window: Window) -> np.ndarray:
         """(h, w) bool: where the mask (or alpha) of a band hides it."""
-        mask = dataset.GetRasterBand(index).GetMaskBand()
-        place = (window.column, window.row, window.width, window.height)
-        data, fault = attempt(lambda: mask.ReadRaster(*place, buf_type=gdal.GDT_Byte))
+        mask = self._opened(self.path).GetRasterBand(index).GetMaskBand()
+        where = (window.column, window.row, window.width, window.height)
+        data, fault = attempt(lambda: mask.ReadRaster(*where, buf_type=gdal.GDT_Byte))
         if data is None:
             raise self._unreadable(f"The mask of band {index}", fault)
         return np.frombuffer(data, np.uint8).reshape(window.height, window.width) == 0
@@ -178,21 +172,39 @@ class RasterFile:
 
 
 class OpenFiles:
-    """Keeps the most recently used datasets open, a limited number of them, and closes them all at the end."""
+    """Keeps the most recently used datasets of each thread open, a limited number of them, and closes them at the end.
+
+    A dataset is never shared by two threads, for GDAL does not allow it.
+    """
 
     LIMIT = 200
+    CACHE_BYTES = 256 * 2**20
+    """Memory of GDAL's cache of blocks from which on the blocks of a thread's files are let go."""
 
     def __init__(self) -> None:
-        self._open: dict[str, Any] = {}
+        self._open: dict[int, dict[str, Any]] = {}
 
     def __call__(self, path: str) -> Any:
         """The open dataset of ``path``; raises InputError (``raster-unreadable``)."""
-        dataset = self._open.pop(path, None) or open_raster(path)
-        self._open[path] = dataset
-        while len(self._open) > self.LIMIT:
-            self._open.pop(next(iter(self._open)))
+        own = self._open.setdefault(threading.get_ident(), {})
+        dataset = own.pop(path, None) or open_raster(path)
+        own[path] = dataset
+        while len(own) > self.LIMIT:
+            own.pop(next(iter(own)))
         return dataset
 
-    def close(self) -> None:
-        """Close them all."""
-        self._open.clear()
+    def trim(self) -> None:
+        """Let go of the blocks that GDAL keeps of this thread's files, when they fill the cache.
+
+        Else a large raster would fill a twentieth of the machine's memory with blocks that are not read again.
+        """
+        if gdal.GetCacheUsed() > self.CACHE_BYTES:
+            for dataset in self._open.get(threading.get_ident(), {}).values():
+                dataset.FlushCache()
+
+    def close(self, thread: int | None = None) -> None:
+        """Close the files of one thread that has ended, or all."""
+        if thread is None:
+            self._open.clear()
+        else:
+            self._open.pop(thread, None)

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import datetime
-from collections import Counter
-from collections.abc import Sequence
+import threading
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
 import numpy as np
-from osgeo import gdal
 
+from ..series.season import NEW_YEAR, day_of_year
 from .grids import same_grid
+from .indices import compute, index_names, require_index
 from .names import band_order
-from .opening import file_name
+from .opening import file_name, same_crs
+from .planes import Meaning, place
 from .problems import complete_dates, stack_problems
+from .quality import Choice, check_choice, data_bands, is_quality, told_hidden
+from .quality_file import QualityFile
 from .raster_file import FileBand, OpenFiles, RasterFile
 from .resample import Resampler
-from .scale import FACTOR, NOT_REFLECTANCE, by_size
 from .stack import StackBand, Window
+from .stack_scale import StackScale
 
 WINDOW_BYTES = 128 * 2**20
 """Memory of the values of one window, at most."""
 WINDOW_PIXELS = 512 * 512
 """Pixels of one window, at most: what is done between two looks at cancel."""
-SAMPLE_SIDE = 64
-SAMPLE_BANDS = 3
-"""Raster bands of each name that are looked at to decide the scale."""
 ZERO_IS_GAP_FROM = 3
 """Number of bands from which on 0 in all of them at once means no observation."""
 LONGEST_SEASON = 430
@@ -33,48 +36,79 @@ LONGEST_SEASON = 430
 
 
 class Stack:
-    """Raster bands of one or many files as one series: dates by bands on the grid of the first file.
+    """Raster bands of one or many files as one series: dates by bands on the grid of one of its files.
 
-    Files on other grids are brought onto that grid (bilinear). A date that lacks one of the bands is
-    left out, with a warning.
+    The grid is that of the first file, or of the first date's file with the smallest pixels where that date has
+    files of several pixel sizes, as a Sentinel-2 product has. Files on other grids are brought onto it (bilinear,
+    quality bands by the nearest pixel). A date that lacks one of the bands is left out, with a warning. What a
+    quality band hides at a pixel and date is a gap in every band of that date.
 
     Parameters
     ----------
-    bands : what every raster band shows, as from :func:`describe`.
+    bands : what every raster band shows, as from :func:`describe`, quality bands among them.
     role : ``source`` or ``target``, for messages.
+    indices : names of indices that are computed while reading and stand behind the bands in ``Stack.bands``;
+        one that is stored as a band is read and not computed.
+    quality : what quality bands hide, as in :func:`.quality.hidden`; None for the defaults, ``{}`` for nothing.
+    season_start : month and day (``MM-DD``) that counts as day 1, for a stack whose season is to be compared with
+        one elsewhere; None for 1 January.
 
     Attributes
     ----------
     grid : Grid
     dates : tuple of str, ISO, ascending
-    bands : tuple of str, in the fixed order of :func:`band_order`
-    day : (t,) float32, days since 31 December before the first date
+    bands : tuple of str, in the fixed order of :func:`band_order`, then the indices; never a quality band
+    first_day : datetime.date, the calendar date that is day 1: the last ``season_start`` that is not after the
+        first date. On 29 February of a year that has none it is the 28th.
+    day : (t,) float32, days since ``first_day``, plus 1: increasing, at least 1, past 365 where the dates run on
+        longer than a year. Without ``season_start`` these are days since 31 December before the first date. With
+        the start of the source's season on the source and that of the target's on the target, days of both are
+        comparable; so are days of the source as they are (None) and of a target whose ``season_start`` is what 1
+        January is at the source, such as ``07-02`` in the other hemisphere. Starts of two stacks that lie up to a
+        year apart by the first date are brought together by :func:`engine.series.align_years`.
     block_size : (width, height) of the file's blocks
     warnings : sentences about what was decided for the user
 
     Raises
     ------
     InputError
-        The first of :func:`stack_problems`.
+        The first of :func:`stack_problems`; ``index`` or ``index-bands`` for an index that cannot be computed;
+        ``quality`` for a choice of hidden values that no band has; ``season-start`` for a wrong start.
     """
 
-    def __init__(self, bands: Sequence[StackBand], role: str) -> None:
+    def __init__(
+        self,
+        bands: Sequence[StackBand],
+        role: str,
+        indices: Sequence[str] = (),
+        quality: Choice | None = None,
+        season_start: str | None = None,
+    ) -> None:
+        check_choice(quality)
         problems = stack_problems(bands, role)
         if problems:
             raise problems[0]
         self.role = role
         self.warnings: list[str] = []
         self.dates, left_out = complete_dates(bands)
-        self.bands = band_order({str(b.band) for b in bands})
-        first = datetime.date(int(self.dates[0][:4]), 1, 1)
-        self.day = np.array([(datetime.date.fromisoformat(d) - first).days + 1 for d in self.dates], np.float32)
+        self._stored = band_order({str(b.band) for b in data_bands(bands)})
+        self._computed = {
+            index: require_index(index, self._stored, f"the {role}")
+            for index in index_names(indices)
+            if index not in self._stored
+        }
+        self.bands = (*self._stored, *self._computed)
+        self.first_day = _first_day(self.dates[0], season_start or NEW_YEAR)
+        days = [datetime.date.fromisoformat(date) - self.first_day for date in self.dates]
+        self.day = np.array([day.days + 1 for day in days], np.float32)
         self._open = OpenFiles()
         by_path: dict[str, list[StackBand]] = {}
-        for band in bands:
+        for band in data_bands(bands):
             if band.date in self.dates:
                 by_path.setdefault(band.path, []).append(band)
-        self._files = [RasterFile(path, own, self.dates, self.bands, self._open) for path, own in by_path.items()]
-        self.grid = self._files[0].grid
+        self._files = [RasterFile(path, own, self.dates, self._stored, self._open) for path, own in by_path.items()]
+        base = self._base()
+        self.grid = base.grid
         self.name = file_name(self._files[0].path)
         if len(self._files) > 1:
             self.name += f" and {len(self._files) - 1} more files"
@@ -84,8 +118,9 @@ class Stack:
         self.block_size = Counter(
             f.block_size for f, warped in zip(self._files, self._resamplers) if not warped
         ).most_common(1)[0][0]
-        self._factor = {kind: by_size(samples) for kind, samples in self._samples().items()}
-        self._warn(left_out)
+        self._scale = StackScale(self._files, self._stored)
+        self._quality = self._quality_files(bands, quality)
+        self._warn(left_out, base)
 
     def __enter__(self) -> Stack:
         return self
@@ -122,11 +157,11 @@ class Stack:
         ]
 
     def read(self, window: Window, bands: Sequence[str] | None = None) -> np.ndarray:
-        """The series of a window.
+        """The series of a window. Only the files that hold a wanted band are read.
 
         Parameters
         ----------
-        bands : names of the bands wanted, in the wanted order; None for all.
+        bands : names of the bands and indices wanted, in the wanted order; None for all.
 
         Returns
         -------
@@ -139,56 +174,155 @@ class Stack:
             ``raster-unreadable``, naming the file and the band.
         """
         names = self.bands if bands is None else tuple(bands)
-        place = {self.bands.index(name): position for position, name in enumerate(names)}
-        shape = (window.height, window.width, len(self.dates), len(names))
-        values = np.full(shape, np.nan, np.float32)
+        needed = {name for name in names if name in self._stored}
+        needed |= {band for name in names if name in self._computed for band in self._computed[name].values()}
+        stored = names if needed == set(names) else tuple(name for name in self._stored if name in needed)
+        values = self._read_stored(window, stored)
+        if stored == names:
+            return values
+        result = np.empty((*values.shape[:3], len(names)), np.float32)
+        for position, name in enumerate(names):
+            if name in self._computed:
+                inputs = {common: values[..., stored.index(b)] for common, b in self._computed[name].items()}
+                result[..., position] = compute(name, inputs)
+            else:
+                result[..., position] = values[..., stored.index(name)]
+        return result
+
+    def read_ahead(
+        self, windows: Sequence[Window], bands: Sequence[str] | None = None, threads: int = 1
+    ) -> Iterator[tuple[Window, np.ndarray]]:
+        """Windows and their series in order, read in other threads while the caller works on an earlier one.
+
+        At most ``threads`` + 1 windows are in memory beside the caller's. Each thread has the files open for itself.
+
+        Parameters
+        ----------
+        windows, bands : as for :meth:`read`.
+        threads : how many read at the same time. One is enough where the caller computes on all cores; where it
+            only waits for the values, one a core is faster.
+
+        Raises
+        ------
+        InputError
+            As :meth:`read`, in the turn of the window.
+        """
+        idents: set[int] = set()
+        pool = ThreadPoolExecutor(threads, initializer=lambda: idents.add(threading.get_ident()))
+        waiting: deque[tuple[Window, Future[np.ndarray]]] = deque()
+        try:
+            for window in windows:
+                waiting.append((window, pool.submit(self.read, window, bands)))
+                if len(waiting) > threads:
+                    first, future = waiting.popleft()
+                    yield first, future.result()
+                    del future
+            while waiting:
+                first, future = waiting.popleft()
+                yield first, future.result()
+                del future
+        finally:
+            pool.shutdown(cancel_futures=True)
+            for ident in idents:
+                self._open.close(ident)
+
+    def _read_stored(self, window: Window, names: tuple[str, ...]) -> np.ndarray:
+        """(h, w, t, c) of bands that are stored, with gaps."""
+        where = {self._stored.index(name): position for position, name in enumerate(names)}
+        size, depth = window.height * window.width, len(self.dates) * len(names)
+        aside: list[tuple[RasterFile, Resampler, list[FileBand], list[int]]] = []
+        planes_of: dict[np.dtype, list[tuple[RasterFile, list[FileBand], list[int]]]] = {}
         for file, resampler in zip(self._files, self._resamplers):
-            wanted = [band for band in file.bands if band.band in place]
-            if not wanted:
-                continue
-            read = file.read_values(window, wanted, resampler, [self._scaling(b) for b in wanted])
-            if read is not None:
-                values[:, :, [b.date for b in wanted], [place[b.band] for b in wanted]] = read
+            wanted = [band for band in file.bands if band.band in where]
+            wanted.sort(key=lambda band: (band.date, where[band.band]))
+            columns = [band.date * len(names) + where[band.band] for band in wanted]
+            if wanted and resampler is not None:
+                aside.append((file, resampler, wanted, columns))
+            elif wanted:
+                planes_of.setdefault(file.dtype, []).append((file, wanted, columns))
+        values = np.full((size, depth), np.nan, np.float32) if aside else np.empty((size, depth), np.float32)
+        cube = values.reshape(window.height, window.width, depth)
+        for dtype, files in planes_of.items():
+            self._read_planes(window, dtype, files, values)
+            for file, wanted, columns in files:
+                file.hide(cube, window, wanted, columns)
+        for file, other_grid, wanted, columns in aside:
+            across, down = other_grid.positions(window)
+            part = other_grid.source_window(across, down)
+            if part is not None:
+                read = file.read(part, wanted, [self._scale.of(band) for band in wanted])
+                cube[:, :, columns] = other_grid.bilinear(read, part, across, down)
+        series = values.reshape(window.height, window.width, len(self.dates), len(names))
         if len(names) >= ZERO_IS_GAP_FROM:
-            values[_all_zero(values)] = np.nan
-        return values
+            series[_all_zero(series)] = np.nan
+        if self._quality:
+            gaps = np.zeros(series.shape[:3], bool)
+            for quality in self._quality:
+                quality.hide(window, gaps)
+            series[gaps] = np.nan
+        self._open.trim()
+        return series
 
-    def _scaling(self, band: FileBand) -> tuple[float, float]:
-        if band.scaling is not None:
-            return band.scaling
-        return (self._factor.get(band.data_type, 1.0) if self._scaled_by_size(band) else 1.0), 0.0
+    def _read_planes(
+        self,
+        window: Window,
+        dtype: np.dtype,
+        files: Sequence[tuple[RasterFile, list[FileBand], list[int]]],
+        values: np.ndarray,
+    ) -> None:
+        """Fill the columns of (h * w, k) values that files on the stack's grid hold as numbers of one type."""
+        order = sorted(column for _, _, columns in files for column in columns)
+        rank = {column: position for position, column in enumerate(order)}
+        planes = np.empty((len(order), window.height, window.width), dtype)
+        meanings = [Meaning(None, 1.0, 0.0)] * len(order)
+        for file, wanted, columns in files:
+            ranks = [rank[column] for column in columns]
+            for position, band in zip(ranks, wanted):
+                meanings[position] = Meaning(band.nodata, *self._scale.of(band))
+            if ranks == list(range(ranks[0], ranks[0] + len(ranks))):
+                file.read_planes(window, wanted, planes[ranks[0] : ranks[0] + len(ranks)])
+            else:
+                own = np.empty((len(ranks), *planes.shape[1:]), dtype)
+                file.read_planes(window, wanted, own)
+                planes[ranks] = own
+        place(planes.reshape(len(order), -1), meanings, values, order)
 
-    def _scaled_by_size(self, band: FileBand) -> bool:
-        known = band.scaling is not None or band.data_type == gdal.GDT_Byte
-        return not known and self.bands[band.band].upper() not in NOT_REFLECTANCE
+    def _base(self) -> RasterFile:
+        """The file on whose grid the stack lies."""
+        first = self._files[0]
+        date = first.bands[0].date
+        same = [f for f in self._files if f.bands[0].date == date and same_crs(f.grid.crs, first.grid.crs)]
+        area = [
+            abs(f.grid.transform[1] * f.grid.transform[5] - f.grid.transform[2] * f.grid.transform[4]) for f in same
+        ]
+        # The first of about the smallest: two files of one date may differ in the last digits.
+        return next(file for file, own in zip(same, area) if own <= 1.01 * min(area))
 
-    def _samples(self) -> dict[int, list[np.ndarray]]:
-        """Stored numbers of a few places, for each data type that has raster bands without a scale."""
-        wanted: dict[tuple[int, int], list[tuple[RasterFile, FileBand]]] = {}
-        for file in self._files:
-            for band in file.bands:
-                if self._scaled_by_size(band):
-                    wanted.setdefault((band.data_type, band.band), []).append((file, band))
-        samples: dict[int, list[np.ndarray]] = {}
-        for (kind, _), places in wanted.items():
-            spread = np.unique(np.linspace(0, len(places) - 1, SAMPLE_BANDS + 2)[1:-1].round().astype(int))
-            found = [_sample(*places[position]) for position in spread]
-            samples.setdefault(kind, []).append(np.concatenate(found))
-        return samples
+    def _quality_files(self, bands: Sequence[StackBand], choice: Choice | None) -> list[QualityFile]:
+        """The files of quality bands that hide anything; says which they are and which dates have none."""
+        used = [b for b in bands if is_quality(b.band) and b.date in self.dates and told_hidden(str(b.band), choice)]
+        by_path: dict[str, list[StackBand]] = {}
+        for band in used:
+            by_path.setdefault(band.path, []).append(band)
+        for name in dict.fromkeys(str(b.band) for b in used):
+            self.warnings.append(f"{name} of the {self.role} hides: {told_hidden(name, choice)}.")
+        without = [date for date in self.dates if date not in {b.date for b in used}]
+        if used and without:
+            self.warnings.append(
+                f"{len(without)} of the {len(self.dates)} dates of the {self.role}, such as {without[0]}, have no "
+                "quality band: clouds on them are not hidden."
+            )
+        return [QualityFile(p, own, self.dates, self.grid, choice, self._open) for p, own in by_path.items()]
 
-    def _warn(self, left_out: dict[str, list[str]]) -> None:
+    def _warn(self, left_out: dict[str, list[str]], base: RasterFile) -> None:
         for date, missing in left_out.items():
             self.warnings.append(f"The {self.role} date {date} is left out: it has no band {', '.join(missing)}.")
-        if any(factor != 1 for factor in self._factor.values()):
-            self.warnings.append(
-                f"The {self.role} stack {self.name} holds values times {FACTOR:.0f} without saying so: "
-                "they are divided by it."
-            )
+        self.warnings += self._scale.warnings(self.role, self.name)
         warped = [file_name(f.path) for f, warped in zip(self._files, self._resamplers) if warped]
         if warped:
             self.warnings.append(
                 f"{len(warped)} files of the {self.role} stack, such as {warped[0]}, lie on another grid: "
-                f"they are brought onto the grid of {file_name(self._files[0].path)} (bilinear)."
+                f"they are brought onto the grid of {file_name(base.path)} (bilinear)."
             )
         span = self.day[-1] - self.day[0]
         if span > LONGEST_SEASON:
@@ -199,17 +333,12 @@ class Stack:
             self.warnings.append(f"The {self.role} stack {self.name} has no coordinate reference system.")
 
 
-def _sample(file: RasterFile, band: FileBand) -> np.ndarray:
-    """Stored numbers of a raster band from the middle and the quarters of its file, at least where there are any."""
-    width, height = min(SAMPLE_SIDE, file.grid.width), min(SAMPLE_SIDE, file.grid.height)
-    found: list[np.ndarray] = []
-    for across, down in ((2, 2), (1, 1), (3, 3), (1, 3), (3, 1), (0, 2), (4, 2), (2, 0), (2, 4)):
-        window = Window((file.grid.width - width) * across // 4, (file.grid.height - height) * down // 4, width, height)
-        stored = file.read_stored(window, [band])
-        found.append(stored[np.isfinite(stored) & (stored != 0)])
-        if sum(map(len, found)) >= SAMPLE_SIDE * SAMPLE_SIDE // 4:
-            break
-    return np.concatenate(found).astype(np.float64)
+def _first_day(first: str, start: str) -> datetime.date:
+    """The last ``start`` (``MM-DD``) that is not after the ISO date ``first``."""
+    season = datetime.date(2001, 1, 1) + datetime.timedelta(day_of_year(start) - 1)
+    date = datetime.date.fromisoformat(first)
+    year = date.year if (date.month, date.day) >= (season.month, season.day) else date.year - 1
+    return datetime.date(year, season.month, season.day)
 
 
 def _all_zero(values: np.ndarray) -> np.ndarray:
