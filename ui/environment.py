@@ -24,7 +24,9 @@ PLUGIN = Path(__file__).resolve().parent.parent
 
 MODULES = ("torch", "safetensors", "jinja2", "matplotlib", "sklearn", "numpy", "scipy", "osgeo")
 """What the engine imports beyond the standard library."""
-INSTALLABLE = ("torch", "safetensors", "jinja2", "matplotlib", "sklearn", "scipy")
+EXTRA = ("pystac_client",)
+"""What only the search in catalogues imports: an engine without it does everything else."""
+INSTALLABLE = ("torch", "safetensors", "jinja2", "matplotlib", "sklearn", "scipy", *EXTRA)
 """Those that pip may bring; numpy and GDAL must be the ones QGIS was built with."""
 
 _PROBE = """
@@ -136,7 +138,7 @@ def broken(interpreter: Interpreter, state: Check, packages: Path) -> InputError
 def pip_command(packages: Path) -> str:
     """The command that fills the private package folder by hand, for machines without a window."""
     python = own_python() or "python3"
-    missing = missing_modules(Interpreter(python))
+    missing = missing_modules(Interpreter(python), (*MODULES, *EXTRA))
     wanted = requirements(INSTALLABLE[:3] if missing is None else missing, sys.version_info[:2])
     return f'"{python}" -m pip install --target "{packages}" {" ".join(wanted)}'
 
@@ -144,7 +146,7 @@ def pip_command(packages: Path) -> str:
 def requirements(missing: Iterable[str], version: tuple[int, int]) -> list[str]:
     """What pip is asked for, from the modules that a Python of this version lacks."""
     torch = "torch==2.13.*" if version >= (3, 10) else "torch<2.9"
-    named = {"torch": torch, "sklearn": "scikit-learn"}
+    named = {"torch": torch, "sklearn": "scikit-learn", "pystac_client": "pystac-client"}
     return [named.get(module, module) for module in missing if module in INSTALLABLE]
 
 

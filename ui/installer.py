@@ -64,7 +64,8 @@ def install(
         raise InputError(
             "engine-install", "QGIS's own Python was not found.", "Choose a Python that has torch instead."
         )
-    missing = environment.missing_modules(Interpreter(python)) or list(environment.INSTALLABLE)
+    wanted = (*environment.MODULES, *environment.EXTRA)
+    missing = environment.missing_modules(Interpreter(python), wanted) or list(environment.INSTALLABLE)
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from qgis.core import QgsApplication, QgsSettings
 
+from ..engine.imagery.stac_catalogues import CATALOGUES
 from . import environment
 from .environment import Interpreter
 
@@ -31,3 +33,31 @@ def packages() -> Path:
 def interpreter() -> Interpreter:
     """The Python that runs the engine; raises InputError (``engine-missing``)."""
     return environment.find(str(get("python", "")), packages())
+
+
+def catalogues() -> dict[str, dict[str, str]]:
+    """The catalogues of imagery by address, those known by default first: their ``title`` and ``authcfg``.
+
+    ``authcfg`` is the id of credentials that QGIS's own authentication keeps; empty for none.
+    """
+    found = {one.url: {"title": one.title, "authcfg": ""} for one in CATALOGUES}
+    try:
+        remembered = json.loads(str(get("catalogues", "{}")))
+        for url, values in remembered.items():
+            found.setdefault(str(url), {"title": str(url), "authcfg": ""})["authcfg"] = str(values["authcfg"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        # A profile edited by hand, or by a later version: the known ones remain.
+        return found
+    return found
+
+
+def put_catalogue(url: str, authcfg: str) -> None:
+    """Remember a catalogue and the id of its credentials."""
+    kept = {known: {"authcfg": values["authcfg"]} for known, values in catalogues().items()}
+    put("catalogues", json.dumps({**kept, url.strip().rstrip("/"): {"authcfg": authcfg}}))
+
+
+def remove_catalogue(url: str) -> None:
+    """Forget a catalogue; one that is known by default only loses its credentials."""
+    kept = {known: {"authcfg": values["authcfg"]} for known, values in catalogues().items() if known != url}
+    put("catalogues", json.dumps(kept))

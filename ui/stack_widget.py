@@ -28,6 +28,7 @@ from . import settings
 from .background import Background
 from .band_table import BAND, DATE, FILE, NUMBER, BandTableModel, summary
 from .inputs import raster_path
+from .search_dialog import FindImageryButton
 
 RASTER_SUFFIXES = (".tif", ".tiff", ".vrt", ".img", ".jp2")
 """What counts as a raster in a dropped folder."""
@@ -109,6 +110,7 @@ class StackWidget(QWidget):
     def shut_down(self) -> None:
         """End the reading thread."""
         self._reader.stop()
+        self.find_button.shut_down()
 
     # --- the form
 
@@ -122,6 +124,7 @@ class StackWidget(QWidget):
         self.files_button = QPushButton(self.tr("Add files…"))
         self.files_button.setToolTip(self.tr("Add raster files; they can also be dropped here"))
         self.files_button.clicked.connect(self._choose_files)
+        self.find_button = FindImageryButton(self.add_paths)
         self.remove_button = QPushButton(self.tr("Remove"))
         self.remove_button.setToolTip(self.tr("Remove the files of the selected rows"))
         self.remove_button.clicked.connect(self._remove_selected)
@@ -161,7 +164,7 @@ class StackWidget(QWidget):
         self.summary_label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
 
         buttons = QHBoxLayout()
-        for button in (self.layers_button, self.files_button, self.remove_button, self.clear_button):
+        for button in (self.layers_button, self.files_button, self.find_button, self.remove_button, self.clear_button):
             button.setAutoDefault(False)
             buttons.addWidget(button)
         buttons.addStretch()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -155,12 +154,13 @@ def common_grid(query: Query, days: Sequence[Day], headers: Mapping[str, Header]
     InputError
         ``extent`` where the extent is larger than any raster.
     """
-    shares: Counter[str] = Counter()
+    shares: dict[str, float] = {}
     for day in days:
         for scene in day.scenes:
             crs = headers[scene.assets[0].path].grid.crs
-            shares[next((one for one in shares if same_crs(one, crs)), crs)] += scene.share
-    crs = shares.most_common(1)[0][0]
+            known = next((one for one in shares if same_crs(one, crs)), crs)
+            shares[known] = shares.get(known, 0.0) + scene.share
+    crs = max(shares, key=lambda one: shares[one])
     grids = [headers[a.path].grid for d in days for s in d.scenes for a in s.assets if not is_quality(a.name)]
     own = [grid for grid in grids if same_crs(grid.crs, crs)]
     finest = min(own, key=lambda grid: abs(grid.transform[1]))

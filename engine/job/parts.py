@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
@@ -48,7 +49,8 @@ def remove_parts(job: Writing) -> None:
     for folder in {path.parent for path in paths}:
         for left in _files_of(folder, job.id):
             with contextlib.suppress(OSError):
-                left.unlink(missing_ok=True)
+                # A search in a catalogue writes a folder.
+                shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
 
 
 def publish_parts(job: Writing, roles: Iterable[str]) -> dict[str, str]:

@@ -76,7 +76,7 @@ class Search:
 
     def outputs(self) -> dict[str, str]:
         """The folder, by its role."""
-        return {"stack": self.output} if self.output else {}
+        return {"stack": str(Path(self.output).absolute())} if self.output else {}
 
     def query(self) -> Query:
         """What the catalogue is asked for."""
@@ -242,8 +242,8 @@ def _tell_access(search: Search, days: list[Day], warn: Callable[[str], None]) -
 
 def _make(search: Search, query: Query, days: list[Day], progress: Progress) -> tuple[list[Day], list[str], list[str]]:
     """Write the folder; returns the days that could be read, the files' paths and the bands' names."""
-    part = part_path(search.output, search.id)
-    place = Path(search.output)
+    place = Path(search.output).absolute()
+    part = part_path(place, search.id)
     progress.stage(LOOK)
     days, headers = read_headers(days, search.access, progress.warning, progress.update)
     grid = common_grid(query, days, headers, progress.warning)
@@ -261,9 +261,7 @@ def _make(search: Search, query: Query, days: list[Day], progress: Progress) -> 
             if search.fetch:
                 progress.stage(FETCH)
                 for number, day in enumerate(days):
-                    files[number] = folder.fetch(
-                        day, files[number], lambda share, number=number: progress.update((number + share) / len(days))
-                    )
+                    files[number] = folder.fetch(day, files[number], _part_of(progress, number, len(days)))
                 shutil.rmtree(part / "warped", ignore_errors=True)
             by_date = dict(zip((day.date for day in days), files))
             table = {
@@ -273,16 +271,20 @@ def _make(search: Search, query: Query, days: list[Day], progress: Progress) -> 
                 "files": sorted(one.name for one in part.iterdir()),
             }
             (part / TABLE).write_text(json.dumps(table, ensure_ascii=False, indent=1), "utf-8")
-            _publish(part, place)
+            _publish(part, place, search.id)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     names = list(dict.fromkeys(str(band.band) for band in bands))
     return days, [str(place / file) for file in files], names
 
 
-def _publish(part: Path, place: Path) -> None:
+def _part_of(progress: Progress, number: int, count: int) -> Callable[[float], None]:
+    return lambda share: progress.update((number + share) / count)
+
+
+def _publish(part: Path, place: Path, search_id: str) -> None:
     """Put the finished folder in its place; an earlier one comes back when that fails."""
-    before = part.with_name(f"{part.name}.before")
+    before = place.with_name(f".{place.name}.{search_id}.part.before")
     try:
         if place.is_dir():
             os.replace(place, before)

@@ -9,6 +9,7 @@ from ...engine import __version__
 from ..icons import icon
 from .classify import ClassifyAlgorithm
 from .compare import CompareAlgorithm
+from .search import SearchAlgorithm
 from .transfer import TransferAlgorithm
 
 
@@ -40,6 +41,7 @@ class CropTransferProvider(QgsProcessingProvider):
         self.addAlgorithm(TransferAlgorithm())
         self.addAlgorithm(ClassifyAlgorithm())
         self.addAlgorithm(CompareAlgorithm())
+        self.addAlgorithm(SearchAlgorithm())
 
     def supportedOutputRasterLayerExtensions(self) -> list[str]:
         """Maps are GeoTIFFs: no other format carries colours, names and table together."""

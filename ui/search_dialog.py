@@ -1,0 +1,366 @@
+"""'Find imagery…': a search in a catalogue as a dialog, and the button that opens it beside a stack."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from qgis.core import QgsApplication, QgsCoordinateReferenceSystem, QgsProject, QgsRectangle
+from qgis.gui import QgsAuthConfigSelect, QgsExtentGroupBox, QgsFileWidget
+from qgis.PyQt.QtCore import QDate, QDir, Qt, pyqtSignal
+from qgis.PyQt.QtGui import QCloseEvent
+from qgis.PyQt.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDateEdit,
+    QDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ..engine.errors import InputError
+from ..engine.imagery.stac_catalogues import catalogue_of
+from ..engine.job.search import Search, check_search
+from . import settings
+from .background import Background
+from .scene_table import SceneTable
+from .search_task import SearchTask, with_credentials
+from .task import JobTask
+from .worker import Outcome
+
+GEOGRAPHIC = "EPSG:4326"
+
+
+class SearchDialog(QDialog):
+    """Finds scenes over an extent and a season, shows them, and makes a stack of the chosen ones."""
+
+    chosen = pyqtSignal(list)
+    """Paths of the rasters of a finished stack, one a date."""
+
+    def __init__(self, canvas: Any = None, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._task: JobTask | None = None
+        self._found: Search | None = None
+        self._waiting: Search | None = None
+        self._finder = Background(self)
+        self._finder.done.connect(self._start)
+        self._finder.failed.connect(self._fail)
+        self.setWindowTitle(self.tr("Find imagery"))
+        self._build(canvas)
+        self._catalogue_changed()
+        self._refresh()
+
+    # --- the form
+
+    def _build(self, canvas: Any) -> None:
+        self.catalogue_combo = QComboBox()
+        self.catalogue_combo.setEditable(True)
+        self.catalogue_combo.setToolTip(self.tr("Choose a catalogue, or type the address of another STAC API"))
+        for url, values in settings.catalogues().items():
+            self.catalogue_combo.addItem(url, url)
+            index = self.catalogue_combo.count() - 1
+            self.catalogue_combo.setItemData(index, values["title"], Qt.ItemDataRole.ToolTipRole)
+        self.forget_button = QPushButton(self.tr("Forget"))
+        self.forget_button.setToolTip(self.tr("Take this address out of the list"))
+        self.forget_button.clicked.connect(self._forget)
+        self.auth_select = QgsAuthConfigSelect()
+        self.auth_select.setToolTip(self.tr("Kept by QGIS; sent to the catalogue and the hosts of its rasters only"))
+        self.note_label = QLabel()
+        self.note_label.setWordWrap(True)
+        self.collection_combo = QComboBox()
+        self.collection_combo.setEditable(True)
+        self.collection_combo.setToolTip(self.tr("Id of a collection; several with commas between them"))
+        self.extent_box = QgsExtentGroupBox()
+        self.extent_box.setTitleBase(self.tr("Extent"))
+        if canvas is not None:
+            self.extent_box.setMapCanvas(canvas)
+            self.extent_box.setCurrentExtent(canvas.extent(), canvas.mapSettings().destinationCrs())
+            self.extent_box.setOutputCrs(canvas.mapSettings().destinationCrs())
+            self.extent_box.setOutputExtentFromCurrent()
+        else:
+            self.extent_box.setOutputCrs(QgsCoordinateReferenceSystem(GEOGRAPHIC))
+        year = datetime.date.today().year - 1
+        self.start_edit, self.end_edit = QDateEdit(QDate(year, 3, 1)), QDateEdit(QDate(year, 10, 31))
+        for edit in (self.start_edit, self.end_edit):
+            edit.setDisplayFormat("yyyy-MM-dd")
+            edit.setCalendarPopup(True)
+        self.cloud_slider = QSlider(Qt.Orientation.Horizontal)
+        self.cloud_slider.setRange(0, 100)
+        self.cloud_label = QLabel()
+        self.cloud_label.setMinimumWidth(self.fontMetrics().horizontalAdvance("100 %  "))
+        self.cloud_slider.valueChanged.connect(lambda value: self.cloud_label.setText(f"{value} %"))
+        self.cloud_slider.setValue(40)
+        self.search_button = QPushButton(self.tr("Search"))
+        self.search_button.clicked.connect(self.search)
+
+        self.table = SceneTable()
+        self.table.itemChanged.connect(lambda item: self._refresh())
+        self.state_label = QLabel()
+        self.state_label.setWordWrap(True)
+        self.state_label.setTextFormat(Qt.TextFormat.PlainText)
+        self.state_label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.progress_bar = QProgressBar()
+        self.folder_file = QgsFileWidget()
+        self.folder_file.setStorageMode(QgsFileWidget.StorageMode.GetDirectory)
+        self.folder_file.setToolTip(self.tr("The stack is written there: one raster a date"))
+        self.folder_file.setFilePath(free_folder())
+        self.fetch_box = QCheckBox(self.tr("Fetch the pixels: needs no connection and no credentials afterwards"))
+        self.use_button = QPushButton(self.tr("Use these"))
+        self.use_button.clicked.connect(self.use)
+        self.cancel_button = QPushButton(self.tr("Cancel"))
+        self.cancel_button.clicked.connect(self.cancel)
+        self.close_button = QPushButton(self.tr("Close"))
+        self.close_button.clicked.connect(self.close)
+        self._arrange()
+        self.catalogue_combo.currentTextChanged.connect(self._catalogue_changed)
+
+    def _arrange(self) -> None:
+        form = QFormLayout()
+        form.addRow(self.tr("Catalogue"), _row((self.catalogue_combo, 1), self.forget_button))
+        form.addRow(self.tr("Credentials"), self.auth_select)
+        form.addRow("", self.note_label)
+        form.addRow(self.tr("Collection"), self.collection_combo)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self.extent_box)
+        form = QFormLayout()
+        form.addRow(self.tr("Season"), _row((self.start_edit, 1), QLabel(self.tr("to")), (self.end_edit, 1)))
+        form.addRow(self.tr("Clouds at most"), _row((self.cloud_slider, 1), self.cloud_label, self.search_button))
+        layout.addLayout(form)
+        layout.addWidget(self.table, 1)
+        layout.addWidget(self.state_label)
+        layout.addWidget(self.progress_bar)
+        form = QFormLayout()
+        form.addRow(self.tr("Folder of the stack"), self.folder_file)
+        form.addRow("", self.fetch_box)
+        layout.addLayout(form)
+        buttons = QHBoxLayout()
+        buttons.addStretch()
+        for button in (self.use_button, self.cancel_button, self.close_button):
+            button.setAutoDefault(False)
+            buttons.addWidget(button)
+        layout.addLayout(buttons)
+        self.resize(680, 720)
+
+    # --- what others ask
+
+    def set_extent(self, bbox: Sequence[float], crs: str) -> None:
+        """Choose the extent: west, south, east and north in a reference system."""
+        self.extent_box.setOutputCrs(QgsCoordinateReferenceSystem(crs))
+        self.extent_box.setOutputExtentFromUser(QgsRectangle(*bbox), QgsCoordinateReferenceSystem(crs))
+
+    def query(self) -> Search:
+        """What the form says; without credentials, folder and chosen scenes."""
+        extent, crs = self.extent_box.outputExtent(), self.extent_box.outputCrs()
+        names = self.collection_combo.currentText().split(",")
+        return Search(
+            catalogue=self._url(),
+            collections=tuple(name.strip() for name in names if name.strip()),
+            bbox=(extent.xMinimum(), extent.yMinimum(), extent.xMaximum(), extent.yMaximum()),
+            crs=crs.authid() or crs.toWkt() or GEOGRAPHIC,
+            start=self.start_edit.date().toString(Qt.DateFormat.ISODate),
+            end=self.end_edit.date().toString(Qt.DateFormat.ISODate),
+            cloud=float(self.cloud_slider.value()),
+        )
+
+    def is_running(self) -> bool:
+        """Whether the worker is at work or about to be."""
+        return self._task is not None or self._waiting is not None
+
+    # --- the two steps
+
+    def search(self) -> None:
+        """Ask the catalogue."""
+        self._run(self.query())
+
+    def use(self) -> None:
+        """Make a stack of the ticked scenes."""
+        if self._found is not None:
+            folder, fetch = self.folder_file.filePath().strip(), self.fetch_box.isChecked()
+            self._run(
+                replace(
+                    self._found,
+                    id=Search("", (), (0, 0, 1, 1), "", "").id,
+                    output=folder,
+                    scenes=self.table.ticked(),
+                    fetch=fetch,
+                )
+            )
+
+    def cancel(self) -> None:
+        """End what runs; nothing is left of it."""
+        self._waiting = None
+        self._finder.forget()
+        if self._task is not None:
+            self._task.cancel()
+        self._refresh()
+
+    def _run(self, search: Search) -> None:
+        if self.is_running():
+            return
+        try:
+            for problem in check_search(search):
+                raise problem
+            search = with_credentials(search, self.auth_select.configId())
+        except InputError as problem:
+            self._fail(problem)
+            return
+        self._waiting = search
+        self._finder.submit(settings.interpreter)
+        self.state_label.setText(self.tr("Starting the engine"))
+        self._refresh()
+
+    def _start(self, interpreter: Any) -> None:
+        search, self._waiting = self._waiting, None
+        if search is None:
+            return
+        task = JobTask(SearchTask(search), interpreter, self.tr("Find imagery"), settings.packages())
+        task.happened.connect(self._follow)
+        task.ended.connect(self._ended)
+        self._task = task
+        self._notes: list[str] = []
+        QgsApplication.taskManager().addTask(task)
+        self._refresh()
+
+    def _follow(self, event: Mapping[str, Any]) -> None:
+        if event["event"] == "stage":
+            self.state_label.setText(str(event["name"]))
+        elif event["event"] == "progress":
+            self.progress_bar.setValue(int(100 * float(event["fraction"])))
+        elif event["event"] == "warning":
+            self._notes.append(str(event["message"]))
+
+    def _ended(self) -> None:
+        task, self._task = self._task, None
+        search = task.job.search
+        if task.outcome is None:
+            self._fail(task.problem) if task.problem is not None else self.state_label.setText(self.tr("Cancelled."))
+        else:
+            settings.put_catalogue(search.catalogue, self.auth_select.configId())
+            if search.output:
+                self._finish(task.outcome)
+            else:
+                self._found = search
+                self._show(task.outcome.summary)
+        self._refresh()
+
+    def _show(self, summary: Mapping[str, Any]) -> None:
+        self.table.show_scenes(summary["scenes"])
+        found = self.tr("{scenes} scenes, {dates} dates").format(
+            scenes=len(summary["scenes"]), dates=len(summary["dates"])
+        )
+        self.state_label.setText("\n".join([found, *self._notes]))
+
+    def _finish(self, outcome: Outcome) -> None:
+        files = list(outcome.summary["files"])
+        done = self.tr("The stack with {dates} dates is ready.").format(dates=len(files))
+        self.state_label.setText("\n".join([done, *self._notes]))
+        settings.put("output_folder", str(Path(outcome.outputs["stack"]).parent))
+        self.folder_file.setFilePath(free_folder())
+        self.chosen.emit(files)
+
+    def _fail(self, problem: Exception) -> None:
+        self._waiting = None
+        self.state_label.setText(str(problem))
+        self._refresh()
+
+    # --- what depends on what
+
+    def _url(self) -> str:
+        return self.catalogue_combo.currentText().strip().rstrip("/")
+
+    def _catalogue_changed(self, *_: object) -> None:
+        url = self._url()
+        known = catalogue_of(url)
+        values = settings.catalogues().get(url, {"authcfg": ""})
+        self.auth_select.setConfigId(values["authcfg"])
+        self.note_label.setText(known.note)
+        self.note_label.setVisible(bool(known.note))
+        self.collection_combo.clear()
+        self.collection_combo.addItems(known.collections)
+        if len([name for name in known.collections if "hls" in name.lower()]) > 1:
+            both = [name for name in known.collections if "hls" in name.lower()]
+            self.collection_combo.addItem(", ".join(both))
+        self._refresh()
+
+    def _forget(self) -> None:
+        settings.remove_catalogue(self._url())
+        if self._url() not in settings.catalogues() and self.catalogue_combo.currentIndex() >= 0:
+            self.catalogue_combo.removeItem(self.catalogue_combo.currentIndex())
+        self._catalogue_changed()
+
+    def _refresh(self) -> None:
+        running = self.is_running()
+        self.search_button.setEnabled(not running)
+        self.use_button.setEnabled(not running and self._found is not None and bool(self.table.ticked()))
+        self.cancel_button.setEnabled(running)
+        self.progress_bar.setVisible(running)
+        known = settings.catalogues()
+        own = self._url() in known and not catalogue_of(self._url()).collections
+        self.forget_button.setEnabled(own or bool(known.get(self._url(), {}).get("authcfg")))
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Closing ends what runs."""
+        self.cancel()
+        super().closeEvent(event)
+
+    def shut_down(self) -> None:
+        """End thread and task; the dialog is of no use afterwards."""
+        self.cancel()
+        if self._task is not None:
+            self._task.waitForFinished(3000)
+        self._finder.stop()
+
+
+class FindImageryButton(QPushButton):
+    """Opens the dialog, and gives what it makes to a stack."""
+
+    def __init__(self, use: Callable[[Sequence[str]], None], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setText(self.tr("Find imagery…"))
+        self.setToolTip(self.tr("Search a catalogue of Sentinel-2, HLS or Landsat for a place and a season"))
+        self.dialog: SearchDialog | None = None
+        self._use = use
+        self.clicked.connect(self.open)
+
+    def open(self) -> None:
+        """Show the dialog; there is one a stack, which keeps what was filled in."""
+        if self.dialog is None:
+            from qgis.utils import iface
+
+            self.dialog = SearchDialog(iface.mapCanvas() if iface is not None else None, self.window())
+            self.dialog.chosen.connect(self._use)
+        self.dialog.show()
+        self.dialog.raise_()
+
+    def shut_down(self) -> None:
+        """End the dialog's thread."""
+        if self.dialog is not None:
+            self.dialog.shut_down()
+
+
+def _row(*parts: Any) -> QHBoxLayout:
+    """Widgets in a row; a pair is a widget and its stretch."""
+    row = QHBoxLayout()
+    for part in parts:
+        widget, stretch = part if isinstance(part, tuple) else (part, 0)
+        row.addWidget(widget, stretch)
+    return row
+
+
+def free_folder() -> str:
+    """A folder for the next stack beside the last output, the project, or in the user's home; not yet there."""
+    remembered = str(settings.get("output_folder", ""))
+    parent = Path(remembered or QgsProject.instance().absolutePath() or QDir.homePath())
+    parent = parent if parent.is_dir() else Path(QDir.homePath())
+    names = ["imagery", *(f"imagery_{number}" for number in range(2, 1000))]
+    return str(next((parent / name for name in names if not (parent / name).exists()), parent / names[0]))
