@@ -1,4 +1,4 @@
-"""Cubes in netCDF, Zarr and HDF5: which band of which variable shows which date and band.
+"""Cubes in netCDF (and HDF5 like it) and Zarr: which band of which variable shows which date and band.
 
 The structure (dimensions, time axis, names of bands) is learnt by GDAL's multidimensional interface, which sees text
 coordinates and calendars; what is handed out are the classic names that every GDAL opens as a plain raster, as
@@ -25,7 +25,7 @@ from .stack import StackBand
 CUBES = frozenset("nc nc4 cdf h5 hdf5 he5 zarr".split())
 """Endings of files that may hold cubes."""
 CONNECTION = re.compile(
-    r'(?:NETCDF|ZARR|HDF5):"?(?P<path>.*?)"?:/{0,2}(?P<variable>[^:"]+)(?P<slice>(?::\d+)*)$', re.IGNORECASE
+    r'(?:NETCDF|ZARR):"?(?P<path>.*?)"?:/{0,2}(?P<variable>[^:"]+)(?P<slice>(?::\d+)*)$', re.IGNORECASE
 )
 """GDAL's name of one variable of a cube, or of a slice of it."""
 TIMES = frozenset("t time date datetime times valid_time".split())
@@ -101,11 +101,13 @@ def describe_cube(path: str) -> tuple[list[StackBand], list[str]] | None:
 
 def _opened(file: str) -> tuple[Any, str]:
     """The cube as a multidimensional dataset, and the prefix of its variables' names."""
-    # The netCDF driver knows more of the conventions than that for plain HDF5, which would come first for some endings.
-    for driver in ("netCDF", "Zarr", "HDF5"):
+    # The prefix makes the netCDF driver read HDF5 under any ending: it knows the conventions, the plain one does not.
+    for driver, name in (("netCDF", f'NETCDF:"{file}"'), ("Zarr", file)):
         with no_listing(file):
             dataset, _ = attempt(
-                lambda driver=driver: gdal.OpenEx(file, gdal.OF_MULTIDIM_RASTER, allowed_drivers=[driver])  # type: ignore[misc]
+                lambda driver=driver, name=name: gdal.OpenEx(  # type: ignore[misc]
+                    name, gdal.OF_MULTIDIM_RASTER, allowed_drivers=[driver]
+                )
             )
         if dataset is not None:
             return dataset, driver.upper()
@@ -191,8 +193,7 @@ def _bands_of(variable: Variable, file: str, kind: str) -> list[StackBand]:
             elif _is_bands(dimension) and names is not None:
                 own_name = names[number]
         places.append((own_date, own_name))
-    where = f'{kind}:"{file}":{"//" if kind == "HDF5" else "/" if kind == "ZARR" or "/" in variable.name else ""}'
-    where += variable.name
+    where = f'{kind}:"{file}":{"/" if kind == "ZARR" or "/" in variable.name else ""}{variable.name}'
     if kind == "ZARR" and variable.extra and not _opens_whole(where, len(places)):
         slices = itertools.product(*(range(d.GetSize()) for d in variable.extra))
         paths = [where + "".join(f":{number}" for number in numbers) for numbers in slices]

@@ -83,7 +83,7 @@ def _month(year: str, month: str) -> datetime.date:
 
 
 def _middle_of_months(*four: str) -> datetime.date:
-    first, last = _date(*four[:2], "1"), _date(*four[2:], "28")
+    first, last = _date(four[0], four[1], "1"), _date(four[2], four[3], "28")
     following = (last + datetime.timedelta(4)).replace(day=1)
     if not 0 <= (following - first).days <= LONGEST_INTERVAL:
         raise ValueError("not an interval")

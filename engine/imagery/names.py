@@ -52,12 +52,13 @@ WORDS_BESIDE = re.compile(
     | TERRA | AQUA | MODIS | M[OYC]D\d+[A-Z]\d | H\d{2}V\d{2} | A | CB4A? | CBERS4A? | STK | 16D
     | HLS | [LS]30 | V\d+ | DOY | AID\d+
     | SR | ST | TOA | BOA | N0\d{3} | R\d{3} | T\d{2}[A-Z]{3} | \d+K?M | \d+
-    | \d{8}T\d{6}Z? | T\d{6}Z? | CENTRAL | WAVELENGTH | NM | \d+NM | BAND | MEAN | MEDIAN | COMPOSITE | REFLECTANCE | SURFACE | DAYS? )$""",
+    | \d{8}T\d{6}Z? | T\d{6}Z? | CENTRAL | WAVELENGTH | NM | \d+NM
+    | BAND | MEAN | MEDIAN | COMPOSITE | REFLECTANCE | SURFACE | DAYS? )$""",
     re.VERBOSE | re.IGNORECASE,
 )
 """Words that stand beside a band's name and say nothing about which band it is."""
 
-MEANINGLESS = r"(?:band|layer|raster|b)?[\s_-]*\d*"
+MEANINGLESS = r"(?:(?:gdal )?(?:band|layer|raster)(?: number)?)?[\s_-]*\d*"
 """What a description without a name looks like, as ``Band 3``."""
 
 

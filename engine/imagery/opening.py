@@ -91,7 +91,7 @@ def open_container(path: str) -> tuple[Any, list[str]]:
     if dataset is None:
         raise _unreadable(path, fault)
     if dataset.RasterCount:
-        return _with_crs(dataset, path), []
+        return _placed(dataset, path), []
     inside = [name for name, _ in dataset.GetSubDatasets()]
     if not inside:
         raise _unreadable(path, "it has no bands")
@@ -156,20 +156,42 @@ def remote_fault(path: str) -> str:
     return re.sub(r"^CURL error: ", "", fault).strip(" .\n") or "it is not there, or the server cannot be reached"
 
 
-def _with_crs(dataset: Any, path: str) -> Any:
-    """A Zarr array with the coordinate system of the CF conventions, which GDAL overlooks (seen with 3.6)."""
-    told = re.match(r'ZARR:"?(.*?)"?:/', path)
-    if told is None or dataset.GetProjection():
+def _placed(dataset: Any, path: str) -> Any:
+    """A variable of a cube with the place on the map that its axes tell, where GDAL's classic interface overlooks it.
+
+    That wants more attributes than programs write: of netCDF the names of the axes by the conventions, of Zarr a
+    coordinate system in GDAL's own words (seen with 3.6).
+    """
+    told = re.match(r'(NETCDF|ZARR):"?(.*?)"?:/?([^:"]+)', path)
+    if told is None or (dataset.GetProjection() and dataset.GetGeoTransform(can_return_null=True)):
         return dataset
-    mapping = (dataset.GetMetadata() or {}).get("grid_mapping", "spatial_ref")
-    cube, _ = attempt(lambda: gdal.OpenEx(told.group(1), gdal.OF_MULTIDIM_RASTER))
-    variable, _ = attempt(lambda: cube.GetRootGroup().OpenMDArray(mapping)) if cube is not None else (None, "")
-    texts = {a.GetName(): a.Read() for a in variable.GetAttributes()} if variable is not None else {}
-    wkt = next((texts[key] for key in ("crs_wkt", "spatial_ref") if isinstance(texts.get(key), str)), "")
-    if crs_of(wkt) is None:
+    kind, file, variable = told.groups()
+    opened = f'NETCDF:"{file}"' if kind == "NETCDF" else file
+    cube, _ = attempt(lambda: gdal.OpenEx(opened, gdal.OF_MULTIDIM_RASTER))
+    group = cube.GetRootGroup() if cube is not None else None
+    if group is None:
+        return dataset
+    if dataset.GetGeoTransform(can_return_null=True) is None and kind != "ZARR":
+        array: Any = attempt(lambda: group.OpenMDArrayFromFullname("/" + variable))[0]
+        count = array.GetDimensionCount() if array is not None else 0
+        seen = attempt(lambda: array.AsClassicDataset(count - 1, count - 2))[0] if count > 1 else None
+        if seen is None or seen.RasterCount != dataset.RasterCount or not seen.GetGeoTransform(can_return_null=True):
+            return dataset
+        dataset = seen
+    if dataset.GetProjection():
+        return dataset
+    wkt = _system_of(group, (dataset.GetMetadata() or {}).get("grid_mapping", "spatial_ref"))
+    if crs_of(wkt) is None or kind != "ZARR":
         return dataset
     located, _ = attempt(lambda: gdal.Translate("", dataset, format="VRT", outputSRS=wkt))
     return dataset if located is None else located
+
+
+def _system_of(group: Any, mapping: str) -> str:
+    """The coordinate system that the variable ``mapping`` holds, as the CF conventions and rioxarray write it."""
+    variable, _ = attempt(lambda: group.OpenMDArray(mapping))
+    texts = {a.GetName(): a.Read() for a in variable.GetAttributes()} if variable is not None else {}
+    return next((texts[key] for key in ("crs_wkt", "spatial_ref") if isinstance(texts.get(key), str)), "")
 
 
 def open_vector(path: str, layer: str) -> tuple[Any, Any]:
