@@ -69,7 +69,7 @@ def _from_table(columns: Sequence[Column], first: tuple[int, int], path: str, wa
     rows = len(columns[0].values)
     values = [int(v) for v in numbers.values] if numbers else [first[0] + first[1] * row for row in range(rows)]
     texts = [c for c in columns if c is not numbers]
-    names, warnings = _name_column(texts, path, wanted)
+    names, warnings = _name_column(columns if wanted else texts, path, wanted)
     if names is None:
         return ClassNames({})
     called = {value: str(name).strip() for value, name in zip(values, names.values)}

@@ -62,7 +62,7 @@ def _less(shape: Any, distance: float, there: Any, back: Any) -> Any | None:
 
 def _utm_codes(shapes: Sequence[Any], crs: Any) -> list[int]:
     """EPSG code of the UTM zone of each shape's middle; 0 where it has no place on the Earth."""
-    if crs is None or not len(shapes):
+    if crs is None or crs.IsLocal() or not len(shapes):
         return [0] * len(shapes)
     box = np.array([shape.GetEnvelope() for shape in shapes], np.float64)
     x, y = box[:, :2].mean(axis=1), box[:, 2:].mean(axis=1)

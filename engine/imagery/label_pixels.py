@@ -25,8 +25,8 @@ CELLS_ACROSS = 5
 """Cells along each side of such a block, over which the pixels of a label raster are spread."""
 SPARE = 10
 """Pixels of a polygon or class kept for each one wanted, until it is known which were observed."""
-POOL = 2_000_000
-"""Labelled pixels kept in memory before they are thinned."""
+POOL, RASTER_POOL = 2_000_000, 500_000
+"""Labelled pixels of shapes and of a raster kept in memory before they are thinned."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,15 @@ def claims_of_raster(
         window = Window(left, top, min(tile, grid.width - left), min(tile, grid.height - top))
         classes = raster.read(window)
         row, column = np.nonzero(classes >= 0)
+        # Of a class that fills the tile a random part is kept: to sort all its pixels would take most of the time.
+        order = rng.permutation(len(row))
+        kept = np.sort(order[rank_within(classes[row, column].astype(np.int16)[order]) < SPARE * per_class])
+        row, column = row[kept], column[kept]
         label = classes[row, column].astype(np.int64)
         row, column = row + top, column + left
         found.append(np.stack([row, column, label, row // side * across + column // side]))
         total += len(row)
-        if total > POOL or number == len(tiles) - 1:
+        if total > RASTER_POOL or number == len(tiles) - 1:
             pool = np.concatenate(found, axis=1)
             order = spread_order(pool[2], pool[3], rng)
             found = [pool[:, np.sort(order[rank_within(pool[2][order]) < SPARE * per_class])]]

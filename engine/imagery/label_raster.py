@@ -18,7 +18,10 @@ from .opening import attempt, file_name, open_raster
 from .resample import Resampler
 from .stack import Grid, StackBand, Window
 
+SMALL_TYPES, SMALLEST_TOO_LARGE = (gdal.GDT_Byte, gdal.GDT_UInt16), 65536
 WHOLE_TYPES = (gdal.GDT_Byte, gdal.GDT_UInt16, gdal.GDT_Int16, gdal.GDT_UInt32, gdal.GDT_Int32)
+STRETCH = 1.002
+"""A pixel of 10 m is so much longer or shorter on the ground: three of them are within 30 m all the same."""
 FINER = 2.0
 """How many times finer a label raster is than the stack before the user is told what that means."""
 MOST_CLASSES = 255
@@ -113,11 +116,11 @@ class LabelRaster:
 
     def _pure(self, part: Window) -> np.ndarray:
         """(h, w) int32 classes of a window of the raster itself, -1 near other classes."""
-        distance = self.labels.inner_buffer
-        if not distance:
+        if not self.labels.inner_buffer:
             return self._classes_of(part)
+        distance = self.labels.inner_buffer * STRETCH
         across, down = pixel_metres(self.own, part, self.own.crs or self.grid.crs)
-        margin_x, margin_y = math.floor(distance / across + 1e-9), math.floor(distance / down + 1e-9)
+        margin_x, margin_y = math.floor(distance / across), math.floor(distance / down)
         left, top = max(part.column - margin_x, 0), max(part.row - margin_y, 0)
         right = min(part.column + part.width + margin_x, self.own.width)
         bottom = min(part.row + part.height + margin_y, self.own.height)
@@ -134,7 +137,15 @@ class LabelRaster:
             raise InputError("raster-unreadable", message, "It may be damaged.")
         values = np.frombuffer(data, np.float64).reshape(part.height, part.width)
         shown = (np.frombuffer(hidden, np.uint8).reshape(part.height, part.width) != 0) & np.isfinite(values)
-        found, place_of = np.unique(np.where(shown, values, 0), return_inverse=True)
+        values = np.where(shown, values, 0)
+        if self._band.DataType in SMALL_TYPES:
+            # Looked up rather than sorted: several times as fast.
+            small = values.astype(np.int32)
+            table = np.full(SMALLEST_TOO_LARGE, -1, np.int32)
+            for value in np.flatnonzero(np.bincount(small.ravel())):
+                table[value] = self._class_index(int(value))
+            return table[small]
+        found, place_of = np.unique(values, return_inverse=True)
         if self._band.DataType not in WHOLE_TYPES and (found != np.rint(found)).any():
             broken = found[found != np.rint(found)][0]
             raise InputError(

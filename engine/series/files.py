@@ -2,7 +2,8 @@
 
 Keys read: ``X`` (n, t, c) float32 with NaN for no observation, ``doy`` (t,) day of year or ``dates``
 (t,) ISO dates, ``bands`` (c,), and where they are there ``y`` (n,) class index, ``class_names`` (k,),
-``group`` (n,) spatial block, ``region`` (n,), ``year`` (n,), ``lat`` (n,). Other keys are ignored.
+``group`` (n,) spatial block, ``region`` (n,), ``year`` (n,), ``lon`` and ``lat`` (n,) degrees. Other keys
+are ignored.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import datetime
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,7 @@ def read_series(path: str | Path, part: Mapping[str, Any] | None = None, classes
         labels=labels,
         classes=classes_found or (),
         block=np.unique(data["group"], return_inverse=True)[1].astype(np.int64) if "group" in data else None,
+        place=_place(data),
     )
     series = series.take(_kept(data, n, part or {}, path))
     if series.labels is not None:
@@ -96,18 +98,32 @@ def read_latitude(path: str | Path, part: Mapping[str, Any] | None = None) -> fl
     return float(np.median(latitude)) if len(latitude) else None
 
 
-def write_series(path: str | Path, series: SeriesSet) -> None:
-    """Write ``series`` as a series file that :func:`read_series` gives back as it was."""
+def write_series(path: str | Path, series: SeriesSet, dates: Sequence[str] = ()) -> None:
+    """Write ``series`` as a series file that :func:`read_series` gives back as it was.
+
+    ``dates`` are the ISO dates of its days, where all its pixels share one calendar.
+    """
     fields: dict[str, np.ndarray] = {
-        "X": series.values.astype(np.float32),
+        "X": series.values.astype(np.float32, copy=False),
         "doy": (series.day - 1) % 365 + 1,
         "bands": np.array(series.bands),
     }
+    if dates:
+        fields["dates"] = np.array(dates)
     if series.labels is not None:
         fields |= {"y": series.labels.astype(np.int16), "class_names": np.array(series.classes)}
     if series.block is not None:
         fields["group"] = series.block
+    if series.place is not None:
+        fields |= {"lon": series.place[:, 0], "lat": series.place[:, 1]}
     np.savez_compressed(path, **fields)
+
+
+def _place(data: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """(n, 2) longitude and latitude where the file has both as numbers."""
+    if not all(key in data and data[key].dtype.kind in "iuf" for key in ("lon", "lat")):
+        return None
+    return np.stack([data["lon"], data["lat"]], axis=1).astype(np.float64)
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:
@@ -157,7 +173,7 @@ def _shape(data: Mapping[str, np.ndarray], path: Path) -> tuple[int, int, int]:
             "It must hold numbers in the order pixels, dates, bands.",
         )
     n, t, c = values.shape
-    expected = {"doy": t, "dates": t, "bands": c, "y": n, "group": n, "region": n, "year": n, "lat": n}
+    expected = {"doy": t, "dates": t, "bands": c, "y": n, "group": n, "region": n, "year": n, "lat": n, "lon": n}
     for key, length in expected.items():
         if key in data and data[key].shape != (length,):
             raise InputError(
