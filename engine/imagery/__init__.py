@@ -8,7 +8,7 @@ GDAL is used here and nowhere else in the engine.
 """
 
 from .area import pixel_hectares
-from .describe import describe
+from .describe import Description, describe, describe_path, describe_with_notes
 from .label_layer import LabelLayer
 from .labels import label_problems
 from .map_writer import MapWriter
@@ -24,6 +24,7 @@ from .style import write_qml
 
 __all__ = [
     "BandMatch",
+    "Description",
     "Grid",
     "LabelLayer",
     "MapWriter",
@@ -33,6 +34,8 @@ __all__ = [
     "Window",
     "class_colors",
     "describe",
+    "describe_path",
+    "describe_with_notes",
     "label_problems",
     "mask_problems",
     "match_bands",

@@ -22,7 +22,7 @@ KNOWN_BANDS = tuple(
     NDVI NDV EVI EVI2 SAVI MSAVI OSAVI NDWI MNDWI NDMI NDRE NDTI NDSI LSWI NBR NBR2 GNDVI LAI FAPAR FCOVER GCVI CIRE
     GVMI PSRI BSI
     VV VH HH HV VVVH RVI LST DEM
-    SCL QA_PIXEL FMASK QA60 PIXEL_RELIABILITY VI_QUALITY UDM UDM2
+    SCL QA_PIXEL FMASK FMASK4 QA60 CLM PIXEL_RELIABILITY SUMMARY_QA VI_QUALITY STATE_QA UDM UDM2
     """.split()
 )
 """Names of bands, indices and quality bands that are recognised among other words, in capitals and in their usual
@@ -36,7 +36,9 @@ JOINED = re.compile(
 PHRASES = (
     (r"(?<![a-z\d])(S[RT])[\s_.-]?B(?:AND)?[\s_.-]?0?(\d{1,2})(?!\d)", r"\1_B\2"),
     (r"sur_refl_b(\d{2})(?:_\d)?(?!\d)", r"SUR_REFL_B\1"),
-    (r"pixel[\s_]reliability|summary[\s_]?qa", "PIXEL_RELIABILITY"),
+    (r"pixel[\s_]reliability", "PIXEL_RELIABILITY"),
+    (r"summary[\s_]?qa", "SUMMARY_QA"),
+    (r"sur_refl_state(?:_\d+m)?|state[\s_]?(?:qa|1km|500m)(?:_1)?", "STATE_QA"),
     (r"vi[\s_]quality|detailed[\s_]?qa", "VI_QUALITY"),
     (r"qa[\s_]pixel", "QA_PIXEL"),
     (r"coastal[\s_](?:blue|aerosol)", "COASTAL"),

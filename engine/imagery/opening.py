@@ -33,7 +33,11 @@ SAME_CRS = (
 
 
 def file_name(path: str) -> str:
-    """The last part of a path, as it is shown to people; subdatasets keep their whole name."""
+    """The last part of a path, as it is shown to people; subdatasets keep all but the folder of their file."""
+    if "/vsicurl/" in path:
+        path = address_of(path)
+    if re.match(r'\w{2,}:.*"', path):
+        return re.sub(r'"[^"]*[\\/]([^"\\/]+)"', r'"\1"', path, count=1)
     name = Path(path).name
     return path if ":" in name or not name else name
 

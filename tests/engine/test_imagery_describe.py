@@ -8,6 +8,7 @@ from osgeo import gdal
 from engine.errors import InputError
 from engine.imagery import describe, stack_problems
 from engine.imagery.describe import describe_with_notes
+from engine.imagery.opening import file_name
 
 from .conftest import write_raster
 
@@ -99,6 +100,20 @@ def test_every_folder_of_real_rasters_opens_as_it_is(shared):
     assert {b.band for b in ndvi} == {"NDVI"} and notes == ()
     for name in ("cbers_bahia", "sinop"):
         assert stack_problems(describe([str(folder / name)]), "target") == []
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/data/season/B04.tif", "B04.tif"),
+        ('NETCDF:"/data/season/cube.nc":B04', 'NETCDF:"cube.nc":B04'),
+        ('ZARR:"C:\\data\\cube.zarr":/B04:3', 'ZARR:"cube.zarr":/B04:3'),
+        ("/vsizip//data/season.zip/B04.tif", "B04.tif"),
+        ("/vsicurl/https://example.org/a/B04.tif?signature=secret", "B04.tif"),
+    ],
+)
+def test_paths_are_shown_short_and_without_secrets(path, shown):
+    assert file_name(path) == shown
 
 
 def test_a_folder_of_many_files_describes_at_once(shared):

@@ -4,6 +4,7 @@ import pytest
 
 from engine.imagery.date_patterns import DATE_PATTERNS
 from engine.imagery.names import band_order, date_choices, of_sensor, parse_band, parse_date, sensor_of
+from engine.imagery.quality import QUALITY
 
 EXAMPLES = [(kind.title, text, meaning) for kind in DATE_PATTERNS for text, meaning in kind.examples]
 
@@ -90,13 +91,19 @@ def test_a_number_means_what_it_means_to_its_sensor(product, name, meaning):
         ("2021-05-01 QA60", "QA60"),
         ("250m 16 days pixel reliability", "PIXEL_RELIABILITY"),
         ("MOD13Q1.061__250m_16_days_VI_Quality_doy2021121_aid0001", "VI_QUALITY"),
-        ("2021_05_01_SummaryQA", "PIXEL_RELIABILITY"),
+        ("2021_05_01_SummaryQA", "SUMMARY_QA"),
+        ("MOD09A1.A2012273.h12v10.061.2021230012345_sur_refl_state_500m", "STATE_QA"),
         ("20210501_101559_1_2263_3B_AnalyticMS_DN_udm", "UDM"),
         ("20210501_101559_1_2263_3B_udm2_clip", "UDM2"),
     ],
 )
-def test_quality_bands_have_one_name(text, name):
+def test_quality_bands_are_recognised(text, name):
     assert parse_band(parse_date(text)[1], free=False) == name
+
+
+@pytest.mark.parametrize("name", sorted(QUALITY))
+def test_every_quality_band_keeps_its_name(name):
+    assert parse_band(f"export {name.lower()}", free=False) == name and parse_band(name, free=True) == name
 
 
 @pytest.mark.parametrize(
