@@ -63,10 +63,11 @@ class GHCASettings(AdaptationSettings, SourceSettings):
     """Target pixels on which the shift is estimated."""
     least_target: int = 30
     """With fewer target pixels nothing is adapted."""
-    doubt_source: float = 0.25
-    """How far the class shares seen by the source model are moved towards equal shares."""
+    doubt_source: float = 0.15
+    """Typical error (Euclidean) of the class shares that the source model sees in the target; see
+    :func:`shrink_shares`."""
     doubt_aligned: float = 0.1
-    """The same for the aligned models."""
+    """The same of the aligned models."""
     trust_shares: float = 0.5
     """How far predictions follow the estimated class shares: 0 not at all, 1 as Bayes' rule has it. The shares
     are estimates themselves; half way lost nothing in overall accuracy and spares the rare crops."""
@@ -119,7 +120,7 @@ class Run:
     def stand(self, stage: str, networks: Sequence[CropNetwork], pool: Pool, doubt: float) -> tuple[Good, Standing]:
         """Validate the members after a stage and estimate the class shares of the target with them.
 
-        ``doubt`` is how far the estimated shares are moved towards equal ones.
+        ``doubt`` is the typical error of that estimate.
         """
         validations = tuple(validate(network, self.domain, self.tick) for network in networks)
         good = Good(tuple(networks), validations, np.full(self.domain.classes, 1.0 / self.domain.classes))
@@ -127,7 +128,7 @@ class Run:
         weights = [p for network in networks for p in network.parameters()]
         finite = bool(np.isfinite(probability).all()) and all(bool(torch.isfinite(p).all()) for p in weights)
         shares = estimate_class_shares(probability) if finite else good.shares
-        used = shrink_shares(shares, doubt) if self.known_shares is None else self.known_shares
+        used = shrink_shares(shares, self.domain.shares, doubt) if self.known_shares is None else self.known_shares
         accuracy = float(np.mean([v.accuracy for v in validations]))
         standing = Standing(stage, accuracy, validations[0].samples, shares, finite)
         self.stages.append({"stage": stage, "source_accuracy": round(accuracy, 4), "class_shares": self.named(shares)})

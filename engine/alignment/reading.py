@@ -95,7 +95,7 @@ class Judge:
     temperature: float
     """Divisor of the source model's logits."""
     doubt: float
-    """How far estimated class shares are moved towards equal ones."""
+    """Typical error of the class shares that it sees in the target."""
     tick: Callable[[], None]
     """Asked for cancel at every chunk."""
 
@@ -138,7 +138,7 @@ def choose_reading(
 
     def matched_under(shares: np.ndarray, shift: float) -> Statistics:
         placed = domain.calendar.place(day, shift)
-        return matched_to_shares(shrink_shares(shares, judge.doubt), domain, source, sample, placed)
+        return matched_to_shares(shrink_shares(shares, domain.shares, judge.doubt), domain, source, sample, placed)
 
     shifts, refine = (SHIFTS, REFINE) if find_shift else ((0.0,), ())
     plain = estimate_shift(lambda shift: evidence_of(domain.statistics, shift), shifts, refine, safeguard)

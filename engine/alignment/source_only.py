@@ -95,6 +95,11 @@ class SourceDomain:
     grid: np.ndarray | None = None
     """(g,) days to which it was interpolated; None where it was not."""
 
+    @property
+    def shares(self) -> np.ndarray:
+        """(k,) class shares of the source's samples."""
+        return np.bincount(self.labels, minlength=self.classes) / len(self.labels)
+
     def validation(self) -> tuple[Pool, np.ndarray]:
         """Held-out series and labels; the training series where the source is too small to hold any out."""
         index = self.held if len(self.held) else self.sample

@@ -47,8 +47,20 @@ def test_adjusted_predictions_follow_bayes():
     np.testing.assert_allclose(adjust_to_shares(np.array([[0.5, 0.5]]), np.array([0.8, 0.2])), [[0.8, 0.2]])
 
 
-def test_doubt_moves_shares_towards_equal():
-    np.testing.assert_allclose(shrink_shares(np.array([1.0, 0.0]), 0.5), [0.75, 0.25])
+def test_shares_that_differ_no_more_than_their_error_are_those_of_the_source():
+    source = np.array([0.5, 0.3, 0.2])
+    near, far = source + [0.06, -0.03, -0.03], np.array([0.1, 0.2, 0.7])
+    even = 0.02 / 3
+    np.testing.assert_allclose(shrink_shares(near, source, 0.1), 0.98 * source + even)
+    # By hand: the distance is sqrt(.16 + .01 + .25), so .01 / .42 of the way is taken back.
+    back = 0.01 / 0.42
+    np.testing.assert_allclose(shrink_shares(far, source, 0.1), 0.98 * (far + back * (source - far)) + even)
+    np.testing.assert_allclose(shrink_shares(source, source, 0.0), 0.98 * source + even)
+
+
+def test_shares_in_use_never_lose_a_class():
+    used = shrink_shares(np.array([1.0, 0.0]), np.array([1.0, 0.0]), 0.1)
+    assert used.min() > 0 and used.sum() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("temperature", [0.7, 1.0, 2.5])
