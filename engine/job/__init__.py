@@ -2,24 +2,29 @@
 
 ``job`` says what to do, ``check`` lists in words what is wrong with it, ``runner`` does it,
 ``worker`` does it for QGIS in a process of its own, ``cli`` for a person at a terminal. ``comparison``
-is the same for a :class:`Comparison` of methods: what it is, its check and its run.
+is the same for a :class:`Comparison` of methods: what it is, its check and its run; ``extract`` for an
+:class:`Extraction` of labelled series into a file.
 """
 
 from ..imagery import LabelLayer
 from .check import check
 from .comparison import Comparison, check_comparison, run_comparison
+from .extract import Extraction, check_extraction, run_extraction
 from .job import Job
 from .parts import remove_parts
 from .runner import Result, run
 
 __all__ = [
     "Comparison",
+    "Extraction",
     "Job",
     "LabelLayer",
     "Result",
     "check",
     "check_comparison",
+    "check_extraction",
     "remove_parts",
     "run",
     "run_comparison",
+    "run_extraction",
 ]

@@ -1,4 +1,4 @@
-"""The command ``croptransfer``: map, classify and compare at a terminal, and the worker behind QGIS."""
+"""The command ``croptransfer``: map, classify, compare and extract at a terminal, and the worker behind QGIS."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from typing import Any, NoReturn
 from .. import __version__
 from ..alignment import METHODS
 from ..errors import Cancelled, InputError
-from ..imagery import LabelLayer, describe
+from ..imagery import describe
 from ..progress import Event, Progress
-from . import worker
+from . import extract, search, worker
 from .comparison import Comparison, run_comparison
 from .job import Job
+from .label_options import add_label_options, label_layer
 from .runner import run
 from .stack_options import add_band_options, add_reading_options, stack_fields
-from .sources import split_layer
+from .terminal import show
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,9 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("map", help="learn from a source, adapt to a target stack, and map it")
     command.set_defaults(run=_map)
     command.add_argument("--job", metavar="FILE", help="a job as JSON; the other options change it")
-    command.add_argument("--labels", metavar="LAYER", help="points or polygons: FILE or 'FILE|layername=NAME'")
-    command.add_argument("--class-field", metavar="FIELD", help="field of the labels that holds the crop")
-    command.add_argument("--where", metavar="SQL", help="use only these features of the labels")
+    add_label_options(command)
     command.add_argument("--source", nargs="+", metavar="RASTER", help="files of the source stack")
     command.add_argument("--series", metavar="FILE", help="series file (.npz) instead of labels and source stack")
     command.add_argument("--region", nargs="+", help="only these regions of the series file")
@@ -128,6 +127,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--output", required=True, metavar="FILE", help="results (.json)")
     command.add_argument("--csv", metavar="FILE", help="table of the runs (default: beside the results)")
     command.add_argument("--report", metavar="FILE", help="page with pictures (default: beside the results)")
+
+    extract.add_command(commands)
+    search.add_command(commands)
 
     command = commands.add_parser("worker", help="serve one job by JSON lines (for QGIS)")
     command.set_defaults(run=_worker)
@@ -191,12 +193,7 @@ def _job_of(options: argparse.Namespace) -> Job:
         job = replace(job, series_part={**job.series_part, **part})
     if options.option:
         job = replace(job, options={**job.options, **_method_options(options.option)})
-    if options.labels:
-        if not options.class_field:
-            raise InputError("class-field", "--labels needs --class-field.", "Name the field that holds the crop.")
-        path, layer = split_layer(options.labels)
-        job = replace(job, labels=LabelLayer(path, layer, options.class_field, options.where or ""))
-    return job
+    return replace(job, labels=label_layer(options, job.labels))
 
 
 def _classify(options: argparse.Namespace, cancelled: Any) -> None:
@@ -213,25 +210,12 @@ def _classify(options: argparse.Namespace, cancelled: Any) -> None:
 
 
 def _run(job: Job, cancelled: Any) -> None:
-    result = run(job, Progress(_show, cancelled))
+    result = run(job, Progress(show, cancelled))
     for crop in result.summary["classes"]:
         area = "" if crop["hectares"] is None else f"{crop['hectares']:12,.1f} ha"
         print(f"{crop['name']:24} {crop['share']:6.1%} {area}  confidence {crop['confidence']:.0f} %")
     for role, path in result.outputs.items():
         print(f"{role}: {path}")
-
-
-def _show(event: Event) -> None:
-    """One line a stage, and on a terminal the percentage and the time left in place."""
-    live = sys.stderr.isatty()
-    end = "\x1b[K\n" if live else "\n"
-    if event["event"] == "stage":
-        print(event["name"], file=sys.stderr, end=end)
-    elif event["event"] == "warning":
-        print(f"warning: {event['message']}", file=sys.stderr, end=end)
-    elif event["event"] == "progress" and live:
-        left = f", {event['seconds_left']:.0f} s left" if "seconds_left" in event else ""
-        print(f"{event['fraction']:4.0%}{left}", file=sys.stderr, end="\x1b[K\r")
 
 
 def _show_run(event: Event) -> None:
@@ -243,7 +227,7 @@ def _show_run(event: Event) -> None:
         event = {"event": "stage", "name": f"{run['transfer']} {run['method']} seed {run['seed']}: {scores}{seconds}"}
     elif event["event"] == "stage":
         return
-    _show(event)
+    show(event)
 
 
 def _compare(options: argparse.Namespace, cancelled: Any) -> int:

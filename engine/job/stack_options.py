@@ -24,6 +24,17 @@ def add_band_options(command: argparse.ArgumentParser) -> None:
 
 def add_reading_options(command: argparse.ArgumentParser) -> None:
     """Add ``--quality`` and the season starts."""
+    add_quality_option(command)
+    for side in ("source", "target"):
+        command.add_argument(
+            f"--{side}-season-start",
+            metavar="MM-DD",
+            help=f"month and day at which the season of the {side} starts; the starts of both are laid together",
+        )
+
+
+def add_quality_option(command: argparse.ArgumentParser) -> None:
+    """Add ``--quality``."""
     command.add_argument(
         "--quality",
         action="append",
@@ -32,12 +43,6 @@ def add_reading_options(command: argparse.ArgumentParser) -> None:
         help="what a quality band hides instead of its defaults, such as SCL=3,8,9,10 or "
         "'QA_PIXEL=cloud,cloud shadow'; none hides nothing; may be repeated",
     )
-    for side in ("source", "target"):
-        command.add_argument(
-            f"--{side}-season-start",
-            metavar="MM-DD",
-            help=f"month and day at which the season of the {side} starts; the starts of both are laid together",
-        )
 
 
 def stack_fields(options: argparse.Namespace) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """The worker process: one job from stdin, its events as JSON lines on stdout, its log on stderr.
 
 The first line of stdin is the job (:meth:`Job.to_json`), or with a key ``kind`` a comparison of methods
-(:meth:`Comparison.to_json`) or one run of it (``children``). A further line ``cancel``, or the end of
-stdin (the parent is gone), cancels it. Events are those of :class:`engine.progress.Progress`, then
-one of ``{"event": "result", "outputs": {role: path}, "summary": {...}}`` and
+(:meth:`Comparison.to_json`), one run of it (``children``) or a series file (:meth:`Extraction.to_json`). A
+further line ``cancel``, or the end of stdin (the parent is gone), cancels it. Events are those of
+:class:`engine.progress.Progress`, then one of ``{"event": "result", "outputs": {role: path}, "summary": {...}}`` and
 ``{"event": "error", "kind": "input" | "fault" | "cancelled", "code", "message", "hint"}``.
 """
 
@@ -21,8 +21,12 @@ from ..errors import Cancelled, InputError
 from ..progress import Event, Progress
 from .comparison import KIND as COMPARISON
 from .comparison import Comparison, run_comparison
+from .extract import KIND as EXTRACTION
+from .extract import Extraction, run_extraction
 from .job import Job
 from .runner import Result, run
+from .search import KIND as SEARCH
+from .search import Search, run_search
 
 RUN = "run"
 """Kind of a line that asks for one run of a comparison."""
@@ -77,6 +81,12 @@ def _work(line: str, commands: IO[bytes]) -> Callable[[Progress], Result]:
     if kind == COMPARISON:
         comparison = Comparison.from_json(line)
         return lambda progress: run_comparison(comparison, progress)
+    if kind == EXTRACTION:
+        extraction = Extraction.from_json(line)
+        return lambda progress: run_extraction(extraction, progress)
+    if kind == SEARCH:
+        search = Search.from_json(line)
+        return lambda progress: run_search(search, progress)
     if kind == RUN:
         # Imported here: a job for QGIS starts without the parts that only a comparison needs.
         from .children import read_run
