@@ -1,8 +1,22 @@
-"""Series on a regular grid of days, gaps filled: for methods that cannot read gaps."""
+"""Series on a regular grid of days, gaps filled: for methods that cannot read gaps, and for regular stacks."""
 
 from __future__ import annotations
 
 import numpy as np
+
+from .whittaker import smooth
+
+FILLS = {
+    "none": "Gaps stay gaps.",
+    "linear": "On the straight line between the observations before and after.",
+    "whittaker": "Smoothed: by penalised least squares, which also evens out noise.",
+}
+"""Ways to fill the gaps of a series, with a sentence for people."""
+ENDS = {
+    "gap": "They stay gaps: nothing was seen there.",
+    "nearest": "They repeat the first and the last value.",
+}
+"""What stands before the first and after the last observation of a pixel."""
 
 SHORTEST_STEP = 5.0
 """Days between two dates of a grid at least."""
@@ -44,3 +58,46 @@ def fill_linearly(values: np.ndarray, observed: np.ndarray, day: np.ndarray, gri
     apart = day[right] - day[left]
     weight = np.divide(grid - day[left], apart, out=np.zeros(left.shape), where=apart > 0)[:, :, None]
     return ((1 - weight) * values[rows, left] + weight * values[rows, right]).astype(np.float32)
+
+
+def fill_gaps(
+    values: np.ndarray, observed: np.ndarray, day: np.ndarray, fill: str, smoothness: float = 1.0, ends: str = "gap"
+) -> np.ndarray:
+    """Series at equal steps with their gaps filled.
+
+    Parameters
+    ----------
+    values : (n, g, c), NaN where not observed.
+    observed : (n, g) bool.
+    day : (g,) increasing days.
+    fill : key of :data:`FILLS`.
+    smoothness : of Whittaker's smoother, above 0.
+    ends : key of :data:`ENDS`; not used where nothing is filled.
+
+    Returns
+    -------
+    (n, g, c) float32. A series without an observation stays empty, and one with a single one has no gap to fill
+    between two: only ``nearest`` spreads it.
+    """
+    if fill == "none":
+        return values
+    if fill == "linear":
+        # An empty series has nothing to be filled from: as if observed everywhere it stays as it is.
+        anything = observed | ~observed.any(axis=1)[:, None]
+        lines = fill_linearly(np.ascontiguousarray(values), anything, day, day)
+        filled = np.ascontiguousarray(np.moveaxis(lines, 0, 2))
+    else:
+        filled = np.array(np.moveaxis(values, 0, 2), np.float32, order="C")
+        smoothed = np.moveaxis(smooth(values, observed, smoothness), 0, 2)
+        np.copyto(filled, smoothed, where=observed.sum(axis=1) > 1, casting="same_kind")
+    steps = np.arange(len(day))
+    before = np.ascontiguousarray((steps < observed.argmax(axis=1)[:, None]).T)
+    behind = np.ascontiguousarray((steps[::-1] < observed[:, ::-1].argmax(axis=1)[:, None]).T)
+    if ends == "gap":
+        np.copyto(filled, np.nan, where=(before | behind)[:, None])
+    else:
+        for step in steps[:0:-1]:
+            np.copyto(filled[step - 1], filled[step], where=before[step - 1])
+        for step in steps[1:]:
+            np.copyto(filled[step], filled[step - 1], where=behind[step])
+    return np.moveaxis(filled, 2, 0)
