@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -107,17 +108,23 @@ def describe_path(path: str) -> Description:
         notes.append(f"{name}: {_listed(classes)} left out, as names or colours say that {what}.")
     if not bands:
         raise InputError("no-raster", f"{name} holds no imagery.", " ".join(notes))
-    open_dates = [b for b in bands if b.date is None and choices_of(b)]
+    open_dates: list[tuple[str, tuple[str, ...]]] = []
+    for place, own in groupby((b for b in bands if b.date is None), key=lambda b: b.path):
+        dataset = open_raster(place)  # once, not for each of its bands, which may be thousands
+        open_dates += [(place, choices) for b in own if (choices := _choices(dataset, b))]
     if open_dates:
-        choices = " or ".join(choices_of(open_dates[0]))
         more = f", and {len(open_dates) - 1} more bands alike" if len(open_dates) > 1 else ""
-        notes.append(f"{file_name(open_dates[0].path)} may be of {choices}{more}: give the date in the table.")
+        choices_told = " or ".join(open_dates[0][1])
+        notes.append(f"{file_name(open_dates[0][0])} may be of {choices_told}{more}: give the date in the table.")
     return Description(tuple(bands), tuple(notes))
 
 
 def choices_of(band: StackBand) -> tuple[str, ...]:
     """The ISO dates between which the description of a band, or its file's name, leaves open which is meant."""
-    dataset = open_raster(band.path)
+    return _choices(open_raster(band.path), band)
+
+
+def _choices(dataset: Any, band: StackBand) -> tuple[str, ...]:
     described = dataset.GetRasterBand(band.index).GetDescription() if band.index <= dataset.RasterCount else ""
     return date_choices(described or "") or date_choices(_stem(band.path))
 

@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from osgeo import gdal
+
 from ..errors import InputError
 from .describe import choices_of
 from .grids import grid_of, overlaps, same_grid
@@ -165,7 +167,10 @@ def _duplicates(bands: Sequence[StackBand], role: str) -> list[InputError]:
 def _file_problems(bands: Sequence[StackBand], role: str) -> list[InputError]:
     problems: list[InputError] = []
     first: tuple[str, Grid] | None = None
-    for path in dict.fromkeys(b.path for b in [*data_bands(bands), *bands]):
+    asked: dict[str, list[int]] = {}
+    for band in [*data_bands(bands), *bands]:
+        asked.setdefault(band.path, []).append(band.index)
+    for path, indices in asked.items():
         try:
             dataset = open_raster(path)
             grid = grid_of(dataset, path)
@@ -173,10 +178,16 @@ def _file_problems(bands: Sequence[StackBand], role: str) -> list[InputError]:
         except InputError as problem:
             problems.append(problem)
             continue
-        highest = max(b.index for b in bands if b.path == path)
-        if highest > dataset.RasterCount:
-            message = f"{file_name(path)} has {dataset.RasterCount} bands, but its band {highest} is asked for."
+        none = [index for index in (min(indices), max(indices)) if not 1 <= index <= dataset.RasterCount]
+        if none:
+            message = f"{file_name(path)} has {dataset.RasterCount} bands, but its band {none[-1]} is asked for."
             problems.append(InputError("no-such-band", message, "Read its bands again."))
+            continue
+        unreal = [i for i in indices if gdal.DataTypeIsComplex(dataset.GetRasterBand(i).DataType)]
+        if unreal:
+            message = f"Band {unreal[0]} of {file_name(path)} of the {role} holds complex numbers."
+            hint = "Take the product with real values, such as backscatter or amplitude."
+            problems.append(InputError("raster-type", message, hint))
         if first is None:
             first = (path, grid)
         elif apart:
