@@ -14,7 +14,7 @@
 | NDMI | leaf water | Gao 1996, doi:10.1016/S0034-4257(96)00067-3, with the band at 1.6 micrometres |
 | LSWI | the same under its other name | Xiao et al. 2004, doi:10.1016/j.rse.2003.11.008 |
 | NBR | burnt ground | Key and Benson 2006, USDA RMRS-GTR-164-CD |
-| NBR2 | dry residue; also called NDTI | van Deventer et al. 1997, PE&RS 63(1) 87-93 |
+| NBR2 | dry residue | van Deventer et al. 1997, PE&RS 63(1) 87-93 |
 | NDRE | chlorophyll late in the season | Barnes et al. 2000, Fifth Int. Conf. on Precision Agriculture |
 | CIRE | chlorophyll | Gitelson et al. 2003, doi:10.1078/0176-1617-00887 |
 | GCVI | chlorophyll, by green | Gitelson et al. 2003, doi:10.1029/2002GL016450 |
@@ -89,7 +89,7 @@ INDICES: dict[str, Index] = {
 def index_name(name: str) -> str | None:
     """The key of an index however it is capitalised, or None for another name."""
     key = name.strip().upper()
-    key = {"NDV": "NDVI", "NDTI": "NBR2"}.get(key, key)
+    key = "NDVI" if key == "NDV" else key
     return key if key in INDICES else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import InputError
@@ -56,6 +56,8 @@ def source_series(job: Job, series: SeriesSet) -> SeriesSet:
     """The series of a series file with the bands and indices to learn from; raises InputError as :func:`source_side`,
     and ``index-bands``."""
     where = f"series file {Path(job.series or '').name}"
+    keys = tuple(index_name(name) or name for name in series.bands)
+    series = replace(series, bands=keys) if len(set(keys)) == len(keys) else series
     wanted = _wanted(job, series.bands)
     computed = [name for name in wanted if name not in series.bands and index_name(name)]
     _require(wanted, [*series.bands, *computed], series.bands, where)
@@ -98,7 +100,8 @@ def model_bands(path: str) -> tuple[str, ...]:
 
 
 def _wanted(job: Job, there: Sequence[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([*(job.bands or there), *index_names(job.indices)]))
+    names = [index_name(name) or name for name in job.bands or there]
+    return tuple(dict.fromkeys([*names, *index_names(job.indices)]))
 
 
 def _require(wanted: Sequence[str], found: Sequence[str], there: Sequence[str], where: str) -> None:

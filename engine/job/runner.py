@@ -87,7 +87,7 @@ def _run(job: Job, progress: Progress) -> Result:
     # A band the model does not read must not cost a date on which it is missing.
     side = target_side(job, known.bands if known else source_side(job)[1])
     season, decided = target_season(job, model.season if model else None, side.bands)
-    with _stack(side, "target", job, season.start) as stack:
+    with Stack(side.bands, "target", side.indices, job.quality, season.start) as stack:
         progress.plan(_stages(job, stack))
         _tell(progress, [*side.told, *decided])
         mask = Mask(*split_layer(job.mask), stack.grid) if job.mask else None
@@ -167,18 +167,11 @@ def _sample_source(job: Job, progress: Progress) -> SeriesSet:
     if job.labels is None:
         raise ValueError("a job without labels or series file passed the check")
     side, wanted = source_side(job)
-    with _stack(side, "source", job, "") as stack:
+    with Stack(side.bands, "source", side.indices, job.quality) as stack:
         _tell(progress, side.told)
         series = sample_labels(job.labels, stack, job.seed, SAMPLES_PER_CLASS, progress)
         _tell(progress, stack.warnings)
     return series.with_bands([name for name in stack.bands if name in wanted])
-
-
-def _stack(side: Side, role: str, job: Job, start: str) -> Stack:
-    more: dict[str, Any] = {"indices": side.indices} if side.indices else {}
-    more |= {} if job.quality is None else {"quality": job.quality}
-    more |= {"season_start": start} if start not in ("", "01-01") else {}
-    return Stack(side.bands, role, **more)
 
 
 def _tell(progress: Progress, warnings: Iterable[str]) -> None:

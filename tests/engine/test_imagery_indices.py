@@ -70,7 +70,7 @@ def test_an_index_finds_its_bands_in_every_sensor():
 
 
 def test_names_of_indices_are_read_in_any_spelling_and_unknown_ones_named():
-    assert index_names(["ndvi", " EVI", "NDVI", "ndti"]) == ("NDVI", "EVI", "NBR2")
+    assert index_names(["ndvi", " EVI", "NDVI", "nbr2"]) == ("NDVI", "EVI", "NBR2")
     with pytest.raises(InputError, match="'NDXI'.*NDVI") as error:
         index_names(["NDXI"])
     assert error.value.code == "index"

@@ -16,6 +16,7 @@ from qgis.core import (
     QgsProcessingParameterMapLayer,
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterRasterDestination,
+    QgsProcessingParameterString,
     QgsRasterLayer,
 )
 from qgis.PyQt import sip
@@ -24,6 +25,7 @@ from ...engine import imagery
 from ...engine.errors import InputError
 from ...engine.imagery.stack import StackBand
 from ...engine.job import Job, check
+from ...engine.job.quality import read_quality
 from ..inputs import VectorInput
 from ..layers import style_confidence, style_map
 from ..worker import Outcome
@@ -36,6 +38,9 @@ class MappingAlgorithm(EngineAlgorithm):
 
     TARGET = "TARGET"
     MASK = "MASK"
+    QUALITY = "QUALITY"
+    SOURCE_SEASON_START = "SOURCE_SEASON_START"
+    TARGET_SEASON_START = "TARGET_SEASON_START"
     OUTPUT = "OUTPUT"
     CONFIDENCE = "CONFIDENCE"
     CLASSES = "CLASSES"
@@ -91,6 +96,35 @@ class MappingAlgorithm(EngineAlgorithm):
             ),
         )
 
+    def add_reading(self) -> None:
+        """Add how the stacks are read: what hides a pixel, and when the seasons start."""
+        self.add_text(
+            self.QUALITY,
+            self.tr("Hidden by quality bands"),
+            self.tr(
+                "What a quality band of the stacks hides, instead of its defaults (clouds, their shadows, snow), such "
+                "as 'SCL: 3 8 9; QA_PIXEL: cloud, cloud shadow'. 'none' hides nothing."
+            ),
+        )
+        both = self.tr(
+            "The target's days are moved so that the two starts coincide. Give both or neither: without them, only a "
+            "target in the other hemisphere is moved, by half a year."
+        )
+        self.add_text(
+            self.SOURCE_SEASON_START,
+            self.tr("Start of the source's season"),
+            self.tr("Month and day (MM-DD) at which the season of the source starts.") + " " + both,
+        )
+        self.add_text(
+            self.TARGET_SEASON_START,
+            self.tr("Start of the target's season"),
+            self.tr("Month and day (MM-DD) at which the season of the target starts.") + " " + both,
+        )
+
+    def add_text(self, name: str, label: str, help_text: str) -> None:
+        """Add an optional text among the advanced parameters."""
+        self.add(QgsProcessingParameterString(name, label, optional=True), help_text, advanced=True)
+
     def add_map_outputs(self) -> None:
         """Add the map and its confidence, and the figures worth chaining."""
         self.add(
@@ -114,9 +148,11 @@ class MappingAlgorithm(EngineAlgorithm):
     # --- the run
 
     def gather(self, parameters: dict[str, Any], context: QgsProcessingContext) -> None:
-        """Resolve the target and the mask."""
+        """Resolve the target, the mask and how the stacks are read."""
         self._plain["target"] = raster_paths(parameters.get(self.TARGET), context)
         self._plain["mask"] = mask_input(parameters.get(self.MASK), context)
+        for name in (self.QUALITY, self.SOURCE_SEASON_START, self.TARGET_SEASON_START):
+            self._plain[name.lower()] = self.parameterAsString(parameters, name, context).strip()
 
     def task(
         self, parameters: dict[str, Any], context: QgsProcessingContext, folder: str, feedback: QgsFeedback
@@ -129,6 +165,9 @@ class MappingAlgorithm(EngineAlgorithm):
             confidence=self.parameterAsOutputLayer(parameters, self.CONFIDENCE, context) or None,
             target=self.describe(self._plain["target"]),
             mask=mask.mask(folder, feedback) if isinstance(mask, VectorInput) else mask,
+            quality=read_quality([self._plain["quality"]]),
+            source_season_start=self._plain["source_season_start"],
+            target_season_start=self._plain["target_season_start"],
             **self.own_fields(folder, feedback),
         )
 

@@ -18,11 +18,12 @@ from qgis.core import (
 )
 
 from ...engine.alignment import METHODS
+from ...engine.imagery.indices import INDICES
 from ...engine.job import Job
 from ..worker import Outcome
 from .mapping import MappingAlgorithm
 from .methods import MethodParameter, method_lines
-from .values import raster_paths, vector_input
+from .values import names, raster_paths, vector_input
 
 
 class TransferAlgorithm(MappingAlgorithm):
@@ -32,6 +33,8 @@ class TransferAlgorithm(MappingAlgorithm):
     CLASS_FIELD = "CLASS_FIELD"
     SOURCE = "SOURCE"
     SERIES = "SERIES"
+    BANDS = "BANDS"
+    INDICES = "INDICES"
     METHOD = "METHOD"
     SEED = "SEED"
     MODEL = "MODEL"
@@ -61,9 +64,11 @@ class TransferAlgorithm(MappingAlgorithm):
             "region or year (the source), adapts itself to the unlabelled target, and classifies every pixel of it.\n\n"
             "Source: a point or polygon layer with the crop in a field, and the rasters that cover it; or a series "
             "file (.npz) instead of both.\n"
-            "Target: rasters of one season with the same spectral bands. The dates need not be the same, and the "
-            "seasons may be weeks apart.\n\n"
-            "Clouds and other gaps must be nodata. Pixels that were never observed stay nodata in the map.\n\n"
+            "Target: rasters of one season with the same spectral bands, under any sensor's names; an index of the "
+            "source is computed where the target does not hold it. The dates need not be the same, and the seasons "
+            "may be weeks or, in the other hemisphere, half a year apart.\n\n"
+            "Clouds and other gaps must be nodata, or marked by a quality band among the rasters. Pixels that were "
+            "never observed stay nodata in the map.\n\n"
             "Methods:\n{methods}"
         ).format(methods=method_lines())
 
@@ -89,7 +94,7 @@ class TransferAlgorithm(MappingAlgorithm):
                 self.SOURCE, self.tr("Source stack"), QgsProcessing.SourceType.TypeRaster, optional=True
             ),
             self.tr(
-                "Rasters that cover the labels over one season, in the same spectral bands as the target: one file "
+                "Rasters that cover the labels over one season, in the spectral bands of the target: one file "
                 "with a band for every date and spectral band, one file a date, or one file a date and band."
             ),
         )
@@ -117,6 +122,20 @@ class TransferAlgorithm(MappingAlgorithm):
             advanced=True,
         )
         self.add_mask()
+        self.add_text(
+            self.BANDS,
+            self.tr("Bands of the source"),
+            self.tr("Learn from these bands of the source alone, such as 'B04, B08'. Empty: all of them."),
+        )
+        self.add_text(
+            self.INDICES,
+            self.tr("Indices"),
+            self.tr(
+                "Learn from these besides, such as 'NDVI, NDWI', computed on both sides where they are not stored. "
+                "There are {indices}."
+            ).format(indices=", ".join(INDICES)),
+        )
+        self.add_reading()
         self.add_map_outputs()
         self.add(
             QgsProcessingParameterFileDestination(
@@ -143,6 +162,8 @@ class TransferAlgorithm(MappingAlgorithm):
             "class_field": self.parameterAsString(parameters, self.CLASS_FIELD, context),
             "source": raster_paths(parameters.get(self.SOURCE), context),
             "series": self.parameterAsString(parameters, self.SERIES, context) or None,
+            "bands": names(self.parameterAsString(parameters, self.BANDS, context), context),
+            "indices": names(self.parameterAsString(parameters, self.INDICES, context), context),
             "method": self.parameterAsEnumString(parameters, self.METHOD, context),
             "seed": self.parameterAsInt(parameters, self.SEED, context),
             "model": self.parameterAsFileOutput(parameters, self.MODEL, context) or None,
@@ -152,7 +173,7 @@ class TransferAlgorithm(MappingAlgorithm):
     def own_fields(self, folder: str, feedback: QgsFeedback) -> dict[str, Any]:
         """Source, method, seed, model and report."""
         labels = self._plain["labels"]
-        fields = {key: self._plain[key] for key in ("series", "method", "seed", "model", "report")}
+        fields = {key: self._plain[key] for key in ("series", "bands", "indices", "method", "seed", "model", "report")}
         fields["source"] = self.describe(self._plain["source"])
         fields["labels"] = labels.labels(self._plain["class_field"], folder, feedback) if labels else None
         return fields
