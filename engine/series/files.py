@@ -9,6 +9,7 @@ are ignored.
 from __future__ import annotations
 
 import datetime
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,20 @@ from ..errors import InputError
 from .series_set import SeriesSet, continuous_days
 
 REQUIRED = ("X", "bands")
+UNREADABLE = (
+    OSError,
+    ValueError,
+    EOFError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+    tokenize.TokenError,
+    MemoryError,
+)
+"""What NumPy raises at archives that are cut off, damaged, locked, or claim to hold more than they do."""
+LEAST_STEP_BACK = 95
+"""Days of the year by which a season that runs into the next year jumps back there, at least: 353, 1 does, 80, 64
+are days in the wrong order."""
 
 
 def read_series(path: str | Path, part: Mapping[str, Any] | None = None, classes: tuple[str, ...] = ()) -> SeriesSet:
@@ -135,7 +150,7 @@ def _load(path: Path) -> dict[str, np.ndarray]:
             raise ValueError("it holds a single array")
         with file:
             return {key: file[key] for key in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as fault:
+    except UNREADABLE as fault:
         reason = fault.strerror if isinstance(fault, OSError) and fault.strerror else fault
         raise InputError(
             "series-unreadable",
@@ -173,6 +188,8 @@ def _shape(data: Mapping[str, np.ndarray], path: Path) -> tuple[int, int, int]:
             "It must hold numbers in the order pixels, dates, bands.",
         )
     n, t, c = values.shape
+    if not t or not c:
+        raise InputError("series-shape", f"X in the series file {path.name} has {t} dates and {c} bands.")
     expected = {"doy": t, "dates": t, "bands": c, "y": n, "group": n, "region": n, "year": n, "lat": n, "lon": n}
     for key, length in expected.items():
         if key in data and data[key].shape != (length,):
@@ -180,10 +197,11 @@ def _shape(data: Mapping[str, np.ndarray], path: Path) -> tuple[int, int, int]:
                 "series-shape",
                 f"Key '{key}' in the series file {path.name} has shape {data[key].shape}, expected ({length},).",
             )
-    bands = [str(band) for band in data["bands"]]
-    if len(set(bands)) < len(bands):
-        twice = next(band for band in bands if bands.count(band) > 1)
-        raise InputError("series-shape", f"The series file {path.name} has the band {twice} twice.")
+    for key, what in (("bands", "band"), ("class_names", "class")):
+        names = [str(name) for name in np.ravel(data.get(key, ()))]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise InputError("series-shape", f"The series file {path.name} has the {what} {twice} twice.")
     return n, t, c
 
 
@@ -198,7 +216,24 @@ def _days(data: Mapping[str, np.ndarray], count: int, path: Path) -> np.ndarray:
     else:
         if _need(data, "doy", path).dtype.kind not in "iuf":
             raise InputError("series-shape", f"Key 'doy' in the series file {path.name} does not hold numbers.")
+        _check_days_of_year(data["doy"], path)
         day = continuous_days(data["doy"])
     if count > 1 and not (np.diff(day) > 0).all():
         raise InputError("series-shape", f"The dates in the series file {path.name} are not in order.")
     return day
+
+
+def _check_days_of_year(day: np.ndarray, path: Path) -> None:
+    wrong = day[~((day >= 1) & (day <= 366))]
+    if len(wrong):
+        message = f"Key 'doy' in the series file {path.name} holds {wrong[0]:g}, which is no day of a year."
+        raise InputError("series-shape", message, "Days of the year go from 1 to 366.")
+    step = np.diff(day.astype(np.float64))
+    back = np.flatnonzero((step <= 0) & (step > -LEAST_STEP_BACK))
+    if len(back):
+        first, then = day[back[0]], day[back[0] + 1]
+        raise InputError(
+            "series-shape",
+            f"The days of the year in the series file {path.name} are not in order: {then:g} follows {first:g}.",
+            "Sort the dates of X and doy; a season over the new year goes on from 1.",
+        )
