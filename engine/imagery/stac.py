@@ -250,9 +250,11 @@ def _items(query: Query, extent: Any, access: Access) -> Iterator[dict[str, Any]
 
     # What it notes of its requests would hold the headers.
     logging.getLogger("pystac_client").setLevel(logging.WARNING)
-    retries = Retry(2, status=1, status_forcelist=[429, 502, 503, 504], backoff_factor=0.5, allowed_methods=None)
-    reading = StacApiIO(timeout=TIMEOUT, max_retries=retries, request_modifier=add_headers)
-    client = Client.open(query.url, stac_io=reading)
+    retries = Retry(
+        2, connect=1, read=0, status=1, status_forcelist=[429, 502, 503, 504], backoff_factor=0.5, allowed_methods=None
+    )
+    reading = StacApiIO(max_retries=retries)
+    client = Client.open(query.url, stac_io=reading, request_modifier=add_headers, timeout=TIMEOUT)
     left, right, bottom, top = extent.GetEnvelope()
     search = client.search(
         collections=list(query.collections),

@@ -129,6 +129,8 @@ def _refused(reason: str) -> bool:
 
 def _header(asset: Asset) -> Header | str:
     """The header of a raster, or why there is none."""
+    # GDAL remembers that an address failed, also when it was for want of the credentials that are there now.
+    gdal.VSICurlPartialClearCache(asset.path)
     dataset, fault = attempt(lambda: gdal.OpenEx(asset.path, gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR))
     if dataset is None:
         return fault

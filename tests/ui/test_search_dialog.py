@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import sys
 from pathlib import Path
 
@@ -100,12 +101,13 @@ def test_a_search_can_be_cancelled(search_dialog, server, qtbot):
 def test_credentials_of_qgis_reach_the_server_and_no_file(search_dialog, server, qtbot, tmp_path):
     manager = QgsApplication.authManager()
     manager.setMasterPassword("a word for the test", True)
-    config = QgsAuthMethodConfig("APIHeader")
+    config = QgsAuthMethodConfig("Basic")
     config.setName("catalogue of the test")
-    config.setConfig("Authorization", "Bearer moonshine")
+    config.setConfig("username", "ada")
+    config.setConfig("password", "moonshine")
     assert manager.storeAuthenticationConfig(config)
     try:
-        server.token = "Bearer moonshine"
+        server.token = "Basic " + base64.b64encode(b"ada:moonshine").decode()
         dialog = search_dialog
         dialog.auth_select.setConfigId(config.id())
         dialog.fetch_box.setChecked(True)
@@ -121,7 +123,8 @@ def test_credentials_of_qgis_reach_the_server_and_no_file(search_dialog, server,
             "search.json",
         ]
         for path in (tmp_path / "spring").iterdir():
-            assert b"moonshine" not in path.read_bytes()
+            text = path.read_bytes()
+            assert b"moonshine" not in text and server.token.encode() not in text
     finally:
         manager.removeAuthenticationConfig(config.id())
 
