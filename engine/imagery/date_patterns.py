@@ -234,9 +234,10 @@ DATE_PATTERNS = (
         MONTH,
     ),
     DatePattern(
+        # Not 2021-02-30: a day that is none does not leave its month to be guessed.
         "year and month, separated: middle of the month",
-        rf"{START}(\d{{4}})[-_.](\d{{2}}){END}",
-        _month,
+        rf"{START}(\d{{4}})([-_.])(\d{{2}}){END}(?!\2\d{{1,2}}(?!\d|k?m\b))",
+        lambda year, _, month: _month(year, month),
         (("B02_2017-11", "2017-11-15"),),
         MONTH,
     ),
