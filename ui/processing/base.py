@@ -8,6 +8,7 @@ from typing import Any
 
 from qgis.core import (
     QgsFeedback,
+    QgsProcessing,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingException,
@@ -97,7 +98,8 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
     def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
         """Name the file that cannot be read, where the base class would name the parameter only."""
         for definition in self.parameterDefinitions():
-            if isinstance(definition, (QgsProcessingParameterMultipleLayers, QgsProcessingParameterMapLayer)):
+            layers = isinstance(definition, (QgsProcessingParameterMultipleLayers, QgsProcessingParameterMapLayer))
+            if layers and not _takes_files(definition):
                 path = unreadable(parameters.get(definition.name()), context)
                 if path:
                     message = self.tr("{label}: {path} does not exist or cannot be read.")
@@ -178,3 +180,9 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
             if not state.works:
                 raise environment.broken(interpreter, state, settings.packages()) from fault
             raise QgsProcessingException(str(fault)) from fault
+
+
+def _takes_files(definition: QgsProcessingParameterDefinition) -> bool:
+    """Whether a parameter of several inputs takes files of any kind rather than layers."""
+    several = isinstance(definition, QgsProcessingParameterMultipleLayers)
+    return several and definition.layerType() == QgsProcessing.SourceType.TypeFile

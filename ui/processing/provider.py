@@ -9,6 +9,7 @@ from ...engine import __version__
 from ..icons import icon
 from .classify import ClassifyAlgorithm
 from .compare import CompareAlgorithm
+from .extract import ExtractAlgorithm
 from .search import SearchAlgorithm
 from .transfer import TransferAlgorithm
 
@@ -41,6 +42,7 @@ class CropTransferProvider(QgsProcessingProvider):
         self.addAlgorithm(TransferAlgorithm())
         self.addAlgorithm(ClassifyAlgorithm())
         self.addAlgorithm(CompareAlgorithm())
+        self.addAlgorithm(ExtractAlgorithm())
         self.addAlgorithm(SearchAlgorithm())
 
     def supportedOutputRasterLayerExtensions(self) -> list[str]:
