@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .date_patterns import DATE_PATTERNS, PRODUCT
+from .date_patterns import DATE_PATTERNS
 
 KNOWN_BANDS = tuple(
     """
@@ -128,14 +128,13 @@ def date_choices(text: str) -> tuple[str, ...]:
 
 
 def _dates(text: str) -> tuple[tuple[str, ...], str]:
-    """All dates of the surest rank that ``text`` may mean, and the text without the dates of that rank."""
+    """All dates of the surest rank that ``text`` may mean, and the text without them."""
     rest, rank = text, None
     found: set[str] = set()
-    left = text
     for kind in DATE_PATTERNS:
         if rank is not None and kind.rank > rank:
             break
-        for match in list(re.finditer(kind.pattern, left, re.IGNORECASE)):
+        for match in list(re.finditer(kind.pattern, rest, re.IGNORECASE)):
             try:
                 read = kind.read(*match.groups())
             except ValueError:
@@ -146,16 +145,8 @@ def _dates(text: str) -> tuple[tuple[str, ...], str]:
             rank = kind.rank
             found |= {date.isoformat() for date in dates}
             # Blanked and not cut out, so that places stay and what stood apart does not grow together.
-            blank = " " * (match.end() - match.start())
-            left = left[: match.start()] + blank + left[match.end() :]
-            rest = left
-            if rank == PRODUCT:
-                return tuple(sorted(found)), _single_spaced(rest)
-    return tuple(sorted(found)), _single_spaced(rest) if found else text
-
-
-def _single_spaced(text: str) -> str:
-    return re.sub(r" {2,}", " ", text)
+            rest = rest[: match.start()] + " " * (match.end() - match.start()) + rest[match.end() :]
+    return tuple(sorted(found)), re.sub(r" {2,}", " ", rest) if found else text
 
 
 def parse_band(rest: str, free: bool) -> str | None:
