@@ -36,6 +36,8 @@ from .opening import attempt, file_name
 
 FACTOR = 10000.0
 """Reflectance and indices are commonly stored as integers times this."""
+AS_STORED = "CROPTRANSFER_AS_STORED"
+"""Metadata key of raster bands whose numbers are the values, however large: regular stacks say so."""
 LARGE = 100.0
 """Typical large value of a stack from which on it cannot be reflectance or an index as such."""
 DIVISOR = 10.0
@@ -132,6 +134,8 @@ def stored_as(band: Any, path: str, name: str) -> Stored:
 
 def _declared(band: Any) -> tuple[float, float] | None:
     """Scale and offset of a GDAL band by its own metadata."""
+    if band.GetMetadataItem(AS_STORED):
+        return 1.0, 0.0
     scale, offset = band.GetScale(), band.GetOffset()
     if (scale is None or scale in (0.0, 1.0)) and not offset:
         return None

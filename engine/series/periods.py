@@ -90,6 +90,13 @@ def season_periods(dates: Sequence[str], period: str, start: str = "", end: str 
     return Periods(tuple(middles[n].isoformat() for n in kept), place.astype(np.int64), float(days or DAYS_OF_MONTH))
 
 
+def middle_distance(dates: Sequence[str], periods: Periods) -> np.ndarray:
+    """(t,) float32 days of each ISO date from the middle of its period; for one outside the season it means nothing."""
+    days = np.array([datetime.date.fromisoformat(date).toordinal() for date in dates])
+    middles = np.array([datetime.date.fromisoformat(date).toordinal() for date in periods.dates])
+    return np.abs(days - middles[periods.place]).astype(np.float32)
+
+
 def period_days(period: str) -> int | None:
     """The days of a period, None for a month; raises InputError (``period``)."""
     if period == MONTH:

@@ -1,0 +1,198 @@
+"""A stack brought to regular periods: composites, gaps filled, written once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError
+from ..progress import Progress
+from ..series.composites import compose
+from ..series.periods import Periods, middle_distance
+from ..series.regular import fill_gaps
+from ..series.whittaker import default_smoothness
+from .indices import INDICES, bands_of_index, compute, index_name
+from .reader import Stack
+from .scale import NOT_REFLECTANCE
+from .stack import Window
+from .stack_writer import FLOAT32, INT16, LARGEST, StackWriter
+
+PIXELS = 4096
+"""Pixels made regular at a time: their series stay in the processor's cache, and a cancel is heard."""
+WINDOW_BYTES = 32 * 2**20
+"""Memory of the series of one window, about; two are held at once, and the regular series of one."""
+USUAL_INDEX = "NDVI"
+"""The index whose maximum is taken unless another is named."""
+SAMPLE_SIDE = 64
+RARELY = 99.9
+"""Percentile of the magnitudes that has to fit into whole numbers."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a period's observations become one, and what is done about gaps."""
+
+    method: str = "median"
+    """Key of ``engine.series.composites.METHODS``."""
+    by: str = ""
+    """Band or index whose maximum ``max`` takes; empty: NDVI, or the only band."""
+    fill: str = "none"
+    """Key of ``engine.series.regular.FILLS``."""
+    smoothness: float | None = None
+    """Lambda of ``whittaker``, above 0, in steps of one period; None: what keeps swings of two months."""
+    ends: str = "gap"
+    """Key of ``engine.series.regular.ENDS``."""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How full a regular stack is, as shares (0 to 1) of its pixels times periods."""
+
+    observed: float
+    """With an observation in the period."""
+    filled: float
+    """Without one, and filled."""
+
+    @property
+    def gaps(self) -> float:
+        """Still without a value."""
+        return 1 - self.observed - self.filled
+
+
+def score_bands(recipe: Recipe, bands: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """What the maximum is taken of, and the bands that it is made of by their name in the formula.
+
+    Returns
+    -------
+    name : of a band of the stack, or key of an index; empty where the recipe takes no maximum.
+    made_of : for an index that is no band of the stack, which bands it needs; for a band, empty.
+
+    Raises
+    ------
+    InputError
+        ``index-bands`` naming the index and what it needs, ``index`` for a name that is none.
+    """
+    if recipe.method != "max":
+        return "", {}
+    wanted = recipe.by or (USUAL_INDEX if len(bands) > 1 else bands[0])
+    if wanted in bands:
+        return wanted, {}
+    index = index_name(wanted)
+    if index is None:
+        raise InputError(
+            "index",
+            f"The maximum is to be that of '{wanted}', which is no band of the stack and no index.",
+            f"Choose from its bands ({', '.join(bands)}) or the indices {', '.join(INDICES)}.",
+        )
+    if index in bands:
+        return index, {}
+    made_of = bands_of_index(index, bands)
+    if made_of is None:
+        raise InputError(
+            "index-bands",
+            f"The maximum of {index} cannot be found: it needs {', '.join(INDICES[index].bands)}, "
+            f"and the stack has {', '.join(bands)}.",
+            "Name a band or another index whose maximum is to be taken.",
+        )
+    return index, made_of
+
+
+def regularize(
+    stack: Stack, bands: Sequence[str], periods: Periods, recipe: Recipe, writer: StackWriter, progress: Progress
+) -> Coverage:
+    """Write the regular series of ``bands`` (names of the stack's bands and indices), window by window.
+
+    An observation counts where every one of the bands was seen. The next window is read while this one is made.
+
+    Raises
+    ------
+    Cancelled
+        Between two pieces of a window.
+    InputError
+        From reading, ``stack-unwritable``, or as :func:`score_bands`.
+    """
+    maker = _Maker(stack, bands, periods, recipe)
+    observed = filled = done = 0
+    pixels = stack.grid.width * stack.grid.height
+    for window, values in stack.read_ahead(_windows(stack, len(maker.names), writer.block), maker.names):
+        series = values.reshape(-1, *values.shape[2:])
+        regular = np.empty((len(periods), len(bands), len(series)), np.float32)
+        for start in range(0, len(series), PIXELS):
+            progress.update((done + start) / pixels)
+            part = slice(start, start + PIXELS)
+            made, seen = maker.make(series[part])
+            regular[:, :, part] = np.moveaxis(made, 0, 2)
+            observed += int(seen.sum())
+            filled += int((np.isfinite(made[:, :, 0]) & ~seen).sum())
+        writer.write(window, np.moveaxis(regular, 2, 0))
+        done += len(series)
+    return Coverage(observed / (pixels * len(periods)), filled / (pixels * len(periods)))
+
+
+def fitting_type(stack: Stack, bands: Sequence[str]) -> str:
+    """The smaller data type that holds a stack's values: whole numbers times 10000 for reflectance and most indices.
+
+    Decided by the names of the bands and by a few samples of their values.
+    """
+    if any(name.upper() in NOT_REFLECTANCE for name in bands):
+        return FLOAT32
+    grid = stack.grid
+    width, height = min(SAMPLE_SIDE, grid.width), min(SAMPLE_SIDE, grid.height)
+    for across, down in ((2, 2), (1, 3), (3, 1)):
+        window = Window((grid.width - width) * across // 4, (grid.height - height) * down // 4, width, height)
+        values = np.abs(stack.read(window, bands))
+        for position in range(len(bands)):
+            seen = values[..., position][np.isfinite(values[..., position])]
+            if len(seen) and np.percentile(seen, RARELY) * 1e4 > LARGEST:
+                return FLOAT32
+    return INT16
+
+
+class _Maker:
+    """Makes series regular."""
+
+    def __init__(self, stack: Stack, bands: Sequence[str], periods: Periods, recipe: Recipe) -> None:
+        self._recipe, self._periods, self._count = recipe, periods, len(bands)
+        self._score, self._made_of = score_bands(recipe, stack.bands)
+        needed = [*bands, *self._made_of.values(), *([self._score] if self._score in stack.bands else [])]
+        self.names = tuple(dict.fromkeys(needed))
+        """Bands to be read: those wanted, then those that only the maximum needs."""
+        self._day = periods.step * np.arange(len(periods), dtype=np.float32)
+        self._distance = middle_distance(stack.dates, periods)
+        self._smoothness = recipe.smoothness or default_smoothness(periods.step)
+
+    def make(self, series: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(n, g, c) float32 regular series, and (n, g) bool where a period had an observation, of (n, t, bands)."""
+        observed = np.isfinite(series).all(axis=2)
+        recipe, place = self._recipe, self._periods.place
+        wanted = series[:, :, : self._count]
+        composites = compose(wanted, observed, place, len(self._periods), recipe.method, self._scores(series))
+        seen = np.isfinite(composites[:, :, 0])
+        filled = fill_gaps(composites, seen, self._day, recipe.fill, self._smoothness, recipe.ends)
+        return filled, seen
+
+    def _scores(self, series: np.ndarray) -> np.ndarray | None:
+        if self._recipe.method == "nearest":
+            return -self._distance
+        if self._made_of:
+            parts = {common: series[:, :, self.names.index(name)] for common, name in self._made_of.items()}
+            return compute(self._score, parts)
+        return series[:, :, self.names.index(self._score)] if self._score else None
+
+
+def _windows(stack: Stack, bands: int, block: int) -> list[Window]:
+    """Windows of whole blocks of the output, those that share blocks of the input next to each other."""
+    pixels = max(block * block, WINDOW_BYTES // (4 * len(stack.dates) * bands))
+    first = stack.tiles(pixels)[0]
+    grid = stack.grid
+    height = max(block, first.height // block * block)
+    width = max(block, min(first.width, pixels // height) // block * block)
+    windows = [
+        Window(column, row, min(width, grid.width - column), min(height, grid.height - row))
+        for row in range(0, grid.height, height)
+        for column in range(0, grid.width, width)
+    ]
+    across, down = stack.block_size
+    return sorted(windows, key=lambda w: (w.row // down, w.column // across, w.row, w.column))

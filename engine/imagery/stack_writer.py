@@ -1,0 +1,194 @@
+"""A stack of dates and bands as one Cloud Optimized GeoTIFF, which :class:`Stack` reads again to the same values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from osgeo import gdal
+
+from ..errors import Cancelled, InputError
+from .opening import attempt, file_name, quiet_gdal
+from .scale import AS_STORED, FACTOR
+from .stack import Grid, Window
+
+INT16, FLOAT32 = "int16", "float32"
+DATA_TYPES = {
+    INT16: "Whole numbers, values times 10000 between -3.2767 and 3.2767: half the size.",
+    FLOAT32: "Values as they are.",
+}
+"""Ways to store values, with a sentence for people."""
+NO_VALUE = -32768
+LARGEST = 32767
+BLOCKS = (512, 256, 128)
+LARGEST_BLOCK = 16 * 2**20
+"""Bytes of a block at most: every reader of a COG decodes whole blocks, which hold all bands."""
+SMALLEST_OVERVIEW = 256
+OVERVIEWS_TAKE = 0.6
+"""Share of the time of finishing that the overviews take."""
+
+
+class StackWriter:
+    """Writes series window by window into plain tiles first and finishes them as a COG, in memory that does not grow.
+
+    The tiles lie beside the file, in ``path`` + ``.tiles``, until :meth:`finish` has copied them.
+
+    Parameters
+    ----------
+    path : of the COG; the caller renames it when the job is done.
+    dates, bands : ISO dates and band names; raster band ``i * len(bands) + j + 1`` is called ``bands[j]_dates[i]``.
+    data_type : key of :data:`DATA_TYPES`.
+    tags : provenance, written as TIFF metadata.
+
+    Attributes
+    ----------
+    clipped : number of values beyond what ``int16`` holds, which became the largest or smallest it does.
+
+    Raises
+    ------
+    InputError
+        ``stack-unwritable``, naming the file and GDAL's reason.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        grid: Grid,
+        dates: Sequence[str],
+        bands: Sequence[str],
+        data_type: str,
+        tags: Mapping[str, Any],
+    ) -> None:
+        self.clipped = 0
+        self._path, self._tiles, self._grid, self._data_type = path, path + ".tiles", grid, data_type
+        names = [f"{band}_{date}" for date in dates for band in bands]
+        whole = data_type == INT16
+        self.block = _block(len(names) * (2 if whole else 4), grid)
+        self._dataset: Any = self._create(len(names))
+        with quiet_gdal():
+            self._dataset.SetMetadata({str(key): str(value) for key, value in tags.items()})
+            for number, name in enumerate(names, 1):
+                band = self._dataset.GetRasterBand(number)
+                band.SetDescription(name)
+                band.SetNoDataValue(NO_VALUE if whole else np.nan)
+                if whole:
+                    band.SetScale(1 / FACTOR)
+                    band.SetOffset(0.0)
+                else:
+                    band.SetMetadataItem(AS_STORED, "YES")
+
+    def write(self, window: Window, values: np.ndarray) -> None:
+        """Write a window.
+
+        Parameters
+        ----------
+        values : (h * w, dates, bands) float, NaN for no observation; quickest when the pixels are last in memory.
+        """
+        planes = np.ascontiguousarray(np.moveaxis(values, 0, 2), np.float32)
+        if self._data_type == INT16:
+            planes *= np.float32(FACTOR)
+            np.rint(planes, out=planes)
+            self.clipped += int((np.abs(planes) > LARGEST).sum())
+            np.clip(planes, -LARGEST, LARGEST, out=planes)
+            np.copyto(planes, NO_VALUE, where=np.isnan(planes))
+            planes = planes.astype(np.int16)
+        place = (window.column, window.row, window.width, window.height)
+        kind = gdal.GDT_Int16 if self._data_type == INT16 else gdal.GDT_Float32
+        self._do(lambda: self._dataset.WriteRaster(*place, planes.tobytes(), buf_type=kind))
+
+    def finish(self, follow: Callable[[float], None] = lambda fraction: None) -> None:
+        """Add overviews, copy the tiles into the COG, remove them, and close.
+
+        Parameters
+        ----------
+        follow : told the done fraction, 0 to 1; may raise :class:`Cancelled`.
+        """
+        self._do(lambda: self._dataset.FlushCache())
+        largest = max(self._grid.width, self._grid.height)
+        levels = [2**k for k in range(1, 30) if largest > SMALLEST_OVERVIEW * 2 ** (k - 1)]
+        if levels:
+            # Not left to the COG driver: of hundreds of bands it takes a hundred times as long.
+            first = _Follower(follow, 0.0, OVERVIEWS_TAKE)
+            self._do(lambda: self._dataset.BuildOverviews("AVERAGE", levels, callback=first), first)
+        second = _Follower(follow, OVERVIEWS_TAKE if levels else 0.0, 1.0)
+        options = [f"BLOCKSIZE={self.block}", "COMPRESS=DEFLATE", "PREDICTOR=YES", "OVERVIEWS=FORCE_USE_EXISTING"]
+        options += ["BIGTIFF=IF_SAFER", "NUM_THREADS=ALL_CPUS"]
+        driver = gdal.GetDriverByName("COG")
+        self._do(lambda: driver.CreateCopy(self._path, self._dataset, 0, options, callback=second), second)
+        self.close()
+        os.unlink(self._tiles)
+        # A full disk shows only when the last block is asked for, which is the last one that was written.
+        written, fault = attempt(lambda: gdal.Open(self._path))
+        if written is not None:
+            corner = (self._grid.width - 1, self._grid.height - 1, 1, 1)
+            _, fault = attempt(lambda: written.GetRasterBand(1).ReadRaster(*corner))
+        if fault:
+            raise self._unwritable(fault)
+
+    def close(self) -> None:
+        """Close the tiles as they are; harmless when they are closed."""
+        with quiet_gdal():
+            self._dataset = None
+
+    def _create(self, count: int) -> Any:
+        whole = self._data_type == INT16
+        driver = gdal.GetDriverByName("GTiff")
+        # The tiles are read once and by us: what is quick goes before what is small.
+        quick = ["COMPRESS=ZSTD", "ZSTD_LEVEL=1"]
+        if ">ZSTD<" not in (driver.GetMetadataItem("DMD_CREATIONOPTIONLIST") or ""):
+            quick = ["COMPRESS=LZW"]
+        # Overviews of hundreds of bands are built band by band only where the bands lie apart.
+        options = ["TILED=YES", f"BLOCKXSIZE={self.block}", f"BLOCKYSIZE={self.block}", "INTERLEAVE=BAND", *quick]
+        options += [f"PREDICTOR={2 if whole else 3}", "BIGTIFF=IF_SAFER"]
+        kind = gdal.GDT_Int16 if whole else gdal.GDT_Float32
+        grid = self._grid
+        dataset, fault = attempt(lambda: driver.Create(self._tiles, grid.width, grid.height, count, kind, options))
+        if dataset is None:
+            raise self._unwritable(fault)
+        with quiet_gdal():
+            dataset.SetGeoTransform(grid.transform)
+            if grid.crs:
+                dataset.SetProjection(grid.crs)
+        return dataset
+
+    def _do(self, call: Callable[[], Any], follower: _Follower | None = None) -> None:
+        """Make a GDAL call that writes; raises InputError where it fails, as on a full disk."""
+        result, fault = attempt(lambda: (call(), gdal.GetLastErrorType(), gdal.GetLastErrorMsg()))
+        if follower is not None and follower.cancelled is not None:
+            raise follower.cancelled
+        if not fault and result is not None and result[1] >= gdal.CE_Failure:
+            fault = result[2] or "unknown error"
+        if fault:
+            raise self._unwritable(fault)
+
+    def _unwritable(self, fault: str) -> InputError:
+        return InputError(
+            "stack-unwritable",
+            f"The stack {file_name(self._path)} cannot be written: {fault}.",
+            "Check the free space (twice the size of the stack) and the rights of its folder.",
+        )
+
+
+class _Follower:
+    """GDAL's progress callback as ours: an exception must not cross GDAL, so a cancel is kept for later."""
+
+    def __init__(self, follow: Callable[[float], None], start: float, end: float) -> None:
+        self._follow, self._start, self._end = follow, start, end
+        self.cancelled: Cancelled | None = None
+
+    def __call__(self, fraction: float, message: str, data: Any) -> int:
+        try:
+            self._follow(self._start + (self._end - self._start) * fraction)
+        except Cancelled as cancel:
+            self.cancelled = cancel
+            return 0
+        return 1
+
+
+def _block(pixel_bytes: int, grid: Grid) -> int:
+    """Side of the square blocks: as large as their bytes allow, and no larger than the raster needs."""
+    largest = max(grid.width, grid.height)
+    fitting = [side for side in BLOCKS if side * side * pixel_bytes <= LARGEST_BLOCK and side < 2 * largest]
+    return fitting[0] if fitting else BLOCKS[-1]
