@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class InputError(Exception):
     """Something in the user's input that stops the job, told in one sentence.
@@ -30,3 +32,9 @@ class InputError(Exception):
 
 class Cancelled(Exception):
     """The user cancelled the job; nothing of it may stay on disk."""
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """The names as a message lists them: the first ``most``, then how many more there are."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"

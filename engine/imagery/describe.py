@@ -11,7 +11,7 @@ from typing import Any
 
 from osgeo import gdal
 
-from ..errors import InputError
+from ..errors import InputError, listed
 from .cubes import describe_cube, is_cube
 from .names import date_choices, of_sensor, parse_band, parse_date, sensor_of, standard_name
 from .opening import address_of, file_name, open_container, open_raster
@@ -105,7 +105,7 @@ def describe_path(path: str) -> Description:
     name = file_name(path.rstrip("/\\"))
     if classes:
         what = "it shows classes" if len(classes) == 1 else "they show classes"
-        notes.append(f"{name}: {_listed(classes)} left out, as names or colours say that {what}.")
+        notes.append(f"{name}: {listed(classes)} left out, as names or colours say that {what}.")
     if not bands:
         raise InputError("no-raster", f"{name} holds no imagery.", " ".join(notes))
     open_dates: list[tuple[str, tuple[str, ...]]] = []
@@ -162,7 +162,7 @@ def _describe_inside(path: str, inside: Sequence[str]) -> tuple[list[StackBand],
             replace(b, date=b.date or date_in_name, band=word if len(found) == 1 else b.band or word) for b in found
         ]
     left_out = [last for name, last in named.items() if not known[name]]
-    return bands, [f"{file_name(path)}: {_listed(left_out)} left out, as no band's name."] if left_out else []
+    return bands, [f"{file_name(path)}: {listed(left_out)} left out, as no band's name."] if left_out else []
 
 
 def _bands_of(dataset: Any, path: str) -> list[StackBand]:
@@ -251,8 +251,3 @@ def _middle_of_range(metadata: Mapping[str, str]) -> str | None:
 def _first_name(metadata: Mapping[str, str]) -> str | None:
     names = (parse_band(metadata[key], free=True) for key in BAND_KEYS if key in metadata)
     return next((name for name in names if name), None)
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

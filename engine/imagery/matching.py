@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..errors import InputError
+from ..errors import InputError, listed
 from .bands import COMMON, LOOSE, NEAR, common_names, readings
 from .indices import INDICES, bands_of_index, index_name
 from .stack import StackBand
 
 SAME_NAME, SAME_WAVELENGTH, NEAR_WAVELENGTH, COMPUTED = "same name", "same wavelength", "near wavelength", "computed"
+MOST = 20
+"""Bands listed in a message, at most."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,8 @@ def require_match(source: Sequence[str], target: Sequence[str], who: str, hint: 
     shared = [pair.source for pair in match.pairs]
     raise InputError(
         "bands-differ",
-        f"{who} has the bands {', '.join(source)}, but the target has no {', '.join(match.missing)}, "
-        f"only {', '.join(target) or 'bands without a name'}.",
+        f"{who} has the bands {listed(source, MOST)}, but the target has no {listed(match.missing, MOST)}, "
+        f"only {listed(target, MOST) or 'bands without a name'}.",
         f"Correct the band names of its table{hint.format(shared=','.join(shared)) if shared else ''}.{unclear}",
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from osgeo import gdal
 
-from ..errors import InputError
+from ..errors import InputError, listed
 from .describe import choices_of
 from .grids import grid_of, overlaps, same_grid
 from .opening import file_name, open_raster
@@ -18,7 +18,7 @@ from .quality import data_bands
 from .stack import Grid, StackBand
 
 SHOWN = 5
-"""Names listed in a message before "and n more"."""
+"""Bands whose names are looked at for what may be two dates."""
 
 
 def stack_problems(bands: Sequence[StackBand], role: str) -> list[InputError]:
@@ -43,7 +43,7 @@ def stack_problems(bands: Sequence[StackBand], role: str) -> list[InputError]:
             InputError(
                 "date-incomplete",
                 f"{len(left_out)} of the {len(complete) + len(left_out)} dates of the {role} lack a band: "
-                f"{date} has no {_listed(missing)}.",
+                f"{date} has no {listed(missing)}.",
                 "Every date needs every band: add the missing rasters or take the odd bands out.",
             )
         )
@@ -202,9 +202,4 @@ def _file_problems(bands: Sequence[StackBand], role: str) -> list[InputError]:
 
 
 def _which(bands: Sequence[StackBand]) -> str:
-    return _listed([f"band {b.index} of {file_name(b.path)}" for b in bands])
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:SHOWN])
-    return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"
+    return listed([f"band {b.index} of {file_name(b.path)}" for b in bands])

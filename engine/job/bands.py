@@ -7,17 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, listed
 from ..imagery import StackBand
 from ..imagery.indices import add_indices, index_name, index_names
-from ..imagery.matching import COMPUTED, SAME_NAME, BandMatch, adapt_target, match_bands, require_match
+from ..imagery.matching import COMPUTED, MOST, SAME_NAME, BandMatch, adapt_target, match_bands, require_match
 from ..imagery.opening import file_name
 from ..imagery.quality import data_bands, is_quality
 from ..series import SeriesSet
 from .job import Job
 
-SHOWN = 5
-"""Raster bands listed in a message before "and n more"."""
 LONGEST_HEADER = 2**24
 """Bytes of the header of a model file, at most: a longer one is not ours."""
 
@@ -81,11 +79,10 @@ def target_side(job: Job, wanted: Sequence[str]) -> Side:
     match = require_match(wanted, _names(job.target), who, hint)
     told = match.told()
     if match.left_out:
-        told.append(f"Bands of the target that the source does not have are left out: {', '.join(match.left_out)}.")
+        told.append(f"Bands of the target that the source does not have are left out: {listed(match.left_out, MOST)}.")
     unnamed = [f"band {b.index} of {file_name(b.path)}" for b in job.target if not b.band]
     if unnamed:
-        more = f" and {len(unnamed) - SHOWN} more" if len(unnamed) > SHOWN else ""
-        told.append(f"Bands of the target without a name are left out: {', '.join(unnamed[:SHOWN])}{more}.")
+        told.append(f"Bands of the target without a name are left out: {listed(unnamed)}.")
     return _side(job.target, match, told)
 
 
@@ -109,7 +106,7 @@ def _require(wanted: Sequence[str], found: Sequence[str], there: Sequence[str], 
     if missing:
         raise InputError(
             "bands-differ",
-            f"The job asks for {', '.join(missing)}, but the {where} has only {', '.join(there)}.",
+            f"The job asks for {listed(missing, MOST)}, but the {where} has only {listed(there, MOST)}.",
             "Choose from these bands, and indices that can be computed from them.",
         )
 

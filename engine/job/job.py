@@ -119,7 +119,7 @@ class Job:
             if not values.get("id", "0").isalnum():
                 raise ValueError("its id is part of file names and must be letters and digits")
             return Job(**values)
-        except (ValueError, TypeError) as fault:
+        except (ValueError, TypeError, RecursionError) as fault:
             raise InputError("job", f"The job is not valid: {fault}.", "See docs/jobs.md for its form.") from fault
 
 
@@ -136,4 +136,17 @@ def checked(values: Any, kinds: dict[str, Kind], what: str) -> dict[str, Any]:
     for key, (kind, name) in kinds.items():
         if key in values and (not isinstance(values[key], kind) or isinstance(values[key], bool)):
             raise TypeError(f"'{key}' is {values[key]!r}, not {name}")
+        if isinstance(values.get(key), str):
+            _check_characters(key, values[key])
     return values
+
+
+def _check_characters(key: str, text: str) -> None:
+    """Raise ValueError for what no file name can hold; GDAL would cut the name there, or fail."""
+    try:
+        os.fsencode(text)
+        fits = "\0" not in text
+    except UnicodeEncodeError:
+        fits = False
+    if not fits:
+        raise ValueError(f"'{key}' is {text!r}, which holds a character that no name can have")
