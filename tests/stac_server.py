@@ -47,6 +47,8 @@ class StacServer:
     """How the search fails: an HTTP code, ``garbage``, ``html``, ``slow``; empty when it does not."""
     token: str = ""
     """``Authorization`` that the files ask for; empty for none."""
+    signature: str = ""
+    """Query that the files ask for, and that ``/v1/token/COLLECTION`` gives out; empty for none."""
     gone: set[str] = field(default_factory=set)
     """Names of files that answer 404."""
     requests: list[Request] = field(default_factory=list)
@@ -111,7 +113,10 @@ def _handler(server: StacServer) -> type[BaseHTTPRequestHandler]:
             path = self.path
             server.requests.append(Request(self.command, path, dict(self.headers), body))
             if path.startswith("/files/"):
-                self._file(urllib.parse.unquote(path[len("/files/") :]))
+                name, _, signature = path[len("/files/") :].partition("?")
+                self._file(urllib.parse.unquote(name), signature)
+            elif path.startswith("/v1/token/"):
+                self._json({"msft:expiry": "2099-01-01T00:00:00Z", "token": server.signature})
             elif path.rstrip("/") == "/v1":
                 self._json(self._landing())
             elif path.startswith("/v1/conformance"):
@@ -153,8 +158,10 @@ def _handler(server: StacServer) -> type[BaseHTTPRequestHandler]:
             page = {"type": "FeatureCollection", "features": found[first : first + server.page], "links": links}
             self._json({**page, "numberMatched": len(found)})
 
-        def _file(self, name: str) -> None:
+        def _file(self, name: str, signature: str) -> None:
             file = server.folder / name
+            if signature != server.signature:
+                return self._send(403, b"not signed", "text/plain")
             if server.token and self.headers.get("Authorization") != server.token:
                 return self._send(403, b"no", "text/plain")
             if name in server.gone or not file.is_file():

@@ -100,6 +100,7 @@ class SearchDialog(QDialog):
         self.cloud_slider.valueChanged.connect(lambda value: self.cloud_label.setText(f"{value} %"))
         self.cloud_slider.setValue(40)
         self.search_button = QPushButton(self.tr("Search"))
+        self.search_button.setDefault(True)
         self.search_button.clicked.connect(self.search)
 
         self.table = SceneTable()
@@ -146,8 +147,10 @@ class SearchDialog(QDialog):
         buttons = QHBoxLayout()
         buttons.addStretch()
         for button in (self.use_button, self.cancel_button, self.close_button):
-            button.setAutoDefault(False)
             buttons.addWidget(button)
+        for button in (self.forget_button, self.use_button, self.cancel_button, self.close_button):
+            # Enter in a field must not forget or close anything.
+            button.setAutoDefault(False)
         layout.addLayout(buttons)
         self.resize(680, 720)
 

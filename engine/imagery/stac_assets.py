@@ -135,6 +135,12 @@ def baseline_of(item: Mapping[str, Any]) -> float | None:
     return float(f"{match.group(1)}.{match.group(2)}") if match else None
 
 
+def offset_in_doubt(item: Mapping[str, Any]) -> bool:
+    """Whether an item says that its offset is still to be applied in words that are known to be wrong at times."""
+    flags = [(item.get("properties") or {}).get(key) for key in OFFSET_APPLIED]
+    return False in flags and (baseline_of(item) or 0.0) >= 4.0 and "-c1-" not in str(item.get("collection"))
+
+
 def _table(product: Product) -> dict[str, list[str]]:
     pairs = (entry.partition("=") for entry in f"{product.bands} {product.quality}".split())
     return {name: words.split(",") for name, _, words in pairs}

@@ -20,10 +20,10 @@ from ..errors import InputError
 from .grids import grid_of
 from .opening import attempt, crs_of, same_crs, transformation
 from .quality import is_quality
-from .stac import Query, rectangle, reference
 from .stac_assets import Asset
 from .stac_catalogues import Access
 from .stac_dates import Day, Warn, listed
+from .stac_query import Query, rectangle, reference
 from .stack import Grid
 
 OPENED_AT_ONCE = 16

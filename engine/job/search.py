@@ -15,10 +15,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import InputError
-from ..imagery.stac import LON_LAT, Query, Scene, find_scenes, lon_lat_extent, query_problems
+from ..imagery.stac import Scene, find_scenes
 from ..imagery.stac_catalogues import CATALOGUES, NO_ACCESS, Access, catalogue_of
 from ..imagery.stac_dates import Day, days_of, harmonised
 from ..imagery.stac_folder import StackFolder
+from ..imagery.stac_query import LON_LAT, Query, lon_lat_extent, query_problems
 from ..imagery.stac_rasters import common_grid, hosts_of, read_headers
 from ..progress import Progress
 from .job import Kind, checked
