@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -62,6 +63,17 @@ def damaged_series(desk: Desk) -> list[str]:
     content = bytearray((desk / "series.npz").read_bytes())
     content[200:1200] = bytes([255]) * 1000
     return desk.map_series(series=desk.text("series.npz", bytes(content)))
+
+
+def lying_series(desk: Desk) -> list[str]:
+    """The header of X asks for more numbers than any memory holds."""
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000, 100000, 1000), }"
+    fields = series_fields(read_series(desk / "series.npz"))
+    del fields["X"]
+    np.savez(desk / "odd.npz", **fields)
+    with zipfile.ZipFile(desk / "odd.npz", "a") as archive:
+        archive.writestr("X.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header) + 1) + header + b"\n")
+    return desk.map_series(series=desk / "odd.npz")
 
 
 def text_series(desk: Desk) -> list[str]:
@@ -253,6 +265,7 @@ FILES = (
     Case("series of NaN", series(put(X=lambda x: x * np.nan)), "one-class", ("odd.npz",)),
     Case("series of infinity", series(put(X=lambda x: x * 0 + np.inf)), "one-class", ("odd.npz",)),
     Case("no series", series(put(X=lambda x: x[:0], y=lambda y: y[:0])), "series-empty", ("odd.npz",)),
+    Case("series that claims to be a planet", lying_series, "series-unreadable", ("odd.npz",)),
     Case("series without dates", series(put(X=lambda x: x[:, :0], doy=lambda d: d[:0])), SHAPE, ("odd.npz",)),
     Case("series without bands", series(put(X=lambda x: x[:, :, :0], bands=np.array([], "U3"))), SHAPE, ("odd.npz",)),
     Case("bands the target lacks", series(put(bands=["RED", "SWIR1"])), "bands-differ", ("SWIR1",)),
@@ -310,6 +323,7 @@ FILES = (
     Case("job with no bands", job(lambda values: values.update(target=[])), "no-stack", ("target",)),
     Case("job with an id that leads elsewhere", job(lambda values: values.update(id="../x")), "job", ("id",)),
     Case("job with a null character", job(lambda v: v.update(output="map\0.tif")), "job", ("output",)),
+    Case("job with half a character", job(lambda v: v.update(output="\ud800.tif")), "job", ("'output'",)),
     Case("map without target", no_target, "job", ("--target",)),
     Case("option that is none", option("patience=3"), "option", ("'patience'",)),
     Case("option of words", option('steps_scale="fast"'), "option", ("'steps_scale'", "fast")),

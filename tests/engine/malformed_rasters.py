@@ -221,20 +221,18 @@ def sparse_planet(desk: Desk) -> list[str]:
     return desk.map(target=path)
 
 
-def palette(desk: Desk) -> list[str]:
-    """A picture for every band, as maps of classes are stored."""
-    paths = []
-    for name in NAMES[:2]:
-        paths.append(desk / f"{name}.tif")
-        out = gdal.GetDriverByName("GTiff").Create(str(paths[-1]), SIDE, SIDE, 1, gdal.GDT_Byte)
-        out.SetGeoTransform(UTM)
-        out.SetProjection(crs_wkt(32633))
-        table = gdal.ColorTable()
-        table.SetColorEntry(1, (255, 0, 0))
-        out.GetRasterBand(1).SetColorTable(table)
-        out.GetRasterBand(1).Fill(1)
-        out = None
-    return desk.map(target=paths)
+def map_of_classes(desk: Desk) -> list[str]:
+    """A land cover map, by its colours."""
+    path = desk / "cover_2022-04-01.tif"
+    out = gdal.GetDriverByName("GTiff").Create(str(path), SIDE, SIDE, 1, gdal.GDT_Byte)
+    out.SetGeoTransform(UTM)
+    out.SetProjection(crs_wkt(32633))
+    table = gdal.ColorTable()
+    table.SetColorEntry(1, (255, 0, 0))
+    out.GetRasterBand(1).SetColorTable(table)
+    out.GetRasterBand(1).Fill(1)
+    out = None
+    return desk.map(target=path)
 
 
 def damaged_block(desk: Desk) -> list[str]:
@@ -275,7 +273,7 @@ RASTERS = (
     Case("JPEG 2000 cut off", cut_jp2, "raster-unreadable", ("season.jp2",)),
     Case("file of no bytes", empty_file, "raster-unreadable", ("empty_20220401.tif",)),
     Case("text named tif", text_file, "raster-unreadable", ("notes_20220401.tif",)),
-    Case("folder without rasters", folder_without_rasters, "raster-unreadable", ("scans",)),
+    Case("folder without rasters", folder_without_rasters, "no-raster", ("scans",)),
     Case("file that is gone", missing_file, "raster-unreadable", ("gone_20220401.tif", "does not exist")),
     Case("VRT of a file that is gone", dangling_vrt, "raster-unreadable", ("season.vrt", "taken away.tif")),
     Case("VRT of itself", vrt_of_itself, "raster-unreadable", ("loop.vrt",)),
@@ -299,8 +297,11 @@ RASTERS = (
     Case("year 2199", target("new.tif", names=dated("2199-04-01", *DATES[1:])), "no-date", ("band 1", "new.tif")),
     Case("no band names", target("new_20220401.tif", names=()), "no-band", ("band 1 of new_20220401.tif",)),
     Case("no dates", target("new.tif", names=("RED", "NIR") * 3), "no-date", ("band 1 of new.tif",)),
-    Case("10,000 bands without a word", thousands(lambda number: ""), "no-date", ("10000 bands", "many.vrt")),
-    Case("10,000 bands of one date", thousands(lambda number: "NDVI_2022-04-01"), "duplicate-band", ("many.vrt",)),
+    Case("10,000 bands without a word", thousands(lambda number: ""), "no-band", ("10000 bands", "many.vrt")),
+    Case("10,000 bands without a date", thousands(lambda n: BANDS[n % 2]), "no-date", ("10000 bands", "many.vrt")),
+    Case(
+        "10,000 bands of one date", thousands(lambda n: f"{BANDS[n % 2]}_2022-04-01"), "duplicate-band", ("many.vrt",)
+    ),
     Case("10,000 bands by name", thousands(lambda n: f"b{n}_2022-04-01"), "bands-differ", ("RED",)),
     Case("10,000 dates of one band", thousands(day_number), "bands-differ", ("RED",)),
     Case("target all nodata", target("dark.tif", values=-1.0, nodata=-1), "target-empty", ("dark.tif",)),
@@ -310,7 +311,7 @@ RASTERS = (
     Case("nothing but NaN", target("dark.tif", values=NOT_A_NUMBER), "target-empty", ("dark.tif",)),
     Case("a planet of files that are gone", larger_than_it_is, "raster-unreadable", ("planet.vrt",)),
     Case("a planet without data", sparse_planet, "target-empty", ("planet.tif",)),
-    Case("picture with a colour table", palette, "color-table", ("RED_2022-04-01.tif",)),
+    Case("map of classes", map_of_classes, "no-band", ("Band 1 of cover_2022-04-01.tif",)),
     Case("damaged block in the middle", damaged_block, "raster-unreadable", ("Band 4", "planes.tif")),
     Case("target lacks a band", band_of_another_name, "bands-differ", ("NIR",)),
     Case("every date lacks a band", dates_of_half_the_bands, "date-incomplete", ("2022-04-01", "NIR")),
