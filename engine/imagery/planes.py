@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 PIECE = 250
 """Pixels turned at once; no power of two, for then all planes would compete for the same lines of the cache."""
@@ -81,3 +82,17 @@ def _table(dtype: np.dtype, meaning: Meaning) -> np.ndarray:
     """float32 value of every number that a type of 8 or 16 bits can hold, by its bits."""
     codes = np.arange(1 << 8 * dtype.itemsize, dtype=f"u{dtype.itemsize}")
     return values_of(codes.view(dtype), meaning)
+
+
+class Memory:
+    """Memory that is used for one window after another."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, np.ndarray] = {}
+
+    def array(self, use: str, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+        """An array with anything in it; the earlier one of the same use is overwritten."""
+        wanted = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        if use not in self._of or self._of[use].nbytes < wanted:
+            self._of[use] = np.empty(wanted, np.uint8)
+        return self._of[use][:wanted].view(dtype).reshape(shape)

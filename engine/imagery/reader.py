@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,7 @@ from .grids import same_grid
 from .indices import compute, index_names, require_index
 from .names import band_order
 from .opening import file_name, same_crs
-from .planes import Meaning, place
+from .planes import Meaning, Memory, place
 from .problems import complete_dates, stack_problems
 from .quality import Choice, check_choice, data_bands, is_quality, told_hidden
 from .quality_file import QualityFile
@@ -173,11 +174,13 @@ class Stack:
         InputError
             ``raster-unreadable``, naming the file and the band.
         """
-        names = self.bands if bands is None else tuple(bands)
+        return self._read(window, self.bands if bands is None else tuple(bands), Memory())
+
+    def _read(self, window: Window, names: tuple[str, ...], memory: Memory) -> np.ndarray:
         needed = {name for name in names if name in self._stored}
         needed |= {band for name in names if name in self._computed for band in self._computed[name].values()}
         stored = names if needed == set(names) else tuple(name for name in self._stored if name in needed)
-        values = self._read_stored(window, stored)
+        values = self._read_stored(window, stored, memory)
         if stored == names:
             return values
         result = np.empty((*values.shape[:3], len(names)), np.float32)
@@ -194,7 +197,8 @@ class Stack:
     ) -> Iterator[tuple[Window, np.ndarray]]:
         """Windows and their series in order, read in other threads while the caller works on an earlier one.
 
-        At most ``threads`` + 1 windows are in memory beside the caller's. Each thread has the files open for itself.
+        At most ``threads`` windows are in memory beside the caller's. Each thread has the files open for itself. The
+        memory of a series is used again: it holds until the next one is asked for.
 
         Parameters
         ----------
@@ -209,24 +213,27 @@ class Stack:
         """
         idents: set[int] = set()
         pool = ThreadPoolExecutor(threads, initializer=lambda: idents.add(threading.get_ident()))
-        waiting: deque[tuple[Window, Future[np.ndarray]]] = deque()
+        names = self.bands if bands is None else tuple(bands)
+        # The system gives new memory page by page and cleared, which takes as long as filling it.
+        free = [Memory() for _ in range(threads + 1)]
+        waiting: deque[tuple[Window, Memory, Future[np.ndarray]]] = deque()
+        ahead = iter(windows)
         try:
-            for window in windows:
-                waiting.append((window, pool.submit(self.read, window, bands)))
-                if len(waiting) > threads:
-                    first, future = waiting.popleft()
-                    yield first, future.result()
-                    del future
-            while waiting:
-                first, future = waiting.popleft()
+            while True:
+                for window in itertools.islice(ahead, len(free)):
+                    memory = free.pop()
+                    waiting.append((window, memory, pool.submit(self._read, window, names, memory)))
+                if not waiting:
+                    return
+                first, memory, future = waiting.popleft()
                 yield first, future.result()
-                del future
+                free.append(memory)
         finally:
             pool.shutdown(cancel_futures=True)
             for ident in idents:
                 self._open.close(ident)
 
-    def _read_stored(self, window: Window, names: tuple[str, ...]) -> np.ndarray:
+    def _read_stored(self, window: Window, names: tuple[str, ...], memory: Memory) -> np.ndarray:
         """(h, w, t, c) of bands that are stored, with gaps."""
         where = {self._stored.index(name): position for position, name in enumerate(names)}
         size, depth = window.height * window.width, len(self.dates) * len(names)
@@ -240,10 +247,14 @@ class Stack:
                 aside.append((file, resampler, wanted, columns))
             elif wanted:
                 planes_of.setdefault(file.dtype, []).append((file, wanted, columns))
-        values = np.full((size, depth), np.nan, np.float32) if aside else np.empty((size, depth), np.float32)
+        values = memory.array("values", (size, depth), np.float32)
+        if aside:
+            values.fill(np.nan)
         cube = values.reshape(window.height, window.width, depth)
         for dtype, files in planes_of.items():
-            self._read_planes(window, dtype, files, values)
+            count = sum(len(wanted) for _, wanted, _ in files)
+            planes = memory.array("planes", (count, window.height, window.width), dtype)
+            self._read_planes(window, files, planes, values)
             for file, wanted, columns in files:
                 file.hide(cube, window, wanted, columns)
         for file, other_grid, wanted, columns in aside:
@@ -266,14 +277,13 @@ class Stack:
     def _read_planes(
         self,
         window: Window,
-        dtype: np.dtype,
         files: Sequence[tuple[RasterFile, list[FileBand], list[int]]],
+        planes: np.ndarray,
         values: np.ndarray,
     ) -> None:
-        """Fill the columns of (h * w, k) values that files on the stack's grid hold as numbers of one type."""
+        """Fill the columns of (h * w, k) values that files on the stack's grid hold as (b, h, w) planes of one type."""
         order = sorted(column for _, _, columns in files for column in columns)
         rank = {column: position for position, column in enumerate(order)}
-        planes = np.empty((len(order), window.height, window.width), dtype)
         meanings = [Meaning(None, 1.0, 0.0)] * len(order)
         for file, wanted, columns in files:
             ranks = [rank[column] for column in columns]
@@ -282,7 +292,7 @@ class Stack:
             if ranks == list(range(ranks[0], ranks[0] + len(ranks))):
                 file.read_planes(window, wanted, planes[ranks[0] : ranks[0] + len(ranks)])
             else:
-                own = np.empty((len(ranks), *planes.shape[1:]), dtype)
+                own = np.empty((len(ranks), *planes.shape[1:]), planes.dtype)
                 file.read_planes(window, wanted, own)
                 planes[ranks] = own
         place(planes.reshape(len(order), -1), meanings, values, order)

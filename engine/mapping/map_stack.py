@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..imagery import MapWriter, Mask, Stack
-from ..imagery.stack import Window
 from ..models import TrainedModel
 from ..models.device import core_count, one_thread
 from ..progress import Progress
@@ -66,8 +64,10 @@ def map_stack(
     seen = np.zeros_like(sums)
     windows = stack.windows()
     every = max(1, stack.grid.width * stack.grid.height // CURVE_PIXELS)
-    for number, (window, series, inside) in enumerate(_read_ahead(stack, mask, model.bands, windows)):
+    # One thread reads, for the cores are busy with classifying.
+    for number, (window, series) in enumerate(stack.read_ahead(windows, model.bands)):
         progress.update(number / len(windows))
+        inside = np.ones(series.shape[:2], bool) if mask is None else mask.read(window)
         observed = np.isfinite(series).all(axis=3).any(axis=2)
         wanted = inside & observed
         outside += int((~inside).sum())
@@ -110,25 +110,3 @@ def _classify(
         # After a cancel the pieces that wait are dropped, those at work are short.
         pool.shutdown(cancel_futures=True)
     return best, percent
-
-
-def _read_ahead(
-    stack: Stack, mask: Mask | None, bands: tuple[str, ...], windows: list[Window]
-) -> Iterator[tuple[Window, np.ndarray, np.ndarray]]:
-    """Yield (window, (h, w, t, c) series, (h, w) bool inside the mask), one window ahead of the caller."""
-
-    def read(window: Window) -> tuple[Window, np.ndarray, np.ndarray]:
-        series = stack.read(window, bands)
-        inside = np.ones(series.shape[:2], bool) if mask is None else mask.read(window)
-        return window, series, inside
-
-    # One reading thread: GDAL datasets must not be shared by two.
-    with ThreadPoolExecutor(1) as pool:
-        ahead = None
-        for window in windows:
-            following = pool.submit(read, window)
-            if ahead is not None:
-                yield ahead.result()
-            ahead = following
-        if ahead is not None:
-            yield ahead.result()
