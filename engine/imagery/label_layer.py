@@ -18,7 +18,7 @@ from .class_table import require_known, wanted_class
 from .delimited import is_text_table, open_text_table
 from .grids import grid_of, transform_points
 from .inner_buffer import shrunk
-from .opening import attempt, crs_of, file_name, open_raster, open_vector, quiet_gdal, transformation
+from .opening import attempt, crs_of, file_name, next_feature, open_raster, open_vector, quiet_gdal, transformation
 from .rasterise import box_meets, single_parts, usable_shape
 from .stack import Grid, StackBand
 
@@ -127,11 +127,10 @@ class LabelReader:
         with quiet_gdal():
             self.layer.ResetReading()
         while True:
-            feature, fault = attempt(self.layer.GetNextFeature)
+            feature, fault = next_feature(self.layer)
+            if fault:
+                raise self._bad_filter(fault) if self.labels.where else self._unreadable(fault)
             if feature is None:
-                # None is also the end of the layer: only an error message tells them apart.
-                if fault and fault != "unknown error":
-                    raise self._bad_filter(fault) if self.labels.where else self._unreadable(fault)
                 return
             yield feature
 

@@ -10,7 +10,7 @@ from osgeo import gdal, ogr
 
 from ..errors import InputError
 from .grids import grid_of, overlaps, same_grid, window_transform
-from .opening import attempt, crs_of, file_name, open_raster, open_vector, transformation
+from .opening import attempt, crs_of, file_name, next_feature, open_raster, open_vector, transformation
 from .rasterise import box_meets, burn, usable_shape
 from .resample import Resampler
 from .stack import Grid, StackBand, Window
@@ -97,12 +97,11 @@ class Mask:
         polygons = 0
         boxes = []
         while True:
-            feature, fault = attempt(found.GetNextFeature)
+            feature, fault = next_feature(found)
+            if fault:
+                message = f"The mask {self.name} cannot be read to its end: {fault}."
+                raise InputError("mask-unreadable", message, "It may be damaged: export it again.")
             if feature is None:
-                # None is also the end of the layer: only an error message tells them apart.
-                if fault != "unknown error":
-                    message = f"The mask {self.name} cannot be read to its end: {fault}."
-                    raise InputError("mask-unreadable", message, "It may be damaged: export it again.")
                 break
             geometry = feature.GetGeometryRef()
             shape = None if geometry is None or geometry.IsEmpty() else usable_shape(geometry)

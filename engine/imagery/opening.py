@@ -25,6 +25,9 @@ NO_LISTING = "GDAL_DISABLE_READDIR_ON_OPEN"
 ANSWERS = {"401": "(not authorised)", "403": "(forbidden)", "404": "(not found)", "410": "(gone)"}
 """What a server's answers mean."""
 
+UNKNOWN = "unknown error"
+"""What is told where GDAL fails without a word."""
+
 SAME_CRS = (
     "CRITERION=EQUIVALENT_EXCEPT_AXIS_ORDER_GEOGCRS",
     "IGNORE_DATA_AXIS_TO_SRS_AXIS_MAPPING=YES",
@@ -67,7 +70,20 @@ def attempt(call: Callable[[], Result]) -> tuple[Result | None, str]:
 
 def _in_one_line(fault: str) -> str:
     """GDAL's message as part of a sentence: some of them go over several lines."""
-    return " ".join(fault.split()).strip(" .") or "unknown error"
+    return " ".join(fault.split()).strip(" .") or UNKNOWN
+
+
+def next_feature(layer: Any) -> tuple[Any, str]:
+    """The next feature of an OGR layer, None at its end, and what keeps it from being read (empty: nothing).
+
+    GDAL tells the end and a failure alike, and of a shapefile that is cut off it hands out features without shape.
+    """
+    feature, fault = attempt(layer.GetNextFeature)
+    if feature is None:
+        return None, "" if fault == UNKNOWN else fault
+    if gdal.GetLastErrorType() >= gdal.CE_Failure:
+        return None, _in_one_line(gdal.GetLastErrorMsg())
+    return feature, ""
 
 
 def open_raster(path: str) -> Any:
