@@ -25,6 +25,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     WHOLE: {},
     "without MK-MMD": {"alignment": 0.0, "alignment_late": 0.0},
     "MK-MMD at a single level": {"hierarchical": False},
+    "without the adversary": {"adversary": 0.0},
+    "shares as estimated": {"doubt_source": 0.0, "doubt_aligned": 0.0},
     "without certainty": {"certainty": False},
     "without stability": {"stability": False},
     "without contrast": {"contrast": 0.0},

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..models.encoder import CropNetwork
+from ..models.encoder import CropNetwork, draw_from
+from .adversary import Discriminator, domain_loss, reversal, reverse_gradient
 from .augment import DOUBT, MEDIUM, STRONG, WEAK, mix
 from .class_shares import adjust_to_shares
 from .contrast import prototype_loss, supervised_contrast, update_prototypes
@@ -35,6 +36,8 @@ from .training import (
 
 LEVELS: tuple[float, ...] = (0.25, 0.5, 1.0)
 """Weights of the three depths in MK-MMD."""
+DISCRIMINATOR = 256
+"""Features of the discriminator's hidden layers."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class AdaptationSettings(StepSettings):
     """Weight of MK-MMD at its height (g)."""
     alignment_late: float = 0.3
     """Weight of MK-MMD at the end of the rounds."""
+    adversary: float = 1.0
+    """Weight of the domain adversary (a), whose reversed gradient grows over all steps."""
     least_own: float = 0.5
     """Least share that a series keeps of itself when it is mixed with another; 1 for no mixing."""
     pseudo: float = 2.0
@@ -112,7 +117,9 @@ class Student:
         self.train = torch.from_numpy(domain.train)
         self.labels = torch.from_numpy(domain.labels).to(target.values.device)
         self.prototypes = torch.zeros(domain.classes, network.size.projection, device=target.values.device)
-        self.optimiser = make_optimiser(network, settings.body_rate, settings.head_rate)
+        self.discriminator = Discriminator(network.size.width, DISCRIMINATOR).to(target.values.device)
+        draw_from(self.discriminator, generator.initial_seed() + 1)
+        self.optimiser = self._make_optimiser()
         self._bank: tuple[PseudoLabels, BalancedSampler | None] | None = None
 
     def snapshot(self) -> CropNetwork:
@@ -123,7 +130,7 @@ class Student:
         """Go on from an earlier teacher."""
         self.network.load_state_dict(teacher.state_dict())
         self.teacher.network.load_state_dict(teacher.state_dict())
-        self.optimiser = make_optimiser(self.network, self.settings.body_rate, self.settings.head_rate)
+        self.optimiser = self._make_optimiser()
 
     def align_step(self, step: int, steps: int, shares: np.ndarray) -> None:
         """Source cross-entropy, the guard against collapse, and MK-MMD whose weight ramps up."""
@@ -205,8 +212,20 @@ class Student:
             features.levels[depths], others.levels[depths], LEVELS[depths], (wanted / number)[labels]
         )
         loss = loss + s.prior * share_loss(seen, wanted)
+        if s.adversary:
+            factor = reversal(self.done / self.total)
+            first, second = (self.discriminator(reverse_gradient(x.embedding, factor)) for x in (features, others))
+            loss = loss + s.adversary * domain_loss(first, second, (wanted / number)[labels], torch.ones_like(second))
         projected = self.network.project(features.embedding)
         return loss, projected, labels
+
+    def _make_optimiser(self) -> torch.optim.Optimizer:
+        s = self.settings
+        optimiser = make_optimiser(self.network, s.body_rate, s.head_rate)
+        if s.adversary:
+            parameters = list(self.discriminator.parameters())
+            optimiser.add_param_group({"params": parameters, "lr": s.head_rate, "base_rate": s.head_rate})
+        return optimiser
 
     def _take(self, loss: Tensor) -> None:
         set_rate(self.optimiser, cosine(self.done, self.total))

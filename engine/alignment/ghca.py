@@ -3,7 +3,8 @@
 An implementation of the idea published by Yang, Hu, Belgiu and Wu (EGU26-10174, doi
 10.5194/egusphere-egu26-10174): MK-MMD at several depths before pseudo-labelling, pseudo-labels chosen by
 confidence, certainty and stability with a teacher, and contrast of the crops across both domains. What the
-abstract leaves open is this project's: class shares and the shift of the season are estimated first.
+abstract leaves open is this project's: class shares and the shift of the season are estimated first, and beside
+MK-MMD an adversary weighted by class shares aligns the embedding.
 
 The order is: source model, shift and standardisation, class shares, weighted pre-alignment, rounds.
 """
@@ -21,7 +22,7 @@ import torch
 
 from ..errors import InputError
 from ..models.device import SideBySide, compute_device, seeded
-from ..models.encoder import CropNetwork
+from ..models.encoder import CropNetwork, draw_from
 from ..models.trained import TrainedModel
 from ..progress import Progress
 from ..series import SeriesSet
@@ -165,7 +166,7 @@ def fit(
             torch.Generator().manual_seed(int(s)) for s in torch.randint(2**31, (members,), generator=generator)
         ]
         for network, own in zip(networks, generators):
-            network.draw_from(own.initial_seed())
+            draw_from(network, own.initial_seed())
 
         def learn(number: int) -> CropNetwork:
             # One of them tells how far they are; all stop when the user cancels.

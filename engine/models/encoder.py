@@ -73,6 +73,14 @@ class Dropout(nn.Module):
         return x * kept / (1 - self.rate)
 
 
+def draw_from(network: nn.Module, seed: int) -> None:
+    """Let the dropout of a network draw from random numbers of its own, fixed by ``seed``."""
+    generator = torch.Generator(next(network.parameters()).device).manual_seed(seed)
+    for module in network.modules():
+        if isinstance(module, Dropout):
+            module.generator = generator
+
+
 class Layer(nn.Module):
     """One pre-norm transformer layer with a mask over the keys."""
 
@@ -163,13 +171,6 @@ class CropNetwork(SeriesNetwork):
             levels, embedding = self.encoder(values, observed, day)
             logits = self.classifier(embedding)
         return logits.float(), Features(tuple(level.float() for level in levels), embedding.float())
-
-    def draw_from(self, seed: int) -> None:
-        """Let its dropout draw from random numbers of its own, fixed by ``seed``."""
-        generator = torch.Generator(self.classifier.weight.device).manual_seed(seed)
-        for module in self.modules():
-            if isinstance(module, Dropout):
-                module.generator = generator
 
     def project(self, embedding: Tensor) -> Tensor:
         """Return unit vectors (b, p) of embeddings (b, d)."""

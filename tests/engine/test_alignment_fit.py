@@ -258,10 +258,12 @@ PARTS = {
     "alignment": 0.0,
     "alignment_late": 0.0,
     "hierarchical": False,
+    "adversary": 0.0,
     "contrast": 0.0,
     "prototypes": 0.0,
     "least_own": 1.0,
     "members": 1,
+    "doubt_aligned": 0.0,
     "rounds": 0,
     "match_statistics": False,
 }

@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 
 from engine.alignment import METHODS, fit
+from engine.alignment.adversary import domain_loss, reversal, reverse_gradient
 from engine.alignment.compared import learner
-from engine.alignment.compared.adversarial import AdversarialSettings, domain_loss, reversal, reverse_gradient
+from engine.alignment.compared.adversarial import AdversarialSettings
 from engine.alignment.compared.cdan import ConditionalAdversary, entropy_weight, outer_product
 from engine.alignment.compared.cstn import confident
 from engine.alignment.compared.timematch import am_score, best_shift, focal_loss, shifted

@@ -13,7 +13,6 @@ images. Weights are kept from half of the training on only, when the reversal ha
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +26,7 @@ from ...models.encoder import NetworkSize
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
+from ..adversary import reversal
 from ..augment import MEDIUM, STRONG
 from ..source_only import EncoderSettings, finish, make_network
 from ..training import cosine, make_optimiser, read_settings, set_rate
@@ -45,59 +45,6 @@ class AdversarialSettings(EncoderSettings, ComparedSettings):
     """Weight of the adversarial loss."""
     settled: float = 0.5
     """Share of the steps before which no weights are kept."""
-
-
-class _Reversal(torch.autograd.Function):
-    """The identity, whose gradient is that of its opposite times a factor."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, factor: float) -> Tensor:
-        ctx.factor = factor
-        return x.view_as(x)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return -ctx.factor * gradient, None
-
-
-def reverse_gradient(x: Tensor, factor: float) -> Tensor:
-    """``x`` itself; its gradient arrives multiplied by ``-factor``."""
-    return _Reversal.apply(x, factor)
-
-
-def reversal(done: float) -> float:
-    """Factor of the reversed gradient, 0 to 1, after a share ``done`` of the training."""
-    return 2.0 / (1.0 + math.exp(-10.0 * done)) - 1.0
-
-
-class Discriminator(nn.Module):
-    """Tells from features (b, d) whether a series is of the source: one logit (b,)."""
-
-    def __init__(self, features: int, hidden: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(features, hidden),
-            nn.ReLU(),
-            nn.Dropout(0.5),
-            nn.Linear(hidden, hidden),
-            nn.ReLU(),
-            nn.Dropout(0.5),
-            nn.Linear(hidden, 1),
-        )
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Logits (b,), above zero for the source."""
-        return self.layers(features).squeeze(1)
-
-
-def domain_loss(source: Tensor, target: Tensor, source_weight: Tensor, target_weight: Tensor) -> Tensor:
-    """Cross-entropy of the discriminator's logits (n,) and (m,), both domains counting alike.
-
-    Weights (n,), (m,) count the series within their domain.
-    """
-    of_source = (source_weight * F.softplus(-source)).sum() / source_weight.sum()
-    of_target = (target_weight * F.softplus(target)).sum() / target_weight.sum()
-    return 0.5 * (of_source + of_target)
 
 
 @dataclass(frozen=True)

@@ -21,15 +21,8 @@ from ...models.encoder import NetworkSize
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
-from .adversarial import (
-    AdversarialSettings,
-    Adversary,
-    Discriminator,
-    Sighting,
-    domain_loss,
-    fit_adversarially,
-    reverse_gradient,
-)
+from ..adversary import Discriminator, domain_loss, reverse_gradient
+from .adversarial import AdversarialSettings, Adversary, Sighting, fit_adversarially
 
 MOST_ENTRIES = 4096
 """Entries of an outer product above which random projections stand in for it."""

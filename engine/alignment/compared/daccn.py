@@ -24,9 +24,10 @@ from ...models.temporal_cnn import TemporalCnn, TemporalCnnSize
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
+from ..adversary import reversal
 from ..source_only import finish
 from ..training import read_settings
-from .adversarial import STAGE, reversal
+from .adversarial import STAGE
 from .aligned import aligned_loss
 from .learner import ComparedSettings, learn, prepare, warn_of_few
 

@@ -24,9 +24,9 @@ from ...models.gru_attention import GruAttention, GruAttentionSize
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
+from ..adversary import reversal
 from ..source_only import finish
 from ..training import MULTIPLE, read_settings
-from .adversarial import reversal
 from .aligned import aligned_loss
 from .learner import ComparedSettings, learn, plain_loss, prepare, warn_of_few
 
