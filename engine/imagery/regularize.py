@@ -13,7 +13,7 @@ from ..series.composites import compose
 from ..series.periods import Periods, middle_distance
 from ..series.regular import fill_gaps
 from ..series.whittaker import default_smoothness
-from .indices import INDICES, bands_of_index, compute, index_name
+from .indices import INDICES, index_name
 from .reader import Stack
 from .scale import NOT_REFLECTANCE
 from .stack import Window
@@ -61,24 +61,19 @@ class Coverage:
         return 1 - self.observed - self.filled
 
 
-def score_bands(recipe: Recipe, bands: Sequence[str]) -> tuple[str, dict[str, str]]:
-    """What the maximum is taken of, and the bands that it is made of by their name in the formula.
-
-    Returns
-    -------
-    name : of a band of the stack, or key of an index; empty where the recipe takes no maximum.
-    made_of : for an index that is no band of the stack, which bands it needs; for a band, empty.
+def score_name(recipe: Recipe, bands: Sequence[str]) -> str:
+    """The band or index whose maximum the recipe takes of a stack with these bands; empty where it takes none.
 
     Raises
     ------
     InputError
-        ``index-bands`` naming the index and what it needs, ``index`` for a name that is none.
+        ``index`` for a name that is neither.
     """
     if recipe.method != "max":
-        return "", {}
+        return ""
     wanted = recipe.by or (USUAL_INDEX if len(bands) > 1 else bands[0])
     if wanted in bands:
-        return wanted, {}
+        return wanted
     index = index_name(wanted)
     if index is None:
         raise InputError(
@@ -86,32 +81,26 @@ def score_bands(recipe: Recipe, bands: Sequence[str]) -> tuple[str, dict[str, st
             f"The maximum is to be that of '{wanted}', which is no band of the stack and no index.",
             f"Choose from its bands ({', '.join(bands)}) or the indices {', '.join(INDICES)}.",
         )
-    if index in bands:
-        return index, {}
-    made_of = bands_of_index(index, bands)
-    if made_of is None:
-        raise InputError(
-            "index-bands",
-            f"The maximum of {index} cannot be found: it needs {', '.join(INDICES[index].bands)}, "
-            f"and the stack has {', '.join(bands)}.",
-            "Name a band or another index whose maximum is to be taken.",
-        )
-    return index, made_of
+    return index
 
 
 def regularize(
     stack: Stack, bands: Sequence[str], periods: Periods, recipe: Recipe, writer: StackWriter, progress: Progress
 ) -> Coverage:
-    """Write the regular series of ``bands`` (names of the stack's bands and indices), window by window.
+    """Write the regular series of ``bands``, window by window.
 
     An observation counts where every one of the bands was seen. The next window is read while this one is made.
+
+    Parameters
+    ----------
+    bands : names of the stack's bands and indices, among which :func:`score_name` must be too.
 
     Raises
     ------
     Cancelled
         Between two pieces of a window.
     InputError
-        From reading, ``stack-unwritable``, or as :func:`score_bands`.
+        From reading, or ``stack-unwritable``.
     """
     maker = _Maker(stack, bands, periods, recipe)
     observed = filled = done = 0
@@ -155,10 +144,9 @@ class _Maker:
 
     def __init__(self, stack: Stack, bands: Sequence[str], periods: Periods, recipe: Recipe) -> None:
         self._recipe, self._periods, self._count = recipe, periods, len(bands)
-        self._score, self._made_of = score_bands(recipe, stack.bands)
-        needed = [*bands, *self._made_of.values(), *([self._score] if self._score in stack.bands else [])]
-        self.names = tuple(dict.fromkeys(needed))
-        """Bands to be read: those wanted, then those that only the maximum needs."""
+        self._score = score_name(recipe, stack.bands)
+        self.names = tuple(dict.fromkeys([*bands, *([self._score] if self._score else [])]))
+        """What is read: the bands wanted, then what only the maximum needs."""
         self._day = periods.step * np.arange(len(periods), dtype=np.float32)
         self._distance = middle_distance(stack.dates, periods)
         self._smoothness = recipe.smoothness or default_smoothness(periods.step)
@@ -176,9 +164,6 @@ class _Maker:
     def _scores(self, series: np.ndarray) -> np.ndarray | None:
         if self._recipe.method == "nearest":
             return -self._distance
-        if self._made_of:
-            parts = {common: series[:, :, self.names.index(name)] for common, name in self._made_of.items()}
-            return compute(self._score, parts)
         return series[:, :, self.names.index(self._score)] if self._score else None
 
 

@@ -12,6 +12,7 @@ from .comparison import Comparison, check_comparison, run_comparison
 from .extract import Extraction, check_extraction, run_extraction
 from .job import Job
 from .parts import remove_parts
+from .regularize import Regularization, check_regularization, run_regularization
 from .runner import Result, run
 
 __all__ = [
@@ -19,12 +20,15 @@ __all__ = [
     "Extraction",
     "Job",
     "LabelLayer",
+    "Regularization",
     "Result",
     "check",
     "check_comparison",
     "check_extraction",
+    "check_regularization",
     "remove_parts",
     "run",
     "run_comparison",
     "run_extraction",
+    "run_regularization",
 ]

@@ -19,7 +19,7 @@ from ..alignment import METHODS
 from ..errors import Cancelled, InputError
 from ..imagery import describe
 from ..progress import Event, Progress
-from . import extract, search, worker
+from . import extract, regularize, search, worker
 from .comparison import Comparison, run_comparison
 from .job import Job
 from .label_options import add_label_options, label_layer
@@ -129,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--report", metavar="FILE", help="page with pictures (default: beside the results)")
 
     extract.add_command(commands)
+    regularize.add_command(commands)
     search.add_command(commands)
 
     command = commands.add_parser("worker", help="serve one job by JSON lines (for QGIS)")

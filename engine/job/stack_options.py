@@ -12,11 +12,14 @@ from .quality import read_quality
 def add_band_options(command: argparse.ArgumentParser) -> None:
     """Add ``--bands`` and ``--indices``."""
     command.add_argument(
-        "--bands", type=_names, metavar="NAMES", help="learn from these bands of the source alone, such as B04,B08"
+        "--bands",
+        type=comma_separated,
+        metavar="NAMES",
+        help="learn from these bands of the source alone, such as B04,B08",
     )
     command.add_argument(
         "--indices",
-        type=_names,
+        type=comma_separated,
         metavar="NAMES",
         help=f"learn from these besides, computed where they are not stored; there are {', '.join(INDICES)}",
     )
@@ -59,5 +62,6 @@ def stack_fields(options: argparse.Namespace) -> dict[str, Any]:
     return fields | ({"quality": read_quality(options.quality)} if options.quality else {})
 
 
-def _names(text: str) -> tuple[str, ...]:
+def comma_separated(text: str) -> tuple[str, ...]:
+    """The names in a text with commas."""
     return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -24,6 +24,8 @@ from .comparison import Comparison, run_comparison
 from .extract import KIND as EXTRACTION
 from .extract import Extraction, run_extraction
 from .job import Job
+from .regularize import KIND as REGULARIZATION
+from .regularize import Regularization, run_regularization
 from .runner import Result, run
 from .search import KIND as SEARCH
 from .search import Search, run_search
@@ -84,6 +86,9 @@ def _work(line: str, commands: IO[bytes]) -> Callable[[Progress], Result]:
     if kind == EXTRACTION:
         extraction = Extraction.from_json(line)
         return lambda progress: run_extraction(extraction, progress)
+    if kind == REGULARIZATION:
+        regularization = Regularization.from_json(line)
+        return lambda progress: run_regularization(regularization, progress)
     if kind == SEARCH:
         search = Search.from_json(line)
         return lambda progress: run_search(search, progress)

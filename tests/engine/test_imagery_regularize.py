@@ -15,7 +15,7 @@ from osgeo import gdal
 
 from engine.errors import Cancelled, InputError
 from engine.imagery import Stack, describe
-from engine.imagery.regularize import PIXELS, Recipe, fitting_type, regularize, score_bands
+from engine.imagery.regularize import PIXELS, Recipe, fitting_type, regularize, score_name
 from engine.imagery.stack_writer import StackWriter
 from engine.progress import Progress
 from engine.series.periods import season_periods
@@ -44,8 +44,10 @@ def write_season(
 
 def make(path, out, recipe=MEDIAN, period="10", bands=None, data_type="int16", progress=None, tags=()):
     """Regularise the stack of one file into ``out``; returns the coverage and the periods."""
-    with Stack(describe([path]), "input") as stack:
-        names = bands or stack.bands
+    described = describe([path])
+    score = score_name(recipe, BANDS)
+    with Stack(described, "input", [score] if score else []) as stack:
+        names = bands or [name for name in stack.bands if name != score]
         periods = season_periods(stack.dates, period)
         writer = StackWriter(str(out), stack.grid, periods.dates, names, data_type, dict(tags))
         try:
@@ -255,16 +257,14 @@ def test_a_full_disk_is_told_in_one_sentence(tmp_path):
         assert "free space" in done.stdout
 
 
-def test_a_maximum_of_what_is_not_there_is_told():
-    assert score_bands(Recipe("max"), ("EVI",)) == ("EVI", {})
-    assert score_bands(Recipe("max", by="evi2"), ("RED", "NIR")) == ("EVI2", {"red": "RED", "nir": "NIR"})
-    for recipe, code, words in (
-        (Recipe("max"), "index-bands", "maximum of NDVI .* needs nir, red, and the stack has B02, B03"),
-        (Recipe("max", by="greenness"), "index", "'greenness', which is no band of the stack and no index"),
-    ):
-        with pytest.raises(InputError, match=words) as error:
-            score_bands(recipe, ("B02", "B03"))
-        assert error.value.code == code
+def test_the_maximum_is_that_of_ndvi_of_the_only_band_or_of_what_is_named():
+    assert score_name(Recipe("max"), ("RED", "NIR")) == "NDVI"
+    assert score_name(Recipe("max"), ("EVI",)) == "EVI"
+    assert score_name(Recipe("max", by="evi2"), ("RED", "NIR")) == "EVI2"
+    assert score_name(Recipe("median", by="evi2"), ("RED", "NIR")) == ""
+    with pytest.raises(InputError, match="'greenness', which is no band of the stack and no index") as error:
+        score_name(Recipe("max", by="greenness"), ("B02", "B03"))
+    assert error.value.code == "index"
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process its peak of memory")
