@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from osgeo import ogr
+from osgeo import gdal, ogr
 
 from ..errors import InputError
 from .earth import wgs84
 from .opening import attempt, crs_of, file_name
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".tab")
+SUFFIXES = (".csv", ".tsv", ".txt")
 SEPARATORS = (",", ";", "\t", "|")
 X_NAMES = ("longitude", "lon", "long", "lng"), ("x", "easting", "east", "point_x", "coord_x", "x_coord", "xcoord")
 Y_NAMES = ("latitude", "lat"), ("y", "northing", "north", "point_y", "coord_y", "y_coord", "ycoord")
@@ -116,13 +116,7 @@ def open_text_table(path: str) -> tuple[Any, Any, list[str]]:
 
 
 def _decoded(path: str) -> tuple[str, tuple[str, ...]]:
-    try:
-        data = Path(path).read_bytes()
-    except OSError as fault:
-        missing = isinstance(fault, FileNotFoundError)
-        told = "does not exist" if missing else f"cannot be read: {fault.strerror}"
-        hint = "Choose a point or polygon layer."
-        raise InputError("vector-unreadable", f"The vector layer {path} {told}.", hint) from fault
+    data = _bytes(path)
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", errors="replace"), ()
     try:
@@ -130,6 +124,24 @@ def _decoded(path: str) -> tuple[str, tuple[str, ...]]:
     except UnicodeDecodeError:
         warning = f"The table {file_name(path)} is not in UTF-8: it is read as Windows-1252 (Western European)."
         return data.decode("cp1252", errors="replace"), (warning,)
+
+
+def _bytes(path: str) -> bytes:
+    if path.startswith("/vsi"):
+        # In an archive or on a server, where only GDAL gets at it.
+        size = attempt(lambda: gdal.VSIStatL(path))[0]
+        file = attempt(lambda: gdal.VSIFOpenL(path, "rb"))[0] if size else None
+        if file is not None:
+            data = attempt(lambda: gdal.VSIFReadL(1, size.size if size else 0, file))[0]
+            gdal.VSIFCloseL(file)
+            return bytes(data or b"")
+    try:
+        return Path(path).read_bytes()
+    except OSError as fault:
+        missing = isinstance(fault, FileNotFoundError)
+        told = "does not exist" if missing else f"cannot be read: {fault.strerror}"
+        hint = "Choose a point or polygon layer."
+        raise InputError("vector-unreadable", f"The vector layer {path} {told}.", hint) from fault
 
 
 def _separator(text: str) -> str:

@@ -21,8 +21,13 @@ def grid_of(dataset: Any, path: str) -> Grid:
 
     A geotransform of NaN or without extent, as damaged headers hold it, is none.
     """
-    transform = dataset.GetGeoTransform(can_return_null=True)
-    crs = dataset.GetProjection() or ""
+    # GDAL reads the keys of a GeoTIFF only now, and raises for broken ones where it may.
+    transform: Any
+    transform, fault = attempt(lambda: dataset.GetGeoTransform(can_return_null=True))
+    if transform is None and fault != "unknown error":
+        message = f"The raster {file_name(path)} cannot be read: {fault}."
+        raise InputError("raster-unreadable", message, "It may be damaged.")
+    crs = attempt(dataset.GetProjection)[0] or ""
     placed = transform is not None and all(map(math.isfinite, transform))
     if not placed or transform[1] * transform[5] - transform[2] * transform[4] == 0:
         raise InputError(

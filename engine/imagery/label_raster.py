@@ -11,6 +11,7 @@ from osgeo import gdal
 from ..errors import InputError
 from .class_names import class_names
 from .class_table import require_known, wanted_class
+from .delimited import is_text_table
 from .earth import pixel_metres
 from .grids import grid_of, overlaps, same_grid
 from .label_layer import LabelLayer, no_overlap
@@ -29,7 +30,8 @@ MOST_CLASSES = 255
 
 def is_label_raster(labels: LabelLayer) -> bool:
     """Whether the labels are a raster: GDAL reads it as one, and as no layer."""
-    if labels.layer:
+    # GDAL takes some tables of coordinates for rasters.
+    if labels.layer or is_text_table(labels.path):
         return False
     vector, _ = attempt(lambda: gdal.OpenEx(labels.path, gdal.OF_VECTOR))
     if vector is not None and vector.GetLayerCount():

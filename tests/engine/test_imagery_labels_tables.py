@@ -1,5 +1,8 @@
 """Tables in text form of any dialect, and class tables: what a spreadsheet or a QGIS export holds is understood."""
 
+import zipfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 from osgeo import gdal, ogr
@@ -90,6 +93,28 @@ def test_a_table_exported_with_its_crs_keeps_it(tmp_path, stack_path):
     (tmp_path / "points.prj").write_text(crs_wkt(32633))
     series, stack = sample(LabelLayer(str(tmp_path / "points.csv"), "", "crop"), stack_path)
     assert len(series) == 12 and not any("no CRS" in warning for warning in stack.warnings)
+
+
+@pytest.mark.parametrize("place", ["txt", "zip", "gone.zip"])
+def test_tables_in_text_files_and_archives(tmp_path, stack_path, place):
+    """Three columns of numbers in a .txt file are a raster to GDAL."""
+    codes = {"maize": 1, "été": 2}
+    lines = ["x y crop", *("{} {} {}".format(*metres(c, r), codes[name]) for name, c, r in PLACES)]
+    text = "\n".join(lines).replace(" ", "\t")
+    path = str(tmp_path / "points.txt")
+    Path(path).write_text(text)
+    if "zip" in place:
+        with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+            archive.writestr("in/points.csv", text)
+        path = f"/vsizip/{tmp_path}/{'all' if place == 'zip' else 'gone'}.zip/in/points.csv"
+    labels = LabelLayer(path, "", "crop")
+    if place == "gone.zip":
+        problems = label_problems(labels, describe([stack_path]))
+        assert [p.code for p in problems] == ["vector-unreadable"] and "does not exist" in problems[0].message
+        return
+    assert label_problems(labels, describe([stack_path])) == []
+    series, _ = sample(labels, stack_path)
+    assert series.classes == ("1", "2") and len(series) == 12
 
 
 def test_degrees_in_x_and_y_and_two_pairs_of_columns_are_told(tmp_path, stack_path):
