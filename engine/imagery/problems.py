@@ -7,13 +7,14 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from osgeo import gdal
 
 from ..errors import InputError, listed
 from .describe import choices_of
 from .grids import grid_of, overlaps, same_grid
-from .opening import file_name, open_raster
+from .opening import attempt, file_name, open_raster
 from .quality import data_bands
 from .stack import Grid, StackBand
 
@@ -168,6 +169,7 @@ def _file_problems(bands: Sequence[StackBand], role: str) -> list[InputError]:
     problems: list[InputError] = []
     first: tuple[str, Grid] | None = None
     asked: dict[str, list[int]] = {}
+    empty = True
     for band in [*data_bands(bands), *bands]:
         asked.setdefault(band.path, []).append(band.index)
     for path, indices in asked.items():
@@ -188,6 +190,7 @@ def _file_problems(bands: Sequence[StackBand], role: str) -> list[InputError]:
             message = f"Band {unreal[0]} of {file_name(path)} of the {role} holds complex numbers."
             hint = "Take the product with real values, such as backscatter or amplitude."
             problems.append(InputError("raster-type", message, hint))
+        empty = empty and all(_never_filled(dataset.GetRasterBand(i)) for i in indices)
         if first is None:
             first = (path, grid)
         elif apart:
@@ -198,7 +201,21 @@ def _file_problems(bands: Sequence[StackBand], role: str) -> list[InputError]:
                     "The files of one stack must cover the same place.",
                 )
             )
+    if empty and not problems:
+        more = f" and {len(asked) - 1} more files" if len(asked) > 1 else ""
+        message = f"The {role} {file_name(next(iter(asked)))}{more} has a size but no data at all."
+        return [InputError("stack-empty", message, "The file was begun and never filled: export it again.")]
     return problems
+
+
+def _never_filled(band: Any) -> bool:
+    """Whether the file says that no block of a band was ever written: known without reading, however large it is."""
+    coverage, _ = attempt(
+        lambda: band.GetDataCoverageStatus(0, 0, band.XSize, band.YSize, gdal.GDAL_DATA_COVERAGE_STATUS_DATA)
+    )
+    empty = coverage is not None and coverage[0] == gdal.GDAL_DATA_COVERAGE_STATUS_EMPTY
+    # A virtual raster whose files are gone counts as empty, too: reading it says which they are.
+    return empty and not band.GetMetadata("vrt_sources")
 
 
 def _which(bands: Sequence[StackBand]) -> str:

@@ -17,7 +17,7 @@ from .label_raster import LabelRaster, is_label_raster
 from .labels import setting_problems
 from .mask import Mask
 from .opening import crs_of, file_name
-from .reader import Stack
+from .reader import WINDOW_BYTES, Stack
 from .spread import rank_within, spread_order
 from .stack import Grid, Window
 
@@ -30,6 +30,8 @@ MORE_WINDOWS = 256
 ENOUGH = 500
 """Size of such a smaller sample."""
 CELL_PIXELS = 64 * 64
+MOST_CELLS = 65_536
+"""Cells into which a stack is cut, about: on a raster of any size they must fit in memory."""
 
 
 def sample_labels(
@@ -209,7 +211,7 @@ def sample_unlabelled(
     """
     progress = progress or Progress()
     rng = np.random.default_rng(seed)
-    cells = stack.tiles(CELL_PIXELS)
+    cells = _cells(stack)
     order = _spread_cells(cells, stack.grid, rng)
     pool = np.empty((0, len(stack.dates), len(stack.bands)), np.float32)
     of_cell = np.empty(0, np.int64)
@@ -288,6 +290,12 @@ def _without_distant_classes(shapes: LabelledShapes, layer: str, stack: Stack, p
     position = {old: new for new, old in enumerate(here)}
     classes = tuple(shapes.classes[index] for index in here)
     return LabelledShapes(shapes.shapes, [position[index] for index in shapes.class_of], classes, shapes.warnings)
+
+
+def _cells(stack: Stack) -> list[Window]:
+    """Windows of ``CELL_PIXELS``, and larger ones where a stack is so large that these would be too many."""
+    most = WINDOW_BYTES // (4 * len(stack.dates) * len(stack.bands))
+    return stack.tiles(max(CELL_PIXELS, min(stack.grid.width * stack.grid.height // MOST_CELLS, most)))
 
 
 def _spread_cells(cells: Sequence[Window], grid: Grid, rng: np.random.Generator) -> np.ndarray:

@@ -208,6 +208,16 @@ def larger_than_it_is(desk: Desk) -> list[str]:
     return desk.map(target=vrt(desk, "planet.vrt", "taken away.tif", 100_000, 100_000))
 
 
+def virtual_planet(desk: Desk) -> list[str]:
+    bands = "".join(
+        f'<VRTRasterBand dataType="UInt16" band="{index}"><Description>{name}</Description></VRTRasterBand>'
+        for index, name in enumerate(NAMES, 1)
+    )
+    place = ",".join(map(str, UTM))
+    head = '<VRTDataset rasterXSize="100000" rasterYSize="100000"><SRS>EPSG:32633</SRS>'
+    return desk.map(target=desk.text("planet.vrt", f"{head}<GeoTransform>{place}</GeoTransform>{bands}</VRTDataset>"))
+
+
 def sparse_planet(desk: Desk) -> list[str]:
     path = desk / "planet.tif"
     options = ["SPARSE_OK=TRUE", "TILED=YES", "BIGTIFF=YES"]
@@ -310,7 +320,8 @@ RASTERS = (
     Case("nothing but infinity", target("light.tif", values=np.inf), "target-empty", ("light.tif",)),
     Case("nothing but NaN", target("dark.tif", values=NOT_A_NUMBER), "target-empty", ("dark.tif",)),
     Case("a planet of files that are gone", larger_than_it_is, "raster-unreadable", ("planet.vrt",)),
-    Case("a planet without data", sparse_planet, "target-empty", ("planet.tif",)),
+    Case("a virtual planet", virtual_planet, "stack-empty", ("planet.vrt",)),
+    Case("a planet without data", sparse_planet, "stack-empty", ("planet.tif",)),
     Case("map of classes", map_of_classes, "no-band", ("Band 1 of cover_2022-04-01.tif",)),
     Case("damaged block in the middle", damaged_block, "raster-unreadable", ("Band 4", "planes.tif")),
     Case("target lacks a band", band_of_another_name, "bands-differ", ("NIR",)),
