@@ -1,0 +1,158 @@
+"""Values come out in their unit: products, baselines of Sentinel-2, bytes against reflectance."""
+
+import zipfile
+
+import numpy as np
+import pytest
+
+from engine.imagery import Stack, StackBand, Window
+from engine.imagery.scale import scale_warnings
+from engine.series import SeriesSet
+
+from .conftest import write_raster
+
+REFLECTANCE = (0.01 + 0.03 * np.arange(20)).reshape(1, 4, 5)
+OLD = "S2A_MSIL2A_20211220T105031_N0301_R051_T31UFS_20211220T130540"
+NEW = "S2A_MSIL2A_20220420T105031_N0400_R051_T31UFS_20220420T130540"
+AGAIN = "S2A_MSIL2A_20200420T105031_N0500_R051_T31UFS_20230420T130540"
+XML = """<n1:Level-2A_User_Product><Product_Image_Characteristics><QUANTIFICATION_VALUES_LIST>
+<BOA_QUANTIFICATION_VALUE unit="none">10000</BOA_QUANTIFICATION_VALUE></QUANTIFICATION_VALUES_LIST>{rows}
+</Product_Image_Characteristics></n1:Level-2A_User_Product>"""
+
+
+def stored(offset=0, scale=10000, dtype=np.uint16):
+    return np.rint(REFLECTANCE * scale + offset).astype(dtype)
+
+
+def read(bands, **more):
+    with Stack(bands, "source", **more) as stack:
+        return stack.read(Window(0, 0, 5, 4)), stack
+
+
+def one(path, name="B04", date="2021-05-01"):
+    return read([StackBand(str(path), 1, date, name)])
+
+
+def safe(folder, name, offset, band="B04", xml=True):
+    """A band of a SAFE folder as ESA writes it, with or without its metadata file; returns its path."""
+    images = folder / f"{name}.SAFE" / "GRANULE" / "L2A_T31UFS_A1" / "IMG_DATA" / "R10m"
+    images.mkdir(parents=True)
+    rows = "".join(f'<BOA_ADD_OFFSET band_id="{i}">{offset:g}</BOA_ADD_OFFSET>' for i in range(13)) if offset else ""
+    if xml:
+        (folder / f"{name}.SAFE" / "MTD_MSIL2A.xml").write_text(XML.format(rows=rows))
+    return write_raster(images / f"T31UFS_{name[11:26]}_{band}_10m.tif", stored(-offset))
+
+
+@pytest.mark.parametrize("xml", [True, False])
+def test_both_sides_of_baseline_04_00_read_as_the_same_reflectance(tmp_path, xml):
+    """What a series over January 2022 must not show is a step of 0.1."""
+    dates = ("2021-12-20", "2022-04-20", "2020-04-20")
+    paths = [safe(tmp_path, name, offset, xml=xml) for name, offset in ((OLD, 0), (NEW, -1000), (AGAIN, -1000))]
+    values, stack = read([StackBand(path, 1, date, "B04") for path, date in zip(paths, dates)])
+    assert values[..., 0] == pytest.approx(np.repeat(REFLECTANCE[0][..., None], 3, axis=2), abs=1e-6)
+    assert any("2 of the 3 Sentinel-2 files of the source are of baseline 04.00" in w for w in stack.warnings)
+    assert not any("times 10000" in w for w in stack.warnings)
+
+
+def test_the_metadata_of_the_product_is_believed_before_its_name(tmp_path):
+    path = safe(tmp_path, OLD.replace("N0301", "N9999"), -900)
+    assert one(path)[0][..., 0, 0] == pytest.approx(REFLECTANCE[0], abs=1e-6)
+    renamed = tmp_path / "field 7"
+    (tmp_path / f"{OLD.replace('N0301', 'N9999')}.SAFE").rename(renamed)
+    image = next(renamed.rglob("*.tif"))
+    values, stack = one(image.rename(image.with_suffix(".jp2")))
+    assert values[..., 0, 0] == pytest.approx(REFLECTANCE[0], abs=1e-6) and stack.warnings == []
+
+
+def test_a_zipped_product_is_read_by_its_metadata(tmp_path):
+    path = safe(tmp_path, NEW, -800)
+    with zipfile.ZipFile(tmp_path / "product.zip", "w") as archive:
+        for file in sorted((tmp_path / f"{NEW}.SAFE").rglob("*.*")):
+            archive.write(file, file.relative_to(tmp_path))
+    inside = f"/vsizip/{tmp_path}/product.zip{path[len(str(tmp_path)) :]}"
+    assert one(inside)[0][..., 0, 0] == pytest.approx(REFLECTANCE[0], abs=1e-6)
+
+
+def test_harmonised_data_is_not_moved_twice(tmp_path):
+    for name in (f"{NEW}_harmonized_B04.tif", "20220420T105031_20220420T105607_T31UFS_B04.tif"):
+        assert one(write_raster(tmp_path / name, stored()))[0][..., 0, 0] == pytest.approx(REFLECTANCE[0], abs=1e-6)
+    folder = tmp_path / "COPERNICUS_S2_SR_HARMONIZED"
+    folder.mkdir()
+    values, stack = one(write_raster(folder / f"{NEW}.tif", stored()))
+    assert values[..., 0, 0] == pytest.approx(REFLECTANCE[0], abs=1e-6) and stack.warnings == []
+
+
+def test_an_image_without_its_product_is_told_to_be_a_guess(tmp_path):
+    late = write_raster(tmp_path / "T31UFS_20220420T105031_B04_10m.jp2", stored(1000))
+    early = write_raster(tmp_path / "T31UFS_20210420T105031_B04_10m.jp2", stored())
+    values, stack = read([StackBand(late, 1, "2022-04-20", "B04"), StackBand(early, 1, "2021-04-20", "B04")])
+    assert values[:, :, 0, 0] == pytest.approx(REFLECTANCE[0], abs=1e-6)
+    assert values[:, :, 1, 0] == pytest.approx(REFLECTANCE[0], abs=1e-6)
+    assert any(
+        "2 Sentinel-2 files of the source" in w and "do not say their processing baseline" in w for w in stack.warnings
+    )
+
+
+def test_an_index_of_a_product_has_no_offset(tmp_path):
+    path = write_raster(tmp_path / f"{NEW}_NDVI.tif", stored(dtype=np.int16))
+    assert one(path, "NDVI")[0][..., 0, 0] == pytest.approx(REFLECTANCE[0], abs=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+@pytest.mark.parametrize(
+    ("name", "band", "scale", "offset"),
+    [
+        (f"{NEW}_B04.tif", "B04", 1e-4, -0.1),
+        ("LC08_L2SP_224078_20200518_20200820_02_T1_SR_B4.tif", "RED", 2.75e-5, -0.2),
+        ("LC08_224078_20200518.SR_B4.tif", "RED", 2.75e-5, -0.2),
+        ("HLS.S30.T31UFS.2021123T105031.v2.0.B04.tif", "B04", 1e-4, 0.0),
+        ("MOD13Q1.A2012273.h12v10.061.2015256070127_RED.tif", "RED", 1e-4, 0.0),
+    ],
+)
+def test_a_product_reads_the_same_from_whole_numbers_floats_of_them_and_values(
+    tmp_path, name, band, scale, offset, dtype
+):
+    numbers = ((REFLECTANCE - offset) / scale).astype(dtype)
+    (tmp_path / "numbers").mkdir()
+    read_numbers = one(write_raster(tmp_path / "numbers" / name, numbers), band)[0]
+    assert read_numbers[..., 0, 0] == pytest.approx(REFLECTANCE[0], abs=1.01 * scale)
+    values = one(write_raster(tmp_path / name, REFLECTANCE.astype(np.float32)), band)[0]
+    assert values[..., 0, 0] == pytest.approx(REFLECTANCE[0], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "band", "fill"),
+    [
+        ("MOD13Q1.A2012273.h12v10.061.2015256070127_NDVI.tif", "NDVI", -3000),
+        ("MOD13Q1.A2012273.h12v10.061.2015256070127_RED.tif", "RED", -1000),
+        ("HLS.L30.T31UFS.2021123T105031.v2.0.B04.tif", "RED", -9999),
+        ("MOD09GA.A2012273.h12v10.061.2015256070127_b01.tif", "RED", -28672),
+    ],
+)
+def test_the_fill_of_a_product_is_a_gap_where_the_file_does_not_say_so(tmp_path, name, band, fill):
+    plane = stored(dtype=np.int16)
+    plane[0, 1, 2] = fill
+    values, _ = one(write_raster(tmp_path / name, plane), band)
+    assert np.argwhere(np.isnan(values[..., 0, 0])).tolist() == [[1, 2]]
+
+
+def test_temperature_of_landsat_is_in_kelvin(tmp_path):
+    path = write_raster(
+        tmp_path / "LC08_L2SP_224078_20200518_20200820_02_T1_ST_B10.tif", np.full((1, 4, 5), 44000, np.uint16)
+    )
+    assert one(path, "LWIR")[0] == pytest.approx(44000 * 0.00341802 + 149)
+
+
+def series(values, bands=("NDVI", "RED")):
+    return SeriesSet(values=np.asarray(values, np.float32), day=np.array([1.0, 9.0], np.float32), bands=bands)
+
+
+def test_bytes_against_reflectance_are_told_and_like_against_like_is_not():
+    rng = np.random.default_rng(0)
+    floats = series(rng.uniform(0.1, 0.9, (50, 2, 2)))
+    mixed = series(np.stack([rng.uniform(100, 250, (50, 2)), rng.uniform(0.02, 0.3, (50, 2))], axis=2))
+    told = scale_warnings(mixed, floats)
+    assert len(told) == 1 and told[0].startswith("The values of NDVI are not in the same unit") and "0.8" in told[0]
+    assert len(scale_warnings(floats, mixed)) == 1
+    dry = series(np.full((5, 2, 2), 0.06))
+    assert scale_warnings(floats, dry) == [] and scale_warnings(floats, series(np.full((5, 2, 2), np.nan))) == []
