@@ -25,6 +25,7 @@ from ..imagery import (
     sample_unlabelled,
     write_qml,
 )
+from ..imagery.scale import scale_warnings
 from ..progress import Progress
 from ..series import Season, SeriesSet
 from .bands import Side, source_side, target_side
@@ -97,6 +98,7 @@ def _run(job: Job, progress: Progress) -> Result:
                 source = _sample_source(job, progress)
             progress.stage(READ_TARGET)
             target = sample_unlabelled(stack, mask, TARGET_SAMPLES, job.seed, progress)
+            _tell(progress, scale_warnings(source, target))
             model = fit(job.method, source, target.with_bands(source.bands), job.seed, progress, job.options)
             model = replace(model, season=season)
         _tell(progress, stack.warnings)
