@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from functools import lru_cache
 from typing import Any
 
 from qgis.PyQt.QtCore import QAbstractTableModel, QCoreApplication, QModelIndex, QObject, Qt
@@ -12,11 +12,17 @@ from qgis.PyQt.QtGui import QBrush, QColor
 from qgis.PyQt.QtWidgets import QApplication, QStyle
 
 from ..engine.imagery.names import parse_date as find_date
+from ..engine.imagery.opening import file_name
+from ..engine.imagery.problems import complete_dates
+from ..engine.imagery.quality import QUALITY, data_bands, is_quality, told_hidden
 from ..engine.imagery.stack import StackBand
 
 FILE, NUMBER, DATE, BAND = range(4)
 BAD = QColor(192, 57, 43, 70)
 """Reddish, see-through: readable on light and dark themes alike."""
+
+RED = "#c0392b"
+"""Of texts that say what is wrong."""
 
 
 def tr(text: str) -> str:
@@ -29,6 +35,7 @@ def number_of(flag: Any) -> int:
     return int(getattr(flag, "value", flag))
 
 
+@lru_cache(maxsize=4096)
 def parse_date(text: str) -> str | None:
     """A date in any spelling that file names use, as an ISO date; None when there is more or less than one."""
     date, rest = find_date(text)
@@ -41,11 +48,12 @@ def is_date(text: str | None) -> bool:
 
 
 def summary(bands: Sequence[StackBand]) -> str:
-    """One line on a stack, such as ``24 dates x 10 bands, 2021-01-01 to 2021-12-21``."""
+    """One line on a stack, such as ``24 dates x 10 bands, 2021-01-01 to 2021-12-21``; quality bands do not count."""
     if not bands:
         return tr("No rasters yet.")
-    dates = sorted({b.date for b in bands if is_date(b.date)})
-    names = list(dict.fromkeys(b.band for b in bands if b.band))
+    data = data_bands(bands)
+    dates = sorted({b.date for b in data if is_date(b.date)})
+    names = list(dict.fromkeys(b.band for b in data if b.band))
     unknown = sum(1 for b in bands if not is_date(b.date) or not b.band)
     parts = []
     if dates and names:
@@ -55,11 +63,27 @@ def summary(bands: Sequence[StackBand]) -> str:
                 dates=len(dates), bands=len(names), names=shown, first=dates[0], last=dates[-1]
             )
         )
+    quality = list(dict.fromkeys(str(b.band).upper() for b in bands if is_quality(b.band)))
+    if quality:
+        parts.append(tr("clouds are hidden by {names}").format(names=", ".join(quality)))
     if unknown:
         parts.append(
             tr("{count} of {all} raster bands lack a date or a band name").format(count=unknown, all=len(bands))
         )
+    elif lacking := len(complete_dates(data)[1]):
+        parts.append(
+            tr("1 date lacks a band and is left out")
+            if lacking == 1
+            else tr("{count} dates lack a band and are left out").format(count=lacking)
+        )
     return "; ".join(parts)
+
+
+def quality_told(name: str) -> str:
+    """What a quality band is, and what it hides by default."""
+    return tr("{title}: no data, but hides {what}.").format(
+        title=QUALITY[name.upper()].title, what=told_hidden(name) or tr("nothing")
+    )
 
 
 class BandTableModel(QAbstractTableModel):
@@ -68,6 +92,10 @@ class BandTableModel(QAbstractTableModel):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._bands: list[StackBand] = []
+
+    def dates_given(self, dates: Mapping[tuple[str, int], str]) -> None:
+        """Give dates to bands, which are named by path and number."""
+        self.set_bands([replace(b, date=dates.get((b.path, b.index), b.date)) for b in self._bands])
 
     def bands(self) -> tuple[StackBand, ...]:
         """The stack as it stands; a date typed in wrongly stands there as it was typed, for the check to name it."""
@@ -105,10 +133,14 @@ class BandTableModel(QAbstractTableModel):
         row, column = index.row(), index.column()
         band = self._bands[row]
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
-            return (Path(band.path).name, band.index, band.date or "", band.band or "")[column]
+            if column == BAND and role == Qt.ItemDataRole.DisplayRole and is_quality(band.band):
+                return tr("{name} (quality)").format(name=band.band)
+            return (file_name(band.path), band.index, band.date or "", band.band or "")[column]
         if role == Qt.ItemDataRole.ToolTipRole:
             if column == FILE:
                 return band.path
+            if column == BAND and is_quality(band.band):
+                return quality_told(str(band.band))
             if self._bad(row, column):
                 if column == DATE and band.date:
                     return tr("'{text}' is no date. Write one as 2021-06-30.").format(text=band.date)

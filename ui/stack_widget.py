@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,18 +22,22 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from ..engine import imagery
 from ..engine.errors import InputError
+from ..engine.imagery.opening import file_name
 from ..engine.imagery.stack import StackBand
 from . import settings
 from .background import Background
-from .band_table import BAND, DATE, FILE, NUMBER, BandTableModel, summary
+from .band_table import BAND, DATE, FILE, NUMBER, RED, BandTableModel, summary
 from .inputs import raster_path
 from .search_dialog import FindImageryButton
+from .stack_inputs import ORDERS, InputRead, Key, date_of_layer, dropped, read_inputs
 
-RASTER_SUFFIXES = (".tif", ".tiff", ".vrt", ".img", ".jp2")
-"""What counts as a raster in a dropped folder."""
-FILTER = "Rasters (*.tif *.tiff *.vrt *.img *.jp2 *.nc *.hdf *.h5 *.zarr);;All files (*)"
+FILTER = (
+    "Rasters, cubes and scenes (*.tif *.tiff *.vrt *.img *.jp2 *.nc *.nc4 *.hdf *.h5 *.zip *.tar *.tgz *.tar.gz "
+    "MTD_MSIL*.xml *_MTL.txt);;All files (*)"
+)
+NOTES = 3
+"""Sentences about what was recognised that are shown at once; a click shows the others."""
 
 
 class _Table(QTableView):
@@ -61,7 +66,15 @@ class StackWidget(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._paths: list[str] = []
-        self._fault = ""
+        self._origin: dict[Key, str] = {}
+        """Which of the paths a band came with: a folder or a scene stands for many files."""
+        self._notes: dict[str, tuple[str, ...]] = {}
+        """What is told about every path that was read."""
+        self._faults: dict[str, str] = {}
+        """Why a path was not added."""
+        self._layer_dates: dict[str, str] = {}
+        self._choices: dict[Key, dict[str, str]] = {}
+        self._all_notes = False
         self._reader = Background(self)
         self._reader.done.connect(self._show)
         self._reader.failed.connect(self._show_fault)
@@ -76,7 +89,7 @@ class StackWidget(QWidget):
         return self.model.bands()
 
     def paths(self) -> list[str]:
-        """The rasters of the stack."""
+        """What was added: files, folders, scenes."""
         return list(self._paths)
 
     def is_reading(self) -> bool:
@@ -84,28 +97,46 @@ class StackWidget(QWidget):
         return self._reader.busy
 
     def fault(self) -> str:
-        """Why the rasters could not be read; empty when they could."""
-        return self._fault
+        """Why nothing could be read; empty when something was."""
+        return "" if self.model.bands() else " ".join(self._faults.values())
+
+    def notes(self) -> list[str]:
+        """Sentences about what could not be read, was left out, or may mean two things."""
+        return list(dict.fromkeys([*self._faults.values(), *(note for own in self._notes.values() for note in own)]))
 
     def add_paths(self, paths: Iterable[str]) -> None:
-        """Add rasters, by path; known ones are left as they are."""
-        new = [path for path in dict.fromkeys(paths) if path not in self._paths]
+        """Add files, folders and scenes, by path; known ones are left as they are."""
+        new = [path for path in dict.fromkeys(map(str, paths)) if path not in self._paths]
+        self._faults = {}
         if new:
             self._paths += new
             self._read()
 
     def set_paths(self, paths: Iterable[str]) -> None:
-        """Replace the stack."""
-        self._paths = list(dict.fromkeys(paths))
+        """Replace the stack; what was corrected in what stays is kept."""
+        self._paths = list(dict.fromkeys(map(str, paths)))
+        self._faults = {}
+        self._arrange(self.model.bands())
         self._read()
 
-    def add_layer(self, layer: QgsRasterLayer) -> None:
-        """Add a raster layer of the project."""
-        try:
-            self.add_paths([raster_path(layer)])
-        except InputError as problem:
-            self._fault = str(problem)
+    def add_layers(self, layers: Iterable[QgsRasterLayer]) -> None:
+        """Add raster layers of the project, dated by their temporal range where they show no date themselves."""
+        paths, faults = [], {}
+        for layer in layers:
+            try:
+                path = raster_path(layer)
+            except InputError as problem:
+                faults[layer.id()] = str(problem)
+                continue
+            paths.append(path)
+            date = date_of_layer(layer)
+            if date:
+                self._layer_dates[path] = date
+        self.add_paths(paths)
+        if faults:
+            self._faults.update(faults)
             self._refresh()
+            self.changed.emit()
 
     def shut_down(self) -> None:
         """End the reading thread."""
@@ -122,8 +153,13 @@ class StackWidget(QWidget):
         self._layers_menu.aboutToShow.connect(self._fill_layers_menu)
         self.layers_button.setMenu(self._layers_menu)
         self.files_button = QPushButton(self.tr("Add files…"))
-        self.files_button.setToolTip(self.tr("Add raster files; they can also be dropped here"))
+        self.files_button.setToolTip(self.tr("Add rasters, cubes (netCDF, Zarr), zips; they can also be dropped here"))
         self.files_button.clicked.connect(self._choose_files)
+        self.folder_button = QPushButton(self.tr("Add folder…"))
+        self.folder_button.setToolTip(
+            self.tr("Add all rasters of a folder, or a scene as it was downloaded (Sentinel-2 SAFE, Landsat, HLS)")
+        )
+        self.folder_button.clicked.connect(self._choose_folder)
         self.find_button = FindImageryButton(self.add_paths)
         self.remove_button = QPushButton(self.tr("Remove"))
         self.remove_button.setToolTip(self.tr("Remove the files of the selected rows"))
@@ -134,7 +170,7 @@ class StackWidget(QWidget):
 
         self.model = BandTableModel(self)
         self.model.dataChanged.connect(self._corrected)
-        self.table = _Table(self.tr("Add raster layers or files, or drop files here."))
+        self.table = _Table(self.tr("Drop files, folders, zips or layers here, or add them above."))
         self.table.setModel(self.model)
         self.table.setAlternatingRowColors(True)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -163,16 +199,25 @@ class StackWidget(QWidget):
         self.summary_label.setWordWrap(True)
         self.summary_label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
 
+        self.notes_label = QLabel()
+        self.notes_label.setWordWrap(True)
+        self.notes_label.setTextFormat(Qt.TextFormat.RichText)
+        self.notes_label.linkActivated.connect(self._follow_note)
+
         buttons = QHBoxLayout()
-        for button in (self.layers_button, self.files_button, self.find_button, self.remove_button, self.clear_button):
+        for button in (self.files_button, self.folder_button, self.layers_button, self.find_button):
             button.setAutoDefault(False)
             buttons.addWidget(button)
         buttons.addStretch()
+        for button in (self.remove_button, self.clear_button):
+            button.setAutoDefault(False)
+            buttons.addWidget(button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(buttons)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.summary_label)
+        layout.addWidget(self.notes_label)
 
     def _fill_layers_menu(self) -> None:
         self._layers_menu.clear()
@@ -182,11 +227,11 @@ class StackWidget(QWidget):
             action = self._layers_menu.addAction(layer.name())
             action.setToolTip(layer.source())
             action.setEnabled(layer.source() not in self._paths)
-            action.triggered.connect(lambda checked=False, chosen=layer: self.add_layer(chosen))
+            action.triggered.connect(lambda checked=False, chosen=layer: self.add_layers([chosen]))
         if len(rasters) > 1:
             self._layers_menu.addSeparator()
             every = self._layers_menu.addAction(self.tr("All of them"))
-            every.triggered.connect(lambda: self.add_paths(layer.source() for layer in rasters))
+            every.triggered.connect(lambda: self.add_layers(rasters))
         if not rasters:
             self._layers_menu.addAction(self.tr("The project has no raster layer")).setEnabled(False)
 
@@ -197,65 +242,108 @@ class StackWidget(QWidget):
             settings.put("folder", str(Path(paths[0]).parent))
             self.add_paths(paths)
 
+    def _choose_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(
+            self, self.tr("Folder with rasters or a scene"), str(settings.get("folder", ""))
+        )
+        if folder:
+            settings.put("folder", str(Path(folder).parent))
+            self.add_paths([folder])
+
     def _remove_selected(self) -> None:
-        rows = {index.row() for index in self.table.selectionModel().selectedRows()}
-        gone = {self.model.bands()[row].path for row in rows}
-        kept = [band for band in self.model.bands() if band.path not in gone]
-        self._paths = [path for path in self._paths if path not in gone]
-        self.model.set_bands(kept)
-        if not kept:
-            self._fault = ""
+        """Take out the files of the selected rows; what they came with goes when none of its files is left."""
+        bands = self.model.bands()
+        gone = {bands[index.row()].path for index in self.table.selectionModel().selectedRows()}
+        kept = [band for band in bands if band.path not in gone]
+        filled = {self._origin[band.path, band.index] for band in kept}
+        self._paths = [path for path in self._paths if path in filled or path not in self._notes]
+        self._faults = {}
+        self._arrange(kept)
         self._refresh()
         self.changed.emit()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Accept files."""
-        if event.mimeData().hasUrls():
+        """Accept files, folders and layers."""
+        if dropped(event.mimeData()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Add dropped files, and the rasters of dropped folders."""
-        paths: list[str] = []
-        for url in event.mimeData().urls():
-            path = Path(url.toLocalFile())
-            inside = sorted(path.iterdir()) if path.is_dir() else []
-            rasters = [p for p in inside if p.suffix.lower() in RASTER_SUFFIXES]
-            paths += [str(p) for p in rasters or [path]]
+        """Add dropped files, folders and layers."""
+        things = dropped(event.mimeData())
         event.acceptProposedAction()
-        self.add_paths(paths)
+        layers = [thing for thing in things if isinstance(thing, QgsRasterLayer)]
+        if layers:
+            self.add_layers(layers)
+        self.add_paths([thing for thing in things if isinstance(thing, str)])
 
     # --- reading
 
     def _read(self) -> None:
-        """Recognise dates and bands; what was corrected in files that stay is kept."""
-        known = {(band.path, band.index): band for band in self.model.bands()}
-        paths = list(self._paths)
-        kept = {band.path for band in known.values()} & set(paths)
-
-        def describe() -> tuple[StackBand, ...]:
-            fresh = [path for path in paths if path not in kept]
-            found = imagery.describe(fresh) if fresh else ()
-            by_path: dict[str, list[StackBand]] = {}
-            for band in [*known.values(), *found]:
-                by_path.setdefault(band.path, []).append(band)
-            return tuple(band for path in paths for band in by_path.get(path, ()))
-
-        self._fault = ""
-        self._reader.submit(describe)
+        """Recognise dates and bands of what was not read yet."""
+        unread = [path for path in self._paths if path not in self._notes]
+        dates = {path: self._layer_dates[path] for path in unread if path in self._layer_dates}
+        if unread:
+            self._reader.submit(lambda: read_inputs(unread, dates))
+        else:
+            self._reader.forget()
         self._refresh()
         self.changed.emit()
 
-    def _show(self, bands: tuple[StackBand, ...]) -> None:
-        self.model.set_bands(bands)
+    def _show(self, found: dict[str, InputRead | InputError]) -> None:
+        bands = list(self.model.bands())
+        for path, read in found.items():
+            if path not in self._paths:
+                continue
+            if isinstance(read, InputError):
+                self._faults[path] = str(read)
+                self._paths.remove(path)
+                continue
+            self._notes[path] = read.notes
+            self._choices.update(read.choices)
+            # A file may come twice, by itself and with its folder.
+            new = [band for band in read.bands if (band.path, band.index) not in self._origin]
+            self._origin.update({(band.path, band.index): path for band in new})
+            bands += new
+        self._arrange(bands)
         self._refresh()
         self.changed.emit()
 
     def _show_fault(self, fault: Exception) -> None:
-        self._fault = str(fault)
-        known = {band.path for band in self.model.bands()}
-        self._paths = [path for path in self._paths if path in known]
+        for path in [path for path in self._paths if path not in self._notes]:
+            self._faults[path] = str(fault)
+            self._paths.remove(path)
         self._refresh()
         self.changed.emit()
+
+    def _arrange(self, bands: Iterable[StackBand]) -> None:
+        """Show the bands in the order in which they were added, and forget all that is no longer there."""
+        place = {path: number for number, path in enumerate(self._paths)}
+        there = [band for band in bands if self._origin[band.path, band.index] in place]
+        there.sort(key=lambda band: place[self._origin[band.path, band.index]])
+        keys = {(band.path, band.index) for band in there}
+        self._origin = {key: path for key, path in self._origin.items() if key in keys}
+        self._choices = {key: choice for key, choice in self._choices.items() if key in keys}
+        self._notes = {path: notes for path, notes in self._notes.items() if path in place}
+        self._layer_dates = {path: date for path, date in self._layer_dates.items() if path in place}
+        self.model.set_bands(there)
+
+    def _open_choices(self) -> dict[str, dict[Key, str]]:
+        """Dates of the bands that still have none, by the order in which they would be read."""
+        undated = {(band.path, band.index) for band in self.model.bands() if not band.date}
+        found: dict[str, dict[Key, str]] = {}
+        for key in undated & set(self._choices):
+            for order, date in self._choices[key].items():
+                found.setdefault(order, {})[key] = date
+        return found
+
+    def _follow_note(self, link: str) -> None:
+        kind, _, order = link.partition(":")
+        if kind == "order":
+            self.model.dates_given(self._open_choices()[order])
+            self.changed.emit()
+        else:
+            self._all_notes = not self._all_notes
+        self._refresh()
 
     def _corrected(self, first, last) -> None:
         """Give a corrected date or band to all selected rows, too."""
@@ -273,7 +361,33 @@ class StackWidget(QWidget):
         selected = self.table.selectionModel().hasSelection()
         self.remove_button.setEnabled(selected)
         self.clear_button.setEnabled(bool(self._paths))
-        if self._reader.busy:
-            self.summary_label.setText(self.tr("Reading dates and bands…"))
-        else:
-            self.summary_label.setText(self._fault or summary(self.model.bands()))
+        self.summary_label.setText(
+            self.tr("Reading dates and bands…") if self._reader.busy else summary(self.model.bands())
+        )
+        text = "" if self._reader.busy else self._notes_told()
+        self.notes_label.setText(text)
+        self.notes_label.setVisible(bool(text))
+
+    def _notes_told(self) -> str:
+        """The notes as a list, with a link for each way to read the dates that may mean several."""
+        notes = self.notes()
+        shown = notes if self._all_notes else notes[:NOTES]
+        lines = [
+            f'<span style="color:{RED}">{text}</span>' if note in self._faults.values() else text
+            for note, text in ((note, html.escape(note, quote=False)) for note in shown)
+        ]
+        choices = self._open_choices()
+        if choices:
+            links = " &nbsp; ".join(
+                f'<a href="order:{order}">{html.escape(self.tr(ORDERS[order]))} ({min(dates.values())})</a>'
+                for order, dates in choices.items()
+            )
+            (path, _), *others = {key: 0 for dates in choices.values() for key in dates}
+            name = html.escape(file_name(path), quote=False)
+            named = self.tr("{name} and {count} more bands").format(name=name, count=len(others)) if others else name
+            lines.append(self.tr("{named}: read the date as {links}").format(named=named, links=links))
+        more = len(notes) - NOTES
+        if more > 0:
+            word = self.tr("show fewer") if self._all_notes else self.tr("show {count} more").format(count=more)
+            lines.append(f'<a href="notes:">{word}</a>')
+        return "<br>".join(lines)
