@@ -103,7 +103,7 @@ def _target_problems(job: Job, wanted: Sequence[str]) -> list[InputError]:
     try:
         side = target_side(job, wanted)
     except InputError as problem:
-        unnamed = [p for p in stack_problems(job.target, "target") if p.code == "no-band"]
+        unnamed = [p for p in stack_problems(job.target, "target") if p.code in ("no-band", "no-stack")]
         return [*unnamed, problem]
     return stack_problems(side.used, "target")
 
