@@ -1,8 +1,8 @@
 """Inputs that cannot be mapped, as a table: how each is made, and in which words the command must refuse it.
 
 A case changes one thing of a command that works: it writes its bad file into a fresh copy of a small scene and
-gives the arguments. The cases lie by subject in ``malformed_rasters``, ``malformed_labels`` and
-``malformed_files``; ``test_malformed_inputs`` runs them all.
+gives the arguments. The cases lie by subject in ``malformed_rasters``, ``malformed_labels``,
+``malformed_files`` and ``malformed_choices``; ``test_malformed_inputs`` runs them all.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Desk:
             "option": QUICK,
             "model": self.out / "model.safetensors",
         }
-        return ["map", *_options({**usual, **self._outputs(), **changes})]
+        return ["map", *options({**usual, **self._outputs(), **changes})]
 
     def map_series(self, **changes: Any) -> list[str]:
         """Arguments of ``map`` from a series file."""
@@ -79,7 +79,7 @@ class Desk:
     def classify(self, **changes: Any) -> list[str]:
         """Arguments of ``classify``."""
         usual = {"model": self / "model.safetensors", "target": self / "target.tif"}
-        return ["classify", *_options({**usual, **self._outputs(), **changes})]
+        return ["classify", *options({**usual, **self._outputs(), **changes})]
 
     def _outputs(self) -> dict[str, Any]:
         names = {"output": "map.tif", "confidence": "confidence.tif", "report": "report.html"}
@@ -108,7 +108,7 @@ NAMES = tuple(f"{band}_{date}" for date in DATES for band in BANDS)
 """Band descriptions of :meth:`Desk.stack`."""
 
 
-def _options(values: dict[str, Any]) -> list[str]:
+def options(values: dict[str, Any]) -> list[str]:
     arguments = []
     for name, value in values.items():
         if value is not None:
