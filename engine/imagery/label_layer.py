@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..series import MINIMUM_SAMPLES, few_samples
 from .class_table import require_known, wanted_class
 from .delimited import is_text_table, open_text_table
-from .grids import grid_of, transform_points
+from .grids import grid_of, to_map, transform_points
 from .inner_buffer import shrunk
 from .opening import attempt, crs_of, file_name, next_feature, open_raster, open_vector, quiet_gdal, transformation
 from .rasterise import box_meets, single_parts, usable_shape
@@ -139,11 +139,21 @@ class LabelReader:
         for feature in self._read():
             name = self._class_name(feature)
             wanted = None if name is None else wanted_class(name, self.labels.classes)
-            geometry = feature.GetGeometryRef()
-            if wanted and (geometry is None or geometry.IsEmpty()):
-                self.without_geometry += 1
-            elif wanted:
-                yield wanted, geometry
+            if wanted and _has_geometry(feature):
+                yield wanted, feature.GetGeometryRef()
+
+    def stay_near(self, grid: Grid) -> None:
+        """Read only features near ``grid`` from now on; all of them where its place in the layer is unknown."""
+        column, row = np.meshgrid(np.linspace(0, grid.width, 21), np.linspace(0, grid.height, 21))
+        x, y = to_map(grid.transform, column.ravel(), row.ravel())
+        change = transformation(crs_of(grid.crs), self.crs)
+        if change is not None:
+            x, y = transform_points(change, x, y).T
+        if np.isfinite(x).all() and np.isfinite(y).all():
+            # Between the points of the lattice a border may bulge.
+            margin = 0.05 * max(np.ptp(x), np.ptp(y))
+            box = [float(v) for v in (x.min() - margin, y.min() - margin, x.max() + margin, y.max() + margin)]
+            attempt(lambda: self.layer.SetSpatialFilterRect(*box))
 
     def counts(self, limit: int) -> tuple[Counter[str], int, bool]:
         """Features by class in the data, features without a class, and whether all features were looked at."""
@@ -157,6 +167,7 @@ class LabelReader:
                 missing += 1
             else:
                 counts[name] += 1
+                self.without_geometry += bool(wanted_class(name, self.labels.classes)) and not _has_geometry(feature)
         return counts, missing, True
 
     def wanted(self, counts: Counter[str]) -> Counter[str]:
@@ -284,9 +295,10 @@ def read_shapes(labels: LabelLayer, grid: Grid, stack_name: str, least: int = 2)
     change = transformation(reader.crs, crs_of(grid.crs))
     classes = sorted_classes(counts)
     index = {name: number for number, name in enumerate(classes)}
-    shapes, class_of, lines, with_geometry = [], [], 0, 0
+    shapes, class_of, lines, near = [], [], 0, 0
+    reader.stay_near(grid)
     for name, geometry in reader.features():
-        with_geometry += 1
+        near += 1
         shape = usable_shape(geometry)
         if shape is None:
             lines += 1
@@ -306,7 +318,8 @@ def read_shapes(labels: LabelLayer, grid: Grid, stack_name: str, least: int = 2)
         told = f"Left out of the layer {reader.name}: {_features(reader.without_geometry)} without a geometry."
         warnings.append(told)
     if not shapes:
-        raise reader.no_geometry() if lines == with_geometry else no_overlap(reader.name, stack_name)
+        without = lines == near > 0 or reader.without_geometry == sum(counts.values())
+        raise reader.no_geometry() if without else no_overlap(reader.name, stack_name)
     found = LabelledShapes(shapes, class_of, classes, tuple(warnings))
     return _without_borders(found, labels.inner_buffer, reader.name, grid) if labels.inner_buffer else found
 
@@ -328,6 +341,11 @@ def _without_borders(found: LabelledShapes, distance: float, layer: str, grid: G
         warnings.append(f"{polygons} left out of the layer {layer}: an inner buffer of {distance:g} m leaves nothing.")
     class_of = [found.class_of[number] for number in left]
     return LabelledShapes([inner[number] for number in left], class_of, found.classes, tuple(warnings))
+
+
+def _has_geometry(feature: Any) -> bool:
+    geometry = feature.GetGeometryRef()
+    return geometry is not None and not geometry.IsEmpty()
 
 
 def _features(number: int) -> str:
