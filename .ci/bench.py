@@ -30,6 +30,7 @@ SAMPLE = ROOT / "resources" / "sample"
 
 def main() -> None:
     from bench_accuracy import TRANSFERS, gains, measure_accuracy, publish, read_rows, tables
+    from bench_reading import SIDE, line, measure_reading
 
     from engine.trust.standing import standings
 
@@ -41,6 +42,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=0, help="fits at the same time (default: one a core)")
     parser.add_argument("--side", type=int, default=600, help="width and height of the mapped stack in pixels")
     parser.add_argument("--no-job", action="store_true", help="leave speed and memory out")
+    parser.add_argument("--no-reading", action="store_true", help="leave the reading of stacks out")
+    parser.add_argument("--reading-side", type=int, default=SIDE, help="side of the stack that is read; 5000 is the whole")
     parser.add_argument("--output", default=str(ROOT / "bench" / "results.json"))
     parser.add_argument("--from", dest="files", nargs="+", type=Path, metavar="FILE", help="measure nothing: tables")
     options = parser.parse_args()
@@ -55,6 +58,7 @@ def main() -> None:
         "date": datetime.date.today().isoformat(),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}",
         "job": None if options.no_job else measure_job(options.side),
+        "reading": [] if options.no_reading else measure_reading(options.reading_side, lambda told: None),
         "accuracy": [],
     }
     text = []
@@ -85,6 +89,7 @@ def main() -> None:
     output.write_text(json.dumps(results, indent=1), "utf-8")
     if results["job"]:
         text.append(job_line(results))
+    text += [line(row) for row in results["reading"]]
     print("\n\n".join(text))
     print(f"\nresults: {output}")
 
