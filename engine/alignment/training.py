@@ -25,8 +25,10 @@ Settings = TypeVar("Settings")
 Network = TypeVar("Network", bound=nn.Module)
 Tick = Callable[[], None]
 CHUNK = 256
-KINDS = {int: "a whole number of 0 or more", float: "a number of 0 or more", bool: "true or false", dict: "a table"}
+KINDS = {int: "a whole number from 0 to 1e9", float: "a number from 0 to 1e9", bool: "true or false", dict: "a table"}
 """How kinds of options are named to people."""
+GREATEST = 1e9
+"""Of a number among the options: beyond it a product with the number of steps is none any more."""
 AT_LEAST_ONE = ("batch", "target_batch", "pseudo_batch", "passes", "members", "width", "layers", "look_every")
 """Options of which none at all makes no sense."""
 MULTIPLE = "multiple of"
@@ -280,7 +282,7 @@ def read_settings(default: Settings, options: Mapping[str, Any]) -> Settings:
         kind = type(known[key])
         fits = isinstance(value, (int, float)) if kind is float else isinstance(value, kind)
         number = kind in (int, float)
-        if not fits or (isinstance(value, bool) and kind is not bool) or (number and not 0 <= value < math.inf):
+        if not fits or (isinstance(value, bool) and kind is not bool) or (number and not 0 <= value <= GREATEST):
             raise InputError("option", f"Option '{key}' is {value!r}; it must be {KINDS.get(kind, kind.__name__)}.")
         if key in AT_LEAST_ONE and value < 1:
             raise InputError("option", f"Option '{key}' is {value!r}; it must be 1 or more.")

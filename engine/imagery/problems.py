@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import os
 import tempfile
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from .opening import attempt, file_name, open_raster
 from .quality import data_bands
 from .stack import Grid, StackBand
 
+UNFINISHED = "-0000.part.before.aux.xml"
+"""As long as what comes behind the name of a file, and eight random letters, in those of its unfinished companions."""
 SHOWN = 5
 """Bands whose names are looked at for what may be two dates."""
 
@@ -54,17 +57,25 @@ def stack_problems(bands: Sequence[StackBand], role: str) -> list[InputError]:
 def writable_problems(path: str) -> list[InputError]:
     """Why a file cannot be written at ``path``; empty when it can. Leaves nothing behind."""
     folder = Path(path).absolute().parent
-    if Path(path).is_dir():
+    if os.path.isdir(path):
         return [InputError("output-folder", f"{path} is a folder, not a file.", "Add a file name.")]
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return [
             InputError("output-folder", f"The output folder {folder} does not exist.", "Create it or choose another.")
         ]
     try:
-        # Asking for permissions is not enough: an administrator has them all, also on a read-only disk.
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".croptransfer-"):
+        path.encode("utf-8")
+        # Asking for permissions is not enough: an administrator has them all, also on a read-only disk. And the
+        # names of the unfinished files are longer than that of the file.
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{Path(path).name}.", suffix=UNFINISHED):
             pass
+    except UnicodeEncodeError:
+        message = f"The name {path!r} holds letters that are not in UTF-8, which GDAL cannot write."
+        return [InputError("output-name", message, "Choose another name.")]
     except OSError as fault:
+        if fault.errno == errno.ENAMETOOLONG:
+            message = f"The name {Path(path).name[:20]}... is too long."
+            return [InputError("output-name", message, "Choose a shorter one.")]
         return [
             InputError(
                 "output-folder",

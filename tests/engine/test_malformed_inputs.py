@@ -135,7 +135,7 @@ def test_there_are_more_than_sixty_of_them():
     assert len({case.name for case in CASES}) == len(CASES) >= 60
 
 
-STRANGE = "-1 \"a\" 'b' Äpfel карта 地图 50% #2 & $HOME; (x) [y] {z} ~ é, ü"
+STRANGE = "-1 \"a\" 'b' Äpfel карта 地图 50% #2 & $HOME; (x) [y] {z} ~ é | ü"
 """A name that a file system takes and a careless program does not."""
 STRANGE_CROPS = {"maize": "кукуруза", "rapeseed": 'blé d\'hiver "dur"', "wheat": "小麦 100% #1"}
 
