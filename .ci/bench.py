@@ -43,7 +43,9 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=600, help="width and height of the mapped stack in pixels")
     parser.add_argument("--no-job", action="store_true", help="leave speed and memory out")
     parser.add_argument("--no-reading", action="store_true", help="leave the reading of stacks out")
-    parser.add_argument("--reading-side", type=int, default=SIDE, help="side of the stack that is read; 5000 is the whole")
+    parser.add_argument(
+        "--reading-side", type=int, default=SIDE, help="side of the stack that is read; 5000 is the whole"
+    )
     parser.add_argument("--output", default=str(ROOT / "bench" / "results.json"))
     parser.add_argument("--from", dest="files", nargs="+", type=Path, metavar="FILE", help="measure nothing: tables")
     options = parser.parse_args()
