@@ -39,7 +39,7 @@ class Case:
     words: tuple[str, ...]
     """What its sentence must name: the file, layer, field or band."""
     seconds: float = 10.0
-    """Within how many seconds it must be answered."""
+    """Within how many seconds of the processor it must be answered."""
 
 
 class Desk:
