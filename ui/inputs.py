@@ -104,7 +104,10 @@ class VectorInput:
                 raise Cancelled()
             value = feature.attribute(index)
             # NULL of a field reaches Python as None or as an invalid QVariant, by version.
-            text = "" if value is None or (hasattr(value, "isNull") and value.isNull()) else str(value).strip()
+            null = value is None or (hasattr(value, "isNull") and value.isNull())
+            # The engine writes whole numbers of a real field without their point.
+            whole = isinstance(value, float) and value.is_integer()
+            text = "" if null else str(int(value) if whole else value).strip()
             if text:
                 counts[text] += 1
         return counts

@@ -1,63 +1,105 @@
-"""The labelled layer in a form: layer, crop field, and the crops found with their counts."""
+"""The labels in a form: a layer or raster, its crop field, and the crops found with their counts."""
 
 from __future__ import annotations
 
 import html
 from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from qgis.core import QgsMapLayerProxyModel, QgsProject, QgsVectorLayer, QgsWkbTypes
-from qgis.gui import QgsFieldComboBox, QgsMapLayerComboBox
+from qgis.core import QgsMapLayer, QgsMapLayerProxyModel, QgsProject, QgsRasterLayer, QgsVectorLayer, QgsWkbTypes
+from qgis.gui import QgsCollapsibleGroupBox, QgsFieldComboBox, QgsMapLayerComboBox
 from qgis.PyQt.QtCore import pyqtSignal
+from qgis.PyQt.QtGui import QDragEnterEvent, QDropEvent
 from qgis.PyQt.QtWidgets import (
     QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
+    QSpinBox,
     QToolButton,
+    QVBoxLayout,
     QWidget,
 )
 
+from ..engine.errors import InputError
+from ..engine.imagery.delimited import is_text_table
+from ..engine.imagery.stack import StackBand
+from ..engine.job import LabelLayer
 from ..engine.series import MINIMUM_SAMPLES
 from . import settings
 from .background import Background
-from .inputs import VectorInput
+from .class_table import ClassTable
+from .found_crops import Found, likely_field, look_at_raster, told, warning
+from .inputs import VectorInput, raster_path
+from .table_layer import table_layer
 
-FILTER = "Vector files (*.gpkg *.shp *.geojson *.json *.fgb *.kml *.parquet);;All files (*)"
-SHOWN = 12
-"""Crops listed by name; more of them are counted only."""
+FILTER = (
+    "Labels (*.gpkg *.shp *.geojson *.json *.fgb *.kml *.parquet *.csv *.tsv *.txt *.tif *.tiff *.img *.vrt);;"
+    "All files (*)"
+)
+WIDEST = 1000.0
+"""Metres of the inner buffer, at most."""
 
 
 class LabelsWidget(QWidget):
-    """Chooses the labelled layer and its crop field."""
+    """Chooses the labels, their crop field, and what is made of the crops."""
 
     changed = pyqtSignal()
-    """Layer, field, selection or content is another one."""
+    """Layer, field, selection, content or a setting is another one."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._counter = Background(self)
         self._counter.done.connect(self._show_classes)
-        self._counter.failed.connect(lambda fault: self.classes_label.setText(str(fault)))
+        self._counter.failed.connect(self._show_fault)
+        self._loader = Background(self)
+        self._loader.done.connect(self._add_table)
+        self._loader.failed.connect(self._show_fault)
         self._watched: QgsVectorLayer | None = None
         self._revision = 0
+        self._counted: tuple = ()
+        self._stack: tuple[StackBand, ...] = ()
+        self._notes: dict[str, list[str]] = {}
+        """What was decided when a table became a layer, by the layer's id."""
+        self.setAcceptDrops(True)
         self._build()
         self._layer_changed()
 
-    def layer(self) -> QgsVectorLayer | None:
-        """The labelled layer."""
+    # --- what others ask
+
+    def layer(self) -> QgsVectorLayer | QgsRasterLayer | None:
+        """The labelled layer or raster."""
         layer = self.layer_combo.currentLayer()
-        return layer if isinstance(layer, QgsVectorLayer) else None
+        return layer if isinstance(layer, (QgsVectorLayer, QgsRasterLayer)) else None
+
+    def is_raster(self) -> bool:
+        """Whether the labels are a raster."""
+        return isinstance(self.layer(), QgsRasterLayer)
 
     def field(self) -> str:
-        """The crop field."""
-        return self.field_combo.currentField()
+        """The crop field; of a raster, the column with the names, empty for the one that is found."""
+        return str(self.column_combo.currentData() or "") if self.is_raster() else self.field_combo.currentField()
 
-    def vector_input(self) -> VectorInput | None:
-        """The layer as it stands; None for none."""
+    def given(self) -> VectorInput | LabelLayer | None:
+        """The layer as it stands, or the label raster; None for none. Raises InputError (``raster-layer``)."""
         layer = self.layer()
+        if isinstance(layer, QgsRasterLayer):
+            return LabelLayer(raster_path(layer), "", self.field())
         return VectorInput.of(layer, self.selected_box.isChecked()) if layer is not None else None
+
+    def with_settings(self) -> Callable[[LabelLayer], LabelLayer]:
+        """A function that gives a label layer the settings of the form as they stand."""
+        wanted = {
+            "inner_buffer": self.buffer_box.value() if self.buffer_box.isEnabled() else 0.0,
+            "per_polygon": self.cap_box.value() if self.cap_box.isEnabled() else 0,
+            "classes": self.classes.model.classes(),
+        }
+        return lambda labels: replace(labels, **wanted)
 
     def state(self) -> tuple:
         """What tells one state of the labels from another, for those who keep a copy."""
@@ -68,66 +110,168 @@ class LabelsWidget(QWidget):
         """Choose the crop field."""
         self.field_combo.setField(name)
 
+    def set_stack(self, bands: Sequence[StackBand]) -> None:
+        """The source stack, under which the classes of a raster are counted."""
+        if tuple(bands) != self._stack:
+            self._stack = tuple(bands)
+            if self.is_raster():
+                self._count()
+
+    def add_file(self, path: str) -> None:
+        """Add a vector file, a table with coordinates or a raster to the project, and choose it."""
+        if is_text_table(path):
+            self.classes_label.setText(self.tr("reading {name}…").format(name=Path(path).name))
+            thread = self.thread()
+            self._loader.submit(lambda: table_layer(path, thread))
+            return
+        layer: QgsMapLayer = QgsVectorLayer(path, Path(path).stem, "ogr")
+        if not layer.isValid():
+            layer = QgsRasterLayer(path, Path(path).stem)
+        if layer.isValid():
+            self._add(layer)
+        else:
+            self._show_fault(self.tr("{path} cannot be read as a layer or raster.").format(path=path))
+
     def shut_down(self) -> None:
-        """End the counting thread."""
+        """End the threads."""
         self._counter.stop()
+        self._loader.stop()
+
+    # --- the form
 
     def _build(self) -> None:
         self.layer_combo = QgsMapLayerComboBox()
-        self.layer_combo.setFilters(QgsMapLayerProxyModel.Filter.PointLayer | QgsMapLayerProxyModel.Filter.PolygonLayer)
-        self.layer_combo.setAllowEmptyLayer(True, self.tr("Choose a point or polygon layer"))
+        kinds = QgsMapLayerProxyModel.Filter
+        self.layer_combo.setFilters(kinds.PointLayer | kinds.PolygonLayer | kinds.RasterLayer)
+        self.layer_combo.setAllowEmptyLayer(True, self.tr("Choose points, polygons or a raster of crops"))
         self.layer_combo.setCurrentIndex(0)
         self.layer_combo.setToolTip(
-            self.tr("Points or polygons with the crop that grew there, within the source stack")
+            self.tr("Points, polygons or a raster with the crop that grew there, within the source stack")
         )
         self.browse_button = QToolButton()
         self.browse_button.setText("…")
-        self.browse_button.setToolTip(self.tr("Add a vector file to the project and choose it"))
+        self.browse_button.setToolTip(
+            self.tr("Add a vector file, a table with coordinates (CSV) or a raster to the project and choose it")
+        )
         self.browse_button.clicked.connect(self._browse)
         self.selected_box = QCheckBox(self.tr("Selected features only"))
         self.selected_box.setToolTip(self.tr("Learn from the features that are selected in the layer, and no others"))
         self.field_combo = QgsFieldComboBox()
         self.field_combo.setAllowEmptyFieldName(True)
         self.field_combo.setToolTip(self.tr("Field that holds the crop, as text or as a whole number"))
+        self.column_combo = QComboBox()
+        self.column_combo.setToolTip(self.tr("Column of the raster's attribute table that names the crops"))
         self.classes_label = QLabel()
         self.classes_label.setWordWrap(True)
         self.classes_label.setToolTip(self.tr("Crops with the number of features; too few for a class are red"))
+
+        self.classes = ClassTable()
+        self.classes.changed.connect(self._classes_changed)
+        self.buffer_box = QDoubleSpinBox()
+        self.buffer_box.setRange(0.0, WIDEST)
+        self.buffer_box.setDecimals(0)
+        self.buffer_box.setSuffix(self.tr(" m"))
+        self.buffer_box.setSpecialValueText(self.tr("none"))
+        self.buffer_box.setToolTip(
+            self.tr("No pixel is taken so near the border of a field, where pixels show two crops or a track")
+        )
+        self.cap_box = QSpinBox()
+        self.cap_box.setRange(0, 1_000_000)
+        self.cap_box.setSpecialValueText(self.tr("all"))
+        self.cap_box.setToolTip(self.tr("So that a few large fields do not outweigh many small ones"))
+        self.more_box = QgsCollapsibleGroupBox(self.tr("Rename, merge or leave out crops; borders and size of fields"))
+        column = QVBoxLayout(self.more_box)
+        column.addWidget(self.classes)
+        row = QHBoxLayout()
+        row.addWidget(QLabel(self.tr("Inner buffer")))
+        row.addWidget(self.buffer_box)
+        row.addSpacing(20)
+        row.addWidget(QLabel(self.tr("Most pixels of a polygon")))
+        row.addWidget(self.cap_box)
+        row.addStretch()
+        column.addLayout(row)
+        self.more_box.setCollapsed(True)
+
         row = QHBoxLayout()
         row.addWidget(self.layer_combo, 1)
         row.addWidget(self.browse_button)
         row.addWidget(self.selected_box)
-        form = QFormLayout(self)
-        form.setContentsMargins(0, 0, 0, 0)
+        form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow(self.tr("Labelled layer"), row)
-        form.addRow(self.tr("Crop field"), self.field_combo)
+        fields = QHBoxLayout()
+        fields.setSpacing(0)
+        fields.addWidget(self.field_combo)
+        fields.addWidget(self.column_combo)
+        form.addRow(self.tr("Labels"), row)
+        form.addRow(self.tr("Crop field"), fields)
         form.addRow(self.tr("Crops found"), self.classes_label)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(form)
+        layout.addWidget(self.more_box)
         self.layer_combo.layerChanged.connect(self._layer_changed)
         self.field_combo.fieldChanged.connect(self._changed)
+        self.column_combo.activated.connect(self._changed)
         self.selected_box.toggled.connect(self._changed)
+        for box in (self.buffer_box, self.cap_box):
+            box.valueChanged.connect(lambda value: self.changed.emit())
 
     def _browse(self) -> None:
         path, _ = QFileDialog.getOpenFileName(
-            self, self.tr("Labelled points or polygons"), str(settings.get("folder", "")), FILTER
+            self, self.tr("Labelled points, polygons or raster"), str(settings.get("folder", "")), FILTER
         )
-        if not path:
-            return
-        settings.put("folder", str(Path(path).parent))
-        layer = QgsVectorLayer(path, Path(path).stem, "ogr")
-        if not layer.isValid():
-            self.classes_label.setText(self.tr("{path} cannot be read as a vector layer.").format(path=path))
-            return
+        if path:
+            settings.put("folder", str(Path(path).parent))
+            self.add_file(path)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Accept a file."""
+        if len(event.mimeData().urls()) == 1:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Choose the dropped file."""
+        event.acceptProposedAction()
+        self.add_file(event.mimeData().urls()[0].toLocalFile())
+
+    def _add_table(self, found: tuple[QgsVectorLayer, list[str]]) -> None:
+        layer, notes = found
+        self._notes[layer.id()] = notes
+        self._add(layer)
+
+    def _add(self, layer: QgsMapLayer) -> None:
         QgsProject.instance().addMapLayer(layer)
         self.layer_combo.setLayer(layer)
 
+    # --- what is in it
+
     def _layer_changed(self, *_: object) -> None:
         layer = self.layer()
-        self._watch(layer)
-        self.field_combo.setLayer(layer)
-        if layer is not None and not self.field_combo.currentField():
-            self.field_combo.setField(_likely_field(layer))
+        vector = layer if isinstance(layer, QgsVectorLayer) else None
+        self._watch(vector)
+        self.field_combo.setLayer(vector)
+        self.field_combo.setVisible(not self.is_raster())
+        self.column_combo.setVisible(self.is_raster())
+        self.selected_box.setVisible(not self.is_raster())
+        self._fill_columns(())
+        if vector is not None and not self.field_combo.currentField():
+            self.field_combo.setField(likely_field(vector))
+        polygons = vector is not None and vector.geometryType() == QgsWkbTypes.GeometryType.PolygonGeometry
+        self.buffer_box.setEnabled(polygons or self.is_raster())
+        self.cap_box.setEnabled(polygons)
         self._selection_changed()
         self._changed()
+
+    def _fill_columns(self, columns: Sequence[str]) -> None:
+        """Offer the columns of a raster's attribute table."""
+        chosen = self.column_combo.currentData()
+        self.column_combo.clear()
+        first = self.tr("Column found by itself") if columns else self.tr("Names of the raster's classes")
+        self.column_combo.addItem(first, "")
+        for name in columns:
+            self.column_combo.addItem(name, name)
+        self.column_combo.setCurrentIndex(max(0, self.column_combo.findData(chosen)))
+        self.column_combo.setEnabled(len(columns) > 1)
 
     def _watch(self, layer: QgsVectorLayer | None) -> None:
         if self._watched is not None and self._watched is not layer:
@@ -152,7 +296,7 @@ class LabelsWidget(QWidget):
 
     def _selection_changed(self, *_: object) -> None:
         layer = self.layer()
-        count = layer.selectedFeatureCount() if layer is not None else 0
+        count = layer.selectedFeatureCount() if isinstance(layer, QgsVectorLayer) else 0
         self.selected_box.setEnabled(count > 0)
         if self.selected_box.isChecked():
             if not count:
@@ -160,36 +304,59 @@ class LabelsWidget(QWidget):
             self._edited()
 
     def _changed(self, *_: object) -> None:
-        labels, field = self.vector_input(), self.field()
-        if labels is None or not field:
+        self._count()
+        self.changed.emit()
+
+    def _count(self) -> None:
+        """Count the crops, on a thread."""
+        try:
+            labels, field, stack = self.given(), self.field(), self._stack
+        except InputError as problem:
+            self._show_fault(problem)
+            return
+        if isinstance(labels, LabelLayer):
+            self.classes_label.setText(self.tr("looking…"))
+            self._counter.submit(lambda: look_at_raster(labels, stack))
+        elif labels is None or not field:
+            self._counter.forget()
+            self.classes.model.set_counts(Counter(), keep=False)
             self.classes_label.setText("–")
         else:
             self.classes_label.setText(self.tr("counting…"))
-            self._counter.submit(lambda: labels.count_classes(field))
+            self._counter.submit(lambda: Found(labels.count_classes(field)))
+
+    def _show_classes(self, found: Found) -> None:
+        if self.layer() is None:
+            return
+        if self.is_raster():
+            self._fill_columns(found.columns)
+        counted = self.state()[:2]
+        before = self.classes.model.classes()
+        self.classes.model.unit = found.unit
+        self.classes.model.set_counts(found.counts, keep=counted == self._counted)
+        self._counted = counted
+        self._tell()
+        if self.classes.model.classes() != before:
+            self.changed.emit()
+
+    def _classes_changed(self) -> None:
+        self._tell()
         self.changed.emit()
 
-    def _show_classes(self, counts: Counter[str]) -> None:
-        if self.layer() is None or not self.field():
-            return
+    def _show_fault(self, fault: object) -> None:
+        self.classes.model.set_counts(Counter(), keep=False)
+        self.classes_label.setText(warning(str(fault)))
+
+    def _tell(self) -> None:
+        """The crops that will be learnt, with their counts."""
+        layer, model = self.layer(), self.classes.model
         # A polygon holds many samples, a point one: only points can be counted as samples.
-        points = self.layer().geometryType() == QgsWkbTypes.GeometryType.PointGeometry
-        fewest = MINIMUM_SAMPLES if points else 1
-        shown = [f"{html.escape(name)} ({_marked(count, fewest)})" for name, count in counts.most_common(SHOWN)]
-        more = len(counts) - SHOWN
-        if more > 0:
-            shown.append(self.tr("and {count} more").format(count=more))
-        self.classes_label.setText(", ".join(shown) or self.tr("none: the field is empty"))
-
-
-def _marked(count: int, fewest: int) -> str:
-    return str(count) if count >= fewest else f'<span style="color:#c0392b">{count}</span>'
-
-
-def _likely_field(layer: QgsVectorLayer) -> str:
-    """A field whose name says that it holds crops; empty when none does."""
-    names = {field.name().lower(): field.name() for field in layer.fields()}
-    for word in ("crop", "label", "class", "culture", "kultur", "lc", "type"):
-        for lower, name in names.items():
-            if word in lower:
-                return name
-    return ""
+        kind = layer.geometryType() if isinstance(layer, QgsVectorLayer) else None
+        fewest = MINIMUM_SAMPLES if kind == QgsWkbTypes.GeometryType.PointGeometry else 1
+        lines = [told(model.result(), model.unit, fewest)]
+        gone = sum(1 for wanted in model.classes().values() if not wanted)
+        if gone:
+            lines[0] += self.tr("; {count} left out").format(count=gone)
+        lines += [warning(text) for text in (self.classes.fault,) if text]
+        lines += [html.escape(note, quote=False) for note in self._notes.get(layer.id() if layer else "", ())]
+        self.classes_label.setText("<br>".join(lines))

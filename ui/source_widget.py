@@ -60,7 +60,7 @@ class SourceWidget(QWidget):
         layout.addWidget(self.pages, 1)
         self.series_button.toggled.connect(self._switch)
         self.labels.changed.connect(self.changed)
-        self.stack.changed.connect(self.changed)
+        self.stack.changed.connect(self._stack_changed)
         self.series_file.fileChanged.connect(self._read_series)
         self._reader = Background(self)
         self._reader.done.connect(self.series_note.setText)
@@ -80,6 +80,10 @@ class SourceWidget(QWidget):
         self._reader.stop()
         self.labels.shut_down()
         self.stack.shut_down()
+
+    def _stack_changed(self) -> None:
+        self.labels.set_stack(self.stack.bands())
+        self.changed.emit()
 
     def _read_series(self, *_: object) -> None:
         path = self.series()

@@ -180,9 +180,10 @@ class TransferDialog(QDialog):
             fields["series"] = self.source.series() or None
         else:
             fields["source"] = self.source.stack.bands()
-            labels = self.source.labels.vector_input()
-            if labels is not None and not field_name:
+            labels = self.source.labels.given()
+            if isinstance(labels, VectorInput) and not field_name:
                 problems.append(self.tr("The crop field is not chosen. Choose the field that holds the crop."))
+        with_settings = self.source.labels.with_settings()
         mask = self._mask()
         known = self._labels_copy[1] if self._labels_copy and self._labels_copy[0] == state else None
         folder = self._copy_folder(known)
@@ -190,9 +191,11 @@ class TransferDialog(QDialog):
 
         def ask() -> tuple[Job | None, tuple | None, list[str]]:
             copy = None
-            if labels is not None and field_name:
+            if isinstance(labels, LabelLayer):
+                fields["labels"] = with_settings(labels)
+            elif labels is not None and field_name:
                 layer = known or labels.labels(field_name, folder)
-                fields["labels"], copy = layer, (state, layer)
+                fields["labels"], copy = with_settings(layer), (state, layer)
             if isinstance(mask, VectorInput):
                 fields["mask"] = mask.mask(folder)
             else:

@@ -51,7 +51,7 @@ def class_names(band: Any, path: str, column: str) -> ClassNames:
     InputError
         ``field-missing`` for a column there is not, ``class-column`` where several may hold the names.
     """
-    columns, linear = _attribute_table(band, path)
+    columns, linear = attribute_table(band, path)
     if columns:
         return _from_table(columns, linear, path, column)
     if column:
@@ -111,7 +111,7 @@ def _name_column(columns: Sequence[Column], path: str, wanted: str) -> tuple[Col
     return likely[0], (sentence,)
 
 
-def _attribute_table(band: Any, path: str) -> tuple[list[Column], tuple[int, int]]:
+def attribute_table(band: Any, path: str) -> tuple[list[Column], tuple[int, int]]:
     """Columns of the attribute table, and value of its first row and step between rows where no column has them."""
     table, _ = attempt(band.GetDefaultRAT)
     if table is not None and table.GetRowCount() and table.GetColumnCount():

@@ -1,0 +1,233 @@
+"""The table of the crops found: under which name each is learnt, or that it is left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from qgis.PyQt.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, pyqtSignal
+from qgis.PyQt.QtGui import QBrush, QPalette
+from qgis.PyQt.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QPushButton,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ..engine.errors import InputError
+from ..engine.imagery.class_table import OTHERS, read_class_table, wanted_class
+from . import settings
+from .band_table import number_of, tr
+
+FOUND, COUNT, WANTED = range(3)
+
+
+class ClassTableModel(QAbstractTableModel):
+    """Crops by their name in the data; ticked ones are learnt, under the name in the last column."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._counts: list[tuple[str, int]] = []
+        self._wanted: dict[str, str] = {}
+        self._ignored: set[str] = set()
+        self.unit = "{count}"
+        """How a count is written."""
+        self.together: Callable[[int], set[int]] = lambda row: {row}
+        """The rows that change with a row."""
+
+    def names(self) -> list[str]:
+        """The crops found, the most frequent first."""
+        return [name for name, _ in self._counts]
+
+    def set_counts(self, counts: Counter[str], keep: bool) -> None:
+        """Show the crops that were found; ``keep`` what was chosen for names that are still there."""
+        self.beginResetModel()
+        self._counts = counts.most_common()
+        there = set(counts) if keep else set()
+        self._wanted = {name: wanted for name, wanted in self._wanted.items() if name in there}
+        self._ignored &= there
+        self.endResetModel()
+
+    def classes(self) -> dict[str, str]:
+        """The class table: name in the data -> name wanted, "" to leave it out; only names that change."""
+        table = {name: wanted for name, wanted in self._wanted.items() if wanted != name}
+        return {name: "" if name in self._ignored else table[name] for name in sorted({*table, *self._ignored})}
+
+    def set_classes(self, classes: Mapping[str, str]) -> None:
+        """Choose for all crops found what a class table says."""
+        self.beginResetModel()
+        found = {name: wanted_class(name, classes) for name, _ in self._counts}
+        self._ignored = {name for name, wanted in found.items() if not wanted}
+        self._wanted = {name: wanted for name, wanted in found.items() if wanted and wanted != name}
+        self.endResetModel()
+        self._told()
+
+    def result(self) -> Counter[str]:
+        """The counts after renaming, merging and leaving out."""
+        counts: Counter[str] = Counter()
+        classes = self.classes()
+        for name, count in self._counts:
+            if wanted := classes.get(name, name):
+                counts[wanted] += count
+        return counts
+
+    def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008
+        """Number of crops found."""
+        return 0 if parent.isValid() else len(self._counts)
+
+    def columnCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008
+        """Name, count, wanted name."""
+        return 0 if parent.isValid() else 3
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Names of the columns."""
+        if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
+            return (tr("Crop in the data"), tr("Count"), tr("Learnt as"))[section]
+        return None
+
+    def flags(self, index: QModelIndex) -> Qt.ItemFlag:
+        """The first column can be ticked, the last one edited."""
+        flags = super().flags(index)
+        if index.column() == FOUND:
+            flags |= Qt.ItemFlag.ItemIsUserCheckable
+        return flags | Qt.ItemFlag.ItemIsEditable if index.column() == WANTED else flags
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Text, tick and colour of a cell."""
+        if not index.isValid():
+            return None
+        column = index.column()
+        name, count = self._counts[index.row()]
+        ignored = name in self._ignored
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
+            wanted = self._wanted.get(name, name)
+            if column == WANTED and ignored and role == Qt.ItemDataRole.DisplayRole:
+                wanted = tr("left out")
+            return (name, self.unit.format(count=f"{count:,}"), wanted)[column]
+        if role == Qt.ItemDataRole.CheckStateRole and column == FOUND:
+            return number_of(Qt.CheckState.Unchecked if ignored else Qt.CheckState.Checked)
+        if role == Qt.ItemDataRole.ForegroundRole and ignored:
+            return QBrush(QApplication.palette().color(QPalette.ColorGroup.Disabled, QPalette.ColorRole.Text))
+        if role == Qt.ItemDataRole.FontRole and column == WANTED and name in self._wanted and not ignored:
+            font = QApplication.font()
+            font.setBold(True)
+            return font
+        if role == Qt.ItemDataRole.TextAlignmentRole and column == COUNT:
+            return number_of(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        return None
+
+    def setData(self, index: QModelIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        """Tick or rename a crop."""
+        if not index.isValid():
+            return False
+        if role == Qt.ItemDataRole.CheckStateRole and index.column() == FOUND:
+            for row in self.together(index.row()):
+                self._tick(row, number_of(value) == number_of(Qt.CheckState.Checked))
+        elif role == Qt.ItemDataRole.EditRole and index.column() == WANTED:
+            for row in self.together(index.row()):
+                self._rename(row, str(value).strip())
+        else:
+            return False
+        self._told()
+        return True
+
+    def _tick(self, row: int, on: bool) -> None:
+        name = self._counts[row][0]
+        (self._ignored.discard if on else self._ignored.add)(name)
+
+    def _rename(self, row: int, wanted: str) -> None:
+        name = self._counts[row][0]
+        if not wanted:
+            self._ignored.add(name)
+            return
+        self._ignored.discard(name)
+        if wanted == name:
+            self._wanted.pop(name, None)
+        else:
+            self._wanted[name] = wanted
+
+    def _told(self) -> None:
+        if self._counts:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self._counts) - 1, WANTED))
+
+
+class ClassTable(QWidget):
+    """The table with its buttons."""
+
+    changed = pyqtSignal()
+    """A crop was renamed, merged, left out or taken in again."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.fault = ""
+        """Why a file with a class table could not be used."""
+        self.model = ClassTableModel(self)
+        self.model.together = self._together
+        self.model.dataChanged.connect(lambda first, last: self.changed.emit())
+        self.table = QTableView()
+        self.table.setModel(self.model)
+        self.table.setAlternatingRowColors(True)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.table.setTabKeyNavigation(False)
+        self.table.verticalHeader().hide()
+        height = self.fontMetrics().height() + 8
+        self.table.verticalHeader().setDefaultSectionSize(height)
+        self.table.setMinimumHeight(6 * height)
+        self.table.setToolTip(
+            self.tr(
+                "Untick a crop to leave it out; double-click its last column to rename it. Crops of one name are "
+                "merged. With several rows selected, all of them change."
+            )
+        )
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(FOUND, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(WANTED, QHeaderView.ResizeMode.Stretch)
+        self.load_button = QPushButton(self.tr("Load…"))
+        self.load_button.setToolTip(self.tr("Read names and wanted names from the two columns of a CSV file"))
+        self.load_button.clicked.connect(self._load)
+        self.reset_button = QPushButton(self.tr("Reset"))
+        self.reset_button.setToolTip(self.tr("Learn every crop under its own name"))
+        self.reset_button.clicked.connect(lambda: self.model.set_classes({}))
+        buttons = QVBoxLayout()
+        for button in (self.load_button, self.reset_button):
+            button.setAutoDefault(False)
+            buttons.addWidget(button)
+        buttons.addStretch()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.table, 1)
+        row.addLayout(buttons)
+
+    def load(self, path: str) -> None:
+        """Choose what a file says; crops it does not name stay, unless it names ``*``."""
+        self.fault = ""
+        try:
+            classes = read_class_table([path])
+        except InputError as problem:
+            self.fault = str(problem)
+            self.changed.emit()
+            return
+        unknown = [name for name in classes if name not in self.model.names() and name != OTHERS]
+        if unknown:
+            shown = ", ".join(unknown[:5]) + (", …" if len(unknown) > 5 else "")
+            self.fault = self.tr("The class table names crops that were not found: {names}.").format(names=shown)
+        self.model.set_classes(classes)
+
+    def _load(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(
+            self, self.tr("Class table"), str(settings.get("folder", "")), self.tr("Tables (*.csv *.tsv *.txt)")
+        )
+        if path:
+            self.load(path)
+
+    def _together(self, row: int) -> set[int]:
+        """The selected rows, when the one that is being changed is among them."""
+        rows = {index.row() for index in self.table.selectionModel().selectedRows()}
+        return rows if row in rows else {row}

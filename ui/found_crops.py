@@ -1,0 +1,79 @@
+"""The crops that labels hold, found on a thread, and how they are told."""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from qgis.core import QgsVectorLayer
+
+from ..engine.errors import InputError
+from ..engine.imagery.label_preview import name_columns, preview_labels
+from ..engine.imagery.stack import StackBand
+from ..engine.job import LabelLayer
+from .band_table import RED, tr
+
+SHOWN = 12
+"""Crops listed by name; more of them are counted only."""
+LIKELY_FIELDS = ("crop", "label", "class", "culture", "kultur", "lc", "type")
+"""Parts of the names of fields that hold crops, the likeliest first."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The crops of the labels."""
+
+    counts: Counter[str]
+    """By the name in the data."""
+    unit: str = "{count}"
+    """How a count is written."""
+    columns: tuple[str, ...] = ()
+    """Columns of a raster's attribute table that may name its classes."""
+
+
+def look_at_raster(labels: LabelLayer, stack: Sequence[StackBand]) -> Found:
+    """The classes of a label raster under the stack; raises InputError."""
+    columns = name_columns(labels.path)
+    try:
+        preview = preview_labels(labels, stack)
+    except InputError as problem:
+        if problem.code != "class-column":
+            raise
+        # Nobody can choose a column that is not offered.
+        return Found(Counter(), columns=columns)
+    unit = tr("{count} px") if preview.complete else tr("about {count} px")
+    return Found(preview.counts, unit, columns)
+
+
+def told(counts: Counter[str], unit: str, fewest: int) -> str:
+    """Crops with their counts as rich text; red where there are less than ``fewest``."""
+    shown = [
+        f"{html.escape(name, quote=False)} ({_marked(count, fewest, unit)})"
+        for name, count in counts.most_common(SHOWN)
+    ]
+    more = len(counts) - SHOWN
+    if more > 0:
+        shown.append(tr("and {count} more").format(count=more))
+    return ", ".join(shown) or tr("none: the field is empty")
+
+
+def warning(text: str) -> str:
+    """A text as rich text in red."""
+    return f'<span style="color:{RED}">{html.escape(text, quote=False)}</span>'
+
+
+def likely_field(layer: QgsVectorLayer) -> str:
+    """A field whose name says that it holds crops; empty when none does."""
+    names = {field.name().lower(): field.name() for field in layer.fields()}
+    for word in LIKELY_FIELDS:
+        for lower, name in names.items():
+            if word in lower:
+                return name
+    return ""
+
+
+def _marked(count: int, fewest: int, unit: str) -> str:
+    text = unit.format(count=f"{count:,}" if count >= 10_000 else count)
+    return text if count >= fewest else f'<span style="color:{RED}">{text}</span>'

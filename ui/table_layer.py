@@ -1,0 +1,90 @@
+"""A table of coordinates (CSV, TSV, semicolons) as a layer, its separator and columns found by the engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qgis.core import QgsCoordinateReferenceSystem, QgsFeature, QgsField, QgsGeometry, QgsVectorLayer, QgsWkbTypes
+from qgis.PyQt.QtCore import QThread
+
+from ..engine.errors import InputError
+from ..engine.imagery.delimited import open_text_table
+
+KINDS = {"Integer64": "int8", "Integer": "integer", "Real": "double"}
+"""What QGIS calls the types of OGR; everything else is text."""
+CHUNK = 100
+"""Features added at once, so that other threads get their turn."""
+
+
+def table_layer(path: str, thread: QThread) -> tuple[QgsVectorLayer, list[str]]:
+    """The rows as features of a temporary layer, which then belongs to ``thread``, and sentences about it.
+
+    May run on any thread. Rows without coordinates are left out.
+
+    Raises
+    ------
+    InputError
+        As :func:`engine.imagery.delimited.open_text_table`; ``labels-geometry`` where no row has a place.
+    """
+    dataset, rows, notes = open_text_table(path)
+    name, layer, count = Path(path).stem, None, 0
+    features: list[QgsFeature] = []
+    for row in rows:
+        place = row.GetGeometryRef()
+        if place is None:
+            continue
+        shape = QgsGeometry()
+        shape.fromWkb(bytes(place.ExportToWkb()))
+        if shape.type() != QgsWkbTypes.GeometryType.PointGeometry:
+            shape.convertToMultiType()
+        if layer is None:
+            layer = _empty_layer(name, rows, shape)
+            fields = layer.fields()
+        feature = QgsFeature(fields)
+        feature.setAttributes([row.GetField(number) for number in range(row.GetFieldCount())])
+        feature.setGeometry(shape)
+        features.append(feature)
+        count += 1
+        if len(features) == CHUNK:
+            layer.dataProvider().addFeatures(features)
+            features = []
+    if layer is None:
+        raise InputError("labels-geometry", f"No row of the table {Path(path).name} has coordinates.")
+    layer.dataProvider().addFeatures(features)
+    del rows, dataset
+    left_out = count - layer.featureCount()
+    if left_out:
+        kind = QgsWkbTypes.displayString(layer.wkbType())
+        notes = [*notes, f"{left_out} rows of the table {Path(path).name} are left out, which hold no {kind}."]
+    layer.updateExtents()
+    layer.moveToThread(thread)
+    return layer, notes
+
+
+def _empty_layer(name: str, rows: Any, shape: QgsGeometry) -> QgsVectorLayer:
+    """A layer for shapes of this kind with the columns of the table."""
+    kind = QgsWkbTypes.displayString(QgsWkbTypes.flatType(shape.wkbType()))
+    layer = QgsVectorLayer(kind, name, "memory")
+    layer.setCrs(_crs(rows))
+    layer.dataProvider().addAttributes(_fields(rows))
+    layer.updateFields()
+    return layer
+
+
+def _fields(rows: Any) -> list[QgsField]:
+    """The columns as fields of QGIS, whose types are called otherwise in each version of Qt."""
+    definition = rows.GetLayerDefn()
+    columns = [definition.GetFieldDefn(number) for number in range(definition.GetFieldCount())]
+    kinds = "&".join(f"field=f{number}:{KINDS.get(c.GetTypeName(), 'string')}" for number, c in enumerate(columns))
+    fields = QgsVectorLayer(f"None?{kinds}", "columns", "memory").fields().toList()
+    for field, column in zip(fields, columns):
+        field.setName(column.GetName())
+    return fields
+
+
+def _crs(rows: Any) -> QgsCoordinateReferenceSystem:
+    crs = rows.GetSpatialRef()
+    return (
+        QgsCoordinateReferenceSystem.fromWkt(crs.ExportToWkt()) if crs is not None else QgsCoordinateReferenceSystem()
+    )
