@@ -53,7 +53,7 @@ def season_periods(dates: Sequence[str], period: str, start: str = "", end: str 
     ------
     InputError
         ``period`` or ``season`` for a text that is none, ``no-dates`` when no date lies in the season,
-        ``period-too-long`` when the season holds fewer than two periods.
+        ``period-too-long`` when the season holds fewer than two periods or is shorter than one.
     """
     days = period_days(period)
     earliest, latest = _date(start, "start"), _date(end, "end")
@@ -75,7 +75,7 @@ def season_periods(dates: Sequence[str], period: str, start: str = "", end: str 
         for n, middle in enumerate(middles)
         if (not earliest or middle >= earliest) and (not latest or middle <= latest)
     ]
-    if len(kept) < 2:
+    if len(kept) < 2 or (days or 0) > (inside[-1] - inside[0]).days + 1:
         what = "A month" if days is None else f"A period of {days} days"
         raise InputError(
             "period-too-long",

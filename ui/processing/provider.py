@@ -10,6 +10,7 @@ from ..icons import icon
 from .classify import ClassifyAlgorithm
 from .compare import CompareAlgorithm
 from .extract import ExtractAlgorithm
+from .regularize import RegularizeAlgorithm
 from .search import SearchAlgorithm
 from .transfer import TransferAlgorithm
 
@@ -44,6 +45,7 @@ class CropTransferProvider(QgsProcessingProvider):
         self.addAlgorithm(CompareAlgorithm())
         self.addAlgorithm(ExtractAlgorithm())
         self.addAlgorithm(SearchAlgorithm())
+        self.addAlgorithm(RegularizeAlgorithm())
 
     def supportedOutputRasterLayerExtensions(self) -> list[str]:
         """Maps are GeoTIFFs: no other format carries colours, names and table together."""
