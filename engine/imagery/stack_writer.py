@@ -116,10 +116,11 @@ class StackWriter:
         options = [f"BLOCKSIZE={self.block}", "COMPRESS=DEFLATE", "PREDICTOR=YES", "OVERVIEWS=FORCE_USE_EXISTING"]
         options += ["BIGTIFF=IF_SAFER", "NUM_THREADS=ALL_CPUS"]
         driver = gdal.GetDriverByName("COG")
-        self._do(lambda: driver.CreateCopy(self._path, self._dataset, 0, options, callback=second), second)
+        # Compared, so that it is closed, and fails, within the call.
+        self._do(lambda: driver.CreateCopy(self._path, self._dataset, 0, options, callback=second) is None, second)
         self.close()
         os.unlink(self._tiles)
-        # A full disk shows only when the last block is asked for, which is the last one that was written.
+        # What GDAL did not tell shows at the latest when the last block is asked for, which was written last.
         written, fault = attempt(lambda: gdal.Open(self._path))
         if written is not None:
             corner = (self._grid.width - 1, self._grid.height - 1, 1, 1)

@@ -19,6 +19,7 @@ from engine.imagery.regularize import PIXELS, Recipe, fitting_type, regularize, 
 from engine.imagery.stack_writer import StackWriter
 from engine.progress import Progress
 from engine.series.periods import season_periods
+from engine.series.whittaker import smooth
 from tests.engine.conftest import write_raster
 
 BANDS = ("B04", "B08")
@@ -155,6 +156,17 @@ def test_filled_gaps_are_counted(tmp_path, fill):
     again, _ = read(tmp_path / "out.tif")
     assert np.isfinite(again).all() and coverage.gaps == pytest.approx(0)
     assert coverage.filled == pytest.approx(1 - np.isfinite(medians(values, periods)[..., 0]).mean())
+
+
+def test_the_smoothness_is_the_one_that_was_asked_for(tmp_path):
+    path, values = write_season(tmp_path)
+    for smoothness in (0.05, 30.0):
+        _, periods = make(path, tmp_path / "out.tif", Recipe(fill="whittaker", smoothness=smoothness, ends="nearest"))
+        series = medians(values, periods).reshape(-1, len(periods), 2)
+        observed = np.isfinite(series[..., 0])
+        full = observed[:, [0, -1]].all(axis=1)
+        again = read(tmp_path / "out.tif")[0].reshape(series.shape)
+        np.testing.assert_allclose(again[full], smooth(series, observed, smoothness)[full], atol=1e-4)
 
 
 def test_indices_and_quality_bands_of_the_stack_are_used(tmp_path):
