@@ -6,12 +6,12 @@ does not make a map of one crop.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 PRIOR_COUNT = 1.0
 """Pixels of every class that the prior is worth."""
-EVEN = 0.02
-"""Part of the shares in use that is spread evenly over the classes."""
 
 
 def estimate_class_shares(
@@ -62,7 +62,18 @@ def adjust_to_shares(
     return adjusted / np.maximum(adjusted.sum(axis=-1, keepdims=True), 1e-300)
 
 
-def shrink_shares(shares: np.ndarray, source: np.ndarray, error: float) -> np.ndarray:
+@dataclass(frozen=True)
+class Doubt:
+    """How far estimated class shares are trusted."""
+
+    error: float
+    """Typical Euclidean distance of such an estimate from the truth; 0 trusts it."""
+    least: float
+    """Least share of a class, in multiples of an equal share: a class that an estimate loses must be able to come
+    back, for one that is lost in the alignment is never found again."""
+
+
+def shrink_shares(shares: np.ndarray, source: np.ndarray, doubt: Doubt) -> np.ndarray:
     """Estimated shares (k,) moved towards those of the source, the more the nearer they lie to them.
 
     The positive-part estimator of James and Stein (1961): of the way from the source's shares to the estimate,
@@ -72,13 +83,12 @@ def shrink_shares(shares: np.ndarray, source: np.ndarray, error: float) -> np.nd
     Parameters
     ----------
     shares : estimate for the target. ``source``: (k,) class shares of the source.
-    error : typical Euclidean distance of such an estimate from the truth; 0 trusts it.
 
     Returns
     -------
-    (k,) shares that sum to one, none of them zero: a class that an estimate loses must be able to come back.
+    (k,) shares that sum to one.
     """
     distance = float(np.linalg.norm(shares - source))
-    gone = max(0.0, 1.0 - (error / distance) ** 2) if distance > 0 else 0.0
-    moved = source + gone * (shares - source)
-    return (1 - EVEN) * moved + EVEN / len(shares)
+    kept = max(0.0, 1.0 - (doubt.error / distance) ** 2) if distance > 0 else 0.0
+    moved = np.maximum(source + kept * (shares - source), doubt.least / len(shares))
+    return moved / moved.sum()

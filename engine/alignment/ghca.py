@@ -27,7 +27,7 @@ from ..models.trained import TrainedModel
 from ..progress import Progress
 from ..series import SeriesSet
 from .adaptation import AdaptationSettings, Student
-from .class_shares import estimate_class_shares, shrink_shares
+from .class_shares import Doubt, estimate_class_shares, shrink_shares
 from .pseudo_labels import Selection, select_pseudo_labels
 from .reading import Judge, Reading, choose_reading
 from .source_only import (
@@ -69,6 +69,10 @@ class GHCASettings(AdaptationSettings, SourceSettings):
     :func:`shrink_shares`."""
     doubt_aligned: float = 0.1
     """The same of the aligned models."""
+    least_source: float = 0.25
+    """Least class share that is taken from the source model, in multiples of an equal share."""
+    least_aligned: float = 0.1
+    """The same from the aligned models."""
     trust_shares: float = 0.5
     """How far predictions follow the estimated class shares: 0 not at all, 1 as Bayes' rule has it. The shares
     are estimates themselves; half way lost nothing in overall accuracy and spares the rare crops."""
@@ -78,6 +82,14 @@ class GHCASettings(AdaptationSettings, SourceSettings):
     """Whether the target may be standardised by its own statistics, matched to its class shares."""
     class_shares: dict[str, float] = field(default_factory=dict)
     """Known class shares of the target (regional crop statistics) by class name; empty: they are estimated."""
+
+    def of_source(self) -> Doubt:
+        """Doubt of the class shares that the source model sees."""
+        return Doubt(self.doubt_source, self.least_source)
+
+    def of_aligned(self) -> Doubt:
+        """Doubt of those that the aligned models see."""
+        return Doubt(self.doubt_aligned, self.least_aligned)
 
 
 @dataclass(frozen=True)
@@ -118,10 +130,10 @@ class Run:
         """Ask for cancel where no fraction is known."""
         self.progress.check()
 
-    def stand(self, stage: str, networks: Sequence[CropNetwork], pool: Pool, doubt: float) -> tuple[Good, Standing]:
+    def stand(self, stage: str, networks: Sequence[CropNetwork], pool: Pool, doubt: Doubt) -> tuple[Good, Standing]:
         """Validate the members after a stage and estimate the class shares of the target with them.
 
-        ``doubt`` is the typical error of that estimate.
+        ``doubt`` says how far that estimate is trusted.
         """
         validations = tuple(validate(network, self.domain, self.tick) for network in networks)
         good = Good(tuple(networks), validations, np.full(self.domain.classes, 1.0 / self.domain.classes))
@@ -182,7 +194,7 @@ def fit(
         values = target.values[np.sort(rng.permutation(len(target))[: settings.target_pixels])]
         enough = len(values) >= settings.least_target
         reading = choose_reading(
-            Judge(teachers[0], domain, source, validation.temperature, settings.doubt_source, run.tick),
+            Judge(teachers[0], domain, source, validation.temperature, settings.of_source(), run.tick),
             values,
             target.day,
             settings.scan_pixels if enough else 0,
@@ -193,7 +205,7 @@ def fit(
         )
         day = domain.calendar.place(target.day, reading.shift)
         pool = make_pool(values, day, reading.statistics, domain.calendar, device)
-        good, begun = run.stand("Learning from the source", teachers, pool, settings.doubt_source)
+        good, begun = run.stand("Learning from the source", teachers, pool, settings.of_source())
         progress.metric("class_shares_source_model", run.named(begun.shares))
         if not enough:
             reason = f"The target has only {len(values)} observed pixels: the source model is used as it is."
@@ -271,7 +283,7 @@ def _look(run: Run, shares: np.ndarray, member: tuple[Student, Validation]) -> t
 
 
 def _stand(run: Run, stage: str, students: Sequence[Student]) -> tuple[Good, Standing]:
-    return run.stand(stage, [s.snapshot() for s in students], students[0].target, run.settings.doubt_aligned)
+    return run.stand(stage, [s.snapshot() for s in students], students[0].target, run.settings.of_aligned())
 
 
 def finish(run: Run, good: Good, pool: Pool, reading: Reading, seed: int) -> TrainedModel:

@@ -14,7 +14,7 @@ from ..models.standardise import Statistics, matched_statistics
 from ..progress import Progress
 from ..series import SeriesSet
 from .augment import JITTER
-from .class_shares import shrink_shares
+from .class_shares import Doubt, shrink_shares
 from .phenology_shift import (
     SHIFTS,
     Evidence,
@@ -94,8 +94,8 @@ class Judge:
     """The source as it came."""
     temperature: float
     """Divisor of the source model's logits."""
-    doubt: float
-    """Typical error of the class shares that it sees in the target."""
+    doubt: Doubt
+    """How far the class shares that it sees in the target are trusted."""
     tick: Callable[[], None]
     """Asked for cancel at every chunk."""
 

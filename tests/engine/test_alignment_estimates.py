@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from engine.alignment.calibration import fit_temperature
-from engine.alignment.class_shares import adjust_to_shares, estimate_class_shares, shrink_shares
+from engine.alignment.class_shares import Doubt, adjust_to_shares, estimate_class_shares, shrink_shares
 from engine.alignment.neighbours import nearest_neighbours, smooth_over_neighbours
 from engine.models.standardise import band_statistics, matched_statistics, shared_day_weights
 
@@ -50,17 +50,18 @@ def test_adjusted_predictions_follow_bayes():
 def test_shares_that_differ_no_more_than_their_error_are_those_of_the_source():
     source = np.array([0.5, 0.3, 0.2])
     near, far = source + [0.06, -0.03, -0.03], np.array([0.1, 0.2, 0.7])
-    even = 0.02 / 3
-    np.testing.assert_allclose(shrink_shares(near, source, 0.1), 0.98 * source + even)
-    # By hand: the distance is sqrt(.16 + .01 + .25), so .01 / .42 of the way is taken back.
-    back = 0.01 / 0.42
-    np.testing.assert_allclose(shrink_shares(far, source, 0.1), 0.98 * (far + back * (source - far)) + even)
-    np.testing.assert_allclose(shrink_shares(source, source, 0.0), 0.98 * source + even)
+    doubt = Doubt(error=0.1, least=0.0)
+    np.testing.assert_allclose(shrink_shares(near, source, doubt), source)
+    # By hand: the squared distance is .16 + .01 + .25, so .01 / .42 of the way is taken back.
+    np.testing.assert_allclose(shrink_shares(far, source, doubt), far + 0.01 / 0.42 * (source - far))
+    np.testing.assert_allclose(shrink_shares(near, source, Doubt(0.0, 0.0)), near)
+    np.testing.assert_allclose(shrink_shares(source, source, Doubt(0.0, 0.0)), source)
 
 
 def test_shares_in_use_never_lose_a_class():
-    used = shrink_shares(np.array([1.0, 0.0]), np.array([1.0, 0.0]), 0.1)
-    assert used.min() > 0 and used.sum() == pytest.approx(1)
+    lost = np.array([0.6, 0.4, 0.0, 0.0])
+    used = shrink_shares(lost, lost, Doubt(error=0.1, least=0.25))
+    np.testing.assert_allclose(used, np.array([0.6, 0.4, 0.0625, 0.0625]) / 1.125)
 
 
 @pytest.mark.parametrize("temperature", [0.7, 1.0, 2.5])
