@@ -9,6 +9,7 @@ from qgis.PyQt.QtWidgets import QGroupBox, QLabel, QRadioButton, QStackedWidget,
 from ..engine.series import read_series
 from .background import Background
 from .band_table import tr
+from .fit import SeriesFacts
 from .labels_widget import LabelsWidget
 from .stack_widget import StackWidget
 
@@ -63,8 +64,9 @@ class SourceWidget(QWidget):
         self.stack.changed.connect(self._stack_changed)
         self.series_file.fileChanged.connect(self._read_series)
         self._reader = Background(self)
-        self._reader.done.connect(self.series_note.setText)
+        self._reader.done.connect(self._show_series)
         self._reader.failed.connect(lambda fault: self.series_note.setText(str(fault)))
+        self._facts: SeriesFacts | None = None
         self._read_series()
 
     def uses_series(self) -> bool:
@@ -74,6 +76,10 @@ class SourceWidget(QWidget):
     def series(self) -> str:
         """Path of the series file; empty for none."""
         return self.series_file.filePath().strip()
+
+    def series_facts(self) -> SeriesFacts | None:
+        """Bands and days of the series file; None until it was read."""
+        return self._facts
 
     def shut_down(self) -> None:
         """End the threads."""
@@ -87,6 +93,7 @@ class SourceWidget(QWidget):
 
     def _read_series(self, *_: object) -> None:
         path = self.series()
+        self._facts = None
         if path:
             self.series_note.setText(self.tr("Reading…"))
             self._reader.submit(lambda: describe_series(path))
@@ -96,18 +103,24 @@ class SourceWidget(QWidget):
             )
         self.changed.emit()
 
+    def _show_series(self, read: tuple[str, SeriesFacts]) -> None:
+        text, self._facts = read
+        self.series_note.setText(text)
+        self.changed.emit()
+
     def _switch(self, series: bool) -> None:
         self.pages.setCurrentIndex(BY_SERIES if series else BY_LAYER)
         self.changed.emit()
 
 
-def describe_series(path: str) -> str:
-    """Size, bands and crops of a series file, in words; reads the file, raises InputError."""
+def describe_series(path: str) -> tuple[str, SeriesFacts]:
+    """Size, bands and crops of a series file, in words, and its facts; reads the file, raises InputError."""
     series = read_series(path)
+    facts = SeriesFacts(tuple(series.bands), tuple(map(float, series.day)))
     text = tr("{count} series of {dates} dates × {bands} bands ({names})").format(
         count=len(series), dates=len(series.day), bands=len(series.bands), names=", ".join(series.bands)
     )
     if series.labels is None:
-        return text
+        return text, facts
     crops = [f"{name} ({int((series.labels == index).sum())})" for index, name in enumerate(series.classes)]
-    return text + "\n" + tr("Crops found: {crops}").format(crops=", ".join(crops))
+    return text + "\n" + tr("Crops found: {crops}").format(crops=", ".join(crops)), facts

@@ -11,13 +11,14 @@ from typing import Any
 
 from qgis.core import Qgis, QgsApplication, QgsRasterLayer, QgsVectorLayer
 from qgis.PyQt.QtCore import QSize, QTimer
-from qgis.PyQt.QtGui import QCloseEvent, QGuiApplication
+from qgis.PyQt.QtGui import QCloseEvent, QGuiApplication, QIcon
 from qgis.PyQt.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QPlainTextEdit,
     QPushButton,
     QScrollArea,
+    QStyle,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -28,11 +29,14 @@ from ..engine.errors import InputError
 from ..engine.job import Job, LabelLayer, check
 from . import settings
 from .background import Background
+from .band_table import tr
 from .engine_banner import EngineBanner
+from .fit import SeriesFacts
 from .help import open_help
 from .icons import icon
 from .inputs import VectorInput, raster_path
 from .layers import add_result
+from .match_view import FitWidget
 from .messages import follow, links, push
 from .output_widget import OutputWidget, free_name
 from .run_panel import RunPanel, readable
@@ -42,6 +46,8 @@ from .task import JobTask
 
 CHECK_DELAY = 300
 """Milliseconds without a change after which the form is checked."""
+FIT_TAB = 2
+"""Where it is shown how source and target fit."""
 
 
 class TransferDialog(QDialog):
@@ -80,6 +86,8 @@ class TransferDialog(QDialog):
         self.banner = EngineBanner()
         self.source = SourceWidget()
         self.target = TargetWidget()
+        self.fit = FitWidget()
+        self.fit.set_question(self._sides)
         self.output = OutputWidget()
         self.log = QPlainTextEdit()
         self.log.setReadOnly(True)
@@ -87,7 +95,8 @@ class TransferDialog(QDialog):
         self.tabs = QTabWidget()
         self.tabs.addTab(_scrolled(self.source), self.tr("1  Source (labelled)"))
         self.tabs.addTab(_scrolled(self.target), self.tr("2  Target (to be mapped)"))
-        self.tabs.addTab(_scrolled(self.output), self.tr("3  Method and outputs"))
+        self.tabs.addTab(_scrolled(self.fit), self.tr("3  How they fit"))
+        self.tabs.addTab(_scrolled(self.output), self.tr("4  Method and outputs"))
         self.tabs.addTab(self.log, self.tr("Log"))
         self.panel = RunPanel()
         self.panel.link_clicked.connect(partial(follow, self._iface))
@@ -115,7 +124,7 @@ class TransferDialog(QDialog):
         layout.addWidget(self.tabs, 1)
         layout.addWidget(self.panel)
         layout.addWidget(self.buttons)
-        for part in (self.source, self.target, self.output, self.banner):
+        for part in (self.source, self.target, self.fit, self.output, self.banner):
             part.changed.connect(self._changed)
         letter = self.fontMetrics().horizontalAdvance("0")
         # On a small or much enlarged screen the buttons at the foot must stay within reach.
@@ -129,7 +138,7 @@ class TransferDialog(QDialog):
             box.setChecked(str(settings.get(f"write_{name}", box.isChecked())).lower() == "true")
 
     def _remember(self) -> None:
-        # Not the method: who once tried another would map with it for ever, and see that on the third tab only.
+        # Not the method: who once tried another would map with it for ever, and see that on the last tab only.
         settings.put("seed", self.output.seed())
         if Path(self.output.map_path()).is_absolute():
             settings.put("output_folder", str(Path(self.output.map_path()).parent))
@@ -153,14 +162,27 @@ class TransferDialog(QDialog):
         if self.source.stack.is_reading() or self.target.stack.is_reading():
             # Their end is a change, which asks again.
             return
+        self.fit.refresh()
+        if self.fit.is_busy():
+            return
+        warning = self.style().standardIcon(QStyle.StandardPixmap.SP_MessageBoxWarning)
+        self.tabs.setTabIcon(FIT_TAB, warning if self.fit.missing() else QIcon())
         try:
             self._checker.submit(self._question())
         except InputError as problem:
             self._checked((None, None, [str(problem)]))
 
+    def _sides(self) -> tuple[Job, SeriesFacts | None]:
+        """Source and target as they stand, as far as their fit is concerned."""
+        facts = self.source.series_facts() if self.source.uses_series() else None
+        series = self.source.series() if facts is not None else None
+        source = () if self.source.uses_series() else self.source.stack.bands()
+        return Job(output="", target=self.target.stack.bands(), source=source, series=series, id="fit"), facts
+
     def _question(self) -> Callable[[], tuple[Job | None, tuple | None, list[str]]]:
         """All that the form says, taken down here; the work on it is in the function given back."""
-        problems = [text for text in (self.source.stack.fault(), self.target.stack.fault()) if text]
+        told = (self.source.stack.fault(), self.target.stack.fault(), self.fit.problem())
+        problems = [text for text in told if text]
         if not self.output.map_path():
             problems.append(self.tr("The crop map has no file name. Choose one under 'Method and outputs'."))
         elif not Path(self.output.map_path()).is_absolute():
@@ -173,6 +195,7 @@ class TransferDialog(QDialog):
             "method": self.output.method(),
             "seed": self.output.seed(),
             **self.output.extra_paths(),
+            **self.fit.fields(),
         }
         labels, state = None, self.source.labels.state()
         field_name = self.source.labels.field()
@@ -203,7 +226,7 @@ class TransferDialog(QDialog):
             job = Job(**fields)
             found = list(problems)
             if not problems:
-                found += [str(problem) for problem in check(job)]
+                found += [_told(problem) for problem in check(job)]
             return job, copy, list(dict.fromkeys(found + engine_problem))
 
         return ask
@@ -351,10 +374,18 @@ class TransferDialog(QDialog):
         if self._task is not None:
             self._task.cancel()
             self._task.waitForFinished(3000)
-        for part in (self.source, self.target, self.banner):
+        for part in (self.source, self.target, self.fit, self.banner):
             part.shut_down()
         self._checker.stop()
         self._folder.cleanup()
+
+
+def _told(problem: InputError) -> str:
+    """A problem as the dialog tells it, whose form has other ways out than a command has."""
+    if problem.code == "bands-differ":
+        hint = tr("Correct the names of the bands in the tables, or untick what is missing under 'How they fit'.")
+        return f"{problem.message} {hint}"
+    return str(problem)
 
 
 def _scrolled(widget: QWidget) -> QScrollArea:

@@ -268,7 +268,7 @@ def test_the_enter_key_neither_closes_the_window_nor_starts_a_job(filled_dialog,
     """It ends the input of a path or a number."""
     fake_engine("map")
     dialog = filled_dialog()
-    dialog.tabs.setCurrentIndex(2)
+    dialog.tabs.setCurrentIndex(3)
     for ready in (False, True):
         if ready:
             wait_ready(qtbot, dialog)

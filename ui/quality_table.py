@@ -1,0 +1,114 @@
+"""What quality bands hide, class by class or flag by flag, with what is usual ticked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from qgis.PyQt.QtCore import QSignalBlocker, Qt, pyqtSignal
+from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QPushButton, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+
+from ..engine.imagery.quality import QUALITY, hidden_values
+from .band_table import number_of
+
+POSITION = number_of(Qt.ItemDataRole.UserRole)
+
+
+class QualityTable(QWidget):
+    """A tree of the quality bands found; what is ticked hides a pixel on a date."""
+
+    changed = pyqtSignal()
+    """Something else is hidden."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._chosen: dict[str, set[int]] = {}
+        """Positions that are hidden, of every band that was touched."""
+        self._shown: dict[str, tuple[str, ...]] = {}
+        self.note = QLabel(
+            self.tr("No quality band was found (such as SCL, QA_PIXEL, Fmask): only nodata counts as a gap.")
+        )
+        self.note.setWordWrap(True)
+        self.tree = QTreeWidget()
+        self.tree.setHeaderLabels([self.tr("Hidden where the band says"), self.tr("Value"), self.tr("Found in")])
+        self.tree.setColumnWidth(0, 44 * self.fontMetrics().horizontalAdvance("0"))
+        self.tree.setMinimumHeight(9 * (self.fontMetrics().height() + 4))
+        self.tree.itemChanged.connect(self._ticked)
+        self.reset_button = QPushButton(self.tr("Usual choice"))
+        self.reset_button.setToolTip(
+            self.tr("Hide no data, cloud, cloud shadow, thin cloud and snow, and nothing else")
+        )
+        self.reset_button.setAutoDefault(False)
+        self.reset_button.clicked.connect(self.reset)
+        row = QHBoxLayout()
+        row.addWidget(self.reset_button)
+        row.addStretch()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.note)
+        layout.addWidget(self.tree)
+        layout.addLayout(row)
+        self._fill()
+
+    def choice(self) -> dict[str, list[Any]] | None:
+        """What is hidden, by band, for the bands that are there; None where it is what is usual."""
+        choice: dict[str, list[Any]] = {}
+        for name in self._shown:
+            chosen, band = self._chosen.get(name), QUALITY[name]
+            if chosen is not None and chosen != set(hidden_values(name)):
+                meanings = [band.meanings[position] for position in sorted(chosen)]
+                choice[name] = list(dict.fromkeys(m.name if band.bits else m.value for m in meanings))
+        return choice or None
+
+    def set_bands(self, found: Mapping[str, tuple[str, ...]]) -> None:
+        """Show these quality bands, each with the roles it was found in; what was ticked stays."""
+        if dict(found) != self._shown:
+            self._shown = dict(found)
+            self._fill()
+
+    def reset(self) -> None:
+        """Hide what is usual."""
+        self._chosen = {}
+        self._fill()
+        self.changed.emit()
+
+    def _fill(self) -> None:
+        for part in (self.tree, self.reset_button):
+            part.setVisible(bool(self._shown))
+        self.note.setVisible(not self._shown)
+        blocker = QSignalBlocker(self.tree)
+        self.tree.clear()
+        for name, roles in self._shown.items():
+            band = QUALITY[name]
+            top = QTreeWidgetItem([f"{name}: {band.title}", "", ", ".join(roles)])
+            top.setFlags(top.flags() | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsAutoTristate)
+            hidden = self._chosen.get(name, set(hidden_values(name)))
+            for position, meaning in enumerate(band.meanings):
+                item = QTreeWidgetItem(top, [meaning.name, _value_told(meaning.value, meaning.mask, band.bits), ""])
+                item.setData(0, POSITION, position)
+                item.setFlags((item.flags() | Qt.ItemFlag.ItemIsUserCheckable) & ~Qt.ItemFlag.ItemIsSelectable)
+                state = Qt.CheckState.Checked if position in hidden else Qt.CheckState.Unchecked
+                item.setCheckState(0, state)
+            self.tree.addTopLevelItem(top)
+            top.setExpanded(True)
+        del blocker
+
+    def _ticked(self, item: QTreeWidgetItem, column: int) -> None:
+        top = item.parent() or item
+        name = top.text(0).partition(":")[0]
+        ticked = {
+            top.child(row).data(0, POSITION)
+            for row in range(top.childCount())
+            if top.child(row).checkState(0) == Qt.CheckState.Checked
+        }
+        if ticked != self._chosen.get(name, set(hidden_values(name))):
+            self._chosen[name] = ticked
+            self.changed.emit()
+
+
+def _value_told(value: int, mask: int, bits: bool) -> str:
+    """The number of a class, or the bits that are looked at."""
+    if not bits:
+        return str(value)
+    places = [bit for bit in range(16) if mask >> bit & 1]
+    return f"bit {places[0]}" if len(places) == 1 else f"bits {places[0]}-{places[-1]}"
