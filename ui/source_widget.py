@@ -24,7 +24,7 @@ class SourceWidget(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.layer_button = QRadioButton(self.tr("Labelled layer and the rasters that cover it"))
+        self.layer_button = QRadioButton(self.tr("Labels and the rasters that cover them"))
         self.series_button = QRadioButton(self.tr("Series file (.npz)"))
         self.layer_button.setToolTip(self.tr("Learn from the pixels under the points or inside the polygons"))
         self.series_button.setToolTip(self.tr("Labelled time series of pixels, such as a public sample collection"))
