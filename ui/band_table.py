@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from qgis.PyQt.QtCore import QAbstractTableModel, QCoreApplication, QModelIndex, QObject, Qt
-from qgis.PyQt.QtGui import QBrush, QColor
-from qgis.PyQt.QtWidgets import QApplication, QStyle
+from qgis.PyQt.QtGui import QBrush, QColor, QPainter, QPaintEvent, QPalette
+from qgis.PyQt.QtWidgets import QApplication, QStyle, QTableView
 
 from ..engine.imagery.names import parse_date as find_date
 from ..engine.imagery.opening import file_name
@@ -174,3 +174,20 @@ class BandTableModel(QAbstractTableModel):
     def _bad(self, row: int, column: int) -> bool:
         band = self._bands[row]
         return (column == DATE and not is_date(band.date)) or (column == BAND and not band.band)
+
+
+class BandTable(QTableView):
+    """A table that says what to do while it is empty."""
+
+    def __init__(self, empty_text: str) -> None:
+        super().__init__()
+        self._empty_text = empty_text
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the rows, or the text where there are none."""
+        super().paintEvent(event)
+        if self.model() is not None and not self.model().rowCount():
+            painter = QPainter(self.viewport())
+            painter.setPen(self.palette().color(QPalette.ColorGroup.Disabled, QPalette.ColorRole.Text))
+            painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, self._empty_text)
+            painter.end()

@@ -151,3 +151,11 @@ def _latitude(job: Job) -> float | None:
 
 def _degrees(latitude: float) -> str:
     return f"{abs(latitude):.0f}° {'S' if latitude < 0 else 'N'}"
+
+
+def told(problem: InputError) -> str:
+    """A problem as the dialog tells it, whose form has other ways out than a command has."""
+    if problem.code == "bands-differ":
+        hint = tr("Correct the names of the bands in the tables, or untick what is missing under 'How they fit'.")
+        return f"{problem.message} {hint}"
+    return str(problem)

@@ -62,6 +62,8 @@ class LabelsWidget(QWidget):
         self._loader.failed.connect(self._show_fault)
         self._watched: QgsVectorLayer | None = None
         self._revision = 0
+        self._waiting: LabelLayer | None = None
+        """Labels of a job, until their crops were counted."""
         self._counted: tuple = ()
         self._stack: tuple[StackBand, ...] = ()
         self._notes: dict[str, list[str]] = {}
@@ -101,6 +103,24 @@ class LabelsWidget(QWidget):
         }
         return lambda labels: replace(labels, **wanted)
 
+    def show_labels(self, labels: LabelLayer) -> None:
+        """Choose the layer, field and settings of a job."""
+        self.buffer_box.setValue(labels.inner_buffer)
+        self.cap_box.setValue(labels.per_polygon)
+        self._waiting = labels
+        name = f"{labels.path}|layername={labels.layer}" if labels.layer else labels.path
+        self.add_file(name, labels.where)
+        if not is_text_table(labels.path):
+            self._show_field()
+
+    def _show_field(self) -> None:
+        """Choose the field of a job whose layer is there."""
+        if self._waiting is not None:
+            self.set_field(self._waiting.field)
+            self._fill_columns([self._waiting.field] if self._waiting.field else [])
+            self.column_combo.setCurrentIndex(max(0, self.column_combo.findData(self._waiting.field)))
+            self._changed()
+
     def state(self) -> tuple:
         """What tells one state of the labels from another, for those who keep a copy."""
         layer = self.layer()
@@ -117,16 +137,19 @@ class LabelsWidget(QWidget):
             if self.is_raster():
                 self._count()
 
-    def add_file(self, path: str) -> None:
-        """Add a vector file, a table with coordinates or a raster to the project, and choose it."""
+    def add_file(self, path: str, where: str = "") -> None:
+        """Add a vector file (filtered by ``where``), a table with coordinates or a raster, and choose it."""
         if is_text_table(path):
             self.classes_label.setText(self.tr("reading {name}…").format(name=Path(path).name))
             thread = self.thread()
             self._loader.submit(lambda: table_layer(path, thread))
             return
-        layer: QgsMapLayer = QgsVectorLayer(path, Path(path).stem, "ogr")
-        if not layer.isValid():
-            layer = QgsRasterLayer(path, Path(path).stem)
+        name = Path(path.partition("|")[0]).stem
+        layer: QgsMapLayer = QgsVectorLayer(path, name, "ogr")
+        if layer.isValid():
+            layer.setSubsetString(where)
+        else:
+            layer = QgsRasterLayer(path, name)
         if layer.isValid():
             self._add(layer)
         else:
@@ -238,6 +261,7 @@ class LabelsWidget(QWidget):
         layer, notes = found
         self._notes[layer.id()] = notes
         self._add(layer)
+        self._show_field()
 
     def _add(self, layer: QgsMapLayer) -> None:
         QgsProject.instance().addMapLayer(layer)
@@ -335,6 +359,9 @@ class LabelsWidget(QWidget):
         self.classes.model.unit = found.unit
         self.classes.model.set_counts(found.counts, keep=counted == self._counted)
         self._counted = counted
+        if self._waiting is not None and self._waiting.field == self.field():
+            self.classes.model.set_classes(self._waiting.classes)
+            self._waiting = None
         self._tell()
         if self.classes.model.classes() != before:
             self.changed.emit()

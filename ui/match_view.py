@@ -62,6 +62,8 @@ class FitWidget(QWidget):
         self._unticked: set[str] = set()
         self._asked: tuple[Job, SeriesFacts | None] | None = None
         self._ask: Callable[[], tuple[Job, SeriesFacts | None]] | None = None
+        self._wanted: set[str] = set()
+        """Bands of a job, until those of its source are known."""
         self._filling = QTimer(self)
         self._filling.setSingleShot(True)
         self._filling.timeout.connect(self._fill)
@@ -96,6 +98,22 @@ class FitWidget(QWidget):
             "source_season_start": self.source_start.start() if starts else "",
             "target_season_start": self.target_start.start() if starts else "",
         }
+
+    def show_fields(self, job: Job) -> None:
+        """Choose what a job says."""
+        both = bool(job.source_season_start and job.target_season_start)
+        for edit, start in (
+            (self.source_start, job.source_season_start),
+            (self.target_start, job.target_season_start),
+        ):
+            if both:
+                edit.setDate(QDate.fromString(f"2000-{start}", "yyyy-MM-dd"))
+        self.season_box.setChecked(both)
+        self.quality.set_choice(job.quality)
+        self._wanted = set(job.bands)
+        self._asked = None
+        self.indices_combo.setCheckedItems(list(job.indices))
+        self.refresh()
 
     def problem(self) -> str:
         """What keeps the bands chosen here from being learnt from; empty for nothing."""
@@ -205,6 +223,9 @@ class FitWidget(QWidget):
         hides = ", ".join(fit.quality) or self.tr("none found")
         self.quality_box.setTitle(self.tr("Clouds and quality: {bands}").format(bands=hides))
         self._offer_indices()
+        if self._wanted and fit.match is not None:
+            self._unticked = {name for name in self._names() if name not in self._wanted}
+            self._wanted = set()
         self._fill()
         self.changed.emit()
 

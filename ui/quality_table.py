@@ -8,7 +8,7 @@ from typing import Any
 from qgis.PyQt.QtCore import QSignalBlocker, Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QPushButton, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
-from ..engine.imagery.quality import QUALITY, hidden_values
+from ..engine.imagery.quality import QUALITY, Choice, hidden_values
 from .band_table import number_of
 
 POSITION = number_of(Qt.ItemDataRole.UserRole)
@@ -60,6 +60,12 @@ class QualityTable(QWidget):
                 choice[name] = list(dict.fromkeys(m.name if band.bits else m.value for m in meanings))
         return choice or None
 
+    def set_choice(self, choice: Choice | None) -> None:
+        """Hide what a job hides; None for what is usual."""
+        self._chosen = {} if choice is None else {name: set(hidden_values(name, choice)) for name in QUALITY}
+        self._fill()
+        self.changed.emit()
+
     def set_bands(self, found: Mapping[str, tuple[str, ...]]) -> None:
         """Show these quality bands, each with the roles it was found in; what was ticked stays."""
         if dict(found) != self._shown:
@@ -68,9 +74,7 @@ class QualityTable(QWidget):
 
     def reset(self) -> None:
         """Hide what is usual."""
-        self._chosen = {}
-        self._fill()
-        self.changed.emit()
+        self.set_choice(None)
 
     def _fill(self) -> None:
         for part in (self.tree, self.reset_button):

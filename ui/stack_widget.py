@@ -8,7 +8,7 @@ from pathlib import Path
 
 from qgis.core import QgsProject, QgsRasterLayer
 from qgis.PyQt.QtCore import QSignalBlocker, Qt, pyqtSignal
-from qgis.PyQt.QtGui import QDragEnterEvent, QDropEvent, QPainter, QPaintEvent, QPalette
+from qgis.PyQt.QtGui import QDragEnterEvent, QDropEvent
 from qgis.PyQt.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
@@ -17,7 +17,6 @@ from qgis.PyQt.QtWidgets import (
     QLabel,
     QMenu,
     QPushButton,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
@@ -27,7 +26,7 @@ from ..engine.imagery.opening import file_name
 from ..engine.imagery.stack import StackBand
 from . import settings
 from .background import Background
-from .band_table import BAND, DATE, FILE, NUMBER, RED, BandTableModel, summary
+from .band_table import BAND, DATE, FILE, NUMBER, RED, BandTable, BandTableModel, summary
 from .inputs import raster_path
 from .search_dialog import FindImageryButton
 from .stack_inputs import ORDERS, InputRead, Key, date_of_layer, dropped, read_inputs
@@ -38,23 +37,6 @@ FILTER = (
 )
 NOTES = 3
 """Sentences about what was recognised that are shown at once; a click shows the others."""
-
-
-class _Table(QTableView):
-    """A table that says what to do while it is empty."""
-
-    def __init__(self, empty_text: str) -> None:
-        super().__init__()
-        self._empty_text = empty_text
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the rows, or the text where there are none."""
-        super().paintEvent(event)
-        if self.model() is not None and not self.model().rowCount():
-            painter = QPainter(self.viewport())
-            painter.setPen(self.palette().color(QPalette.ColorGroup.Disabled, QPalette.ColorRole.Text))
-            painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, self._empty_text)
-            painter.end()
 
 
 class StackWidget(QWidget):
@@ -119,6 +101,16 @@ class StackWidget(QWidget):
         self._arrange(self.model.bands())
         self._read()
 
+    def set_bands(self, bands: Iterable[StackBand]) -> None:
+        """Show a stack that was read and corrected before."""
+        self.set_paths([])
+        there = list(bands)
+        self._paths = list(dict.fromkeys(band.path for band in there))
+        self._notes = dict.fromkeys(self._paths, ())
+        self._origin = {(band.path, band.index): band.path for band in there}
+        self.model.set_bands(there)
+        self._read()
+
     def add_layers(self, layers: Iterable[QgsRasterLayer]) -> None:
         """Add raster layers of the project, dated by their temporal range where they show no date themselves."""
         paths, faults = [], {}
@@ -170,7 +162,7 @@ class StackWidget(QWidget):
 
         self.model = BandTableModel(self)
         self.model.dataChanged.connect(self._corrected)
-        self.table = _Table(self.tr("Drop files, folders, zips or layers here, or add them above."))
+        self.table = BandTable(self.tr("Drop files, folders, zips or layers here, or add them above."))
         self.table.setModel(self.model)
         self.table.setAlternatingRowColors(True)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)

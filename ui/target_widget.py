@@ -51,18 +51,25 @@ class TargetWidget(QWidget):
         """The mask layer; None maps everything."""
         return self.mask_combo.currentLayer()
 
+    def set_mask(self, path: str | None) -> None:
+        """Add a raster or polygon file to the project and choose it; None maps everything."""
+        if not path:
+            self.mask_combo.setLayer(None)
+            return
+        name = Path(path.partition("|")[0]).stem
+        layer: QgsMapLayer = QgsRasterLayer(path, name)
+        if not layer.isValid():
+            layer = QgsVectorLayer(path, name, "ogr")
+        if layer.isValid():
+            QgsProject.instance().addMapLayer(layer)
+            self.mask_combo.setLayer(layer)
+
     def shut_down(self) -> None:
         """End the thread."""
         self.stack.shut_down()
 
     def _browse(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, self.tr("Mask"), str(settings.get("folder", "")))
-        if not path:
-            return
-        settings.put("folder", str(Path(path).parent))
-        layer: QgsMapLayer = QgsRasterLayer(path, Path(path).stem)
-        if not layer.isValid():
-            layer = QgsVectorLayer(path, Path(path).stem, "ogr")
-        if layer.isValid():
-            QgsProject.instance().addMapLayer(layer)
-            self.mask_combo.setLayer(layer)
+        if path:
+            settings.put("folder", str(Path(path).parent))
+            self.set_mask(path)

@@ -29,12 +29,12 @@ from ..engine.errors import InputError
 from ..engine.job import Job, LabelLayer, check
 from . import settings
 from .background import Background
-from .band_table import tr
 from .engine_banner import EngineBanner
-from .fit import SeriesFacts
+from .fit import SeriesFacts, told
 from .help import open_help
 from .icons import icon
 from .inputs import VectorInput, raster_path
+from .job_file import FOLDER_PREFIX, JobButton
 from .layers import add_result
 from .match_view import FitWidget
 from .messages import follow, links, push
@@ -66,7 +66,7 @@ class TransferDialog(QDialog):
         self._task: JobTask | None = None
         self._labels_copy: tuple[tuple, LabelLayer] | None = None
         self._copies = 0
-        self._folder = tempfile.TemporaryDirectory(prefix="croptransfer-")
+        self._folder = tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX)
         self._checker = Background(self)
         self._checker.done.connect(self._checked)
         self._checker.failed.connect(lambda fault: self._checked((None, None, [str(fault)])))
@@ -106,6 +106,7 @@ class TransferDialog(QDialog):
         self.run_button.setToolTip(self.tr("Make the map; enabled when nothing is listed above"))
         self.cancel_button = QPushButton(self.tr("Cancel"))
         self.cancel_button.setToolTip(self.tr("Stop the running job; nothing is written"))
+        self.buttons.addButton(JobButton(self), QDialogButtonBox.ButtonRole.ResetRole)
         self.buttons.addButton(self.run_button, QDialogButtonBox.ButtonRole.ActionRole)
         self.buttons.addButton(self.cancel_button, QDialogButtonBox.ButtonRole.ActionRole)
         # The Enter key ends the input of a path or a number: it must not close the window or start minutes of work.
@@ -181,8 +182,8 @@ class TransferDialog(QDialog):
 
     def _question(self) -> Callable[[], tuple[Job | None, tuple | None, list[str]]]:
         """All that the form says, taken down here; the work on it is in the function given back."""
-        told = (self.source.stack.fault(), self.target.stack.fault(), self.fit.problem())
-        problems = [text for text in told if text]
+        faults = (self.source.stack.fault(), self.target.stack.fault(), self.fit.problem())
+        problems = [text for text in faults if text]
         if not self.output.map_path():
             problems.append(self.tr("The crop map has no file name. Choose one under 'Method and outputs'."))
         elif not Path(self.output.map_path()).is_absolute():
@@ -226,7 +227,7 @@ class TransferDialog(QDialog):
             job = Job(**fields)
             found = list(problems)
             if not problems:
-                found += [_told(problem) for problem in check(job)]
+                found += [told(problem) for problem in check(job)]
             return job, copy, list(dict.fromkeys(found + engine_problem))
 
         return ask
@@ -293,6 +294,10 @@ class TransferDialog(QDialog):
             self.cancel_button.setEnabled(False)
             self.panel.show_running(self.tr("Cancelling…"))
             self._task.cancel()
+
+    def job(self) -> Job | None:
+        """The job as the form says it; None while it is being checked or something is wrong with it."""
+        return self._job
 
     def is_running(self) -> bool:
         """Whether a job runs."""
@@ -378,14 +383,6 @@ class TransferDialog(QDialog):
             part.shut_down()
         self._checker.stop()
         self._folder.cleanup()
-
-
-def _told(problem: InputError) -> str:
-    """A problem as the dialog tells it, whose form has other ways out than a command has."""
-    if problem.code == "bands-differ":
-        hint = tr("Correct the names of the bands in the tables, or untick what is missing under 'How they fit'.")
-        return f"{problem.message} {hint}"
-    return str(problem)
 
 
 def _scrolled(widget: QWidget) -> QScrollArea:

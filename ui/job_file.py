@@ -1,0 +1,109 @@
+"""A filled-in form as a job file, for the command line or a cluster, and back."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qgis.PyQt.QtWidgets import QFileDialog, QMenu, QMessageBox, QPushButton
+
+from ..engine.errors import InputError
+from ..engine.job import Job
+from ..engine.job.sources import split_layer
+from . import settings
+
+if TYPE_CHECKING:
+    from .transfer_dialog import TransferDialog
+
+FILTER = "Jobs of Crop Transfer (*.json)"
+FOLDER_PREFIX = "croptransfer-"
+"""How the names of the dialogs' own folders begin."""
+
+
+class JobButton(QPushButton):
+    """Opens a menu to save what the form says, and to fill it from a file."""
+
+    def __init__(self, dialog: TransferDialog) -> None:
+        super().__init__(dialog)
+        self.setText(self.tr("Job file"))
+        self.setToolTip(self.tr("Keep all that is filled in, run it by the command croptransfer, or come back to it"))
+        self._dialog = dialog
+        menu = QMenu(self)
+        self.save_action = menu.addAction(self.tr("Save as…"))
+        self.save_action.triggered.connect(self._save)
+        self.open_action = menu.addAction(self.tr("Open…"))
+        self.open_action.triggered.connect(self._open)
+        menu.aboutToShow.connect(lambda: self.save_action.setEnabled(dialog.job() is not None))
+        self.setMenu(menu)
+
+    def _save(self) -> None:
+        folder = str(settings.get("output_folder", ""))
+        path, _ = QFileDialog.getSaveFileName(self, self.tr("Save the job"), folder, FILTER)
+        if path:
+            self._try(lambda: save_job(self._dialog.job(), path if path.endswith(".json") else f"{path}.json"))
+
+    def _open(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(
+            self, self.tr("Open a job"), str(settings.get("output_folder", "")), FILTER
+        )
+        if path:
+            self._try(lambda: show_job(self._dialog, read_job(path)))
+
+    def _try(self, action) -> None:
+        try:
+            action()
+        except (InputError, OSError) as problem:
+            QMessageBox.warning(self, self.tr("Crop Transfer"), str(problem))
+
+
+def save_job(job: Job, path: str) -> None:
+    """Write a job file, and beside it labels and mask where they are only copies of layers; raises OSError."""
+    place = Path(path)
+    if job.labels is not None:
+        job = replace(job, labels=replace(job.labels, path=_kept(job.labels.path, place, "labels")))
+    if job.mask:
+        mask, layer = split_layer(job.mask)
+        job = replace(job, mask=_kept(mask, place, "mask") + (f"|layername={layer}" if layer else ""))
+    part = place.with_name(place.name + ".part")
+    part.write_text(job.to_json(indent=1), encoding="utf-8")
+    part.replace(place)
+
+
+def _kept(path: str, job_file: Path, role: str) -> str:
+    """The path, or that of a copy beside the job file where it lies in the dialog's own folder, which will go."""
+    if not Path(path).parent.parent.name.startswith(FOLDER_PREFIX):
+        return path
+    kept = job_file.with_name(f"{job_file.stem}_{role}{Path(path).suffix}")
+    shutil.copyfile(path, kept)
+    return str(kept)
+
+
+def read_job(path: str) -> Job:
+    """The job of a file that the form can show; raises InputError (``job``) or OSError."""
+    job = Job.from_json(Path(path).read_text(encoding="utf-8", errors="replace"))
+    if job.use_model or job.series_part or job.options:
+        message = f"The job {Path(path).name} holds settings that the dialog does not have."
+        raise InputError("job", message, f"Run it by: croptransfer map --job {path}")
+    return job
+
+
+def show_job(dialog: TransferDialog, job: Job) -> None:
+    """Fill the form with a job."""
+    source, output = dialog.source, dialog.output
+    source.series_button.setChecked(bool(job.series))
+    source.layer_button.setChecked(not job.series)
+    if job.series:
+        source.series_file.setFilePath(job.series)
+    source.stack.set_bands(job.source)
+    dialog.target.stack.set_bands(job.target)
+    if job.labels is not None:
+        source.labels.show_labels(job.labels)
+    dialog.target.set_mask(job.mask)
+    dialog.fit.show_fields(job)
+    output.set_map_path(job.output)
+    output.set_method(job.method)
+    output.seed_box.setValue(job.seed)
+    for name in ("confidence", "model", "report"):
+        getattr(output, f"{name}_box").setChecked(getattr(job, name) is not None)
