@@ -15,6 +15,7 @@ from ..engine.imagery.matching import BandMatch, match_bands
 from ..engine.imagery.problems import complete_dates
 from ..engine.imagery.quality import data_bands, is_quality
 from ..engine.job import Job
+from ..engine.job.bands import source_side
 from ..engine.job.season import target_season
 from ..engine.series import Season, read_latitude
 from ..engine.series.season import day_of_year
@@ -66,7 +67,7 @@ def fit_of(job: Job, series: SeriesFacts | None) -> Fit:
 
     Parameters
     ----------
-    job : with all bands of the source; its indices and season starts count.
+    job : its two sides, the bands and indices that are learnt from, and its season starts.
     series : of a job with a series file.
     """
     found = _quality(job)
@@ -78,13 +79,21 @@ def fit_of(job: Job, series: SeriesFacts | None) -> Fit:
         match = match_bands(list(dict.fromkeys([*there, *more])), names)
     used = {name for pair in match.pairs for name in (pair.inputs or (pair.target,))} if match else set(names)
     target = [band for band in data_bands(job.target) if band.band in used]
-    source = Row(series.day) if series is not None else _row(data_bands(job.source), 0, ())
+    source = Row(series.day) if series is not None else _row(_learnt_from(job), 0, ())
     try:
         season, sentence = _season(job, target)
     except InputError as problem:
         season, sentence = Season(), str(problem)
     moved = season.days
     return Fit(match, usable, source, _row(target, moved, source.day), moved, sentence, found)
+
+
+def _learnt_from(job: Job) -> list[StackBand]:
+    """The bands of the source stack that are read; all of them while that is not clear."""
+    try:
+        return data_bands(source_side(job)[0].used)
+    except InputError:
+        return data_bands(job.source)
 
 
 def _names(bands: Sequence[StackBand]) -> list[str]:

@@ -83,7 +83,7 @@ class FitWidget(QWidget):
         """Work out anew how the sides fit, on a thread."""
         if self._ask is not None:
             job, series = self._ask()
-            job = replace(job, **{k: v for k, v in self.fields().items() if k not in ("bands", "quality")})
+            job = replace(job, **{k: v for k, v in self.fields().items() if k != "quality"})
             if (job, series) != self._asked:
                 self._asked = (job, series)
                 self._worker.submit(lambda: fit_of(job, series))

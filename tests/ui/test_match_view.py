@@ -10,6 +10,9 @@ from osgeo import gdal
 from qgis.core import QgsProject, QgsVectorLayer
 from qgis.PyQt.QtCore import QDate, Qt
 
+from croptransfer.engine.imagery import describe
+from croptransfer.engine.job import Job
+from croptransfer.ui.fit import fit_of
 from croptransfer.ui.quality_table import QualityTable
 from tests.scenes import srs_of, write_fields
 
@@ -110,6 +113,14 @@ def test_dates_of_both_hemispheres_stand_above_each_other(dialog, qtbot):
     qtbot.waitUntil(lambda: len(dialog.fit.timeline.marks()) == 12, timeout=WAIT)
     assert dialog.fit.timeline.marks()[0] == "2021-03-20"
     assert dialog.fit.timeline.marks()[6] == "2020-09-20"
+
+
+def test_a_date_counts_when_it_has_the_bands_that_are_learnt_from(sentinel):
+    bands = [b for b in describe([str(sentinel)]) if (b.band, b.date) != ("B08", "2021-03-20")]
+    whole = fit_of(Job(output="", target=(), source=tuple(bands)), None)
+    assert (len(whole.source.day), len(whole.source.left_out)) == (5, 1)
+    without = fit_of(Job(output="", target=(), source=tuple(bands), bands=("B04", "B11")), None)
+    assert (len(without.source.day), without.source.left_out) == (6, ())
 
 
 def test_season_starts_are_given_together_and_move_the_target(dialog, qtbot):
