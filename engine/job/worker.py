@@ -30,6 +30,13 @@ from .runner import Result, run
 from .search import KIND as SEARCH
 from .search import Search, run_search
 
+WORKS: dict[str, tuple[Any, Callable[[Any, Progress], Result]]] = {
+    COMPARISON: (Comparison, run_comparison),
+    EXTRACTION: (Extraction, run_extraction),
+    REGULARIZATION: (Regularization, run_regularization),
+    SEARCH: (Search, run_search),
+}
+"""What may be asked for beside a job, by its kind: how it is described, and who does it."""
 RUN = "run"
 """Kind of a line that asks for one run of a comparison."""
 
@@ -80,18 +87,10 @@ def told(fault: Exception) -> tuple[str, str]:
 def _work(line: str, commands: IO[bytes]) -> Callable[[Progress], Result]:
     """What the first line asks for; raises InputError where it is no job."""
     kind = _kind(line)
-    if kind == COMPARISON:
-        comparison = Comparison.from_json(line)
-        return lambda progress: run_comparison(comparison, progress)
-    if kind == EXTRACTION:
-        extraction = Extraction.from_json(line)
-        return lambda progress: run_extraction(extraction, progress)
-    if kind == REGULARIZATION:
-        regularization = Regularization.from_json(line)
-        return lambda progress: run_regularization(regularization, progress)
-    if kind == SEARCH:
-        search = Search.from_json(line)
-        return lambda progress: run_search(search, progress)
+    if kind in WORKS:
+        described, do = WORKS[kind]
+        task = described.from_json(line)
+        return lambda progress: do(task, progress)
     if kind == RUN:
         # Imported here: a job for QGIS starts without the parts that only a comparison needs.
         from .children import read_run

@@ -15,7 +15,6 @@ from qgis.core import (
     NULL,
     QgsProcessingContext,
     QgsProcessingException,
-    QgsProcessingFeedback,
     QgsProcessingModelAlgorithm,
     QgsProcessingModelChildAlgorithm,
     QgsProcessingModelChildParameterSource,
@@ -27,6 +26,7 @@ from qgis.core import (
 
 from croptransfer.engine.alignment import METHODS
 from croptransfer.engine.series import SeriesSet, write_series
+from tests.processing.log import Log
 
 CROPS = {"maize": 215.0, "rapeseed": 120.0, "wheat": 160.0}
 
@@ -61,20 +61,6 @@ def inputs(pair, tmp_path):
         "SEEDS": 1,
         "OUTPUT": str(tmp_path / "results.json"),
     }
-
-
-class Log(QgsProcessingFeedback):
-    """Keeps what a person would read."""
-
-    def __init__(self):
-        super().__init__(False)
-        self.lines: list[str] = []
-
-    def pushInfo(self, text):
-        self.lines.append(text)
-
-    def pushWarning(self, text):
-        self.lines.append(text)
 
 
 class Page(HTMLParser):

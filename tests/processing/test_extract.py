@@ -11,7 +11,6 @@ from osgeo import gdal
 from qgis.core import (
     QgsProcessingContext,
     QgsProcessingException,
-    QgsProcessingFeedback,
     QgsProcessingModelAlgorithm,
     QgsProcessingModelChildAlgorithm,
     QgsProcessingModelChildParameterSource,
@@ -21,6 +20,7 @@ from qgis.core import (
 )
 
 from croptransfer.engine.series import read_series
+from tests.processing.log import Log
 from tests.scenes import CROPS
 
 
@@ -29,20 +29,6 @@ def real_engine(monkeypatch):
     """The engine in the Python of these tests."""
     monkeypatch.setenv("CROPTRANSFER_PYTHON", sys.executable)
     return sys.executable
-
-
-class Log(QgsProcessingFeedback):
-    """Keeps what a person would read."""
-
-    def __init__(self):
-        super().__init__(False)
-        self.lines: list[str] = []
-
-    def pushInfo(self, text):
-        self.lines.append(text)
-
-    def pushWarning(self, text):
-        self.lines.append(text)
 
 
 @pytest.fixture()

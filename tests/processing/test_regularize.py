@@ -11,28 +11,14 @@ from qgis.core import (
     QgsPointXY,
     QgsProcessingContext,
     QgsProcessingException,
-    QgsProcessingFeedback,
     QgsProject,
     QgsRasterLayer,
 )
 from qgis.PyQt.QtCore import QDate
 
 from croptransfer.engine.imagery import Stack, describe
+from tests.processing.log import Log
 from tests.scenes import make_scene
-
-
-class Log(QgsProcessingFeedback):
-    """Keeps what a person would read."""
-
-    def __init__(self):
-        super().__init__(False)
-        self.lines: list[str] = []
-
-    def pushInfo(self, text):
-        self.lines.append(text)
-
-    def pushWarning(self, text):
-        self.lines.append(text)
 
 
 @pytest.fixture()

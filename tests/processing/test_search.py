@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from qgis.core import QgsProcessingContext, QgsProcessingException, QgsProcessingFeedback, QgsRasterLayer
+from qgis.core import QgsProcessingContext, QgsProcessingException, QgsRasterLayer
 
+from tests.processing.log import Log
 from tests.stac_server import StacServer, add_sentinel_scene
 
 
@@ -33,23 +34,6 @@ def inputs(server, tmp_path):
         "COLLECTION": "sentinel-2-l2a",
         "OUTPUT": str(tmp_path / "spring"),
     }
-
-
-class Log(QgsProcessingFeedback):
-    """Keeps what a person would read."""
-
-    def __init__(self):
-        super().__init__(False)
-        self.lines: list[str] = []
-
-    def pushInfo(self, text):
-        self.lines.append(text)
-
-    def pushWarning(self, text):
-        self.lines.append(text)
-
-    def reportError(self, text, fatalError=False):
-        self.lines.append(text)
 
 
 def run(provider, inputs, feedback=None):
