@@ -11,7 +11,7 @@ The order is: source model, shift and standardisation, class shares, weighted pr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import methodcaller
@@ -27,7 +27,7 @@ from ..models.trained import TrainedModel
 from ..progress import Progress
 from ..series import SeriesSet
 from .adaptation import AdaptationSettings, Student
-from .class_shares import Doubt, estimate_class_shares, shrink_shares
+from .class_shares import Doubt, estimate_class_shares, expected_shares, shrink_shares
 from .pseudo_labels import Selection, select_pseudo_labels
 from .reading import Judge, Reading, choose_reading
 from .source_only import (
@@ -130,17 +130,20 @@ class Run:
         """Ask for cancel where no fraction is known."""
         self.progress.check()
 
-    def stand(self, stage: str, networks: Sequence[CropNetwork], pool: Pool, doubt: Doubt) -> tuple[Good, Standing]:
+    def stand(
+        self, stage: str, networks: Sequence[CropNetwork], pool: Pool, doubt: Doubt,
+        estimate: Callable[[np.ndarray], np.ndarray] = estimate_class_shares,
+    ) -> tuple[Good, Standing]:  # fmt: skip
         """Validate the members after a stage and estimate the class shares of the target with them.
 
-        ``doubt`` says how far that estimate is trusted.
+        ``doubt`` says how far that ``estimate`` from predictions (n, k) is trusted.
         """
         validations = tuple(validate(network, self.domain, self.tick) for network in networks)
         good = Good(tuple(networks), validations, np.full(self.domain.classes, 1.0 / self.domain.classes))
         probability = good.probability(pool, self.tick).mean(axis=0)
         weights = [p for network in networks for p in network.parameters()]
         finite = bool(np.isfinite(probability).all()) and all(bool(torch.isfinite(p).all()) for p in weights)
-        shares = estimate_class_shares(probability) if finite else good.shares
+        shares = estimate(probability) if finite else good.shares
         used = shrink_shares(shares, self.domain.shares, doubt) if self.known_shares is None else self.known_shares
         accuracy = float(np.mean([v.accuracy for v in validations]))
         standing = Standing(stage, accuracy, validations[0].samples, shares, finite)
@@ -205,7 +208,7 @@ def fit(
         )
         day = domain.calendar.place(target.day, reading.shift)
         pool = make_pool(values, day, reading.statistics, domain.calendar, device)
-        good, begun = run.stand("Learning from the source", teachers, pool, settings.of_source())
+        good, begun = run.stand("Learning from the source", teachers, pool, settings.of_source(), expected_shares)
         progress.metric("class_shares_source_model", run.named(begun.shares))
         if not enough:
             reason = f"The target has only {len(values)} observed pixels: the source model is used as it is."

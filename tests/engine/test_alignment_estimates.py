@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from engine.alignment.calibration import fit_temperature
-from engine.alignment.class_shares import Doubt, adjust_to_shares, estimate_class_shares, shrink_shares
+from engine.alignment.class_shares import Doubt, adjust_to_shares, estimate_class_shares, expected_shares, shrink_shares
 from engine.alignment.neighbours import nearest_neighbours, smooth_over_neighbours
-from engine.models.standardise import band_statistics, matched_statistics, shared_day_weights
+from engine.alignment.training import softmax
+from engine.models.standardise import band_statistics, matched_statistics
 
 
 def simulated_probability(shares, n, rng):
@@ -120,8 +121,32 @@ def test_matched_statistics_undo_the_sensor_and_keep_the_crops():
     assert np.abs(naive.apply(seen) - expected).mean() > 3 * np.abs(found.apply(seen) - expected).mean()
 
 
-def test_calendars_are_compared_only_where_both_look():
-    first, second = shared_day_weights(np.array([0.0, 10, 30, 100]), np.array([5.0, 12, 60]))
-    np.testing.assert_allclose(first, [0.5, 0.5, 0, 0])
-    np.testing.assert_allclose(second, [0.5, 0.5, 0])
-    assert shared_day_weights(np.array([0.0]), np.array([200.0])) is None
+def test_other_dates_of_the_same_fields_look_like_no_other_sensor():
+    def seen(day):
+        peaks = np.linspace(90, 150, 40)[:, None]
+        return np.exp(-(((day[None] - peaks) / 35) ** 2))[:, :, None].astype(np.float32)
+
+    source_day = np.arange(0, 240, 20, dtype=np.float32)
+    # Half of the target's dates lie in the month of the peak, and its season begins and ends at other times.
+    target_day = np.array([10, 40, 70, 95, 100, 105, 110, 115, 140, 170, 200, 260], np.float32)
+    source, target = seen(source_day), seen(target_day)
+    base = band_statistics(source)
+    found = matched_statistics(source, source_day, np.ones(40), target, target_day, base)
+    assert found.mean[0] == pytest.approx(base.mean[0], abs=0.02)
+    assert found.std[0] == pytest.approx(base.std[0], abs=0.02)
+    plain = band_statistics(target)
+    assert abs(plain.mean[0] - base.mean[0]) > 0.1
+
+
+def test_seasons_that_never_meet_keep_the_statistics_of_the_source():
+    values = np.random.default_rng(0).random((5, 3, 1)).astype(np.float32)
+    base = band_statistics(values)
+    early, late = np.array([0.0, 10, 20], np.float32), np.array([200.0, 210, 220], np.float32)
+    assert matched_statistics(values, early, np.ones(5), values * 3, late, base) is base
+
+
+def test_expected_shares_are_less_extreme_than_the_most_likely_ones():
+    rng = np.random.default_rng(0)
+    probability = softmax(rng.normal(0, 4, size=(2000, 3)) + [1.0, 0.0, 0.0])
+    np.testing.assert_allclose(expected_shares(probability), probability.mean(axis=0))
+    assert np.ptp(expected_shares(probability)) < np.ptp(estimate_class_shares(probability))
