@@ -1,5 +1,6 @@
 """The pictures of the report: curves of both seasons on one axis, every class named as it is."""
 
+import datetime
 from types import SimpleNamespace
 
 import numpy as np
@@ -30,7 +31,9 @@ def figures(tmp_path, monkeypatch):
     confidence[:, 80] = 4
     statistics = MapStatistics(np.full(3, 4), confidence, 0, 0, rng.random((3, 12, 2)).astype(np.float32))
     source = SeriesSet(rng.random((30, 12, 2), np.float32), DAY, ("B04", "B08"), np.arange(30) % 3, CLASSES)
-    stack = SimpleNamespace(dates=("2022-03-07", "2022-10-20"), day=DAY + 6, bands=("B04", "B08"))
+    first = datetime.date(2022, 1, 1)
+    dates = tuple((first + datetime.timedelta(days=float(day) + 5)).isoformat() for day in DAY)
+    stack = SimpleNamespace(dates=dates, day=DAY + 6, bands=("B04", "B08"))
     model = SimpleNamespace(bands=("B04", "B08"), classes=CLASSES, summary={})
     crops = [
         {"name": name, "value": i + 1, "pixels": 4, "hectares": 1.0, "share": 1 / 3, "confidence": 80.0}

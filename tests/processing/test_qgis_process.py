@@ -9,6 +9,10 @@ import pytest
 from osgeo import gdal
 
 
+ALGORITHMS = ("transfer", "classify", "compare", "extract", "regularize", "search")
+READING = "BANDS INDICES QUALITY SOURCE_SEASON_START TARGET_SEASON_START"
+
+
 @pytest.fixture()
 def inputs(scene):
     return {"LABELS": scene.labels, "CLASS_FIELD": "crop", "SOURCE": scene.source, "TARGET": scene.target}
@@ -21,14 +25,14 @@ def sentence(done):
 
 def test_lists_the_algorithms_and_explains_every_parameter(qgis_process):
     listed = qgis_process("list")
-    assert all(f"croptransfer:{name}" in listed.stdout for name in ("transfer", "classify", "compare"))
+    assert all(f"croptransfer:{name}" in listed.stdout for name in ALGORITHMS)
     help_text = json.loads(qgis_process("help", "croptransfer:transfer", "--json").stdout)
     parameters = help_text["parameters"]
-    expected = "LABELS CLASS_FIELD SOURCE SERIES TARGET METHOD SEED MASK OUTPUT CONFIDENCE MODEL REPORT"
+    expected = "LABELS CLASS_FIELD SOURCE SERIES TARGET METHOD SEED MASK OUTPUT CONFIDENCE MODEL REPORT " + READING
     assert set(parameters) == set(expected.split())
     assert [name for name, about in parameters.items() if len(about.get("help", "")) < 20] == []
     optional = {name for name, about in parameters.items() if about["optional"]}
-    assert optional == set("LABELS CLASS_FIELD SOURCE SERIES MASK CONFIDENCE MODEL REPORT".split())
+    assert optional == set(f"LABELS CLASS_FIELD SOURCE SERIES MASK CONFIDENCE MODEL REPORT {READING}".split())
     assert {"OUTPUT", "CONFIDENCE", "MODEL", "REPORT"} <= set(help_text["outputs"])
 
     help_text = json.loads(qgis_process("help", "croptransfer:compare", "--json").stdout)
