@@ -54,6 +54,8 @@ def measure_reading(side: int = SIDE, progress: Callable[[str], None] = print) -
     ----------
     side : width and height of the large generated stack.
     """
+    if side <= SMALL_SIDE:
+        raise SystemExit(f"The side of the large stack is {side}: give more than {SMALL_SIDE}, that of the small one.")
     rows = []
     paths = sorted(str(path) for path in CBERS.glob("*.tif"))
     if paths:
