@@ -8,7 +8,6 @@ import shutil
 import pytest
 from osgeo import gdal
 
-
 ALGORITHMS = ("transfer", "classify", "compare", "extract", "regularize", "search")
 READING = "BANDS INDICES QUALITY SOURCE_SEASON_START TARGET_SEASON_START"
 
