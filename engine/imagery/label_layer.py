@@ -10,7 +10,7 @@ from dataclasses import field as dataclass_field
 from typing import Any
 
 import numpy as np
-from osgeo import gdal, ogr, osr
+from osgeo import gdal, ogr
 
 from ..errors import InputError
 from ..series import MINIMUM_SAMPLES, few_samples
@@ -18,7 +18,17 @@ from .class_table import require_known, wanted_class
 from .delimited import is_text_table, open_text_table
 from .grids import grid_of, to_map, transform_points
 from .inner_buffer import shrunk
-from .opening import attempt, crs_of, file_name, next_feature, open_raster, open_vector, quiet_gdal, transformation
+from .opening import (
+    attempt,
+    crs_of,
+    crs_of_layer,
+    file_name,
+    next_feature,
+    open_raster,
+    open_vector,
+    quiet_gdal,
+    transformation,
+)
 from .rasterise import box_meets, single_parts, usable_shape
 from .stack import Grid, StackBand
 
@@ -93,7 +103,7 @@ class LabelReader:
             done, fault = attempt(lambda: self.layer.SetAttributeFilter(labels.where))
             if fault or done:
                 raise self._bad_filter(fault)
-        self.crs = self._crs()
+        self.crs = crs_of_layer(self.layer)
 
     def _open(self) -> tuple[Any, Any]:
         path = self.labels.path
@@ -108,14 +118,6 @@ class LabelReader:
             self.warnings += warnings
             return dataset, layer
         return open_vector(path, self.labels.layer)
-
-    def _crs(self) -> Any:
-        found = self.layer.GetSpatialRef()
-        if found is None:
-            return None
-        crs = found.Clone()
-        crs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
-        return crs
 
     def extent(self) -> tuple[float, float, float, float] | None:
         """Least x, greatest x, least y, greatest y in the layer's CRS; None when unknown."""
@@ -268,7 +270,7 @@ def layer_problems(labels: LabelLayer, source_bands: Sequence[StackBand], least:
             path = source_bands[0].path
             grid = grid_of(open_raster(path), path)
             extent = reader.extent()
-            if extent is not None and not _extents_meet(extent, reader.crs, grid):
+            if extent is not None and not extent_meets(extent, reader.crs, grid):
                 return [no_overlap(reader.name, file_name(path))]
     except InputError as problem:
         return [problem]
@@ -378,7 +380,7 @@ def _few_points(reader: LabelReader, counts: Counter[str]) -> InputError | None:
     return None
 
 
-def _extents_meet(extent: tuple[float, float, float, float], crs: Any, grid: Grid) -> bool:
+def extent_meets(extent: tuple[float, float, float, float], crs: Any, grid: Grid) -> bool:
     """Whether the extent of a layer meets the grid; true as well where that cannot be computed."""
     x, y = np.meshgrid(np.linspace(extent[0], extent[1], 21), np.linspace(extent[2], extent[3], 21))
     x, y = x.ravel(), y.ravel()

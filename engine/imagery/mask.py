@@ -10,7 +10,7 @@ from osgeo import gdal, ogr
 
 from ..errors import InputError
 from .grids import grid_of, overlaps, same_grid, window_transform
-from .opening import attempt, crs_of, file_name, next_feature, open_raster, open_vector, transformation
+from .opening import attempt, crs_of, crs_of_layer, file_name, next_feature, open_raster, open_vector, transformation
 from .rasterise import box_meets, burn, usable_shape
 from .resample import Resampler
 from .stack import Grid, StackBand, Window
@@ -89,11 +89,7 @@ class Mask:
         except InputError as problem:
             message = problem.message.replace("The vector layer", "The mask")
             raise InputError("mask-unreadable", message, "Choose a raster or a polygon layer.") from problem
-        crs = found.GetSpatialRef()
-        if crs is not None:
-            crs = crs.Clone()
-            crs.SetAxisMappingStrategy(0)
-        change = transformation(crs, crs_of(self.grid.crs))
+        change = transformation(crs_of_layer(found), crs_of(self.grid.crs))
         polygons = 0
         boxes = []
         while True:

@@ -257,6 +257,16 @@ def crs_of(wkt: str) -> Any:
     return crs
 
 
+def crs_of_layer(layer: Any) -> Any:
+    """The spatial reference of an OGR layer with x before y, or None where it has none."""
+    found = layer.GetSpatialRef()
+    if found is None:
+        return None
+    crs = found.Clone()
+    crs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
+    return crs
+
+
 def same_crs(first: str, second: str) -> bool:
     """Whether two WKT texts mean the same system; unknown on either side counts as the same."""
     one, other = crs_of(first), crs_of(second)

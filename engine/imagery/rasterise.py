@@ -10,7 +10,7 @@ import numpy as np
 from osgeo import gdal, ogr
 
 from ..errors import InputError
-from .grids import to_pixel
+from .grids import to_pixel, window_transform
 from .opening import attempt, memory_layer, quiet_gdal
 from .stack import Grid, Window
 
@@ -32,6 +32,11 @@ def burn(
         raise InputError("labels-geometry", f"The labels cannot be drawn onto the pixels of the stack: {fault}.")
     data = dataset.ReadRaster(0, 0, window.width, window.height, buf_type=gdal.GDT_Int32)
     return np.frombuffer(data, np.int32).reshape(window.height, window.width)
+
+
+def drawn_pixels(shape: Any, grid: Grid, window: Window) -> np.ndarray:
+    """(h, w) bool: the pixels of a window of the grid that a single shape takes, as :func:`burn` says."""
+    return burn([shape], [1], window, window_transform(grid, window)) > 0
 
 
 def usable_shape(geometry: Any) -> Any | None:

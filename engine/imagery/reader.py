@@ -6,7 +6,7 @@ import datetime
 import itertools
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
@@ -193,7 +193,7 @@ class Stack:
         return result
 
     def read_ahead(
-        self, windows: Sequence[Window], bands: Sequence[str] | None = None, threads: int = 1
+        self, windows: Iterable[Window], bands: Sequence[str] | None = None, threads: int = 1
     ) -> Iterator[tuple[Window, np.ndarray]]:
         """Windows and their series in order, read in other threads while the caller works on an earlier one.
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ..alignment import METHODS
 from ..errors import InputError
-from ..imagery import label_problems, mask_problems, stack_problems, writable_problems
+from ..imagery import label_problems, mask_problems, parcel_problems, stack_problems, writable_problems
+from ..imagery.parcel_layer import READINGS
 from ..imagery.quality import check_choice
 from ..series import SeriesSet, read_series, require_source
 from ..series.season import day_of_year
@@ -32,7 +33,7 @@ def check(job: Job) -> list[InputError]:
         problems.append(InputError("seed", f"The seed is {job.seed}.", f"Choose a number from 0 to {LARGEST_SEED}."))
     if job.mask:
         problems += mask_problems(*split_layer(job.mask), job.target)
-    return problems + _output_problems(job)
+    return problems + _parcel_problems(job) + _output_problems(job)
 
 
 def read_source_series(job: Job) -> SeriesSet:
@@ -128,6 +129,19 @@ def _setting_problems(job: Job) -> list[InputError]:
     return problems
 
 
+def _parcel_problems(job: Job) -> list[InputError]:
+    problems = []
+    if job.parcel_reading not in READINGS:
+        message = f"Parcels cannot be read as '{job.parcel_reading}'."
+        problems.append(InputError("parcel-reading", message, f"Choose one of: {', '.join(READINGS)}."))
+    if job.parcels:
+        return problems + parcel_problems(*split_layer(job.parcels), job.target)
+    if job.parcel_layer:
+        message = f"The parcel layer {job.parcel_layer} is to be written, but no parcels are given."
+        problems.append(InputError("no-parcels", message, "Give the polygon layer that holds them."))
+    return problems
+
+
 def _output_problems(job: Job) -> list[InputError]:
     if not job.output:
         return [InputError("no-output", "There is no place for the map.", "Choose a file whose name ends in .tif.")]
@@ -139,22 +153,30 @@ def _output_problems(job: Job) -> list[InputError]:
             problems.append(
                 InputError("output-format", f"The {role} {path} is not a GeoTIFF.", "Let its name end in .tif.")
             )
+    if not outputs.get("parcels", ".gpkg").lower().endswith(".gpkg"):
+        message = f"The parcel layer {outputs['parcels']} is not a GeoPackage."
+        problems.append(InputError("output-format", message, "Let its name end in .gpkg."))
     taken: dict[str, str] = {}
     for role, path in outputs.items():
         spot = place(path)
         if spot in taken:
-            message = f"The {role} and the {taken[spot]} are to be written to the same file {path}."
+            both = f"{_told(role)} and the {_told(taken[spot])}"
+            message = f"The {both} are to be written to the same file {path}."
             problems.append(InputError("same-output", message, "Give each its own name."))
         taken[spot] = role
         problems += writable_problems(path)
     inputs = [band.path for band in (*job.source, *job.target)]
-    inputs += [p for p in (job.series, job.use_model, job.mask, job.labels and job.labels.path) if p]
+    inputs += [p for p in (job.series, job.use_model, job.mask, job.parcels, job.labels and job.labels.path) if p]
     read = {place(split_layer(path)[0]) for path in inputs}
     for spot, role in taken.items():
         if spot in read:
-            hint = f"Choose another place for the {role}."
+            hint = f"Choose another place for the {_told(role)}."
             problems.append(InputError("output-is-input", f"{outputs[role]} is an input of the job.", hint))
     return problems
+
+
+def _told(role: str) -> str:
+    return role.replace("_", " ")
 
 
 def place(path: str) -> str:

@@ -18,6 +18,7 @@ from .. import __version__
 from ..alignment import METHODS
 from ..errors import Cancelled, InputError
 from ..imagery import describe
+from ..imagery.parcel_layer import READINGS
 from ..progress import Event, Progress
 from . import extract, regularize, search, worker
 from .comparison import Comparison, run_comparison
@@ -26,6 +27,8 @@ from .label_options import add_label_options, label_layer
 from .runner import run
 from .stack_options import add_band_options, add_reading_options, stack_fields
 from .terminal import show
+
+PARCEL_OPTIONS = ("parcels", "parcel_layer", "parcel_reading")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -142,6 +145,19 @@ def _add_target(command: argparse.ArgumentParser, required: bool = False) -> Non
     command.add_argument("--output", metavar="FILE", required=required, help="the map (.tif)")
     command.add_argument("--confidence", metavar="FILE", help="write the confidence there (.tif)")
     command.add_argument("--mask", metavar="LAYER", help="map only here: raster (not 0) or polygons")
+    command.add_argument(
+        "--parcels", metavar="LAYER", help="classify each of these polygons once, instead of every pixel"
+    )
+    command.add_argument(
+        "--parcel-layer",
+        metavar="FILE",
+        help="write the parcels with their crops there (.gpkg; default: beside the map)",
+    )
+    command.add_argument(
+        "--parcel-reading",
+        choices=READINGS,
+        help="classify the median of a parcel's pixels, or average over a set of them (default: median)",
+    )
     add_reading_options(command)
 
 
@@ -183,7 +199,7 @@ def _job_of(options: argparse.Namespace) -> Job:
         job = Job(output=options.output, target=())
     else:
         raise InputError("job", "map needs --target and --output, or --job.", "See croptransfer map --help.")
-    plain = ("output", "series", "mask", "confidence", "model", "report", "method", "seed")
+    plain = ("output", "series", "mask", "confidence", "model", "report", "method", "seed", *PARCEL_OPTIONS)
     changes: dict[str, Any] = {name: getattr(options, name) for name in plain if getattr(options, name) is not None}
     for name in ("source", "target"):
         if getattr(options, name):
@@ -205,6 +221,7 @@ def _classify(options: argparse.Namespace, cancelled: Any) -> None:
         mask=options.mask,
         confidence=options.confidence,
         report=options.report,
+        **{name: getattr(options, name) for name in PARCEL_OPTIONS if getattr(options, name) is not None},
         **stack_fields(options),
     )
     _run(job, cancelled)
@@ -214,7 +231,8 @@ def _run(job: Job, cancelled: Any) -> None:
     result = run(job, Progress(show, cancelled))
     for crop in result.summary["classes"]:
         area = "" if crop["hectares"] is None else f"{crop['hectares']:12,.1f} ha"
-        print(f"{crop['name']:24} {crop['share']:6.1%} {area}  confidence {crop['confidence']:.0f} %")
+        parcels = f"  {crop['parcels']:,} parcels" if "parcels" in crop else ""
+        print(f"{crop['name']:24} {crop['share']:6.1%} {area}  confidence {crop['confidence']:.0f} %{parcels}")
     for role, path in result.outputs.items():
         print(f"{role}: {path}")
 

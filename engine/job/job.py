@@ -18,6 +18,8 @@ Kind = tuple[Any, str]
 KINDS: dict[str, Kind] = {
     **dict.fromkeys(("output", "method", "id", "source_season_start", "target_season_start"), (str, "a text")),
     **dict.fromkeys(("series", "use_model", "mask", "confidence", "model", "report"), ((str, type(None)), "a text")),
+    **dict.fromkeys(("parcels", "parcel_layer"), ((str, type(None)), "a text")),
+    "parcel_reading": (str, "a text"),
     **dict.fromkeys(("source", "target"), (list, "a list of bands")),
     **dict.fromkeys(("series_part", "options"), (dict, "an object")),
     **dict.fromkeys(("bands", "indices"), (list, "a list of names")),
@@ -60,6 +62,14 @@ class Job:
     mask: str | None = None
     """Raster (not 0 is mapped) or polygon layer (inside is mapped), a layer of a container as
     ``path|layername=name``; None maps every pixel."""
+    parcels: str | None = None
+    """Polygon layer, named like ``mask``: each of its parcels is classified once, and nothing outside them; None
+    maps pixel by pixel."""
+    parcel_layer: str | None = None
+    """Path of the parcels with their crops (GeoPackage); None with ``parcels``: beside the map."""
+    parcel_reading: str = "median"
+    """``median``: a parcel is classified by the median of its pixels by date and band; ``set``: by the mean
+    probabilities of some of them."""
     confidence: str | None = None
     """Path of the confidence raster (Byte, percent); None for none."""
     model: str | None = None
@@ -87,9 +97,17 @@ class Job:
     """Marks the unfinished files of this job, so that they can be found and removed."""
 
     def outputs(self) -> dict[str, str]:
-        """The files the job writes, by role: map, style, confidence, model, report."""
-        style = os.path.splitext(self.output)[0] + ".qml"
-        written = {"map": self.output, "style": style, "confidence": self.confidence, "model": self.model}
+        """The files the job writes, by role: map, style, confidence, parcels, parcel_style, model, report."""
+        place = os.path.splitext(self.output)[0]
+        written: dict[str, str | None] = {
+            "map": self.output,
+            "style": place + ".qml",
+            "confidence": self.confidence,
+            "model": self.model,
+        }
+        if self.parcels:
+            layer = self.parcel_layer or place + "_parcels.gpkg"
+            written |= {"parcels": layer, "parcel_style": os.path.splitext(layer)[0] + ".qml"}
         written["report"] = self.report
         return {role: path for role, path in written.items() if path}
 

@@ -17,14 +17,17 @@ from ..errors import InputError
 from ..imagery import (
     MapWriter,
     Mask,
+    ParcelLayer,
     Stack,
     StackBand,
     class_colors,
     pixel_hectares,
     sample_labels,
     sample_unlabelled,
+    write_parcel_qml,
     write_qml,
 )
+from ..imagery.parcel_layer import MEDIAN
 from ..imagery.scale import scale_warnings
 from ..progress import Progress
 from ..series import Season, SeriesSet
@@ -78,7 +81,7 @@ def run(job: Job, progress: Progress) -> Result:
 
 def _run(job: Job, progress: Progress) -> Result:
     # Imported here, because they bring torch, and QGIS imports this package.
-    from ..mapping import map_stack
+    from ..mapping import map_parcels, map_stack
     from ..models import TrainedModel
     from ..trust.report import write_report
 
@@ -92,6 +95,7 @@ def _run(job: Job, progress: Progress) -> Result:
         progress.plan(_stages(job, stack))
         _tell(progress, [*side.told, *decided])
         mask = Mask(*split_layer(job.mask), stack.grid) if job.mask else None
+        parcels = ParcelLayer(*split_layer(job.parcels)) if job.parcels else None
         if model is None:
             progress.stage(READ_SOURCE)
             if source is None:
@@ -109,8 +113,13 @@ def _run(job: Job, progress: Progress) -> Result:
         writer = MapWriter(
             part["map"], part.get("confidence"), stack.grid, model.classes, colors, _provenance(job, model, stack)
         )
+        counts = None
         try:
-            statistics = map_stack(model, stack, mask, writer, progress)
+            if parcels is None:
+                statistics = map_stack(model, stack, mask, writer, progress)
+            else:
+                reading, files = job.parcel_reading, (part["parcels"], Path(outputs["parcels"]).stem)
+                statistics, counts = map_parcels(model, stack, parcels, mask, writer, progress, reading, *files)
             progress.stage(WRITE)
             if not statistics.mapped:
                 raise InputError(
@@ -124,6 +133,11 @@ def _run(job: Job, progress: Progress) -> Result:
         summary = _summary(job, model, stack, statistics, progress)
         with writing(outputs["style"]):
             write_qml(part["style"], model.classes, colors, [bool(n) for n in statistics.pixels])
+        if counts is not None:
+            counts.add_to(summary)
+            with writing(outputs["parcel_style"]):
+                present = [crop in counts.by_class for crop in range(len(colors))]
+                write_parcel_qml(part["parcel_style"], counts.crop_field, model.classes, colors, present)
         progress.update(0.5)
         if "model" in part:
             with writing(outputs["model"]):
@@ -204,6 +218,8 @@ def _provenance(job: Job, model: Any, stack: Stack) -> dict[str, str]:
     }
     if job.mask:
         tags["CROPTRANSFER_MASK"] = job.mask
+    if job.parcels:
+        tags["CROPTRANSFER_PARCELS"] = f"{job.parcels} ({job.parcel_reading})"
     return tags
 
 
@@ -232,6 +248,9 @@ def _facts(job: Job, model: Any, stack: Stack, side: Side, season: Season, summa
         facts["Model"] = Path(job.use_model or "").name
     if job.mask:
         facts["Mask"] = Path(job.mask).name
+    if job.parcels:
+        read = "the median of its pixels" if job.parcel_reading == MEDIAN else "a set of its pixels"
+        facts["Parcels"] = f"{Path(job.parcels).name}, each classified once by {read}"
     facts["Bands"] = ", ".join(model.bands)
     if side.told:
         facts["Bands of the target"] = " ".join(side.told)
