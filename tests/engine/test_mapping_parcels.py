@@ -281,7 +281,8 @@ def test_parcels_of_another_crs_take_the_same_pixels_and_stay_where_they_are(run
     there = run(turned, epsg=4326)
     np.testing.assert_array_equal(there.map, here.map)
     assert [row["confidence"] for row in there.rows] == [row["confidence"] for row in here.rows]
-    assert ogr.Open(str(tmp_path / "done.gpkg")).GetLayer(0).GetSpatialRef().GetAuthorityCode(None) == "4326"
+    written = ogr.Open(str(tmp_path / "done.gpkg"))
+    assert written.GetLayer(0).GetSpatialRef().GetAuthorityCode(None) == "4326"
     assert there.rows[5]["shape"].GetEnvelope() == pytest.approx(ogr.CreateGeometryFromWkt(turned[5]).GetEnvelope())
 
 
