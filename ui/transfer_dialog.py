@@ -208,7 +208,9 @@ class TransferDialog(QDialog):
             if isinstance(labels, VectorInput) and not field_name:
                 problems.append(self.tr("The crop field is not chosen. Choose the field that holds the crop."))
         with_settings = self.source.labels.with_settings()
-        mask = self._mask()
+        mask, parcels = self._mask(), self.target.parcels()
+        parcels = VectorInput.of(parcels) if parcels is not None else None
+        fields["parcel_reading"] = self.target.parcel_reading()
         known = self._labels_copy[1] if self._labels_copy and self._labels_copy[0] == state else None
         folder = self._copy_folder(known)
         engine_problem = self._engine_problem()
@@ -224,6 +226,8 @@ class TransferDialog(QDialog):
                 fields["mask"] = mask.mask(folder)
             else:
                 fields["mask"] = mask
+            if parcels is not None:
+                fields["parcels"] = parcels.parcels(folder)
             job = Job(**fields)
             found = list(problems)
             if not problems:
@@ -338,6 +342,9 @@ class TransferDialog(QDialog):
         outputs, summary = task.outcome.outputs, task.outcome.summary
         name = Path(outputs["map"]).stem
         layers = add_result(outputs, name).findLayerIds()
+        if "parcels" in summary:
+            parcels = self.tr("{classified} of {count} parcels have a crop").format(**summary["parcels"])
+            self.log.appendPlainText(parcels)
         for entry in summary.get("classes", []):
             self.log.appendPlainText(
                 self.tr("{name}: {share:.1f} % of the mapped area").format(

@@ -71,6 +71,8 @@ class ParcelWriter:
             if field.GetName() != new
         ]
         self._written = 0
+        # Numbers that the source has given its features for good are kept.
+        self._keyed = bool(source.layer.GetFIDColumn())
         self._dataset, self._layer = self._create(name, source, taken)
         fields = [_plain_field(field, new) for field, new in zip(self._kept, names)]
         fields += [ogr.FieldDefn(new, kind) for new, kind in zip(self._own, OWN_FIELDS.values())]
@@ -84,6 +86,8 @@ class ParcelWriter:
         A feature without a polygon is written without geometry.
         """
         row = ogr.Feature(self._layer.GetLayerDefn())
+        if self._keyed:
+            row.SetFID(feature.GetFID())
         self._copy(feature, row)
         for field, value in zip(self._own, self._values(decision)):
             if value is None:

@@ -46,6 +46,7 @@ class ClassifyAlgorithm(MappingAlgorithm):
         )
         self.add_target()
         self.add_mask()
+        self.add_parcels()
         self.add_reading()
         self.add_map_outputs()
 

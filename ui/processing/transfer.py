@@ -122,6 +122,7 @@ class TransferAlgorithm(MappingAlgorithm):
             advanced=True,
         )
         self.add_mask()
+        self.add_parcels()
         self.add_text(
             self.BANDS,
             self.tr("Bands of the source"),
