@@ -37,8 +37,8 @@ class TargetWidget(QWidget):
         )
         self.parcel_combo = self._parcels.combo
         self.reading_combo = QComboBox()
-        self.reading_combo.addItem(self.tr("Median of its pixels"), MEDIAN)
-        self.reading_combo.addItem(self.tr("Mean probability of its pixels"), SET)
+        self.reading_combo.addItem(self.tr("The median of its pixels"), MEDIAN)
+        self.reading_combo.addItem(self.tr("The mean probabilities of its pixels"), SET)
         self.reading_combo.setToolTip(
             self.tr(
                 "The median by date and band is classified once for the parcel and hides clouds that were missed; or "
@@ -46,16 +46,15 @@ class TargetWidget(QWidget):
             )
         )
         self.parcel_note = QLabel(
-            self.tr("Crop, confidence, second crop and agreement of each parcel are written to a layer beside the map.")
+            self.tr("Each parcel's crop and how sure it is are written to a layer beside the map.")
         )
-        self.parcel_note.setWordWrap(True)
 
         rasters = QGroupBox(self.tr("Target stack: rasters of the region or year to be mapped, over one season"))
         QVBoxLayout(rasters).addWidget(self.stack)
         self._form = QFormLayout()
         self._form.addRow(self.tr("Map only inside"), self._mask)
         self._form.addRow(self.tr("One crop a parcel"), self._parcels)
-        self._form.addRow(self.tr("A parcel is"), self.reading_combo)
+        self._form.addRow(self.tr("Read a parcel by"), self.reading_combo)
         self._form.addRow("", self.parcel_note)
         layout = QVBoxLayout(self)
         layout.addWidget(rasters, 1)
