@@ -130,7 +130,7 @@ if job["parcels"]:
     for count, feature in enumerate(source.features(), 1):
         writer.write(feature, Decision(count, count % 3, 80.0, 3, 10.0, 90.0, 36) if count > 1 else None)
     writer.finish()
-    write_parcel_qml(outputs["parcel_style"], writer.crop_field, names, colors, [True, True, True, False])
+    write_parcel_qml(outputs["parcel_style"], writer.crop_field, names, colors, [True, True, True, False], True)
     summary["parcels"] = {{"count": count, "classified": count - 1}}
 for role in ("model", "report"):
     if job[role]:

@@ -68,6 +68,7 @@ def write_parcel_qml(
     classes: Sequence[str],
     colors: Sequence[tuple[int, int, int]],
     present: Sequence[bool],
+    others: bool,
 ) -> None:
     """Write a style of parcels by their crop: the present classes in the order of the model, then those without one.
 
@@ -76,15 +77,18 @@ def write_parcel_qml(
     field : name of the field that holds the crop.
     classes, colors : names and colours of the classes.
     present : for each class, whether any parcel has it.
+    others : whether there are parcels without a class.
     """
     shown = [(name, color) for name, color, here in zip(classes, colors, present) if here]
     symbols = [
         SYMBOL.format(number=number, color=f"{red},{green},{blue},255", style="solid")
         for number, (_, (red, green, blue)) in enumerate(shown)
     ]
-    # What no entry names, such as NULL, goes to the one with an empty value.
-    symbols.append(SYMBOL.format(number=len(shown), color="0,0,0,0", style="no"))
-    entries = [(name, name) for name, _ in shown] + [("", "no class")]
+    entries = [(name, name) for name, _ in shown]
+    if others:
+        # What no entry names, such as NULL, goes to the one with an empty value.
+        symbols.append(SYMBOL.format(number=len(shown), color="0,0,0,0", style="no"))
+        entries.append(("", "no class"))
     categories = [
         f'<category symbol="{number}" value="{escape(value)}" label="{escape(label)}" type="string" render="true"/>'
         for number, (value, label) in enumerate(entries)

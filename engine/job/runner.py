@@ -137,7 +137,8 @@ def _run(job: Job, progress: Progress) -> Result:
             counts.add_to(summary)
             with writing(outputs["parcel_style"]):
                 present = [crop in counts.by_class for crop in range(len(colors))]
-                write_parcel_qml(part["parcel_style"], counts.crop_field, model.classes, colors, present)
+                others = counts.classified < counts.count
+                write_parcel_qml(part["parcel_style"], counts.crop_field, model.classes, colors, present, others)
         progress.update(0.5)
         if "model" in part:
             with writing(outputs["model"]):
