@@ -1,5 +1,6 @@
-"""A trained model over a raster: windows read ahead, classified, and written as a map."""
+"""A trained model over a raster: tile by tile, in bounded memory, kept on disk so that nothing is lost."""
 
-from .map_stack import MapStatistics, map_stack
+from .map_stack import TileMapper, join_tiles, map_tiles
+from .statistics import MapStatistics
 
-__all__ = ["MapStatistics", "map_stack"]
+__all__ = ["MapStatistics", "TileMapper", "join_tiles", "map_tiles"]
