@@ -42,7 +42,7 @@ class Mapping:
         self._store: TileStore | None = None
         self._student: Student | None = None
         self.created = ""
-        """When the run began, ISO with the time zone: it stands in the map, also in one that was gone on with."""
+        """Date on which the run began (UTC, ISO): it stands in the map, also in one that was gone on with later."""
 
     def begun(self, progress: Progress) -> TrainedModel | None:
         """The model of an interrupted run that this one goes on from; None where it starts anew.
@@ -130,7 +130,7 @@ class Mapping:
         job = self._job
         choice = choose(model, stack, mask, job.exact, job.seed, progress)
         self._student = choice.student
-        self.created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+        self.created = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
         journal = {
             **decisive(job),
             "created": self.created,

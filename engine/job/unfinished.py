@@ -16,6 +16,7 @@ from .. import __version__
 from ..errors import InputError
 from ..imagery.file_state import file_state
 from .job import Job
+from .parts import Writing
 from .sources import split_layer
 
 JOURNAL = "journal.json"
@@ -24,7 +25,7 @@ BESIDE = ("output", "confidence", "model", "report", "memory", "resume", "id")
 ENDING = ".tiles"
 
 
-def unfinished_folder(job: Job) -> Path:
+def unfinished_folder(job: Writing) -> Path:
     """Where a run of the job keeps what is finished."""
     output = Path(job.output)
     return output.with_name(f".{output.name}.{job.id}{ENDING}")
