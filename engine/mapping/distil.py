@@ -85,7 +85,7 @@ def choose_sureness(top: np.ndarray, wrong: np.ndarray, goal: float) -> tuple[fl
     """
     order = np.argsort(top, kind="stable")
     believed_wrong = np.concatenate([[wrong.sum()], wrong.sum() - np.cumsum(wrong[order])])
-    enough = believed_wrong <= (1 - goal) * len(top)
+    enough = believed_wrong <= (1 - goal) * len(top) + 1e-9
     asked = int(np.argmax(enough))  # all of them always are
     sure = float(top[order[asked - 1]]) if asked else 0.0
     taken = top > sure
