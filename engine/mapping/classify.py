@@ -13,8 +13,9 @@ from ..models.student import Student
 
 Tick = Callable[[int], None]
 """Told how many more pixels are classified; raises Cancelled."""
-PIXELS_AT_ONCE = 1024
-"""Pixels between two looks at cancel: well below a second on one slow core."""
+PIXELS_AT_ONCE = 512
+"""Pixels between two looks at cancel: well below a second on one slow core; and few enough that what is computed of
+them stays in the processor's cache."""
 CHECKED_EVERY = 512
 """Of so many pixels one is classified by student and network both: what the map says of its own agreement."""
 
