@@ -110,5 +110,7 @@ def show_job(dialog: TransferDialog, job: Job) -> None:
     output.set_map_path(job.output)
     output.set_method(job.method)
     output.seed_box.setValue(job.seed)
+    output.exact_box.setChecked(job.exact)
+    output.memory_box.setValue(job.memory)
     for name in ("confidence", "model", "report"):
         getattr(output, f"{name}_box").setChecked(getattr(job, name) is not None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from qgis.PyQt.QtWidgets import (
 from ..engine.alignment import METHODS
 from ..engine.errors import InputError
 from ..engine.job import Job, LabelLayer, check
+from ..engine.job.unfinished import unfinished_folders
 from . import settings
 from .background import Background
 from .engine_banner import EngineBanner
@@ -107,7 +109,11 @@ class TransferDialog(QDialog):
         self.cancel_button = QPushButton(self.tr("Cancel"))
         self.cancel_button.setToolTip(self.tr("Stop the running job; nothing is written"))
         self.buttons.addButton(JobButton(self), QDialogButtonBox.ButtonRole.ResetRole)
+        self.resume_button = QPushButton(self.tr("Go on"))
+        self.resume_button.setToolTip(self.tr("Go on with the interrupted map: what is finished is not done again"))
+        self.resume_button.hide()
         self.buttons.addButton(self.run_button, QDialogButtonBox.ButtonRole.ActionRole)
+        self.buttons.addButton(self.resume_button, QDialogButtonBox.ButtonRole.ActionRole)
         self.buttons.addButton(self.cancel_button, QDialogButtonBox.ButtonRole.ActionRole)
         # The Enter key ends the input of a path or a number: it must not close the window or start minutes of work.
         for button in self.buttons.buttons():
@@ -118,6 +124,7 @@ class TransferDialog(QDialog):
         self.buttons.rejected.connect(self.close)
         self.buttons.helpRequested.connect(open_help)
         self.run_button.clicked.connect(self.run)
+        self.resume_button.clicked.connect(self.resume)
         self.cancel_button.clicked.connect(self.cancel)
 
         layout = QVBoxLayout(self)
@@ -196,6 +203,7 @@ class TransferDialog(QDialog):
             "method": self.output.method(),
             "seed": self.output.seed(),
             **self.output.extra_paths(),
+            **self.output.mapping_fields(),
             **self.fit.fields(),
         }
         labels, state = None, self.source.labels.state()
@@ -269,8 +277,17 @@ class TransferDialog(QDialog):
         if self._task is None:
             self.panel.show_problems(problems, self.tr("The engine is being tested…") if testing else "")
         self.run_button.setEnabled(self._job is not None and self._task is None)
+        interrupted = self._job is not None and bool(unfinished_folders(self._job.output))
+        self.resume_button.setVisible(interrupted and self._task is None)
+        self.run_button.setText(self.tr("Run anew") if interrupted and self._task is None else self.tr("Run"))
 
     # --- the run
+
+    def resume(self) -> None:
+        """Hand the checked job to a task that goes on with its interrupted run."""
+        if self._job is not None:
+            self._job = replace(self._job, resume=True)
+            self.run()
 
     def run(self) -> None:
         """Hand the checked job to a task."""
@@ -287,6 +304,7 @@ class TransferDialog(QDialog):
         self.log.appendPlainText(self.tr("Engine: {detail}").format(detail=self.banner.detail))
         self.log.appendPlainText(self.tr("Method: {title}").format(title=METHODS[self._job.method].title))
         self.run_button.setEnabled(False)
+        self.resume_button.hide()
         self.cancel_button.setEnabled(True)
         self.panel.show_running(self.tr("Starting the engine"))
         self.panel.show_progress(0.0, None)
@@ -364,7 +382,10 @@ class TransferDialog(QDialog):
     def _show_failure(self, problem: Exception) -> None:
         short = problem.message if hasattr(problem, "message") else str(problem)
         hint = getattr(problem, "hint", "")
-        self.panel.show_end(f"{short} {hint}".strip())
+        kept = ""
+        if unfinished_folders(self.output.map_path()):
+            kept = self.tr("Finished tiles are kept: 'Go on' takes the map up from there.")
+        self.panel.show_end(" ".join(part for part in (short, hint, kept) if part))
         self.log.appendPlainText(str(problem))
         push(self._iface, short, Qgis.MessageLevel.Critical, {self.tr("Show the log"): self._show_log})
 

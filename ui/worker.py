@@ -19,6 +19,7 @@ from typing import IO, Any, Protocol
 
 from ..engine.errors import Cancelled, InputError
 from ..engine.job.parts import Writing, remove_parts
+from ..engine.job.unfinished import forget, unfinished_folder
 from .environment import Interpreter, worker_environment
 
 ENTRY = Path(__file__).resolve().parent.parent / "engine" / "__main__.py"
@@ -93,6 +94,7 @@ class Worker:
         self._entry = entry
         self._log: deque[str] = deque(maxlen=LOG_LINES)
         self._lines: queue.Queue[str | None] = queue.Queue()
+        self._cancelled = False
 
     def log_tail(self, lines: int = 25) -> str:
         """The last lines of the worker's log."""
@@ -134,6 +136,8 @@ class Worker:
             self._close(process)
             if not whole:
                 remove_parts(self._task)
+            if self._cancelled:
+                forget([unfinished_folder(self._task)])
         return self._conclude(last, process.returncode)
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -175,6 +179,7 @@ class Worker:
                 self._on_event(event)
             if asked is None and cancelled():
                 asked = time.monotonic()
+                self._cancelled = True
                 self._write(process, "cancel")
             elif asked is not None:
                 waited = time.monotonic() - asked

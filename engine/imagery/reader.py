@@ -30,6 +30,8 @@ WINDOW_BYTES = 128 * 2**20
 """Memory of the values of one window, at most."""
 WINDOW_PIXELS = 512 * 512
 """Pixels of one window, at most: what is done between two looks at cancel."""
+FEWEST_PIXELS = 1024
+"""Pixels of one window, at least, however many dates and bands it has."""
 ZERO_IS_GAP_FROM = 3
 """Number of bands from which on 0 in all of them at once means no observation."""
 LONGEST_SEASON = 430
@@ -135,10 +137,15 @@ class Stack:
         """Close the files."""
         self._open.close()
 
-    def windows(self) -> list[Window]:
-        """Windows that cover the grid, in whole blocks of the files where memory allows, row by row."""
-        pixels = min(WINDOW_PIXELS, WINDOW_BYTES // (4 * len(self.dates) * len(self.bands)))
-        return self.tiles(max(pixels, 1024))
+    def windows(self, most_bytes: int = WINDOW_BYTES) -> list[Window]:
+        """Windows that cover the grid, in whole blocks of the files where memory allows, row by row.
+
+        Parameters
+        ----------
+        most_bytes : memory of the values of one window; more than ``WINDOW_BYTES`` makes nothing faster.
+        """
+        pixels = min(WINDOW_PIXELS, min(most_bytes, WINDOW_BYTES) // (4 * len(self.dates) * len(self.bands)))
+        return self.tiles(max(pixels, FEWEST_PIXELS))
 
     def tiles(self, pixels: int) -> list[Window]:
         """Windows of about ``pixels`` pixels that cover the grid, in whole blocks where that is possible."""
@@ -157,12 +164,14 @@ class Stack:
             for column in range(0, grid.width, width)
         ]
 
-    def read(self, window: Window, bands: Sequence[str] | None = None) -> np.ndarray:
+    def read(self, window: Window, bands: Sequence[str] | None = None, memory: Memory | None = None) -> np.ndarray:
         """The series of a window. Only the files that hold a wanted band are read.
 
         Parameters
         ----------
         bands : names of the bands and indices wanted, in the wanted order; None for all.
+        memory : where the series may lie, for a caller that reads one window after another: it then holds until the
+            next one is read into the same memory.
 
         Returns
         -------
@@ -174,7 +183,7 @@ class Stack:
         InputError
             ``raster-unreadable``, naming the file and the band.
         """
-        return self._read(window, self.bands if bands is None else tuple(bands), Memory())
+        return self._read(window, self.bands if bands is None else tuple(bands), memory or Memory())
 
     def _read(self, window: Window, names: tuple[str, ...], memory: Memory) -> np.ndarray:
         needed = {name for name in names if name in self._stored}

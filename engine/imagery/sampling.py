@@ -200,9 +200,10 @@ def _places(grid: Grid, row: np.ndarray, column: np.ndarray) -> np.ndarray | Non
 
 
 def sample_unlabelled(
-    stack: Stack, mask: Mask | None, count: int = TARGET_SAMPLES, seed: int = 0, progress: Progress | None = None
-) -> SeriesSet:
-    """At most ``count`` observed pixels inside the mask, random and spread over the stack.
+    stack: Stack, mask: Mask | None, count: int = TARGET_SAMPLES, seed: int = 0, progress: Progress | None = None,
+    places: int = SAMPLE_WINDOWS,
+) -> SeriesSet:  # fmt: skip
+    """At most ``count`` observed pixels inside the mask, random and spread over ``places`` of the stack or more.
 
     Raises
     ------
@@ -217,9 +218,9 @@ def sample_unlabelled(
     of_cell = np.empty(0, np.int64)
     visited = inside_mask = 0
     for number, index in enumerate(order):
-        if (visited >= SAMPLE_WINDOWS and len(pool) >= count) or (visited >= MORE_WINDOWS and len(pool) >= ENOUGH):
+        if (visited >= places and len(pool) >= count) or (visited >= MORE_WINDOWS and len(pool) >= ENOUGH):
             break
-        progress.update(min(number / len(cells), max(visited, 1) / SAMPLE_WINDOWS))
+        progress.update(min(number / len(cells), max(visited, 1) / places))
         window = cells[index]
         inside = None if mask is None else mask.read(window)
         if inside is not None and not inside.any():

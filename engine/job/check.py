@@ -19,6 +19,8 @@ from .sources import split_layer
 
 LARGEST_SEED = 2**32 - 1
 """What every random generator of the engine takes."""
+LEAST_MEMORY = 256
+"""Budget in MB below which no window of a long season fits."""
 
 
 def check(job: Job) -> list[InputError]:
@@ -31,6 +33,9 @@ def check(job: Job) -> list[InputError]:
     problems += _setting_problems(job) + _target_problems(job, wanted)
     if not 0 <= job.seed <= LARGEST_SEED:
         problems.append(InputError("seed", f"The seed is {job.seed}.", f"Choose a number from 0 to {LARGEST_SEED}."))
+    if job.memory and job.memory < LEAST_MEMORY:
+        hint = f"Give at least {LEAST_MEMORY} MB, or 0 for a quarter of the machine's."
+        problems.append(InputError("memory", f"Mapping may use {job.memory} MB of memory.", hint))
     if job.mask:
         problems += mask_problems(*split_layer(job.mask), job.target)
     return problems + _parcel_problems(job) + _output_problems(job)

@@ -27,8 +27,10 @@ from .label_options import add_label_options, label_layer
 from .runner import run
 from .stack_options import add_band_options, add_reading_options, stack_fields
 from .terminal import show
+from .unfinished import unfinished_folders
 
-PARCEL_OPTIONS = ("parcels", "parcel_layer", "parcel_reading")
+MAPPING = ("exact", "memory", "resume", "parcels", "parcel_layer", "parcel_reading")
+"""Options that become fields of a job as they are."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,11 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"croptransfer: {error}", file=sys.stderr)
         return worker.EXIT_INPUT
     except (Cancelled, KeyboardInterrupt):
-        print("croptransfer: cancelled, nothing was written", file=sys.stderr)
+        print("croptransfer: cancelled, no map was written", file=sys.stderr)
         return worker.EXIT_CANCELLED
     except Exception as fault:  # the command's last line of defence: a fault, told as one
         traceback.print_exc()
-        print("croptransfer:", worker.told(fault)[0], file=sys.stderr)
+        print("croptransfer:", worker.told_fault(fault)[0], file=sys.stderr)
         return worker.EXIT_FAULT
 
 
@@ -158,6 +160,18 @@ def _add_target(command: argparse.ArgumentParser, required: bool = False) -> Non
         choices=READINGS,
         help="classify the median of a parcel's pixels, or average over a set of them (default: median)",
     )
+    command.add_argument(
+        "--exact",
+        action="store_true",
+        default=None,
+        help="classify every pixel by the network itself, where a large map is otherwise left to a fast one",
+    )
+    command.add_argument(
+        "--memory", type=int, metavar="MB", help="memory that mapping may use (default: a quarter of the machine's)"
+    )
+    command.add_argument(
+        "--resume", action="store_true", default=None, help="go on from an interrupted run of the same job"
+    )
     add_reading_options(command)
 
 
@@ -199,8 +213,8 @@ def _job_of(options: argparse.Namespace) -> Job:
         job = Job(output=options.output, target=())
     else:
         raise InputError("job", "map needs --target and --output, or --job.", "See croptransfer map --help.")
-    plain = ("output", "series", "mask", "confidence", "model", "report", "method", "seed", *PARCEL_OPTIONS)
-    changes: dict[str, Any] = {name: getattr(options, name) for name in plain if getattr(options, name) is not None}
+    plain = ("output", "series", "mask", "confidence", "model", "report", "method", "seed", *MAPPING)
+    changes = _given(options, plain)
     for name in ("source", "target"):
         if getattr(options, name):
             changes[name] = describe(getattr(options, name))
@@ -221,14 +235,23 @@ def _classify(options: argparse.Namespace, cancelled: Any) -> None:
         mask=options.mask,
         confidence=options.confidence,
         report=options.report,
-        **{name: getattr(options, name) for name in PARCEL_OPTIONS if getattr(options, name) is not None},
         **stack_fields(options),
+        **_given(options, MAPPING),
     )
     _run(job, cancelled)
 
 
+def _given(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+
+
 def _run(job: Job, cancelled: Any) -> None:
-    result = run(job, Progress(show, cancelled))
+    try:
+        result = run(job, Progress(show, cancelled), keep=lambda: True)
+    finally:
+        if unfinished_folders(job.output):
+            print("croptransfer: finished tiles are kept, the same command with --resume goes on", file=sys.stderr)
+    print(result.summary["mapping"]["way"])
     for crop in result.summary["classes"]:
         area = "" if crop["hectares"] is None else f"{crop['hectares']:12,.1f} ha"
         parcels = f"  {crop['parcels']:,} parcels" if "parcels" in crop else ""

@@ -25,7 +25,8 @@ KINDS: dict[str, Kind] = {
     **dict.fromkeys(("bands", "indices"), (list, "a list of names")),
     "quality": ((dict, type(None)), "an object"),
     "labels": ((dict, type(None)), "an object"),
-    "seed": (int, "a whole number"),
+    **dict.fromkeys(("seed", "memory"), (int, "a whole number")),
+    **dict.fromkeys(("exact", "resume"), (bool, "true or false")),
 }
 BAND_KINDS: dict[str, Kind] = {
     "path": (str, "a text"),
@@ -93,6 +94,13 @@ class Job:
     target_season_start: str = ""
     """... of the target: its days are moved so that the two starts coincide. Empty: only where the two lie in
     opposite hemispheres, by half a year."""
+    exact: bool = False
+    """Whether the network itself classifies every pixel; else a large map may be left to a fast network that learnt
+    from it, with the network asked where that one is not sure."""
+    memory: int = 0
+    """Memory in MB that mapping may use, about; 0 for a quarter of the machine's."""
+    resume: bool = False
+    """Whether to go on from an interrupted run of the same job, where there is one."""
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     """Marks the unfinished files of this job, so that they can be found and removed."""
 
@@ -152,7 +160,7 @@ def checked(values: Any, kinds: dict[str, Kind], what: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise TypeError(f"{what} is no JSON object")
     for key, (kind, name) in kinds.items():
-        if key in values and (not isinstance(values[key], kind) or isinstance(values[key], bool)):
+        if key in values and (not isinstance(values[key], kind) or isinstance(values[key], bool) != (kind is bool)):
             raise TypeError(f"'{key}' is {values[key]!r}, not {name}")
         if isinstance(values.get(key), str):
             _check_characters(key, values[key])

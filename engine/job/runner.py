@@ -3,50 +3,47 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from .. import __version__
 from ..alignment import METHODS, fit
-from ..errors import InputError
+from ..errors import Cancelled, InputError
 from ..imagery import (
     MapWriter,
     Mask,
     ParcelLayer,
     Stack,
-    StackBand,
     class_colors,
-    pixel_hectares,
     sample_labels,
     sample_unlabelled,
     write_parcel_qml,
     write_qml,
 )
-from ..imagery.parcel_layer import MEDIAN
 from ..imagery.scale import scale_warnings
 from ..progress import Progress
-from ..series import Season, SeriesSet
-from .bands import Side, source_side, target_side
+from ..series import SeriesSet
+from .bands import source_side, target_side
 from .check import check, read_source_series
 from .job import Job
+from .mapping import Mapping, window_bytes
 from .parts import part_path, publish_parts, remove_parts
 from .season import target_season
 from .sources import split_layer
+from .summary import facts, provenance, summary
 
 READ_SOURCE, READ_TARGET, WRITE = "Reading the source", "Reading the target", "Writing the files"
-MAP = "Mapping the target"
+TEACH, MAP = "Teaching the fast network", "Mapping the target"
+FEWEST_PIXELS = 500_000
+"""Pixels from which on a fast network is taught."""
 
 SAMPLES_PER_CLASS = 2_000
 """Source pixels of one class that are read at most: more teach a model of this size nothing new."""
 TARGET_SAMPLES = 5_000
 """Target pixels the alignment sees at most."""
-PIXELS_PER_SECOND = 15_000.0
-"""What mapping took on two cores: only the progress bar relies on it."""
+EXACT_RATE, FAST_RATE, WRITE_RATE = 12_000.0, 150_000.0, 5e6
+"""Pixels a second on two cores, by the network, by its student, and written: only the progress bar relies on it."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +56,15 @@ class Result:
     """Figures for people, JSON-ready: classes with pixels, area and confidence, method, warnings."""
 
 
-def run(job: Job, progress: Progress) -> Result:
-    """Do the job; on any error or cancel no file of it stays, finished or not.
+def run(job: Job, progress: Progress, keep: Callable[[], bool] = lambda: False) -> Result:
+    """Do the job; on any error or cancel no output of it stays, finished or not.
+
+    Tiles that are finished stay in a hidden folder beside the map where something outside the job ended it, so that
+    it can go on from there.
+
+    Parameters
+    ----------
+    keep : asked after a cancel: whether finished tiles shall stay.
 
     Raises
     ------
@@ -73,26 +77,33 @@ def run(job: Job, progress: Progress) -> Result:
     problems = check(job)
     if problems:
         raise problems[0]
+    mapping = Mapping(job)
     try:
-        return _run(job, progress)
+        result = _run(job, mapping, progress)
+    except BaseException as fault:
+        mapping.interrupted(not isinstance(fault, Cancelled) or keep())
+        raise
     finally:
         remove_parts(job)
+    mapping.finished()
+    return result
 
 
-def _run(job: Job, progress: Progress) -> Result:
+def _run(job: Job, mapping: Mapping, progress: Progress) -> Result:
     # Imported here, because they bring torch, and QGIS imports this package.
-    from ..mapping import map_parcels, map_stack
+    from ..mapping import map_parcels
     from ..models import TrainedModel
     from ..trust.report import write_report
 
-    model = TrainedModel.load(job.use_model) if job.use_model else None
+    begun = mapping.begun(progress)
+    model = begun or (TrainedModel.load(job.use_model) if job.use_model else None)
     source = None if model or not job.series else read_source_series(job)
     known = model or source
     # A band the model does not read must not cost a date on which it is missing.
     side = target_side(job, known.bands if known else source_side(job)[1])
-    season, decided = target_season(job, model.season if model else None, side.bands)
+    season, decided = target_season(job, model.season if job.use_model and model else None, side.bands)
     with Stack(side.bands, "target", side.indices, job.quality, season.start) as stack:
-        progress.plan(_stages(job, stack))
+        progress.plan(_stages(job, stack, model is not None))
         _tell(progress, [*side.told, *decided])
         mask = Mask(*split_layer(job.mask), stack.grid) if job.mask else None
         parcels = ParcelLayer(*split_layer(job.parcels)) if job.parcels else None
@@ -105,22 +116,29 @@ def _run(job: Job, progress: Progress) -> Result:
             _tell(progress, scale_warnings(source, target))
             model = fit(job.method, source, target.with_bands(source.bands), job.seed, progress, job.options)
             model = replace(model, season=season)
+        elif begun and job.report and not job.use_model:
+            # The report shows the source beside the map.
+            progress.stage(READ_SOURCE)
+            source = read_source_series(job) if job.series else _sample_source(job, progress)
         _tell(progress, stack.warnings)
 
         outputs = job.outputs()
         part = {role: str(part_path(path, job.id)) for role, path in outputs.items()}
         colors = class_colors(model.classes)
-        writer = MapWriter(
-            part["map"], part.get("confidence"), stack.grid, model.classes, colors, _provenance(job, model, stack)
-        )
         counts = None
+        if parcels is None:
+            mapping.map(model, stack, mask, progress)
+            progress.stage(WRITE)
+        tags = provenance(job, model, stack, mapping.created)
+        writer = MapWriter(part["map"], part.get("confidence"), stack.grid, model.classes, colors, tags)
         try:
             if parcels is None:
-                statistics = map_stack(model, stack, mask, writer, progress)
+                statistics = mapping.join(writer, progress)
             else:
-                reading, files = job.parcel_reading, (part["parcels"], Path(outputs["parcels"]).stem)
-                statistics, counts = map_parcels(model, stack, parcels, mask, writer, progress, reading, *files)
-            progress.stage(WRITE)
+                how = job.parcel_reading, window_bytes(job.memory)
+                place = part["parcels"], Path(outputs["parcels"]).stem
+                statistics, counts = map_parcels(model, stack, parcels, mask, writer, progress, *how, *place)
+                progress.stage(WRITE)
             if not statistics.mapped:
                 raise InputError(
                     "target-empty",
@@ -130,11 +148,12 @@ def _run(job: Job, progress: Progress) -> Result:
             writer.finish()
         finally:
             writer.close()
-        summary = _summary(job, model, stack, statistics, progress)
+        way = mapping.told(statistics) if counts is None else counts.told(job.parcel_reading)
+        report = summary(job, model, stack, statistics, progress, way)
         with writing(outputs["style"]):
             write_qml(part["style"], model.classes, colors, [bool(n) for n in statistics.pixels])
         if counts is not None:
-            counts.add_to(summary)
+            counts.add_to(report)
             with writing(outputs["parcel_style"]):
                 present = [crop in counts.by_class for crop in range(len(colors))]
                 others = counts.classified < counts.count
@@ -144,17 +163,16 @@ def _run(job: Job, progress: Progress) -> Result:
             with writing(outputs["model"]):
                 model.save(part["model"])
         if "report" in part:
-            facts = _facts(job, model, stack, side, season, summary)
+            lines = facts(job, model, stack, side, season, report)
             title = Path(job.output).stem
             files = part["report"], part["map"]
             with writing(outputs["report"]):
-                write_report(files[0], title, model, source, stack, statistics, colors, summary, files[1], facts)
-    progress.update(0.9)
+                write_report(files[0], title, model, source, stack, statistics, colors, report, files[1], lines)
     published = publish_parts(job, outputs)
     progress.finish()
     # Only now the time of the last stage is known.
-    summary["seconds"] = dict(progress.seconds)
-    return Result(published, summary)
+    report["seconds"] = dict(progress.seconds)
+    return Result(published, report)
 
 
 @contextlib.contextmanager
@@ -170,10 +188,15 @@ def writing(path: str) -> Iterator[None]:
         ) from fault
 
 
-def _stages(job: Job, stack: Stack) -> dict[str, float]:
-    """The stages of the job with a rough guess of the seconds each takes."""
-    mapping = {MAP: 1 + stack.grid.width * stack.grid.height / PIXELS_PER_SECOND, WRITE: 2.0}
-    if job.use_model:
+def _stages(job: Job, stack: Stack, learnt: bool) -> dict[str, float]:
+    """The stages of the job with a rough guess of the seconds each takes; ``learnt``: there is a model already."""
+    pixels = stack.grid.width * stack.grid.height
+    if job.exact or job.parcels or pixels < FEWEST_PIXELS:
+        mapping = {MAP: 1 + pixels / EXACT_RATE}
+    else:
+        mapping = {TEACH: 30.0, MAP: 1 + pixels / FAST_RATE}
+    mapping[WRITE] = 2.0 + pixels / WRITE_RATE
+    if learnt:
         return mapping
     learning = METHODS[job.method].stages
     unit = METHODS[job.method].seconds / sum(learning.values())
@@ -195,118 +218,3 @@ def _tell(progress: Progress, warnings: Iterable[str]) -> None:
     for text in warnings:
         if text not in progress.warnings:
             progress.warning(text)
-
-
-def _provenance(job: Job, model: Any, stack: Stack) -> dict[str, str]:
-    """Tags of the map: which model of which method made it, from what, when, with which version."""
-    if job.use_model:
-        source = job.use_model
-    elif job.labels:
-        rasters = _files(job.source)
-        source = "; ".join([f"{job.labels.path} ({job.labels.field})", *rasters])
-    else:
-        source = " ".join([job.series or "", *_part_of_series(job)])
-    tags = {
-        "CROPTRANSFER_VERSION": __version__,
-        "CROPTRANSFER_MODEL": model.model_id,
-        "CROPTRANSFER_METHOD": model.method,
-        "CROPTRANSFER_SEED": str(model.seed),
-        "CROPTRANSFER_SOURCE": source,
-        "CROPTRANSFER_TARGET": "; ".join(_files(job.target)),
-        "CROPTRANSFER_TARGET_DATES": f"{stack.dates[0]}/{stack.dates[-1]}",
-        "CROPTRANSFER_SHIFT_DAYS": f"{model.shift_days:g}",
-        "CROPTRANSFER_CREATED": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-    }
-    if job.mask:
-        tags["CROPTRANSFER_MASK"] = job.mask
-    if job.parcels:
-        tags["CROPTRANSFER_PARCELS"] = f"{job.parcels} ({job.parcel_reading})"
-    return tags
-
-
-def _files(bands: Iterable[StackBand]) -> list[str]:
-    return list(dict.fromkeys(band.path for band in bands))
-
-
-def _part_of_series(job: Job) -> list[str]:
-    """What of the series file was used, such as ``year 2015, 2016``; empty for all of it."""
-    part = ["{} {}".format(key, ", ".join(map(str, values))) for key, values in job.series_part.items()]
-    return [f"({'; '.join(part)})"] if part else []
-
-
-def _facts(job: Job, model: Any, stack: Stack, side: Side, season: Season, summary: dict[str, Any]) -> dict[str, str]:
-    """The last table of the report: what went in, what the method decided, how long it took."""
-    facts = {
-        "Method": f"{_title(model.method)} (seed {model.seed})",
-        "Target": ", ".join(Path(path).name for path in _files(job.target)),
-    }
-    if job.series:
-        facts["Source"] = " ".join([Path(job.series).name, *_part_of_series(job)])
-    elif job.labels:
-        rasters = ", ".join(Path(path).name for path in _files(job.source))
-        facts["Source"] = f"{Path(job.labels.path).name}, field {job.labels.field}; {rasters}"
-    else:
-        facts["Model"] = Path(job.use_model or "").name
-    if job.mask:
-        facts["Mask"] = Path(job.mask).name
-    if job.parcels:
-        read = "the median of its pixels" if job.parcel_reading == MEDIAN else "a set of its pixels"
-        facts["Parcels"] = f"{Path(job.parcels).name}, each classified once by {read}"
-    facts["Bands"] = ", ".join(model.bands)
-    if side.told:
-        facts["Bands of the target"] = " ".join(side.told)
-    if season.days:
-        facts["Season of the target"] = f"its {season.start} is read as 01-01 of the source ({season.days:+d} days)"
-    facts["Target dates"] = ", ".join(stack.dates)
-    facts["Shift of the season"] = (
-        f"{model.shift_days:+.0f} days, added to the target's dates to meet the source's calendar"
-        if model.shift_days
-        else "none"
-    )
-    if statistics := model.summary.get("statistics"):
-        own = "the target's own statistics, matched to its class shares"
-        facts["Standardisation"] = own if statistics == "matched" else "the statistics of the source"
-    if rounds := model.summary.get("pseudo_labels"):
-        accepted = ", ".join(f"{sum(one['accepted'].values()):,}" for one in rounds)
-        facts["Pseudo-labels accepted"] = f"{accepted} (round by round)"
-    if vetoes := model.summary.get("vetoes"):
-        facts["Vetoes"] = " ".join(vetoes)
-    facts["Time"] = ", ".join(f"{name.lower()} {seconds:.0f} s" for name, seconds in summary["seconds"].items())
-    facts["Made by"] = f"Crop Transfer {__version__}, model {model.model_id}"
-    return facts
-
-
-def _title(method: str) -> str:
-    """Name for people of a method; its key where a newer version wrote the model."""
-    return METHODS[method].title if method in METHODS else method
-
-
-def _summary(job: Job, model: Any, stack: Stack, statistics: Any, progress: Progress) -> dict[str, Any]:
-    hectares = pixel_hectares(stack.grid)
-    classes = []
-    for index, name in enumerate(model.classes):
-        pixels = int(statistics.pixels[index])
-        by_percent = statistics.confidence[index]
-        classes.append(
-            {
-                "name": name,
-                "value": index + 1,
-                "pixels": pixels,
-                "hectares": round(pixels * hectares, 4) if np.isfinite(hectares) else None,
-                "share": pixels / statistics.mapped,
-                "confidence": float((by_percent * np.arange(101)).sum() / max(pixels, 1)),
-            }
-        )
-    return {
-        "method": model.method,
-        "seed": model.seed,
-        "model_id": model.model_id,
-        "classes": classes,
-        "mapped_pixels": statistics.mapped,
-        "unobserved_pixels": statistics.unobserved,
-        "outside_pixels": statistics.outside,
-        "shift_days": model.shift_days,
-        "model": model.summary,
-        "warnings": list(progress.warnings),
-        "seconds": dict(progress.seconds),
-    }

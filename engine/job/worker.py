@@ -55,11 +55,11 @@ def main() -> int:
 
     # Unbuffered: a thread that waits in a buffered read holds its lock, and the interpreter aborts at exit.
     commands = open(0, "rb", buffering=0, closefd=False)
-    cancelled = threading.Event()
+    cancelled, told = threading.Event(), threading.Event()
     try:
         line = commands.readline().decode("utf-8")
-        work = _work(line, commands)
-        listening = (commands, cancelled, _kind(line) == RUN)
+        work = _work(line, commands, told)
+        listening = (commands, cancelled, told, _kind(line) == RUN)
         threading.Thread(target=_listen, args=listening, daemon=True).start()
         result = work(Progress(emit, cancelled.is_set))
         emit({"event": "result", "outputs": result.outputs, "summary": result.summary})
@@ -72,11 +72,11 @@ def main() -> int:
         return EXIT_CANCELLED
     except Exception as fault:  # the whole job: whatever it is, it must reach the user as a message
         traceback.print_exc()
-        emit(_error("fault", type(fault).__name__, *told(fault)))
+        emit(_error("fault", type(fault).__name__, *told_fault(fault)))
         return EXIT_FAULT
 
 
-def told(fault: Exception) -> tuple[str, str]:
+def told_fault(fault: Exception) -> tuple[str, str]:
     """A fault as a sentence and a hint for people."""
     # GDAL and torch report memory as RuntimeError, NumPy as MemoryError, whose text may be empty.
     if isinstance(fault, MemoryError) or "allocate memory" in str(fault):
@@ -84,8 +84,11 @@ def told(fault: Exception) -> tuple[str, str]:
     return f"The engine failed: {str(fault) or type(fault).__name__}", "The log has the details."
 
 
-def _work(line: str, commands: IO[bytes]) -> Callable[[Progress], Result]:
-    """What the first line asks for; raises InputError where it is no job."""
+def _work(line: str, commands: IO[bytes], told: threading.Event) -> Callable[[Progress], Result]:
+    """What the first line asks for; raises InputError where it is no job.
+
+    ``told`` is set where a cancel is the user's. One by the end of QGIS leaves what a job has finished.
+    """
     kind = _kind(line)
     if kind in WORKS:
         described, do = WORKS[kind]
@@ -97,7 +100,7 @@ def _work(line: str, commands: IO[bytes]) -> Callable[[Progress], Result]:
 
         return read_run(line, commands)
     job = Job.from_json(line)
-    return lambda progress: run(job, progress)
+    return lambda progress: run(job, progress, keep=lambda: not told.is_set())
 
 
 def _kind(line: str) -> Any:
@@ -116,9 +119,10 @@ def _private_stdout() -> IO[str]:
     return private
 
 
-def _listen(commands: IO[bytes], cancelled: threading.Event, at_once: bool) -> None:
+def _listen(commands: IO[bytes], cancelled: threading.Event, told: threading.Event, at_once: bool) -> None:
     for line in iter(commands.readline, b""):
         if line.strip() == b"cancel":
+            told.set()
             break
     if at_once:
         # A run of a comparison has nothing to clean up, and must not outlive its parent while it loads libraries.

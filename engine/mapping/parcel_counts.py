@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..imagery.parcel_layer import MEDIAN
+
 
 @dataclass(frozen=True)
 class ParcelCounts:
@@ -51,6 +53,11 @@ class ParcelCounts:
                 f"{self.shared_pixels:,} pixels lie in several parcels: on the map they show the crop of the later one."
             )
         return told
+
+    def told(self, reading: str) -> dict[str, Any]:
+        """How the map came about, JSON-ready, for ``reading`` as of the job."""
+        by = "the median of its pixels" if reading == MEDIAN else "the mean probabilities of a set of its pixels"
+        return {"way": f"Every parcel is classified once, by {by}."}
 
     def add_to(self, summary: dict[str, Any]) -> None:
         """Add the counts to a job's summary, and to its classes the number and hectares of their parcels."""

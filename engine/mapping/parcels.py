@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,12 +14,13 @@ from ..imagery.parcel_layer import MEDIAN
 from ..imagery.parcel_store import Decision, Parcel, ParcelStore, inner_point, joint_window, overlap
 from ..imagery.rasterise import drawn_pixels
 from ..models import TrainedModel
-from ..models.device import core_count, one_thread
 from ..progress import Progress
-from .map_stack import PIXELS_AT_ONCE, STAGE, MapStatistics
+from .choose import ask
+from .map_stack import STAGE
 from .parcel_counts import ParcelCounts
 from .parcel_map import draw_parcels
 from .parcel_sample import CLASSIFIED_PIXELS, Sample, take_sample
+from .statistics import MapStatistics
 
 WINDOW_BYTES = 128 * 2**20
 """Memory of the values of one window, at most."""
@@ -40,6 +40,7 @@ def map_parcels(
     writer: MapWriter,
     progress: Progress,
     reading: str,
+    most_bytes: int,
     path: str,
     name: str,
 ) -> tuple[MapStatistics, ParcelCounts]:
@@ -53,6 +54,7 @@ def map_parcels(
     ----------
     reading : ``median``, to classify the median of the pixels by date and band, or ``set``, to average the
         probabilities of up to ``CLASSIFIED_PIXELS`` pixels.
+    most_bytes : memory of the values of one window; more than ``WINDOW_BYTES`` makes nothing faster.
     path, name : file of the parcel layer to write, and the layer's name in it. A scratch file lies beside it
         meanwhile.
 
@@ -66,7 +68,7 @@ def map_parcels(
     """
     progress.stage(STAGE)
     depth = 4 * len(stack.dates) * len(model.bands)
-    limit = max(1, min(WINDOW_PIXELS, WINDOW_BYTES // depth))
+    limit = max(1, min(WINDOW_PIXELS, min(most_bytes, WINDOW_BYTES) // depth))
     tiles = stack.tiles(max(1, limit // TILES_IN_WINDOW))
     with ParcelStore(str(Path(path).with_suffix(".sqlite")), stack.grid, tiles) as store:
         count, shapeless = _collect(source, store, progress)
@@ -212,9 +214,9 @@ class _Batch:
         """The class of each parcel and how sure it is."""
         sizes = np.array([len(pixels) for pixels in self._pixels])
         starts = np.cumsum(sizes) - sizes
-        alone = _probabilities(model, np.concatenate(self._pixels), day, progress)
+        alone = ask(model, np.concatenate(self._pixels), day, progress.check).astype(np.float64)
         if self._medians:
-            whole = _probabilities(model, np.stack(self._medians), day, progress)
+            whole = ask(model, np.stack(self._medians), day, progress.check).astype(np.float64)
         else:
             whole = np.add.reduceat(alone, starts, axis=0) / sizes[:, None]
         order = np.argsort(-whole, axis=1, kind="stable")
@@ -244,25 +246,6 @@ class _Batch:
             series = np.concatenate([self._pixels[position] for position in np.flatnonzero(crops == crop)])
             sums[crop] += np.nansum(series, axis=0, dtype=np.float64)
             seen[crop] += np.isfinite(series).sum(axis=0)
-
-
-def _probabilities(model: TrainedModel, series: np.ndarray, day: np.ndarray, progress: Progress) -> np.ndarray:
-    """(n, k) float64 probabilities of (n, t, c) series, in pieces side by side on the cores."""
-    result = np.empty((len(series), len(model.classes)), np.float64)
-
-    def classify(start: int) -> None:
-        part = slice(start, start + PIXELS_AT_ONCE)
-        result[part] = model.predict_proba(series[part], day)
-
-    pool = ThreadPoolExecutor(core_count())
-    try:
-        with one_thread():
-            for _ in pool.map(classify, range(0, len(series), PIXELS_AT_ONCE)):
-                progress.check()
-    finally:
-        # After a cancel the pieces that wait are dropped, those at work are short.
-        pool.shutdown(cancel_futures=True)
-    return result
 
 
 def _write(source: ParcelLayer, store: ParcelStore, output: ParcelWriter, count: int, progress: Progress) -> None:

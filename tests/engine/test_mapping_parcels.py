@@ -73,7 +73,7 @@ def run(tmp_path, values):
             inside = Mask(mask, "", stack.grid) if mask else None
             parts = model or Model(), stack, layer, inside, writer, progress
             try:
-                statistics, counts = map_parcels(*parts, reading, str(output), "done")
+                statistics, counts = map_parcels(*parts, reading, 2**27, str(output), "done")
                 writer.finish()
             finally:
                 writer.close()

@@ -10,6 +10,7 @@ from osgeo import gdal
 
 ALGORITHMS = ("transfer", "classify", "compare", "extract", "regularize", "search")
 PARCELS = "PARCELS PARCEL_READING PARCEL_LAYER"
+MAPPING = "EXACT MEMORY RESUME"
 READING = "BANDS INDICES QUALITY SOURCE_SEASON_START TARGET_SEASON_START"
 
 
@@ -29,7 +30,7 @@ def test_lists_the_algorithms_and_explains_every_parameter(qgis_process):
     help_text = json.loads(qgis_process("help", "croptransfer:transfer", "--json").stdout)
     parameters = help_text["parameters"]
     expected = "LABELS CLASS_FIELD SOURCE SERIES TARGET METHOD SEED MASK OUTPUT CONFIDENCE MODEL REPORT "
-    assert set(parameters) == set(f"{expected} {READING} {PARCELS}".split())
+    assert set(parameters) == set(f"{expected} {READING} {MAPPING} {PARCELS}".split())
     assert [name for name, about in parameters.items() if len(about.get("help", "")) < 20] == []
     optional = {name for name, about in parameters.items() if about["optional"]}
     assert optional == set(

@@ -48,6 +48,7 @@ class ClassifyAlgorithm(MappingAlgorithm):
         self.add_mask()
         self.add_parcels()
         self.add_reading()
+        self.add_way()
         self.add_map_outputs()
 
     def gather(self, parameters: dict[str, Any], context: QgsProcessingContext) -> None:

@@ -13,10 +13,12 @@ from qgis.core import (
     QgsProcessingLayerPostProcessorInterface,
     QgsProcessingOutputNumber,
     QgsProcessingOutputString,
+    QgsProcessingParameterBoolean,
     QgsProcessingParameterEnum,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterMapLayer,
     QgsProcessingParameterMultipleLayers,
+    QgsProcessingParameterNumber,
     QgsProcessingParameterRasterDestination,
     QgsProcessingParameterString,
     QgsProcessingParameterVectorDestination,
@@ -49,6 +51,9 @@ class MappingAlgorithm(EngineAlgorithm):
     QUALITY = "QUALITY"
     SOURCE_SEASON_START = "SOURCE_SEASON_START"
     TARGET_SEASON_START = "TARGET_SEASON_START"
+    EXACT = "EXACT"
+    MEMORY = "MEMORY"
+    RESUME = "RESUME"
     OUTPUT = "OUTPUT"
     CONFIDENCE = "CONFIDENCE"
     CLASSES = "CLASSES"
@@ -155,6 +160,38 @@ class MappingAlgorithm(EngineAlgorithm):
             self.tr("Month and day (MM-DD) at which the season of the target starts.") + " " + both,
         )
 
+    def add_way(self) -> None:
+        """Add how a large target is mapped."""
+        self.add(
+            QgsProcessingParameterBoolean(
+                self.EXACT, self.tr("Classify every pixel by the network itself"), defaultValue=False
+            ),
+            self.tr(
+                "A large map is otherwise left to a fast network that learns from it on the target's own pixels, which "
+                "gives the same class on at least 98 of 100 pixels in about a tenth of the time."
+            ),
+            advanced=True,
+        )
+        self.add(
+            QgsProcessingParameterNumber(
+                self.MEMORY,
+                self.tr("Memory for mapping (MB)"),
+                QgsProcessingParameterNumber.Type.Integer,
+                defaultValue=0,
+                minValue=0,
+            ),
+            self.tr("About what mapping may use, however large the raster is. 0: a quarter of the machine's."),
+            advanced=True,
+        )
+        self.add(
+            QgsProcessingParameterBoolean(self.RESUME, self.tr("Go on with an interrupted run"), defaultValue=False),
+            self.tr(
+                "After a crash or a power cut: goes on from the finished tiles beside the map, where the same "
+                "algorithm with the same parameters was interrupted; otherwise it starts anew."
+            ),
+            advanced=True,
+        )
+
     def add_text(self, name: str, label: str, help_text: str) -> None:
         """Add an optional text among the advanced parameters."""
         self.add(QgsProcessingParameterString(name, label, optional=True), help_text, advanced=True)
@@ -202,6 +239,9 @@ class MappingAlgorithm(EngineAlgorithm):
         self._plain["parcel_reading"] = self.parameterAsEnumString(parameters, self.PARCEL_READING, context)
         for name in (self.QUALITY, self.SOURCE_SEASON_START, self.TARGET_SEASON_START):
             self._plain[name.lower()] = self.parameterAsString(parameters, name, context).strip()
+        for name in (self.EXACT, self.RESUME):
+            self._plain[name.lower()] = self.parameterAsBoolean(parameters, name, context)
+        self._plain[self.MEMORY.lower()] = self.parameterAsInt(parameters, self.MEMORY, context)
 
     def task(
         self, parameters: dict[str, Any], context: QgsProcessingContext, folder: str, feedback: QgsFeedback
@@ -220,6 +260,7 @@ class MappingAlgorithm(EngineAlgorithm):
             quality=read_quality([self._plain["quality"]]),
             source_season_start=self._plain["source_season_start"],
             target_season_start=self._plain["target_season_start"],
+            **{name.lower(): self._plain[name.lower()] for name in (self.EXACT, self.MEMORY, self.RESUME)},
             **self.own_fields(folder, feedback),
         )
 

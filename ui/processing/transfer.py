@@ -137,6 +137,7 @@ class TransferAlgorithm(MappingAlgorithm):
             ).format(indices=", ".join(INDICES)),
         )
         self.add_reading()
+        self.add_way()
         self.add_map_outputs()
         self.add(
             QgsProcessingParameterFileDestination(

@@ -1,0 +1,382 @@
+"""How fast, how well and in how much memory a stack is mapped, side by side in one run.
+
+Part of `make bench`; alone: `.ci/bench_mapping.py [--side 2000] [--large 10000] [--kills 20] [--output FILE]`. The
+stack has 24 dates x 10 bands UInt16 in tiles of 256, deflate: real Sentinel-2 series of California south (the target of
+CA_N2S), one a field of 12 x 12 pixels, with noise a pixel. A large one is a mosaic (VRT) of that stack repeated. Rows:
+
+- speed: pixels a second from file to file by the fast network, by the network itself and by a random forest of 200
+  trees of scikit-learn, through the same reader, tiles and writer; seconds of the processor beside those of the clock;
+  operations a pixel, and the share of the cores' peak that they are;
+- agreement: on the targets of real transfers, how often the fast way gives the network's class, and its accuracy;
+- size: pixels a second and peak memory on the stack and on the large one;
+- kills: how many of so many jobs, killed at random and gone on with, end in the bytes of one that was not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from osgeo import gdal, osr
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+DATA = ROOT.parent / "shared" / "data"
+SIDE, LARGE = 1500, 3000
+DATES, FIRST_DATE, FIELD = 24, 6, 12
+NODATA = 65535
+TRANSFER = "CA_N2S"
+WAYS = ("fast", "exact", "forest")
+GOAL_FOREST, GOAL_EXACT, GOAL_AGREEMENT, GOAL_GROWTH = 4.0, 10.0, 0.98, 1.1
+
+
+def measure_mapping(
+    side: int = SIDE, large: int = LARGE, kills: int = 0, transfers: Sequence[str] = (TRANSFER,),
+    models: Path | None = None, progress: Callable[[str], None] = print,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Rows ready for JSON; everything is written to a temporary folder and removed.
+
+    Parameters
+    ----------
+    side : width and height of the stack. ``large``: those of the large one; 0 for none.
+    kills : how many jobs are killed.
+    transfers : for the agreement; the first also gives the model that maps.
+    models : folder that keeps the models of the transfers, fitted where they are not there yet.
+    """
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        kept = models or Path(folder)
+        fitted = {name: fitted_model(name, kept) for name in dict.fromkeys((TRANSFER, *transfers))}
+        stack, mosaic = Path(folder) / "stack.tif", Path(folder) / "large.vrt"
+        generate(stack, side)
+        for way in WAYS:
+            rows.append({"row": "speed", **map_apart(way, fitted[TRANSFER], stack, Path(folder))})
+        add_ratios(rows)
+        for row in rows:
+            progress(line(row))
+        for name in transfers:
+            rows.append({"row": "agreement", "transfer": name, **agreement(name, fitted[name])})
+            progress(line(rows[-1]))
+        if large:
+            repeat(stack, mosaic, side, large)
+            row = {"row": "size", **map_apart("fast", fitted[TRANSFER], mosaic, Path(folder))}
+            small = rows[0]
+            row["memory_growth"] = round(row["peak_memory_mb"] / small["peak_memory_mb"], 3)
+            row["time_growth"] = round(small["mapping_pixels_per_second"] / row["mapping_pixels_per_second"], 3)
+            rows.append(row)
+            progress(line(row))
+        if kills:
+            rows.append({"row": "kills", **survive(kills, fitted[TRANSFER], Path(folder))})
+            progress(line(rows[-1]))
+    return rows
+
+
+def fitted_model(transfer: str, folder: Path) -> Path:
+    """The model of GHCA with its defaults and seed 0 for a transfer."""
+    from engine.alignment import fit
+    from engine.trust.compare import read_transfers
+
+    path = folder / f"{transfer}.safetensors"
+    if not path.exists():
+        _, source, target = next(iter(read_transfers(DATA / "splits.json", [transfer])))
+        fit("ghca", source, target, 0).save(path)
+    return path
+
+
+def generate(path: Path, side: int) -> None:
+    """Fields of real series with noise."""
+    from engine.trust.compare import read_transfers
+
+    data = dict(np.load(DATA / "california_s2_2021.npz"))
+    _, _, target = next(iter(read_transfers(DATA / "splits.json", [TRANSFER])))
+    series = target.values[:, FIRST_DATE : FIRST_DATE + DATES]
+    rng = np.random.default_rng(0)
+    fields = -(-side // FIELD)
+    which = np.kron(rng.integers(len(series), size=(fields, fields)), np.ones((FIELD, FIELD), int))[:side, :side]
+    noise = rng.normal(0, 0.015, (side, side)).astype(np.float32)
+    options = ["TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256", "COMPRESS=DEFLATE", "PREDICTOR=2", "INTERLEAVE=BAND"]
+    bands = [str(band) for band in data["bands"]]
+    count = DATES * len(bands)
+    out = gdal.GetDriverByName("GTiff").Create(str(path), side, side, count, gdal.GDT_UInt16, [*options, "BIGTIFF=YES"])
+    out.SetGeoTransform((500000, 10, 0, 4000000, 0, -10))
+    crs = osr.SpatialReference()
+    crs.ImportFromEPSG(32611)
+    out.SetProjection(crs.ExportToWkt())
+    for number in range(count):
+        date, band = divmod(number, len(bands))
+        plane = series[:, date, band][which] * (1 + np.roll(noise, 7919 * number))
+        stored = np.where(np.isnan(plane), NODATA, np.clip(np.rint(plane * 10000), 0, NODATA - 1)).astype(np.uint16)
+        raster = out.GetRasterBand(number + 1)
+        raster.SetDescription(f"{bands[band]}_{data['dates'][FIRST_DATE + date]}")
+        raster.SetNoDataValue(NODATA)
+        raster.WriteRaster(0, 0, side, side, stored.tobytes())
+    out.FlushCache()
+
+
+def repeat(stack: Path, mosaic: Path, side: int, large: int) -> None:
+    """A mosaic of ``large`` x ``large`` pixels that shows the stack again and again, all of it read and unpacked."""
+    source = gdal.Open(str(stack))
+    out = gdal.GetDriverByName("VRT").Create(str(mosaic), large, large, 0)
+    out.SetGeoTransform(source.GetGeoTransform())
+    out.SetProjection(source.GetProjection())
+    for number in range(1, source.RasterCount + 1):
+        out.AddBand(gdal.GDT_UInt16, ["BLOCKXSIZE=256", "BLOCKYSIZE=256"])
+        band = out.GetRasterBand(number)
+        band.SetDescription(source.GetRasterBand(number).GetDescription())
+        band.SetNoDataValue(NODATA)
+        parts = {}
+        for row in range(0, large, side):
+            for column in range(0, large, side):
+                width, height = min(side, large - column), min(side, large - row)
+                parts[f"source_{len(parts)}"] = (
+                    f'<SimpleSource><SourceFilename relativeToVRT="0">{stack}</SourceFilename>'
+                    f"<SourceBand>{number}</SourceBand>"
+                    f'<SourceProperties RasterXSize="{side}" RasterYSize="{side}" DataType="UInt16" '
+                    'BlockXSize="256" BlockYSize="256"/>'
+                    f'<SrcRect xOff="0" yOff="0" xSize="{width}" ySize="{height}"/>'
+                    f'<DstRect xOff="{column}" yOff="{row}" xSize="{width}" ySize="{height}"/></SimpleSource>'
+                )
+        band.SetMetadata(parts, "new_vrt_sources")
+    out.FlushCache()
+
+
+def map_apart(way: str, model: Path, stack: Path, folder: Path) -> dict[str, Any]:
+    """One map in a process of its own: its figures."""
+    command = [sys.executable, str(Path(__file__).resolve()), "--map", way, str(model), str(stack), str(folder)]
+    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
+    environment.pop("OMP_NUM_THREADS", None)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def map_here(way: str, model: str, stack: str, folder: str) -> dict[str, Any]:
+    """Map a stack in this process, from file to file, and tell how long it took and in how much memory."""
+    from bench_reading import own_peak
+
+    from engine.imagery import describe
+    from engine.job import Job, run
+    from engine.models import TrainedModel
+    from engine.progress import Progress
+
+    if way == "forest":
+        forest_classifies(TrainedModel.load(model))
+    output = Path(folder) / f"{way}_{Path(stack).stem}.tif"
+    job = Job(
+        output=str(output),
+        confidence=str(output.with_name(f"{output.stem}_confidence.tif")),
+        target=describe([stack]),
+        use_model=model,
+        exact=way != "fast",
+    )
+    clock, processor = time.perf_counter(), time.process_time()
+    summary = run(job, Progress()).summary
+    seconds, used = time.perf_counter() - clock, time.process_time() - processor
+    pixels = summary["mapped_pixels"] + summary["unobserved_pixels"]
+    stages = summary["seconds"]
+    teaching = stages.get("Teaching the fast network", 0.0)
+    mapping = stages["Mapping the target"] + stages["Writing the files"]
+    return {
+        "way": way,
+        "pixels": pixels,
+        "seconds": round(seconds, 1),
+        "processor_seconds": round(used, 1),
+        "teaching_seconds": round(teaching, 1),
+        "mapping_pixels_per_second": round(pixels / mapping),
+        "whole_pixels_per_second": round(pixels / seconds),
+        "peak_memory_mb": own_peak(),
+        "operations": operations(TrainedModel.load(model)) if way == "exact" else None,
+        "peak_share": None,
+        "mapping": summary["mapping"],
+        "load_average": round(os.getloadavg()[0], 1),
+    }
+
+
+def forest_classifies(model: Any) -> None:
+    """Let a forest of 200 trees of scikit-learn, learnt from the model's classes of the source's place, do its work."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    from engine.models import TrainedModel
+    from engine.trust.compare import read_transfers
+
+    _, source, _ = next(iter(read_transfers(DATA / "splits.json", [TRANSFER])))
+    values = np.nan_to_num(source.values[:, FIRST_DATE : FIRST_DATE + DATES])
+    forest = RandomForestClassifier(200, n_jobs=1, random_state=0)
+    forest.fit(values.reshape(len(values), -1), source.labels)
+
+    def predict_proba(self: Any, values: np.ndarray, day: np.ndarray) -> np.ndarray:
+        # Gaps as zeros: filling them would only cost the forest time.
+        return forest.predict_proba(np.nan_to_num(values).reshape(len(values), -1)).astype(np.float32)
+
+    TrainedModel.predict_proba = predict_proba  # type: ignore[method-assign]
+
+
+def operations(model: Any) -> int:
+    """Floating-point operations of the network for one pixel of the stack, by torch's own count."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    day = torch.linspace(60, 300, DATES)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model.network(torch.zeros(64, DATES, len(model.bands)), torch.ones(64, DATES, dtype=torch.bool), day)
+    return round(counter.get_total_flops() / 64)
+
+
+def core_peak() -> float:
+    """Operations a second that one core reaches in multiplying matrices of float32."""
+    import torch
+
+    torch.set_num_threads(1)
+    a = torch.rand(1536, 1536)
+    best = 0.0
+    for _ in range(5):
+        started = time.process_time()
+        a @ a
+        best = max(best, 2 * 1536**3 / (time.process_time() - started))
+    return best
+
+
+def add_ratios(rows: list[dict[str, Any]]) -> None:
+    """How many times as fast as the forest, and the fast way as the network, by clock and by processor time."""
+    of = {row["way"]: row for row in rows}
+    peak = core_peak()
+    for row in rows:
+        for other in ("forest", "exact"):
+            row[f"of_{other}"] = round(row["mapping_pixels_per_second"] / of[other]["mapping_pixels_per_second"], 2)
+            row[f"of_{other}_whole"] = round(
+                (row["pixels"] / row["processor_seconds"]) / (of[other]["pixels"] / of[other]["processor_seconds"]), 2
+            )
+    exact = of["exact"]
+    exact["peak_share"] = round(exact["operations"] * exact["pixels"] / exact["processor_seconds"] / peak, 3)
+
+
+def agreement(transfer: str, path: Path) -> dict[str, Any]:
+    """On held-out quarters of a real target: how often the fast way gives the network's class, and how right."""
+    from engine.mapping.choose import ask
+    from engine.mapping.classify import Exact, Fast
+    from engine.mapping.distil import MIXTURES, distil, mixtures
+    from engine.models import TrainedModel
+    from engine.progress import Progress
+    from engine.trust.compare import read_transfers
+
+    _, _, target = next(iter(read_transfers(DATA / "splits.json", [transfer])))
+    target = target.take(target.observed.any(axis=1))
+    model, progress = TrainedModel.load(path), Progress()
+    rng = np.random.default_rng(0)
+    part = rng.integers(4, size=len(target))
+    exact = ask(model, target.values, target.day, progress.check)
+    found, asked = np.empty(len(target), np.int64), 0
+    for number in range(4):
+        # A real raster has pixels by the thousand to learn from; here mixtures stand in for them.
+        own = target.values[part != number]
+        held = rng.random(len(own)) < 0.2
+        learnt = np.concatenate([own[~held], mixtures(own[~held], max(int(MIXTURES * len(own)), 12_000), rng)])
+        taught = ask(model, learnt, target.day, progress.check)
+        answers = exact[part != number][held]
+        student = distil(model, target.day, learnt, taught, own[held], answers, 0, progress)
+        classified = Fast(student, Exact(model, target.day)).classify(
+            target.values[part == number], lambda pixels: None
+        )
+        found[part == number] = classified.best
+        asked += classified.exact
+    return {
+        "pixels": len(target),
+        "agreement": round(float((found == exact.argmax(axis=1)).mean()), 4),
+        "asked": round(asked / len(target), 4),
+        "oa_fast": round(float((found == target.labels).mean()), 4),
+        "oa_exact": round(float((exact.argmax(axis=1) == target.labels).mean()), 4),
+    }
+
+
+def survive(kills: int, model: Path, folder: Path) -> dict[str, Any]:
+    """Kill a job at random moments, each time with signal 9, go on with it, and compare the bytes of the map."""
+    stack = folder / "kills.tif"
+    generate(stack, 512)
+    command = [sys.executable, "-m", "engine", "classify", "--model", str(model), "--target", str(stack)]
+    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
+
+    def start(output: Path, *more: str) -> subprocess.Popen:
+        arguments = [*command, "--output", str(output), "--memory", "256", *more]
+        return subprocess.Popen(
+            arguments, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    whole, killed = folder / "whole.tif", folder / "killed.tif"
+    started = time.perf_counter()
+    if start(whole).wait():
+        raise SystemExit("the job that is to be killed fails by itself")
+    long = time.perf_counter() - started
+    rng, identical, late = random.Random(0), 0, 0
+    for _ in range(kills):
+        job = start(killed)
+        try:
+            job.wait(rng.uniform(0.1, 1.0) * long)
+            late += 1
+        except subprocess.TimeoutExpired:
+            job.send_signal(signal.SIGKILL)
+            job.wait()
+        if not killed.exists() and start(killed, "--resume").wait():
+            continue
+        identical += killed.read_bytes() == whole.read_bytes()
+        for left in folder.glob("*killed*"):
+            left.unlink()
+    return {"kills": kills, "identical": identical, "came_too_late": late, "seconds_uninterrupted": round(long, 1)}
+
+
+def line(row: dict[str, Any]) -> str:
+    """A row in a sentence."""
+    if row["row"] == "agreement":
+        return (
+            f"Fast way on {row['transfer']}: the network's class on {row['agreement']:.1%} of {row['pixels']:,} series "
+            f"(goal {GOAL_AGREEMENT:.0%}), asked for {row['asked']:.1%}; accuracy {row['oa_fast']:.3f}, the network's "
+            f"{row['oa_exact']:.3f}."
+        )
+    if row["row"] == "kills":
+        return (
+            f"Killed at random: {row['identical']} of {row['kills']} end in the bytes of an uninterrupted job "
+            f"({row['came_too_late']} had ended before)."
+        )
+    text = (
+        f"Mapping {row['pixels']:,} pixels, {row['way']}: {row['mapping_pixels_per_second']:,} pixels a second from "
+        f"file to file, teaching the fast network {row['teaching_seconds']} s, {row['processor_seconds']} s of the "
+        f"processor, "
+        f"peak memory {row['peak_memory_mb']:,} MB (load {row['load_average']})"
+    )
+    if row["row"] == "size":
+        return f"{text}; memory {row['memory_growth']:.2f} and time a pixel {row['time_growth']:.2f} of the stack's."
+    text += f"; {row['of_forest']:.2f} times the forest, {row['of_exact']:.2f} times the network by itself"
+    if row["peak_share"] is not None:
+        text += f"; {row['operations']:,} operations a pixel, {row['peak_share']:.0%} of what the cores can multiply"
+    return text + "."
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--side", type=int, default=SIDE)
+    parser.add_argument("--large", type=int, default=LARGE)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--transfers", nargs="+", default=[TRANSFER])
+    parser.add_argument("--models", type=Path, help="folder that keeps the fitted models")
+    parser.add_argument("--output", help="file for the rows as JSON")
+    parser.add_argument("--map", nargs=4, metavar=("WAY", "MODEL", "STACK", "FOLDER"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.map:
+        print(json.dumps(map_here(*options.map)))
+        return
+    rows = measure_mapping(options.side, options.large, options.kills, options.transfers, options.models)
+    if options.output:
+        Path(options.output).write_text(json.dumps(rows, indent=1), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

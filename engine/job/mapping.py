@@ -1,0 +1,195 @@
+"""The mapping part of a job: begun or gone on with, kept tile by tile, forgotten when the map is there."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from ..imagery import MapWriter, Mask, Stack
+from ..progress import Progress
+from .job import Job
+from .unfinished import check_unchanged, decisive, forget, unfinished_folder, unfinished_folders
+
+if TYPE_CHECKING:
+    from ..mapping import MapStatistics
+    from ..mapping.tile_store import TileStore
+    from ..models import TrainedModel
+    from ..models.student import Student
+
+MEGABYTE = 2**20
+SHARE = 4
+"""Which part of the machine's memory mapping may use unless the job says otherwise: the fourth."""
+COPIES = 4.0
+"""Memory that a thread at work needs, in multiples of the values of a window: those, the numbers as they are stored,
+the pixels that are to be mapped, what is computed of them."""
+
+
+class Mapping:
+    """How the target of one job is mapped.
+
+    Parameters
+    ----------
+    job : the job, already checked.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._folder = unfinished_folder(job)
+        self._journal: dict[str, Any] | None = None
+        self._store: TileStore | None = None
+        self._student: Student | None = None
+        self.created = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+        """Date on which the run began (UTC, ISO): it stands in the map, also in one that was gone on with later."""
+
+    def begun(self, progress: Progress) -> TrainedModel | None:
+        """The model of an interrupted run that this one goes on from; None where it starts anew.
+
+        Raises
+        ------
+        InputError
+            ``resume-changed`` where a setting or an input file is not what it was.
+        """
+        from ..mapping.tile_store import MODEL, read_journal
+        from ..models import TrainedModel
+
+        left = unfinished_folders(self._job.output)
+        name = Path(self._job.output).name
+        if not self._job.resume:
+            if left:
+                progress.warning(
+                    f"An unfinished run of {name} is there; this one starts anew, where resuming would go on with it."
+                )
+            return None
+        if not left:
+            progress.warning(f"There is no unfinished run of {name} to go on with: it starts anew.")
+            return None
+        journal = read_journal(left[0])
+        if journal is None:
+            raise InputError(
+                "unfinished-damaged",
+                f"The unfinished run of {name} cannot be read.",
+                f"Delete the folder {left[0]} and start anew.",
+            )
+        check_unchanged(self._job, journal)
+        self._folder, self._journal, self.created = left[0], journal, str(journal["created"])
+        return TrainedModel.load(left[0] / MODEL)
+
+    def map(self, model: TrainedModel, stack: Stack, mask: Mask | None, progress: Progress) -> None:
+        """Do all tiles that are not done yet."""
+        from ..mapping import TileMapper, map_tiles
+        from ..mapping.classify import Exact, Fast
+        from ..mapping.tile_store import TileStore
+        from ..models.device import core_count
+
+        if self._journal is None:
+            self._begin(model, stack, mask, progress)
+        else:
+            self._go_on(stack)
+        journal = self._journal or {}
+        self._store = TileStore(self._folder, stack.grid, stack.windows(int(journal["window_bytes"])))
+        progress.metric("mapping", {"way": journal["way"], **journal["figures"]})
+        exact = Exact(model, stack.day)
+        classifier = exact if self._student is None else Fast(self._student, exact)
+        mapper = TileMapper(stack, mask, classifier, model.bands, len(model.classes))
+        map_tiles(mapper, self._store, progress, core_count())
+
+    def join(self, writer: MapWriter, progress: Progress) -> MapStatistics:
+        """Write the tiles into the map."""
+        from ..mapping import join_tiles
+
+        if self._store is None:
+            raise ValueError("nothing was mapped")
+        return join_tiles(self._store, writer, progress)
+
+    def told(self, statistics: MapStatistics) -> dict[str, Any]:
+        """How the pixels got their classes, JSON-ready: the way, its figures, and what the map itself showed of it."""
+        journal = self._journal or {}
+        told = {"way": journal["way"], **journal["figures"]}
+        if statistics.checked:
+            told["map_checked_pixels"] = statistics.checked
+            told["map_agreement"] = round(statistics.agreed / statistics.checked, 4)
+            told["map_asked"] = round(statistics.exact / max(statistics.mapped, 1), 4)
+        return told
+
+    def interrupted(self, keep: bool) -> None:
+        """The job ended early: what is finished stays where there is any and ``keep`` says so."""
+        if not (keep and self._store is not None and self._store.done()):
+            forget([unfinished_folder(self._job)] if self._store is None else [self._folder])
+
+    def finished(self) -> None:
+        """The map is there: nothing has to be gone on with."""
+        forget(unfinished_folders(self._job.output))
+
+    def _begin(self, model: TrainedModel, stack: Stack, mask: Mask | None, progress: Progress) -> None:
+        from ..mapping.choose import choose
+        from ..mapping.tile_store import MODEL, STUDENT, write_journal
+
+        job = self._job
+        choice = choose(model, stack, mask, job.exact, job.seed, progress)
+        self._student = choice.student
+        journal = {
+            **decisive(job),
+            "created": self.created,
+            "model_id": model.model_id,
+            "way": choice.told,
+            "figures": choice.figures,
+            "student": choice.student is not None,
+            "window_bytes": window_bytes(job.memory),
+        }
+        try:
+            self._folder.mkdir(exist_ok=True)
+            model.save(self._folder / MODEL)
+            if choice.student is not None:
+                choice.student.save(self._folder / STUDENT)
+            # Last: a folder with a journal can be gone on from.
+            write_journal(self._folder, journal)
+        except OSError as fault:
+            raise InputError(
+                "output-unwritable",
+                f"The folder of {job.output} cannot be written: {fault.strerror or fault}.",
+                "Check its free space and its rights.",
+            ) from fault
+        self._journal = journal
+
+    def _go_on(self, stack: Stack) -> None:
+        from ..mapping.tile_store import STUDENT
+        from ..models.device import compute_device
+        from ..models.student import Student
+
+        if self._journal and self._journal["student"]:
+            try:
+                self._student = Student.load(self._folder / STUDENT, compute_device())
+            except (OSError, ValueError, KeyError, TypeError, RuntimeError) as fault:
+                raise InputError(
+                    "unfinished-damaged",
+                    f"The unfinished run of {Path(self._job.output).name} cannot be read: {fault}.",
+                    f"Delete the folder {self._folder} and start anew.",
+                ) from fault
+
+
+def window_bytes(memory: int) -> int:
+    """Bytes of the values of one window under a budget of ``memory`` MB; 0 for a quarter of the machine."""
+    from ..models.device import core_count
+
+    budget = memory * MEGABYTE if memory else machine_memory() // SHARE
+    return int(budget / (COPIES * core_count()))
+
+
+def machine_memory() -> int:
+    """Bytes of memory of the machine, or of the container where that is less; 8 GiB where it is not told."""
+    found = []
+    for place in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            text = Path(place).read_text()
+        except OSError:
+            continue
+        if text.strip().isdigit():
+            found.append(int(text))
+    try:
+        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):  # not on Windows
+        found.append(8 * 1024 * MEGABYTE)
+    return min(found)

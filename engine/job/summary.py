@@ -1,0 +1,146 @@
+"""What is told of a finished job: provenance in the map, figures for people, the facts of its report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from ..alignment import METHODS
+from ..imagery import Stack, StackBand, pixel_hectares
+from ..progress import Progress
+from ..series import Season
+from .bands import Side
+from .job import Job
+
+
+def provenance(job: Job, model: Any, stack: Stack, created: str) -> dict[str, str]:
+    """Tags of the map: which model of which method made it, from what, when (``created``), with which version."""
+    if job.use_model:
+        source = job.use_model
+    elif job.labels:
+        rasters = _files(job.source)
+        source = "; ".join([f"{job.labels.path} ({job.labels.field})", *rasters])
+    else:
+        source = " ".join([job.series or "", *_part_of_series(job)])
+    tags = {
+        "CROPTRANSFER_VERSION": __version__,
+        "CROPTRANSFER_MODEL": model.model_id,
+        "CROPTRANSFER_METHOD": model.method,
+        "CROPTRANSFER_SEED": str(model.seed),
+        "CROPTRANSFER_SOURCE": source,
+        "CROPTRANSFER_TARGET": "; ".join(_files(job.target)),
+        "CROPTRANSFER_TARGET_DATES": f"{stack.dates[0]}/{stack.dates[-1]}",
+        "CROPTRANSFER_SHIFT_DAYS": f"{model.shift_days:g}",
+        "CROPTRANSFER_CREATED": created,
+    }
+    if job.mask:
+        tags["CROPTRANSFER_MASK"] = job.mask
+    if job.parcels:
+        tags["CROPTRANSFER_PARCELS"] = f"{job.parcels} ({job.parcel_reading})"
+    return tags
+
+
+def _files(bands: Iterable[StackBand]) -> list[str]:
+    return list(dict.fromkeys(band.path for band in bands))
+
+
+def _part_of_series(job: Job) -> list[str]:
+    """What of the series file was used, such as ``year 2015, 2016``; empty for all of it."""
+    part = ["{} {}".format(key, ", ".join(map(str, values))) for key, values in job.series_part.items()]
+    return [f"({'; '.join(part)})"] if part else []
+
+
+def facts(job: Job, model: Any, stack: Stack, side: Side, season: Season, summary: dict[str, Any]) -> dict[str, str]:
+    """The last table of the report: what went in, what the method decided, how long it took."""
+    told = {
+        "Method": f"{_title(model.method)} (seed {model.seed})",
+        "Target": ", ".join(Path(path).name for path in _files(job.target)),
+    }
+    if job.series:
+        told["Source"] = " ".join([Path(job.series).name, *_part_of_series(job)])
+    elif job.labels:
+        rasters = ", ".join(Path(path).name for path in _files(job.source))
+        told["Source"] = f"{Path(job.labels.path).name}, field {job.labels.field}; {rasters}"
+    else:
+        told["Model"] = Path(job.use_model or "").name
+    if job.mask:
+        told["Mask"] = Path(job.mask).name
+    if job.parcels:
+        told["Parcels"] = Path(job.parcels).name
+    told["Bands"] = ", ".join(model.bands)
+    if side.told:
+        told["Bands of the target"] = " ".join(side.told)
+    if season.days:
+        told["Season of the target"] = f"its {season.start} is read as 01-01 of the source ({season.days:+d} days)"
+    told["Target dates"] = ", ".join(stack.dates)
+    told["Shift of the season"] = (
+        f"{model.shift_days:+.0f} days, added to the target's dates to meet the source's calendar"
+        if model.shift_days
+        else "none"
+    )
+    if statistics := model.summary.get("statistics"):
+        own = "the target's own statistics, matched to its class shares"
+        told["Standardisation"] = own if statistics == "matched" else "the statistics of the source"
+    if rounds := model.summary.get("pseudo_labels"):
+        accepted = ", ".join(f"{sum(one['accepted'].values()):,}" for one in rounds)
+        told["Pseudo-labels accepted"] = f"{accepted} (round by round)"
+    if vetoes := model.summary.get("vetoes"):
+        told["Vetoes"] = " ".join(vetoes)
+    told["Mapping"] = _way(summary["mapping"])
+    told["Time"] = ", ".join(f"{name.lower()} {seconds:.0f} s" for name, seconds in summary["seconds"].items())
+    told["Made by"] = f"Crop Transfer {__version__}, model {model.model_id}"
+    return told
+
+
+def _way(mapping: dict[str, Any]) -> str:
+    """How the pixels got their classes, and what the map itself showed of it."""
+    if "map_agreement" not in mapping:
+        return mapping["way"]
+    return (
+        f"{mapping['way']} In the map, the network gave the same class on {mapping['map_agreement']:.1%} of "
+        f"{mapping['map_checked_pixels']:,} pixels that only the fast one was needed for."
+    )
+
+
+def _title(method: str) -> str:
+    """Name for people of a method; its key where a newer version wrote the model."""
+    return METHODS[method].title if method in METHODS else method
+
+
+def summary(
+    job: Job, model: Any, stack: Stack, statistics: Any, progress: Progress, mapping: dict[str, Any]
+) -> dict[str, Any]:
+    """Figures of the map for people and programs; ``mapping``: how the pixels got their classes."""
+    hectares = pixel_hectares(stack.grid)
+    classes = []
+    for index, name in enumerate(model.classes):
+        pixels = int(statistics.pixels[index])
+        by_percent = statistics.confidence[index]
+        classes.append(
+            {
+                "name": name,
+                "value": index + 1,
+                "pixels": pixels,
+                "hectares": round(pixels * hectares, 4) if np.isfinite(hectares) else None,
+                "share": pixels / statistics.mapped,
+                "confidence": float((by_percent * np.arange(101)).sum() / max(pixels, 1)),
+            }
+        )
+    return {
+        "method": model.method,
+        "seed": model.seed,
+        "model_id": model.model_id,
+        "classes": classes,
+        "mapped_pixels": statistics.mapped,
+        "unobserved_pixels": statistics.unobserved,
+        "outside_pixels": statistics.outside,
+        "shift_days": model.shift_days,
+        "mapping": mapping,
+        "model": model.summary,
+        "warnings": list(progress.warnings),
+        "seconds": dict(progress.seconds),
+    }

@@ -1,0 +1,98 @@
+"""How pixels get their class: by the network itself, or by its student with the network asked where it is unsure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from ..models import TrainedModel
+from ..models.student import Student
+
+Tick = Callable[[int], None]
+"""Told how many more pixels are classified; raises Cancelled."""
+PIXELS_AT_ONCE = 512
+"""Pixels between two looks at cancel: well below a second on one slow core; and few enough that what is computed of
+them stays in the processor's cache."""
+CHECKED_EVERY = 512
+"""Of so many pixels one is classified by student and network both: what the map says of its own agreement."""
+
+
+@dataclass(frozen=True)
+class Classified:
+    """Pixels with their classes."""
+
+    best: np.ndarray
+    """(n,) int64 index of the class."""
+    percent: np.ndarray
+    """(n,) int64 confidence in whole percent."""
+    exact: int = 0
+    """Pixels whose class is the network's because its student was not sure."""
+    checked: int = 0
+    """Pixels that both classified, of those the student was sure of."""
+    agreed: int = 0
+    """Those of them with the same class from both."""
+
+
+class Classifier(Protocol):
+    """Gives pixels their class; may be used by several threads at the same time."""
+
+    def classify(self, pixels: np.ndarray, tick: Tick) -> Classified:
+        """Classify series (n, t, c), each observed at least once."""
+
+
+class Exact:
+    """The network for every pixel.
+
+    Parameters
+    ----------
+    model : anything with the ``predict_proba`` of a model.
+    day : (t,) days of the stack.
+    """
+
+    def __init__(self, model: TrainedModel, day: np.ndarray) -> None:
+        self.model, self.day = model, day
+
+    def classify(self, pixels: np.ndarray, tick: Tick) -> Classified:
+        """Classify series (n, t, c), each observed at least once."""
+        best, percent = np.empty(len(pixels), np.int64), np.empty(len(pixels), np.int64)
+        for start in range(0, len(pixels), PIXELS_AT_ONCE):
+            part = slice(start, start + PIXELS_AT_ONCE)
+            best[part], percent[part] = _first(self.model.predict_proba(pixels[part], self.day))
+            tick(len(best[part]))
+        return Classified(best, percent)
+
+
+class Fast:
+    """The student, and the network for the pixels that its student is not sure of."""
+
+    def __init__(self, student: Student, exact: Exact) -> None:
+        self.student, self.exact = student, exact
+
+    def classify(self, pixels: np.ndarray, tick: Tick) -> Classified:
+        """Classify series (n, t, c), each observed at least once."""
+        count = len(pixels)
+        best, percent = np.empty(count, np.int64), np.empty(count, np.int64)
+        unsure = np.empty(count, bool)
+        for start in range(0, count, PIXELS_AT_ONCE):
+            part = slice(start, start + PIXELS_AT_ONCE)
+            probability = self.student.predict_proba(pixels[part])
+            best[part], percent[part] = _first(probability)
+            unsure[part] = probability.max(axis=1) <= self.student.sure
+            tick(len(best[part]))
+        sample = np.zeros(count, bool)
+        sample[CHECKED_EVERY // 2 :: CHECKED_EVERY] = True
+        sample &= ~unsure
+        asked = np.flatnonzero(unsure | sample)
+        answer = self.exact.classify(pixels[asked], lambda pixels: tick(0))
+        agreed = int((answer.best == best[asked])[sample[asked]].sum())
+        # Where both have looked, the network's word stands.
+        best[asked], percent[asked] = answer.best, answer.percent
+        return Classified(best, percent, int(unsure.sum()), int(sample.sum()), agreed)
+
+
+def _first(probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Index and whole percent of the most probable class of (n, k)."""
+    return probability.argmax(axis=1), np.rint(100 * probability.max(axis=1)).astype(np.int64)

@@ -1,0 +1,140 @@
+"""The finished tiles of a map that is being made: a folder from which an interrupted job goes on.
+
+Every tile is two small files, written under other names, brought to the disk and then renamed: whoever finds a tile
+finds a whole one, whatever stopped the job. Workers of a cluster write into one folder, each tile once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..imagery import Grid, Window
+from ..imagery.tile_raster import read_tile, write_tile
+from .statistics import TileStatistics
+
+JOURNAL = "journal.json"
+MODEL = "model.safetensors"
+STUDENT = "student.safetensors"
+
+
+class TileStore:
+    """The folder of one unfinished map.
+
+    Parameters
+    ----------
+    folder : its path.
+    grid : grid of the target, which the tiles are placed on.
+    windows : all tiles of the map, in their order; the number of a tile is its place here.
+    """
+
+    def __init__(self, folder: Path, grid: Grid, windows: Sequence[Window]) -> None:
+        self.folder, self.grid, self.windows = folder, grid, tuple(windows)
+
+    def done(self) -> set[int]:
+        """Numbers of the finished tiles."""
+        names = {entry.name for entry in os.scandir(self.folder)}
+        return {number for number in range(len(self.windows)) if self.raster(number).name in names}
+
+    def raster(self, number: int) -> Path:
+        """The raster of a tile: band 1 the class, band 2 the confidence in percent, as in the map."""
+        return self.folder / f"tile_{number:07d}.tif"
+
+    def write(self, number: int, classes: np.ndarray, percent: np.ndarray, statistics: TileStatistics) -> None:
+        """Keep a finished tile; after this call it survives a power cut.
+
+        Parameters
+        ----------
+        classes, percent : (h, w) uint8, 0 and 255 for nodata.
+
+        Raises
+        ------
+        InputError
+            ``output-unwritable``, naming the folder.
+        """
+        raster = self.raster(number)
+        # Its own name: a tile that two workers of a cluster do at once is whole whichever comes last.
+        part = raster.with_name(f".{raster.stem}.{uuid.uuid4().hex[:8]}.tif")
+        try:
+            counts = part.with_suffix(".npz")
+            with counts.open("wb") as file:
+                np.savez(file, **_arrays(statistics))
+                _to_disk(file.fileno())
+            os.replace(counts, raster.with_suffix(".npz"))
+            write_tile(str(part), self.grid, self.windows[number], classes, percent)
+            with part.open("rb+") as file:
+                _to_disk(file.fileno())
+            os.replace(part, raster)
+        except OSError as fault:
+            raise _unwritable(self.folder, fault.strerror or str(fault)) from fault
+
+    def read(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Classes and percent (h, w) uint8 of a finished tile."""
+        path = self.raster(number)
+        try:
+            return read_tile(str(path), self.windows[number])
+        except OSError as fault:
+            raise _damaged(self.folder, path, str(fault)) from fault
+
+    def statistics(self, number: int) -> TileStatistics:
+        """The counts of a finished tile."""
+        path = self.raster(number).with_suffix(".npz")
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                values: dict[str, Any] = {entry.name: file[entry.name] for entry in fields(TileStatistics)}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
+            raise _damaged(self.folder, path, str(fault)) from fault
+        counts: dict[str, Any] = {name: array if array.ndim else int(array) for name, array in values.items()}
+        return TileStatistics(**counts)
+
+
+def write_journal(folder: Path, content: Mapping[str, Any]) -> None:
+    """Write the journal of a store as a whole: what decides its map, JSON-ready. Raises OSError."""
+    part = folder / f".{JOURNAL}"
+    with part.open("w", encoding="utf-8") as file:
+        json.dump(content, file, ensure_ascii=False, indent=1)
+        file.flush()
+        _to_disk(file.fileno())
+    os.replace(part, folder / JOURNAL)
+
+
+def read_journal(folder: Path) -> dict[str, Any] | None:
+    """The journal of a store; None where it has none, or one that was never finished."""
+    try:
+        content = json.loads((folder / JOURNAL).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _arrays(statistics: TileStatistics) -> dict[str, np.ndarray]:
+    return {name: np.asarray(value) for name, value in asdict(statistics).items()}
+
+
+def _to_disk(descriptor: int) -> None:
+    os.fsync(descriptor)
+
+
+def _unwritable(folder: Path, fault: str) -> InputError:
+    return InputError(
+        "output-unwritable",
+        f"The unfinished map in {folder} cannot be written: {fault}.",
+        "Check the free space and the rights of the folder of the map; what is finished is kept.",
+    )
+
+
+def _damaged(folder: Path, path: Path, fault: str) -> InputError:
+    return InputError(
+        "unfinished-damaged",
+        f"The tile {path.name} of the unfinished map cannot be read: {fault}.",
+        f"Delete the folder {folder} and start the job anew.",
+    )

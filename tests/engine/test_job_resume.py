@@ -1,0 +1,225 @@
+"""A job that was killed goes on from its finished tiles, to the bytes of one that was not; what changed is refused."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.alignment import fit
+from engine.errors import Cancelled, InputError
+from engine.imagery import describe, reader
+from engine.job import Job, run
+from engine.job.unfinished import unfinished_folders
+from engine.progress import Progress
+from engine.series import SeriesSet
+from tests.scenes import CROPS, make_scene
+
+ROOT = Path(__file__).resolve().parents[2]
+TILE = 2048
+TILES = 14
+COMMAND = f"""
+import sys
+from engine.imagery import reader
+from engine.job.cli import main
+reader.WINDOW_PIXELS = {TILE}
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    return make_scene(tmp_path_factory.mktemp("scene"), side=160)
+
+
+@pytest.fixture(scope="module")
+def model(scene, tmp_path_factory):
+    """A small network, learnt for a second: it need not be right."""
+    from engine.imagery import LabelLayer, Stack, sample_labels
+
+    with Stack(describe([str(scene.source)]), "source") as stack:
+        source: SeriesSet = sample_labels(LabelLayer(str(scene.labels), "fields", "crop"), stack, 0, 60)
+    path = tmp_path_factory.mktemp("model") / "model.safetensors"
+    fit("source_only", source, source.without_labels(), 0, options={"source_steps": 20, "width": 16}).save(path)
+    assert source.classes == CROPS
+    return path
+
+
+def start(scene, model, output, *more):
+    arguments = ["classify", "--model", str(model), "--target", str(scene.target), "--output", str(output)]
+    arguments += ["--confidence", str(output.with_name("confidence.tif")), *more]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-c", COMMAND, *arguments], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
+    )
+
+
+def finish(process):
+    _, told = process.communicate(timeout=120)
+    return process.returncode, told
+
+
+def kill_after(process, folder, tiles):
+    """Kill the process without a word as soon as so many tiles are finished."""
+    end = time.monotonic() + 100
+    while len(list(folder.glob(".*.tiles/tile_*.tif"))) < tiles:
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+def files_of(folder):
+    return {name: (folder / name).read_bytes() for name in ("map.tif", "map.tif.aux.xml", "confidence.tif")}
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_job_killed_twice_goes_on_to_the_bytes_of_one_that_was_not(scene, model, tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    assert finish(start(scene, model, whole / "map.tif"))[0] == 0
+
+    kill_after(start(scene, model, killed / "map.tif"), killed, 1)
+    # Nothing of the map itself may lie there as if it were finished.
+    assert not (killed / "map.tif").exists() and len(unfinished_folders(str(killed / "map.tif"))) == 1
+    kill_after(start(scene, model, killed / "map.tif", "--resume"), killed, 6)
+    done = {path: path.stat().st_mtime_ns for path in killed.glob(".*.tiles/tile_*.tif")}
+    resumed = start(scene, model, killed / "map.tif", "--resume")
+    code, told = finish(resumed)
+
+    assert code == 0 and len(done) >= 6, told
+    assert files_of(killed) == files_of(whole)
+    assert names_in(killed) == names_in(whole)
+
+
+def small(scene, model, tmp_path, **more):
+    return Job(output=str(tmp_path / "map.tif"), target=describe([str(scene.target)]), use_model=str(model), **more)
+
+
+@pytest.fixture
+def interrupted(scene, model, tmp_path, monkeypatch):
+    """A job whose run was cancelled after some of its tiles, by something else than its user."""
+    monkeypatch.setattr(reader, "WINDOW_PIXELS", TILE)
+    job = small(scene, model, tmp_path)
+    with pytest.raises(Cancelled):
+        run(job, Progress(cancelled=lambda: tiles(tmp_path) >= 2), keep=lambda: True)
+    assert 2 <= tiles(tmp_path) < TILES
+    return replace(job, id="other", resume=True)
+
+
+def tiles(folder):
+    return len(list(folder.glob(".*.tiles/tile_*.tif")))
+
+
+def test_finished_tiles_are_not_done_again_and_the_folder_is_gone_at_the_end(interrupted, tmp_path, monkeypatch):
+    from engine.mapping import TileMapper
+
+    before, done = tiles(tmp_path), []
+    original = TileMapper.do
+    monkeypatch.setattr(
+        TileMapper, "do", lambda self, window, tick: done.append(window) or original(self, window, tick)
+    )
+    result = run(interrupted, Progress())
+    assert len(done) == TILES - before
+    assert result.summary["mapped_pixels"] == 160 * 160
+    assert names_in(tmp_path) == ["map.qml", "map.tif", "map.tif.aux.xml"]
+
+
+@pytest.mark.parametrize("change", ["target", "model", "setting"])
+def test_what_changed_since_is_noticed_refused_and_loses_nothing(interrupted, model, scene, tmp_path, change):
+    before = tiles(tmp_path)
+    if change == "setting":
+        job, named = replace(interrupted, exact=True), "exact"
+    else:
+        path = model if change == "model" else scene.target
+        kept = path.stat()
+        os.utime(path, ns=(kept.st_atime_ns, kept.st_mtime_ns + 1))
+        job, named = interrupted, path.name
+    with pytest.raises(InputError) as caught:
+        run(job, Progress())
+    assert caught.value.code == "resume-changed" and named in caught.value.message
+    assert tiles(tmp_path) == before and not (tmp_path / "map.tif").exists()
+    if change != "setting":
+        os.utime(path, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+        assert run(interrupted, Progress()).summary["mapped_pixels"] == 160 * 160
+
+
+def test_without_resuming_a_job_starts_anew_and_says_what_it_leaves(interrupted, tmp_path):
+    progress = Progress()
+    run(replace(interrupted, resume=False), progress)
+    assert any("unfinished run of map.tif" in text for text in progress.warnings)
+    assert names_in(tmp_path) == ["map.qml", "map.tif", "map.tif.aux.xml"]
+
+
+def test_with_nothing_to_go_on_from_it_starts_and_says_so(scene, model, tmp_path):
+    progress = Progress()
+    run(small(scene, model, tmp_path, resume=True), progress)
+    assert any("no unfinished run of map.tif" in text for text in progress.warnings)
+    assert (tmp_path / "map.tif").exists()
+
+
+def test_a_cancel_by_the_user_leaves_nothing(scene, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(reader, "WINDOW_PIXELS", TILE)
+    with pytest.raises(Cancelled):
+        run(small(scene, model, tmp_path), Progress(cancelled=lambda: tiles(tmp_path) >= 2))
+    assert names_in(tmp_path) == []
+
+
+def test_a_full_disk_keeps_the_finished_tiles(scene, model, tmp_path, monkeypatch):
+    from engine.mapping import tile_store
+
+    monkeypatch.setattr(reader, "WINDOW_PIXELS", TILE)
+    written = []
+
+    def full(path, *more):
+        if len(written) == 3:
+            raise OSError("No space left on device")
+        written.append(path)
+        original(path, *more)
+
+    original = tile_store.write_tile
+    monkeypatch.setattr(tile_store, "write_tile", full)
+    job = small(scene, model, tmp_path)
+    with pytest.raises(InputError) as caught:
+        run(job, Progress())
+    assert caught.value.code == "output-unwritable" and "No space left" in caught.value.message
+    assert tiles(tmp_path) == 3
+    monkeypatch.setattr(tile_store, "write_tile", original)
+    run(replace(job, resume=True), Progress())
+    assert names_in(tmp_path) == ["map.qml", "map.tif", "map.tif.aux.xml"]
+
+
+def test_a_learnt_model_is_gone_on_with_and_not_learnt_again(scene, tmp_path, monkeypatch):
+    from engine.imagery import LabelLayer
+    from engine.job import runner
+
+    monkeypatch.setattr(reader, "WINDOW_PIXELS", TILE)
+    job = Job(
+        output=str(tmp_path / "map.tif"),
+        report=str(tmp_path / "map.html"),
+        model=str(tmp_path / "model.safetensors"),
+        labels=LabelLayer(str(scene.labels), "fields", "crop"),
+        source=describe([str(scene.source)]),
+        target=describe([str(scene.target)]),
+        method="source_only",
+        options={"source_steps": 20, "width": 16},
+    )
+    whole = run(replace(job, output=str(tmp_path / "whole.tif"), id="whole"), Progress())
+    with pytest.raises(Cancelled):
+        run(job, Progress(cancelled=lambda: tiles(tmp_path) >= 2), keep=lambda: True)
+    monkeypatch.setattr(runner, "fit", lambda *_: pytest.fail("it learns again"))
+    result = run(replace(job, resume=True), Progress())
+    assert result.summary["model_id"] == whole.summary["model_id"]
+    assert result.summary["classes"] == whole.summary["classes"]
+    assert "Source samples" in (tmp_path / "map.html").read_text("utf-8")
+    journal = json.dumps(result.summary)
+    assert str(tmp_path / ".map.tif") not in journal
