@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from .device import moved
 from .standardise import LIMIT, Statistics
 from .trained import TrainedModel
 
@@ -93,7 +94,7 @@ class Student:
         if len(self.dates) != values.shape[1]:
             values = values[:, self.dates]
         with torch.inference_mode():
-            inputs = self.network.inputs(torch.from_numpy(values).to(self.network.mean.device))
+            inputs = self.network.inputs(moved(values, self.network.mean.device))
             probability = self.network.layers(inputs).softmax(dim=1)
             probability[inputs[:, -len(self.dates) :].amax(dim=1) == 0] = 0.0
             return probability.cpu().numpy()
