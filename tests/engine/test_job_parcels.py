@@ -85,7 +85,9 @@ def test_a_job_writes_each_parcel_with_its_crop(job, scene, tmp_path):
         assert entry["parcels"] == truth.count(CROPS[index])
         assert entry["parcel_hectares"] == pytest.approx(0.36 * entry["parcels"]) == entry["hectares"]
     assert any("'crop_2'" in text for text in summary["warnings"])
+    assert summary["mapping"]["way"] == "Every parcel is classified once, by the median of its pixels."
     tags = gdal.Open(job.output).GetMetadata()
+    assert len(tags["CROPTRANSFER_CREATED"]) == len("2022-05-01")
     assert tags["CROPTRANSFER_PARCELS"] == f"{job.parcels} (median)"
     report = Path(job.report).read_text("utf-8")
     assert "16 of 16 parcels classified" in report and "Area of parcels (ha)" in report

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from osgeo import gdal, ogr, osr
 
 from engine.errors import Cancelled, InputError
@@ -32,7 +33,7 @@ def probability(value):
 class Model:
     """Looks at the mean of the red band over the dates."""
 
-    classes, bands = CLASSES, ("B04",)
+    classes, bands, device = CLASSES, ("B04",), torch.device("cpu")
 
     def __init__(self):
         self.classified = 0
