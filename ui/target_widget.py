@@ -45,9 +45,7 @@ class TargetWidget(QWidget):
                 "some pixels are classified and their probabilities averaged"
             )
         )
-        self.parcel_note = QLabel(
-            self.tr("Each parcel's crop and how sure it is are written to a layer beside the map.")
-        )
+        self.parcel_note = QLabel(self.tr("A layer of them with their crops is written beside the map."))
 
         rasters = QGroupBox(self.tr("Target stack: rasters of the region or year to be mapped, over one season"))
         QVBoxLayout(rasters).addWidget(self.stack)
