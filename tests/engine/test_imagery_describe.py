@@ -23,6 +23,13 @@ def test_a_file_of_one_index_gives_its_name_to_every_date(tmp_path, zeros):
     assert [(b.date, b.band) for b in describe([path])] == [("2021-05-01", "NDVI"), ("2021-05-17", "NDVI")]
 
 
+def test_the_satellite_behind_a_date_is_no_band(tmp_path, zeros):
+    path = write_raster(
+        tmp_path / "2021-2021_001-365_HL_TSA_SEN2L_NDV_TSI.tif", zeros(2), ["20210101_SEN2L", "20210111_S2B"]
+    )
+    assert [(b.date, b.band) for b in describe([path])] == [("2021-01-01", "NDV"), ("2021-01-11", "NDV")]
+
+
 def test_the_name_of_a_folder_is_a_date_too(tmp_path, zeros):
     (tmp_path / "2021-05-01").mkdir()
     path = write_raster(tmp_path / "2021-05-01" / "B04.tif", zeros(1))
