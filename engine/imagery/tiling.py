@@ -1,0 +1,106 @@
+"""Tiles: files of a stack that show neighbouring places, and the grid that holds them all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from .grids import TOLERANCE, grid_of, pixel_bounds, same_grid, window_transform
+from .opening import open_raster
+from .quality import data_bands
+from .stack import Grid, StackBand, Window
+
+ONE_PLACE = 0.4
+"""Share of the smaller of two files from which on both show one place. Neighbours of Sentinel-2's tiling share a
+tenth, rows of Landsat up to a third; scenes of one Landsat row differ by a few hundred metres."""
+GAP = 1.0
+"""Pixels between two tiles that still count as neighbours."""
+
+
+def whole(grid: Grid) -> Window:
+    """The window that is the whole grid."""
+    return Window(0, 0, grid.width, grid.height)
+
+
+def shared(grid: Grid, other: Grid) -> float:
+    """Share of the smaller of two grids that both cover, 0 to 1; negative where they do not even touch."""
+    if same_grid(grid, other):
+        return 1.0
+    bounds = pixel_bounds(other, whole(other), grid)
+    if bounds is None:
+        return -1.0
+    left, top, right, bottom = bounds
+    across, down = min(right, grid.width) - max(left, 0.0), min(bottom, grid.height) - max(top, 0.0)
+    if min(across, down) < -GAP or max(across, down) <= 0:
+        return -1.0
+    smaller = min((right - left) * (bottom - top), float(grid.width * grid.height))
+    return max(across, 0.0) * max(down, 0.0) / smaller
+
+
+def places(data: Mapping[str, Grid], beside: Mapping[str, Grid]) -> list[list[str]]:
+    """Paths of the files of each tile, the tile's first file in front; one list where all show one place.
+
+    A file that covers several tiles belongs to each of them.
+
+    Parameters
+    ----------
+    data : grid of every file with bands or indices, in the order of the stack.
+    beside : the same of files with quality bands alone.
+    """
+    tiles: list[Grid] = []
+    shares: dict[Grid, list[float]] = {}
+    for grid in dict.fromkeys(data.values()):
+        if not any(shared(tile, grid) >= ONE_PLACE for tile in tiles):
+            tiles.append(grid)
+    for grid in dict.fromkeys([*data.values(), *beside.values()]):
+        shares[grid] = [shared(tile, grid) for tile in tiles]
+    found = []
+    for number in range(len(tiles)):
+        least = {grid: ONE_PLACE if max(own) >= ONE_PLACE else 0.0 for grid, own in shares.items()}
+        files = [path for path, grid in {**data, **beside}.items() if shares[grid][number] >= least[grid]]
+        first = next(path for path, grid in data.items() if grid == tiles[number])
+        found.append([first, *(path for path in files if path != first)])
+    return found
+
+
+def stray(grids: Mapping[str, Grid], tiles: Sequence[Sequence[str]]) -> str | None:
+    """A file that lies apart from the first tile and its neighbours; None where all hang together."""
+    outlines = [grids[tile[0]] for tile in tiles]
+    near, more = {0}, [0]
+    while more:
+        here = more.pop()
+        found = {n for n in range(len(tiles)) if n not in near and shared(outlines[here], outlines[n]) >= 0}
+        near |= found
+        more += sorted(found)
+    apart = next((n for n in range(len(tiles)) if n not in near), None)
+    if apart is not None:
+        return tiles[apart][0]
+    inside = {path for tile in tiles for path in tile}
+    return next((path for path in grids if path not in inside), None)
+
+
+def joined(first: Grid, others: Sequence[Grid]) -> Grid:
+    """The pixels of the first grid, continued so far that they cover the others, too."""
+    left, top, right, bottom = 0.0, 0.0, float(first.width), float(first.height)
+    for other in others:
+        bounds = pixel_bounds(other, whole(other), first)
+        if bounds is not None:
+            left, top = min(left, bounds[0]), min(top, bounds[1])
+            right, bottom = max(right, bounds[2]), max(bottom, bounds[3])
+    column, row = math.floor(left + TOLERANCE), math.floor(top + TOLERANCE)
+    width, height = math.ceil(right - TOLERANCE) - column, math.ceil(bottom - TOLERANCE) - row
+    return Grid(width, height, window_transform(first, Window(column, row, width, height)), first.crs)
+
+
+def stack_grid(bands: Sequence[StackBand]) -> Grid:
+    """The grid of a stack as a :class:`Stack` has it, but for the size of its pixels: that of the first file.
+
+    Raises
+    ------
+    InputError
+        ``raster-unreadable`` or ``no-georeference``, naming the file.
+    """
+    paths = dict.fromkeys(b.path for b in data_bands(bands) or bands)
+    grids = {path: grid_of(open_raster(path), path) for path in paths}
+    tiles = [grids[tile[0]] for tile in places(grids, {})]
+    return joined(tiles[0], tiles[1:])
