@@ -286,13 +286,13 @@ class Stack:
                     f"{len(other)} of these tiles, such as {other[0]}, do not lie on the pixels of {base}: "
                     "they are brought onto them (bilinear)."
                 )
-        for tile in self._tiles:
-            warped = [file_name(file.path) for file in tile.warped]
-            if warped:
-                self.warnings.append(
-                    f"{len(warped)} files of the {self.role} stack, such as {warped[0]}, lie on another grid: "
-                    f"they are brought onto the grid of {file_name(tile.base.path)} (bilinear)."
-                )
+        warped = [(file_name(file.path), file_name(tile.base.path)) for tile in self._tiles for file in tile.warped]
+        if warped:
+            onto = f"the grid of {warped[0][1]}" if not self._mosaic else f"that of their tile, such as {warped[0][1]}"
+            self.warnings.append(
+                f"{len(warped)} files of the {self.role} stack, such as {warped[0][0]}, lie on another grid: "
+                f"they are brought onto {onto} (bilinear)."
+            )
         span = self.day[-1] - self.day[0]
         if span > LONGEST_SEASON:
             self.warnings.append(

@@ -6,13 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 
 from .grids import TOLERANCE, grid_of, pixel_bounds, same_grid, window_transform
-from .opening import open_raster
+from .opening import open_raster, same_crs
 from .quality import data_bands
 from .stack import Grid, StackBand, Window
 
 ONE_PLACE = 0.4
 """Share of the smaller of two files from which on both show one place. Neighbours of Sentinel-2's tiling share a
 tenth, rows of Landsat up to a third; scenes of one Landsat row differ by a few hundred metres."""
+ONE_PLACE_ACROSS = 0.9
+"""The same for files of different systems: along the border of two UTM zones Sentinel-2's tiles overlap by far more."""
 GAP = 1.0
 """Pixels between two tiles that still count as neighbours."""
 
@@ -48,19 +50,24 @@ def places(data: Mapping[str, Grid], beside: Mapping[str, Grid]) -> list[list[st
     beside : the same of files with quality bands alone.
     """
     tiles: list[Grid] = []
-    shares: dict[Grid, list[float]] = {}
     for grid in dict.fromkeys(data.values()):
-        if not any(shared(tile, grid) >= ONE_PLACE for tile in tiles):
+        if not any(_one_place(tile, grid) for tile in tiles):
             tiles.append(grid)
+    members: dict[Grid, list[bool]] = {}
     for grid in dict.fromkeys([*data.values(), *beside.values()]):
-        shares[grid] = [shared(tile, grid) for tile in tiles]
+        inside = [_one_place(tile, grid) for tile in tiles]
+        # A quality band that fits no tile serves all that it touches.
+        members[grid] = inside if any(inside) else [shared(tile, grid) >= 0 for tile in tiles]
     found = []
-    for number in range(len(tiles)):
-        least = {grid: ONE_PLACE if max(own) >= ONE_PLACE else 0.0 for grid, own in shares.items()}
-        files = [path for path, grid in {**data, **beside}.items() if shares[grid][number] >= least[grid]]
-        first = next(path for path, grid in data.items() if grid == tiles[number])
+    for number, tile in enumerate(tiles):
+        first = next(path for path, grid in data.items() if grid == tile)
+        files = [path for path, grid in {**data, **beside}.items() if members[grid][number]]
         found.append([first, *(path for path in files if path != first)])
     return found
+
+
+def _one_place(grid: Grid, other: Grid) -> bool:
+    return shared(grid, other) >= (ONE_PLACE if same_crs(grid.crs, other.crs) else ONE_PLACE_ACROSS)
 
 
 def stray(grids: Mapping[str, Grid], tiles: Sequence[Sequence[str]]) -> str | None:

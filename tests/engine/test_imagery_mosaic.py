@@ -105,7 +105,7 @@ def test_tiles_of_different_dates_leave_gaps(tmp_path):
 def test_a_tile_of_the_next_zone_or_of_other_pixels_is_brought_onto_the_first(tmp_path):
     one = write_raster(tmp_path / "a_NDVI_20210501.tif", linear(UTM, 30, 30))
     change = osr.CoordinateTransformation(_traditional(32633), _traditional(32632))
-    x, y, _ = change.TransformPoint(UTM[0] + 260, UTM[3] + 100)
+    x, y, _ = change.TransformPoint(UTM[0] + 100, UTM[3] + 100)
     zone = (x, 10.0, 0.0, y, 0.0, -10.0)
     other = write_raster(tmp_path / "b_NDVI_20210501.tif", linear(zone, 60, 60, 32632), transform=zone, epsg=32632)
     bands = describe([one, other])
