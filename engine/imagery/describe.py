@@ -17,6 +17,7 @@ from .names import date_choices, of_sensor, parse_band, parse_date, sensor_of, s
 from .opening import address_of, file_name, open_container, open_raster
 from .products import Source, expand
 from .stack import StackBand
+from .vrt_sources import sources_of
 
 ACQUIRED = (
     "ACQUISITION_DATE",
@@ -177,6 +178,7 @@ def _bands_of(dataset: Any, path: str) -> list[StackBand]:
     order = next((names.split() for pattern, names in ORDERS if re.search(pattern, stem, re.IGNORECASE)
                   and len(names.split()) == dataset.RasterCount), [])  # fmt: skip
     bands = []
+    behind: dict[str, list[StackBand]] = {}
     for index in range(1, dataset.RasterCount + 1):
         band = dataset.GetRasterBand(index)
         if band.GetColorInterpretation() == gdal.GCI_AlphaBand or order[index - 1 : index] == ["-"]:
@@ -187,6 +189,9 @@ def _bands_of(dataset: Any, path: str) -> list[StackBand]:
         name = of_sensor(parse_band(rest, free=True) or _first_name(own), sensor)
         name = name if not order or (name and standard_name(name)) else order[index - 1]
         date = date or _first_date(_upper(own), ACQUIRED)
+        if not description:
+            its_date, its_name = _behind(sources_of(dataset, index, path), behind)
+            date, name = date or its_date, name or its_name
         if not date and not date_choices(description):
             date = date_of_file
         # A name in the file's name holds for one band only: in a file of many it would name them all alike.
@@ -194,6 +199,24 @@ def _bands_of(dataset: Any, path: str) -> list[StackBand]:
     if len(bands) > 1 and any(b.band is None for b in bands) and band_in_name and _one_per_date(bands):
         bands = [replace(b, band=b.band or band_in_name) for b in bands]
     return bands
+
+
+def _behind(sources: Sequence[tuple[str, int]], known: dict[str, list[StackBand]]) -> tuple[str | None, str | None]:
+    """Date and band of what a band of a VRT shows; each None where its files do not agree.
+
+    ``known`` keeps the bands of files that were looked at.
+    """
+    dates, names = set(), set()
+    for path, index in sources:
+        if path not in known:
+            try:
+                known[path] = _bands_of(open_raster(path), path)
+            except InputError:
+                return None, None  # told by the first who reads the VRT
+        found = next((band for band in known[path] if band.index == index), None)
+        dates.add(found.date if found else None)
+        names.add(found.band if found else None)
+    return dates.pop() if len(dates) == 1 else None, names.pop() if len(names) == 1 else None
 
 
 def _one_per_date(bands: Sequence[StackBand]) -> bool:

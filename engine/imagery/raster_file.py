@@ -17,6 +17,7 @@ from .opening import attempt, file_name, open_raster
 from .planes import Meaning, place
 from .scale import Stored, stored_as
 from .stack import StackBand, Window
+from .vrt_sources import sources_of
 
 TYPES = {
     gdal.GDT_Byte: np.uint8,
@@ -78,6 +79,10 @@ class RasterFile:
             band = dataset.GetRasterBand(wanted.index)
             position = (dates.index(wanted.date), names.index(wanted.band))
             stored = stored_as(band, path, str(wanted.band))
+            shown = sources_of(dataset, wanted.index, path)[:1] if stored == Stored() else []
+            for file, number in shown:
+                # A VRT is not named as the product that it shows.
+                stored = stored_as(opened(file).GetRasterBand(number), file, str(wanted.band))
             nodata = band.GetNoDataValue()
             nodata = stored.fill if nodata is None else nodata
             self.bands.append(FileBand(wanted.index, *position, nodata, stored, band.DataType))
