@@ -248,12 +248,16 @@ def _stem(path: str) -> str:
 
 
 def _date_of_place(path: str) -> str | None:
-    """The date in the name of a file or, if it has none, of its folder; a product's folder goes before both."""
+    """The date in the name of a file or, if it has none, of its folder or three of them (``2021/5/1``), as archives
+    are sorted; a product's folder goes before both."""
     safe = re.search(r"([^\\/]+)\.SAFE[\\/]", path, re.IGNORECASE)
     if safe and parse_date(safe.group(1))[0]:
         return parse_date(safe.group(1))[0]
     stem = _stem(path)
     date, of_folder = parse_date(stem)[0], parse_date(Path(path).parent.name)[0]
+    nested = re.findall(r"[\\/](\d{4})[\\/](\d{1,2})[\\/](\d{1,2})(?=[\\/])", path)
+    if nested and not of_folder:
+        of_folder = parse_date("-".join(nested[-1]))[0]
     choices = date_choices(stem)
     return of_folder if (not date and not choices) or of_folder in choices else date
 

@@ -281,6 +281,8 @@ def crs_of(wkt: str) -> Any:
 
 def same_crs(first: str, second: str) -> bool:
     """Whether two WKT texts mean the same system; unknown on either side counts as the same."""
+    if first == second:
+        return True
     one, other = crs_of(first), crs_of(second)
     if one is None or other is None:
         return True

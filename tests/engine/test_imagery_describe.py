@@ -23,6 +23,14 @@ def test_a_file_of_one_index_gives_its_name_to_every_date(tmp_path, zeros):
     assert [(b.date, b.band) for b in describe([path])] == [("2021-05-01", "NDVI"), ("2021-05-17", "NDVI")]
 
 
+def test_folders_of_year_month_and_day_are_a_date(tmp_path, zeros):
+    """As the archive of Sentinel-2 on AWS is sorted."""
+    folder = tmp_path / "31" / "U" / "FS" / "2021" / "5" / "1" / "0"
+    folder.mkdir(parents=True)
+    path = write_raster(folder / "B08.tif", zeros(1))
+    assert [(b.date, b.band) for b in describe([path])] == [("2021-05-01", "B08")]
+
+
 def test_the_satellite_behind_a_date_is_no_band(tmp_path, zeros):
     path = write_raster(
         tmp_path / "2021-2021_001-365_HL_TSA_SEN2L_NDV_TSI.tif", zeros(2), ["20210101_SEN2L", "20210111_S2B"]
