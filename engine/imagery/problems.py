@@ -174,7 +174,7 @@ def _is_date(text: str) -> bool:
 def _duplicates(bands: Sequence[StackBand], role: str, tiles: Sequence[Sequence[str]]) -> list[InputError]:
     """A band and date that is there twice: of one place, for neighbouring tiles are joined."""
     placed = {path for tile in tiles for path in tile}
-    for tile in tiles or [[]]:
+    for tile in map(set, tiles or [[]]):
         seen: dict[tuple[str, str], StackBand] = {}
         # A quality band may come twice, as from a product and from a mask of one's own: what one of them hides is
         # hidden.

@@ -79,10 +79,8 @@ class RasterFile:
             band = dataset.GetRasterBand(wanted.index)
             position = (dates.index(wanted.date), names.index(wanted.band))
             stored = stored_as(band, path, str(wanted.band))
-            shown = sources_of(dataset, wanted.index, path)[:1] if stored == Stored() else []
-            for file, number in shown:
-                # A VRT is not named as the product that it shows.
-                stored = stored_as(opened(file).GetRasterBand(number), file, str(wanted.band))
+            if stored == Stored():
+                stored = _stored_behind(sources_of(dataset, wanted.index, path)[:1], str(wanted.band), opened)
             nodata = band.GetNoDataValue()
             nodata = stored.fill if nodata is None else nodata
             self.bands.append(FileBand(wanted.index, *position, nodata, stored, band.DataType))
@@ -176,6 +174,18 @@ class RasterFile:
             f"{what} of the raster {file_name(self.path)} cannot be read: {fault}.",
             "The file may be cut off or damaged: fetch or export it again.",
         )
+
+
+def _stored_behind(sources: Sequence[tuple[str, int]], name: str, opened: Callable[[str], Any]) -> Stored:
+    """What the file that a band of a VRT shows says of its numbers: a VRT is not named as its product."""
+    for path, index in sources:
+        try:
+            dataset = opened(path)
+        except InputError:
+            break  # told when the VRT is read
+        if index <= dataset.RasterCount:
+            return stored_as(dataset.GetRasterBand(index), path, name)
+    return Stored()
 
 
 def _alpha_of(dataset: Any) -> int | None:

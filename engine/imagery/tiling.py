@@ -15,8 +15,8 @@ ONE_PLACE = 0.4
 tenth, rows of Landsat up to a third; scenes of one Landsat row differ by a few hundred metres."""
 ONE_PLACE_ACROSS = 0.9
 """The same for files of different systems: along the border of two UTM zones Sentinel-2's tiles overlap by far more."""
-GAP = 1.0
-"""Pixels between two tiles that still count as neighbours."""
+GAP = 0.5
+"""Pixels between two tiles that still count as neighbours: their edges may be rounded."""
 
 
 def whole(grid: Grid) -> Window:
