@@ -12,24 +12,27 @@ from .planes import Memory
 from .resample import Resampler
 from .stack import Grid, Window
 from .tile import Tile
-from .tiling import joined, whole
+from .tiling import finest, joined, whole
 
 
 class Mosaic:
-    """Tiles on one grid, that of the first one continued until it covers all of them.
+    """Tiles on one grid, continued until it covers all of them: the first one's, or that of the smallest pixels.
 
     Where tiles overlap, a date at a pixel is that of the first tile that observed any band of it there: bands of one
     date never come from two tiles, and what the rim or the clouds of one hide the next one may show. Tiles on the
-    first one's pixels keep their values; others, such as those of the next UTM zone, are brought onto it (bilinear).
+    pixels of that grid keep their values; others, such as those of the next UTM zone, are brought onto it (bilinear).
 
     Attributes
     ----------
+    base : the tile whose grid is continued
     grid : Grid
-    resampled : tiles that do not lie on the pixels of the first one
+    resampled : tiles that do not lie on its pixels
     """
 
     def __init__(self, tiles: Sequence[Tile]) -> None:
-        self.grid = joined(tiles[0].grid, [tile.grid for tile in tiles[1:]])
+        # Of a tile with finer pixels than the grid's a window would fill many times the memory.
+        self.base = finest(tiles, lambda tile: tile.grid)
+        self.grid = joined(self.base.grid, [tile.grid for tile in tiles])
         self._parts = [_Part(tile, self.grid) for tile in tiles]
         self.resampled = [part.tile for part in self._parts if part.resampler]
 

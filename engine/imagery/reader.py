@@ -273,8 +273,8 @@ class Stack:
         for date, missing in left_out.items():
             self.warnings.append(f"The {self.role} date {date} is left out: it has no band {', '.join(missing)}.")
         self.warnings += scale.warnings(self.role, self.name)
-        base = file_name(self._tiles[0].base.path)
         if self._mosaic:
+            base = file_name(self._mosaic.base.base.path)
             firsts = [file_name(tile.base.path) for tile in self._tiles]
             self.warnings.append(
                 f"The {self.role} consists of {len(firsts)} tiles that are joined, such as {listed(firsts, 2)}: "

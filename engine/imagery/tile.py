@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from .grids import same_grid
-from .opening import same_crs
 from .planes import Meaning, Memory, place
 from .quality_file import QualityFile
 from .raster_file import FileBand, RasterFile
 from .resample import Resampler
 from .stack import Window
 from .stack_scale import StackScale
+from .tiling import finest
 
 ZERO_IS_GAP_FROM = 3
 """Number of bands from which on 0 in all of them at once means no observation."""
@@ -42,7 +42,7 @@ class Tile:
 
     def __init__(self, files: Sequence[RasterFile], names: Sequence[str], dates: int, scale: StackScale) -> None:
         self._files, self._names, self.dates, self._scale = files, names, dates, scale
-        self.base = _finest(files)
+        self.base = _base(files)
         self.grid = self.base.grid
         self._resamplers = [None if same_grid(self.grid, f.grid) else Resampler(self.grid, f.grid) for f in files]
         self.warped = [file for file, resampler in zip(files, self._resamplers) if resampler]
@@ -123,14 +123,10 @@ class Tile:
         place(planes.reshape(len(order), -1), meanings, values, order)
 
 
-def _finest(files: Sequence[RasterFile]) -> RasterFile:
+def _base(files: Sequence[RasterFile]) -> RasterFile:
     """The file on whose grid the tile lies."""
-    first = files[0]
-    date = first.bands[0].date
-    same = [f for f in files if f.bands[0].date == date and same_crs(f.grid.crs, first.grid.crs)]
-    area = [abs(f.grid.transform[1] * f.grid.transform[5] - f.grid.transform[2] * f.grid.transform[4]) for f in same]
-    # The first of about the smallest: two files of one date may differ in the last digits.
-    return next(file for file, own in zip(same, area) if own <= 1.01 * min(area))
+    date = files[0].bands[0].date
+    return finest([file for file in files if file.bands[0].date == date], lambda file: file.grid)
 
 
 def _all_zero(values: np.ndarray) -> np.ndarray:

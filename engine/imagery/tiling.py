@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from .grids import TOLERANCE, grid_of, pixel_bounds, same_grid, window_transform
 from .opening import open_raster, same_crs
 from .quality import data_bands
 from .stack import Grid, StackBand, Window
+
+Thing = TypeVar("Thing")
 
 ONE_PLACE = 0.4
 """Share of the smaller of two files from which on both show one place. Neighbours of Sentinel-2's tiling share a
@@ -118,6 +121,15 @@ def joined(first: Grid, others: Sequence[Grid]) -> Grid:
     return Grid(width, height, window_transform(first, Window(column, row, width, height)), first.crs)
 
 
+def finest(things: Sequence[Thing], grid: Callable[[Thing], Grid]) -> Thing:
+    """What has the smallest pixels of all that have the first one's system; the first of about the smallest."""
+    first = grid(things[0])
+    same = [thing for thing in things if same_crs(grid(thing).crs, first.crs)]
+    area = [abs(g[1] * g[5] - g[2] * g[4]) for g in (grid(thing).transform for thing in same)]
+    # Two files of one product may differ in the last digits.
+    return next(thing for thing, own in zip(same, area) if own <= 1.01 * min(area))
+
+
 def stack_grid(bands: Sequence[StackBand]) -> Grid:
     """The grid of a stack as a :class:`Stack` has it, but for the size of its pixels: that of the first file.
 
@@ -129,4 +141,4 @@ def stack_grid(bands: Sequence[StackBand]) -> Grid:
     paths = dict.fromkeys(b.path for b in data_bands(bands) or bands)
     grids = {path: grid_of(open_raster(path), path) for path in paths}
     tiles = [grids[tile[0]] for tile in places(grids, {})]
-    return joined(tiles[0], tiles[1:])
+    return joined(finest(tiles, lambda grid: grid), tiles)

@@ -121,6 +121,17 @@ def test_a_tile_of_the_next_zone_or_of_other_pixels_is_brought_onto_the_first(tm
     assert stack_grid(bands) == stack.grid
 
 
+def test_the_pixels_are_those_of_the_finest_tile(tmp_path):
+    coarse = (UTM[0], 20.0, 0.0, UTM[3], 0.0, -20.0)
+    one = write_raster(tmp_path / "a_NDVI_20210501.tif", np.full((1, 10, 10), 0.3, np.float32), transform=coarse)
+    other = write_raster(tmp_path / "b_NDVI_20210501.tif", np.full((1, 20, 20), 0.6, np.float32), transform=at(20, 0))
+    values, stack = read_all([one, other])
+    assert stack.grid.transform == pytest.approx(UTM) and (stack.grid.width, stack.grid.height) == (40, 20)
+    assert values[:, :20] == pytest.approx(0.3) and values[:, 20:] == pytest.approx(0.6)
+    assert stack_grid(describe([one, other])) == stack.grid
+    assert any("1 of these tiles, such as a_NDVI" in w and "pixels of b_NDVI" in w for w in stack.warnings)
+
+
 def test_the_same_place_twice_is_still_refused(tmp_path):
     plane = np.full((1, 10, 20), 0.3, np.float32)
     one = write_raster(tmp_path / "a_NDVI_20210501.tif", plane)
