@@ -27,7 +27,8 @@ def sources_of(dataset: Any, index: int, path: str) -> list[tuple[str, int]]:
     index : number of its band, from 1.
     path : its path.
     """
-    if dataset.GetDriver().ShortName != "VRT":
+    driver = dataset.GetDriver()  # None for a view of a cube
+    if driver is None or driver.ShortName != "VRT":
         return []
     texts = list((dataset.GetRasterBand(index).GetMetadata("vrt_sources") or {}).values())[:MOST]
     found = [match for match in map(SOURCE.search, texts) if match]
