@@ -13,6 +13,7 @@ from osgeo import gdal
 
 from ..errors import InputError, listed
 from .cubes import describe_cube, is_cube
+from .mixed_sensors import named_alike
 from .names import date_choices, of_sensor, parse_band, parse_date, sensor_of, standard_name
 from .opening import address_of, file_name, open_container, open_raster
 from .products import Source, expand
@@ -84,7 +85,8 @@ def describe(paths: Sequence[str]) -> tuple[StackBand, ...]:
 def describe_with_notes(paths: Sequence[str]) -> tuple[tuple[StackBand, ...], tuple[str, ...]]:
     """The bands as :func:`describe` gives them, and sentences about what was left out of folders and products."""
     found = [describe_path(str(path)) for path in paths]
-    return tuple(band for d in found for band in d.bands), tuple(dict.fromkeys(note for d in found for note in d.notes))
+    bands, notes = named_alike([band for d in found for band in d.bands])
+    return tuple(bands), tuple(dict.fromkeys([note for d in found for note in d.notes] + notes))
 
 
 def describe_path(path: str) -> Description:
@@ -117,7 +119,8 @@ def describe_path(path: str) -> Description:
         more = f", and {len(open_dates) - 1} more bands alike" if len(open_dates) > 1 else ""
         choices_told = " or ".join(open_dates[0][1])
         notes.append(f"{file_name(open_dates[0][0])} may be of {choices_told}{more}: give the date in the table.")
-    return Description(tuple(bands), tuple(notes))
+    bands, said = named_alike(bands)
+    return Description(tuple(bands), tuple(notes + said))
 
 
 def choices_of(band: StackBand) -> tuple[str, ...]:
