@@ -16,11 +16,12 @@ from ..errors import InputError
 from ..series import MINIMUM_SAMPLES, few_samples
 from .class_table import require_known, wanted_class
 from .delimited import is_text_table, open_text_table
-from .grids import grid_of, to_map, transform_points
+from .grids import to_map, transform_points
 from .inner_buffer import shrunk
-from .opening import attempt, crs_of, file_name, next_feature, open_raster, open_vector, quiet_gdal, transformation
+from .opening import attempt, crs_of, file_name, next_feature, open_vector, quiet_gdal, transformation
 from .rasterise import box_meets, single_parts, usable_shape
 from .stack import Grid, StackBand
+from .tiling import stack_grid
 
 QUICK_FEATURES = 100_000
 """Features that the quick check looks at."""
@@ -265,11 +266,9 @@ def layer_problems(labels: LabelLayer, source_bands: Sequence[StackBand], least:
             if problem:
                 return [problem]
         if source_bands:
-            path = source_bands[0].path
-            grid = grid_of(open_raster(path), path)
             extent = reader.extent()
-            if extent is not None and not _extents_meet(extent, reader.crs, grid):
-                return [no_overlap(reader.name, file_name(path))]
+            if extent is not None and not _extents_meet(extent, reader.crs, stack_grid(source_bands)):
+                return [no_overlap(reader.name, file_name(source_bands[0].path))]
     except InputError as problem:
         return [problem]
     return []
