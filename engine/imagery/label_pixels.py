@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..progress import Progress
+from ..series.spread import rank_within, spread_order
 from .grids import to_pixel, window_transform
 from .label_layer import LabelledShapes, sorted_classes
 from .label_raster import LabelRaster
 from .rasterise import burn
-from .spread import rank_within, spread_order
 from .stack import Grid, Window
 
 LABEL_TILE = 1024

@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import InputError
 from ..progress import Progress
 from ..series import MINIMUM_SAMPLES, SeriesSet, few_samples
+from ..series.spread import rank_within, spread_order
 from .earth import to_degrees
 from .grids import to_map
 from .label_layer import LabelLayer, LabelledShapes, read_shapes
@@ -18,7 +19,6 @@ from .labels import setting_problems
 from .mask import Mask
 from .opening import crs_of, file_name
 from .reader import WINDOW_BYTES, Stack
-from .spread import rank_within, spread_order
 from .stack import Grid, Window
 
 TARGET_SAMPLES = 5000

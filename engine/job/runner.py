@@ -27,9 +27,9 @@ from ..imagery import (
 )
 from ..imagery.scale import scale_warnings
 from ..progress import Progress
-from ..series import Season, SeriesSet
+from ..series import Season, SeriesSet, told_draw
 from .bands import Side, source_side, target_side
-from .check import check, read_source_series
+from .check import check, read_source_series, series_name
 from .job import Job
 from .parts import part_path, publish_parts, remove_parts
 from .season import target_season
@@ -39,7 +39,7 @@ READ_SOURCE, READ_TARGET, WRITE = "Reading the source", "Reading the target", "W
 MAP = "Mapping the target"
 
 SAMPLES_PER_CLASS = 2_000
-"""Source pixels of one class that are read at most: more teach a model of this size nothing new."""
+"""Source pixels or series of one class that are read at most: more teach a model of this size nothing new."""
 TARGET_SAMPLES = 5_000
 """Target pixels the alignment sees at most."""
 PIXELS_PER_SECOND = 15_000.0
@@ -83,7 +83,7 @@ def _run(job: Job, progress: Progress) -> Result:
     from ..trust.report import write_report
 
     model = TrainedModel.load(job.use_model) if job.use_model else None
-    source = None if model or not job.series else read_source_series(job)
+    source = None if model or not job.series else read_source_series(job, SAMPLES_PER_CLASS)
     known = model or source
     # A band the model does not read must not cost a date on which it is missing.
     side = target_side(job, known.bands if known else source_side(job)[1])
@@ -96,6 +96,7 @@ def _run(job: Job, progress: Progress) -> Result:
             progress.stage(READ_SOURCE)
             if source is None:
                 source = _sample_source(job, progress)
+            _tell(progress, told_draw(source, SAMPLES_PER_CLASS, series_name(job)))
             progress.stage(READ_TARGET)
             target = sample_unlabelled(stack, mask, TARGET_SAMPLES, job.seed, progress)
             _tell(progress, scale_warnings(source, target))
