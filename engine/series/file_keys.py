@@ -46,11 +46,11 @@ def labels_of(archive: Archive, path: Path) -> tuple[np.ndarray | None, tuple[st
     return labels, names
 
 
-def places_of(archive: Archive, keep: np.ndarray) -> np.ndarray | None:
-    """(m, 2) longitude and latitude of the pixels kept where the file has both as numbers."""
+def places_of(archive: Archive, index: np.ndarray) -> np.ndarray | None:
+    """(m, 2) longitude and latitude of the pixels ``index`` where the file has both as numbers."""
     if not all(key in archive and archive.header(key).dtype.kind in "iuf" for key in ("lon", "lat")):
         return None
-    return np.stack([archive.read(key)[keep] for key in ("lon", "lat")], axis=1).astype(np.float64)
+    return np.stack([archive.read(key)[index] for key in ("lon", "lat")], axis=1).astype(np.float64)
 
 
 def kept_of(archive: Archive, count: int, part: Mapping[str, Any], path: Path) -> np.ndarray:

@@ -9,6 +9,7 @@ are ignored.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -35,7 +36,7 @@ class SeriesFile:
 
     Attributes
     ----------
-    day, bands, classes, labels, block, place : of the part, as in :class:`SeriesSet`.
+    day, bands, classes, labels : of the part, as in :class:`SeriesSet`.
 
     Raises
     ------
@@ -75,10 +76,6 @@ class SeriesFile:
             )
         self.labels = None if labels is None else labels[keep]
         self.classes = names
-        self.block = None
-        if "group" in archive:
-            self.block = np.unique(archive.read("group"), return_inverse=True)[1].astype(np.int64)[keep]
-        self.place = places_of(archive, keep)
 
     def __enter__(self) -> SeriesFile:
         return self
@@ -95,11 +92,19 @@ class SeriesFile:
         labels = np.zeros(0, np.int64) if self.labels is None else self.labels
         return np.bincount(labels, minlength=len(self.classes))
 
+    @cached_property
+    def block(self) -> np.ndarray | None:
+        """(n,) int64, as in :class:`SeriesSet`."""
+        if "group" not in self._archive:
+            return None
+        return np.unique(self._archive.read("group"), return_inverse=True)[1].astype(np.int64)[self._index]
+
     def outline(self) -> SeriesSet:
         """Bands, days and classes as a set without any series, whose population are those of the file."""
-        nothing = np.zeros(0, np.int64)
         values = np.zeros((0, len(self.day), len(self.bands)), np.float32)
-        return self._set(nothing, values, None if self.labels is None else self.counts)
+        if self.labels is None:
+            return SeriesSet(values, self.day, self.bands)
+        return SeriesSet(values, self.day, self.bands, self.labels[:0], self.classes, population=self.counts)
 
     def read(self, most: int | None = None, seed: int = 0, by_class: bool = True) -> SeriesSet:
         """The series in the file's order, all of them or a random draw.
@@ -151,7 +156,7 @@ class SeriesFile:
             labels=None if self.labels is None else self.labels[index],
             classes=self.classes,
             block=None if self.block is None else self.block[index],
-            place=None if self.place is None else self.place[index],
+            place=places_of(self._archive, self._index[index]),
             population=population,
         )
 
