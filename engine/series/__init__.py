@@ -8,11 +8,12 @@ from .files import SeriesFile, read_latitude, read_series, write_series
 from .regular import fill_linearly, regular_days
 from .samples import MINIMUM_SAMPLES, few_samples, require_samples, require_source, told_draw
 from .season import Season
-from .series_set import SeriesSet, align_years, continuous_days
+from .series_set import Series, SeriesSet, align_years, continuous_days
 
 __all__ = [
     "MINIMUM_SAMPLES",
     "Season",
+    "Series",
     "SeriesFile",
     "SeriesSet",
     "align_years",

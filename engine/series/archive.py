@@ -102,24 +102,31 @@ class Archive:
 
     def rows(self, key: str, index: np.ndarray) -> np.ndarray:
         """Elements ``index`` (m,) of the first axis of an array of numbers, in that order: (m, ...) float32."""
-        header = self.header(key)
-        first, *rest = header.shape
         order = np.argsort(index, kind="stable")
-        place = index[order]
         with self._reading():
-            picked = np.empty((len(index), *rest), np.float32)
-            if header.fortran:
+            picked = np.empty((len(index), *self.header(key).shape[1:]), np.float32)
+        begin = 0
+        for block in self.row_blocks(key, index[order]):
+            picked[order[begin : begin + len(block)]] = block
+            begin += len(block)
+        return picked
+
+    def row_blocks(self, key: str, index: np.ndarray) -> Iterator[np.ndarray]:
+        """As :meth:`rows`, of ``index`` in ascending order, some rows at a time."""
+        first, *rest = self.header(key).shape
+        with self._reading():
+            if self.header(key).fortran:
                 # Block by block come whole planes: all elements of the first axis at one place of the others.
+                picked = np.empty((len(index), *rest), np.float32)
                 axes, planes = tuple(rest[::-1]), picked.T
                 for start, block in self._blocks(key, math.prod(rest), first):
-                    at = np.unravel_index(np.arange(start, start + len(block)), axes)
-                    planes[at] = block[:, index]
-                return picked
-            flat = picked.reshape(len(index), math.prod(rest))
+                    planes[np.unravel_index(np.arange(start, start + len(block)), axes)] = block[:, index]
+                yield picked
+                return
             for start, block in self._blocks(key, first, math.prod(rest)):
-                low, high = np.searchsorted(place, (start, start + len(block)))
-                flat[order[low:high]] = block[place[low:high] - start]
-            return picked
+                low, high = np.searchsorted(index, (start, start + len(block)))
+                if low < high:
+                    yield block[index[low:high] - start].astype(np.float32).reshape(high - low, *rest)
 
     def _blocks(self, key: str, rows: int, width: int) -> Iterator[tuple[int, np.ndarray]]:
         """An array as a table of ``rows`` by ``width``: number of the first row and (b, width) of each block of it."""

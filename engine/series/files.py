@@ -8,7 +8,8 @@ are ignored.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +20,7 @@ import numpy as np
 from ..errors import InputError
 from .archive import Archive
 from .file_keys import days_of, kept_of, labels_of, places_of, shape_of
-from .series_set import SeriesSet, index_of_classes
+from .series_set import Series, SeriesSet, index_of_classes
 from .spread import rank_within, spread_order
 
 
@@ -99,6 +100,19 @@ class SeriesFile:
             return None
         return np.unique(self._archive.read("group"), return_inverse=True)[1].astype(np.int64)[self._index]
 
+    @cached_property
+    def place(self) -> np.ndarray | None:
+        """(n, 2) float64 degrees, as in :class:`SeriesSet`."""
+        return places_of(self._archive, self._index)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """The values (b, t, c) of all series, some at a time, in the file's order."""
+        return self._archive.row_blocks("X", self._index)
+
+    def _values(self, index: np.ndarray) -> np.ndarray:
+        """(m, t, c) float32 values of the series ``index``."""
+        return self._archive.rows("X", self._index[index])
+
     def outline(self) -> SeriesSet:
         """Bands, days and classes as a set without any series, whose population are those of the file."""
         values = np.zeros((0, len(self.day), len(self.bands)), np.float32)
@@ -119,7 +133,8 @@ class SeriesFile:
         """
         label = np.zeros(len(self), np.int64) if self.labels is None or not by_class else self.labels
         if most is None or np.bincount(label).max() <= most:
-            return self._set(np.arange(len(self)), self._archive.rows("X", self._index), None)
+            everything = np.arange(len(self))
+            return self._set(everything, self._values(everything), None)
         rng = np.random.default_rng(seed)
         place = np.arange(len(self)) if self.block is None or not by_class else self.block
         chosen, values = self._observed(spread_order(label, place, rng), label, most)
@@ -138,7 +153,7 @@ class SeriesFile:
             if not now.any():
                 break
             index = waiting[now]
-            read = self._archive.rows("X", self._index[index])
+            read = self._values(index)
             seen = np.flatnonzero(np.isfinite(read).all(axis=2).any(axis=1))
             seen = seen[rank_within(label[index[seen]]) < room[label[index[seen]]]]
             chosen.append(index[seen])
@@ -156,7 +171,7 @@ class SeriesFile:
             labels=None if self.labels is None else self.labels[index],
             classes=self.classes,
             block=None if self.block is None else self.block[index],
-            place=places_of(self._archive, self._index[index]),
+            place=None if self.place is None else self.place[index],
             population=population,
         )
 
@@ -186,16 +201,12 @@ def read_latitude(path: str | Path, part: Mapping[str, Any] | None = None) -> fl
     return float(np.median(latitude)) if len(latitude) else None
 
 
-def write_series(path: str | Path, series: SeriesSet, dates: Sequence[str] = ()) -> None:
-    """Write ``series`` as a series file that :func:`read_series` gives back as it was.
+def write_series(path: str | Path, series: Series, dates: Sequence[str] = ()) -> None:
+    """Write ``series`` as a series file that :func:`read_series` gives back as it was, block by block.
 
     ``dates`` are the ISO dates of its days, where all its pixels share one calendar.
     """
-    fields: dict[str, np.ndarray] = {
-        "X": series.values.astype(np.float32, copy=False),
-        "doy": (series.day - 1) % 365 + 1,
-        "bands": np.array(series.bands),
-    }
+    fields: dict[str, np.ndarray] = {"doy": (series.day - 1) % 365 + 1, "bands": np.array(series.bands)}
     if dates:
         fields["dates"] = np.array(dates)
     if series.labels is not None:
@@ -204,4 +215,13 @@ def write_series(path: str | Path, series: SeriesSet, dates: Sequence[str] = ())
         fields["group"] = series.block
     if series.place is not None:
         fields |= {"lon": series.place[:, 0], "lat": series.place[:, 1]}
-    np.savez_compressed(path, **fields)
+    shape = (len(series), len(series.day), len(series.bands))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        # The size is not known before, and may go beyond what a plain archive holds.
+        with archive.open("X.npy", "w", force_zip64=True) as file:
+            np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+            for block in series.blocks():
+                file.write(np.ascontiguousarray(block, "<f4").data)
+        for key, array in fields.items():
+            with archive.open(f"{key}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)

@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
 from ..errors import InputError
 
 DAYS_PER_YEAR = 365
+CHUNK = 4096
+"""Series that are handled at once where not all need to be."""
+
+
+class Series(Protocol):
+    """Time series as they are joined and written: a :class:`SeriesSet`, or what lies in a file."""
+
+    @property
+    def day(self) -> np.ndarray: ...
+    @property
+    def bands(self) -> tuple[str, ...]: ...
+    @property
+    def labels(self) -> np.ndarray | None: ...
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    @property
+    def block(self) -> np.ndarray | None: ...
+    @property
+    def place(self) -> np.ndarray | None: ...
+    def __len__(self) -> int: ...
+    def blocks(self) -> Iterator[np.ndarray]:
+        """The values (b, t, c) of all series, some at a time."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +88,11 @@ class SeriesSet:
         count = np.bincount(self.labels, minlength=len(self.classes)) if self.population is None else self.population
         return count / count.sum()
 
+    def blocks(self) -> Iterator[np.ndarray]:
+        """The values (b, t, c) of all series, some at a time."""
+        for start in range(0, len(self), CHUNK):
+            yield self.values[start : start + CHUNK]
+
     def take(self, index: np.ndarray) -> SeriesSet:
         """The pixels of ``index`` (integers or booleans), in that order."""
         return replace(
@@ -106,7 +134,7 @@ class SeriesSet:
             population = np.zeros(len(classes), np.int64)
             population[index[index >= 0]] = self.population[index >= 0]
         labels = index[self.labels]
-        kept = self.take(labels >= 0)
+        kept = self if (labels >= 0).all() else self.take(labels >= 0)
         return replace(kept, labels=labels[labels >= 0], classes=tuple(classes), population=population)
 
 
