@@ -201,6 +201,8 @@ def _header(file: IO[bytes], key: str, size: int) -> ArrayHeader:
     else:
         raise ValueError(f"{key} is an array of format {version[0]}.{version[1]}, which numbers and names never need")
     length = file.tell()
+    if dtype.hasobject:
+        raise ValueError(f"{key} holds Python objects, which are never loaded")
     if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > size - length:
         raise ValueError(f"{key} claims {math.prod(shape):,} elements, more than there are")
     return ArrayHeader(shape, fortran, dtype, length)

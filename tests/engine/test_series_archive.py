@@ -44,7 +44,7 @@ def test_an_archive_of_a_later_format_behind_other_bytes_is_read(tmp_path):
     stored = io.BytesIO()
     with zipfile.ZipFile(stored, "w") as file:
         for key, array in (("other", np.zeros(3)), ("X", numbers("<f4"))):
-            with file.open(f"{key}.npy", "w") as member:
+            with file.open(f"{key}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array, version=(2, 0))
     (tmp_path / "s.npz").write_bytes(b"#!/bin/sh\n" * 7 + stored.getvalue())
     with Archive(tmp_path / "s.npz") as file:
