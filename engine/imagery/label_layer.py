@@ -16,21 +16,13 @@ from ..errors import InputError
 from ..series import MINIMUM_SAMPLES, few_samples
 from .class_table import require_known, wanted_class
 from .delimited import is_text_table, open_text_table
-from .grids import grid_of, to_map, transform_points
+from .grids import to_map, transform_points
 from .inner_buffer import shrunk
-from .opening import (
-    attempt,
-    crs_of,
-    crs_of_layer,
-    file_name,
-    next_feature,
-    open_raster,
-    open_vector,
-    quiet_gdal,
-    transformation,
-)
+from .opening import attempt, crs_of, crs_of_layer, file_name, next_feature, open_vector, quiet_gdal, transformation
 from .rasterise import box_meets, single_parts, usable_shape
+from .shapes import Shapes
 from .stack import Grid, StackBand
+from .tiling import stack_grid
 
 QUICK_FEATURES = 100_000
 """Features that the quick check looks at."""
@@ -62,8 +54,8 @@ class LabelLayer:
 class LabelledShapes:
     """The features of a label layer, in the coordinates of a stack."""
 
-    shapes: list[Any]
-    """OGR geometries: points and polygons, single or multiple."""
+    shapes: Shapes
+    """Points and polygons."""
     class_of: list[int]
     """Index into ``classes`` of each shape."""
     classes: tuple[str, ...]
@@ -267,11 +259,9 @@ def layer_problems(labels: LabelLayer, source_bands: Sequence[StackBand], least:
             if problem:
                 return [problem]
         if source_bands:
-            path = source_bands[0].path
-            grid = grid_of(open_raster(path), path)
             extent = reader.extent()
-            if extent is not None and not extent_meets(extent, reader.crs, grid):
-                return [no_overlap(reader.name, file_name(path))]
+            if extent is not None and not extent_meets(extent, reader.crs, stack_grid(source_bands)):
+                return [no_overlap(reader.name, file_name(source_bands[0].path))]
     except InputError as problem:
         return [problem]
     return []
@@ -297,7 +287,8 @@ def read_shapes(labels: LabelLayer, grid: Grid, stack_name: str, least: int = 2)
     change = transformation(reader.crs, crs_of(grid.crs))
     classes = sorted_classes(counts)
     index = {name: number for number, name in enumerate(classes)}
-    shapes, class_of, lines, near = [], [], 0, 0
+    shapes, lines, near = Shapes(), 0, 0
+    class_of: list[int] = []
     reader.stay_near(grid)
     for name, geometry in reader.features():
         near += 1
@@ -319,7 +310,7 @@ def read_shapes(labels: LabelLayer, grid: Grid, stack_name: str, least: int = 2)
     if reader.without_geometry:
         told = f"Left out of the layer {reader.name}: {_features(reader.without_geometry)} without a geometry."
         warnings.append(told)
-    if not shapes:
+    if not len(shapes):
         without = lines == near > 0 or reader.without_geometry == sum(counts.values())
         raise reader.no_geometry() if without else no_overlap(reader.name, stack_name)
     found = LabelledShapes(shapes, class_of, classes, tuple(warnings))
@@ -328,7 +319,7 @@ def read_shapes(labels: LabelLayer, grid: Grid, stack_name: str, least: int = 2)
 
 def _without_borders(found: LabelledShapes, distance: float, layer: str, grid: Grid) -> LabelledShapes:
     """The shapes less what lies within ``distance`` metres of a polygon's border."""
-    inner = shrunk(found.shapes, distance, grid)
+    inner = shrunk(list(found.shapes), distance, grid)
     left = [number for number, shape in enumerate(inner) if shape is not None]
     if not left:
         raise InputError(
@@ -342,7 +333,7 @@ def _without_borders(found: LabelledShapes, distance: float, layer: str, grid: G
         polygons = "1 polygon is" if gone == 1 else f"{gone:,} polygons are"
         warnings.append(f"{polygons} left out of the layer {layer}: an inner buffer of {distance:g} m leaves nothing.")
     class_of = [found.class_of[number] for number in left]
-    return LabelledShapes([inner[number] for number in left], class_of, found.classes, tuple(warnings))
+    return LabelledShapes(Shapes(inner[number] for number in left), class_of, found.classes, tuple(warnings))
 
 
 def _has_geometry(feature: Any) -> bool:

@@ -8,7 +8,6 @@ from typing import Any
 from osgeo import ogr
 
 from ..errors import InputError
-from .grids import grid_of
 from .label_layer import extent_meets
 from .opening import (
     attempt,
@@ -16,13 +15,13 @@ from .opening import (
     crs_of_layer,
     file_name,
     next_feature,
-    open_raster,
     open_vector,
     quiet_gdal,
     transformation,
 )
 from .rasterise import usable_shape
 from .stack import Grid, StackBand
+from .tiling import stack_grid
 
 MEDIAN, SET = "median", "set"
 READINGS = (MEDIAN, SET)
@@ -122,7 +121,7 @@ def parcel_problems(path: str, layer: str, target_bands: Sequence[StackBand]) ->
         if not target_bands:
             return []
         try:
-            grid = grid_of(open_raster(target_bands[0].path), target_bands[0].path)
+            grid = stack_grid(target_bands)
         except InputError:
             # The target's own problem, told by stack_problems.
             return []

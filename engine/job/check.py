@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..imagery import label_problems, mask_problems, parcel_problems, stack_problems, writable_problems
 from ..imagery.parcel_layer import READINGS
 from ..imagery.quality import check_choice
-from ..series import SeriesSet, read_series, require_source
+from ..series import SeriesFile, SeriesSet, require_samples, require_source
 from ..series.season import day_of_year
 from .bands import model_bands, source_series, source_side, target_side
 from .job import Job
@@ -41,19 +41,39 @@ def check(job: Job) -> list[InputError]:
     return problems + _parcel_problems(job) + _output_problems(job)
 
 
-def read_source_series(job: Job) -> SeriesSet:
-    """The labelled series of a job that learns from a series file; raises InputError."""
-    part = dict(job.series_part)
-    series = read_series(job.series or "", part, tuple(part.pop("classes", ())))
-    require_source(series, f"the series file {Path(job.series or '').name}")
+def read_source_series(job: Job, most_per_class: int) -> SeriesSet:
+    """The labelled series of a job that learns from a series file, a draw of larger classes; raises InputError."""
+    with _series_file(job) as file:
+        series = file.read(most_per_class, job.seed)
+    require_source(series, series_name(job))
     return source_series(job, series)
+
+
+def series_name(job: Job) -> str:
+    """What the series file of a job is called in messages."""
+    return f"the series file {Path(job.series or '').name}"
+
+
+def _series_file(job: Job) -> SeriesFile:
+    part = dict(job.series_part)
+    return SeriesFile(job.series or "", part, tuple(part.pop("classes", ())))
+
+
+def _series_bands(job: Job) -> tuple[str, ...]:
+    """The bands that a job learns from a series file, of which no value is read; raises InputError."""
+    with _series_file(job) as file:
+        outline = file.outline()
+        if outline.labels is None:
+            require_source(outline, series_name(job))
+        require_samples(file.counts, file.classes, series_name(job))
+    return source_series(job, outline).bands
 
 
 def _source(job: Job) -> tuple[tuple[str, ...], list[InputError]]:
     """The bands that the target must give, empty where they are not known, and what is wrong with the source."""
     if job.series and not (job.use_model or job.labels or job.source) and job.method in METHODS:
         try:
-            return read_source_series(job).bands, []
+            return _series_bands(job), []
         except InputError as problem:
             return (), [problem]
     problems = _layer_problems(job)

@@ -23,9 +23,9 @@ from ..imagery import (
 )
 from ..imagery.scale import scale_warnings
 from ..progress import Progress
-from ..series import SeriesSet
+from ..series import SeriesSet, told_draw
 from .bands import source_side, target_side
-from .check import check, read_source_series
+from .check import check, read_source_series, series_name
 from .job import Job
 from .mapping import Mapping, window_bytes
 from .parts import part_path, publish_parts, remove_parts
@@ -39,7 +39,7 @@ FEWEST_PIXELS = 500_000
 """Pixels from which on a fast network is taught."""
 
 SAMPLES_PER_CLASS = 2_000
-"""Source pixels of one class that are read at most: more teach a model of this size nothing new."""
+"""Source pixels or series of one class that are read at most: more teach a model of this size nothing new."""
 TARGET_SAMPLES = 5_000
 """Target pixels the alignment sees at most."""
 EXACT_RATE, FAST_RATE, WRITE_RATE = 12_000.0, 150_000.0, 5e6
@@ -97,7 +97,7 @@ def _run(job: Job, mapping: Mapping, progress: Progress) -> Result:
 
     begun = mapping.begun(progress)
     model = begun or (TrainedModel.load(job.use_model) if job.use_model else None)
-    source = None if model or not job.series else read_source_series(job)
+    source = None if model or not job.series else read_source_series(job, SAMPLES_PER_CLASS)
     known = model or source
     # A band the model does not read must not cost a date on which it is missing.
     side = target_side(job, known.bands if known else source_side(job)[1])
@@ -111,6 +111,7 @@ def _run(job: Job, mapping: Mapping, progress: Progress) -> Result:
             progress.stage(READ_SOURCE)
             if source is None:
                 source = _sample_source(job, progress)
+            _tell(progress, told_draw(source, SAMPLES_PER_CLASS, series_name(job)))
             progress.stage(READ_TARGET)
             target = sample_unlabelled(stack, mask, TARGET_SAMPLES, job.seed, progress)
             _tell(progress, scale_warnings(source, target))
@@ -119,7 +120,7 @@ def _run(job: Job, mapping: Mapping, progress: Progress) -> Result:
         elif begun and job.report and not job.use_model:
             # The report shows the source beside the map.
             progress.stage(READ_SOURCE)
-            source = read_source_series(job) if job.series else _sample_source(job, progress)
+            source = read_source_series(job, SAMPLES_PER_CLASS) if job.series else _sample_source(job, progress)
         _tell(progress, stack.warnings)
 
         outputs = job.outputs()

@@ -155,8 +155,7 @@ def _shares_picture(model: TrainedModel, source: SeriesSet | None, classes: list
     if estimate := model.summary.get("class_shares"):
         rows = {"estimated before mapping": [estimate.get(crop["name"], 0.0) for crop in classes], **rows}
     if source is not None:
-        counts = np.bincount(source.labels, minlength=len(source.classes))  # type: ignore[arg-type]
-        rows = {"source samples": list(counts / counts.sum()), **rows}
+        rows = {"source": list(source.class_shares), **rows}
     if len(rows) < 2:
         return ""
     figure = Figure(figsize=(9, 1.2 + 0.4 * len(classes)), layout="constrained")
