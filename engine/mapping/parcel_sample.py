@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..imagery import Window
-from ..imagery.spread import even_key
+from ..series.spread import even_key
 
 MOST_PIXELS = 400
 """Pixels of a parcel of which the median is taken, at most: spread evenly over it, the same in every run."""

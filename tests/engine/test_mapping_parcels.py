@@ -12,9 +12,9 @@ from osgeo import gdal, ogr, osr
 
 from engine.errors import Cancelled, InputError
 from engine.imagery import MapWriter, Mask, ParcelLayer, Stack, describe, parcel_store
-from engine.imagery.spread import even_key
 from engine.mapping import map_parcels, parcel_sample, parcels
 from engine.progress import Progress
+from engine.series.spread import even_key
 
 from .conftest import UTM, box, write_layer, write_raster
 
