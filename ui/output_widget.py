@@ -136,6 +136,7 @@ class OutputWidget(QWidget):
         self.memory_box.setSuffix(self.tr(" MB"))
         self.memory_box.setSpecialValueText(self.tr("a quarter of this machine's"))
         self.memory_box.setToolTip(self.tr("Memory that mapping may use, about, however large the raster is"))
+        self.memory_box.setMaximumWidth(32 * self.fontMetrics().horizontalAdvance("0"))
         form.addRow(self.tr("Memory"), self.memory_box)
         self.advanced.setCollapsed(True)
 

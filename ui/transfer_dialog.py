@@ -161,6 +161,7 @@ class TransferDialog(QDialog):
         self._checker.forget()
         self._job = None
         self.run_button.setEnabled(False)
+        self.resume_button.setEnabled(False)
         if self._task is None:
             self.panel.show_checking()
         self._timer.start()
@@ -274,12 +275,16 @@ class TransferDialog(QDialog):
         # The end of the engine's test is a change, which asks again.
         testing = self.banner.interpreter is None and self.banner.is_looking()
         self._job = job if not problems and not testing else None
-        if self._task is None:
-            self.panel.show_problems(problems, self.tr("The engine is being tested…") if testing else "")
-        self.run_button.setEnabled(self._job is not None and self._task is None)
         interrupted = self._job is not None and bool(unfinished_folders(self._job.output))
-        self.resume_button.setVisible(interrupted and self._task is None)
-        self.run_button.setText(self.tr("Run anew") if interrupted and self._task is None else self.tr("Run"))
+        if self._task is None:
+            waiting = self.tr("The engine is being tested…") if testing else ""
+            if interrupted:
+                waiting = self.tr("An interrupted run of this map is there: 'Go on' takes it up where it stopped.")
+            self.panel.show_problems(problems, waiting)
+            self.run_button.setText(self.tr("Run anew") if interrupted else self.tr("Run"))
+            self.resume_button.setVisible(interrupted)
+        self.run_button.setEnabled(self._job is not None and self._task is None)
+        self.resume_button.setEnabled(interrupted and self._task is None)
 
     # --- the run
 

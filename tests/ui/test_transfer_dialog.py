@@ -400,7 +400,9 @@ def test_an_interrupted_map_can_be_gone_on_with(filled_dialog, qtbot, fake_engin
     (left / "journal.json").write_text("{}")
     dialog.output.exact_box.setChecked(True)
     qtbot.waitUntil(dialog.resume_button.isVisible, timeout=WAIT)
+    qtbot.waitUntil(dialog.resume_button.isEnabled, timeout=WAIT)
     assert dialog.run_button.text() == "Run anew"
+    assert dialog.panel.state.text().startswith("An interrupted run of this map is there")
     qtbot.mouseClick(dialog.resume_button, Qt.MouseButton.LeftButton)
     assert dialog._task.job.resume and dialog._task.job.exact
     qtbot.waitUntil(lambda: not dialog.is_running(), timeout=WAIT)
