@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -193,6 +194,21 @@ def _alpha_of(dataset: Any) -> int | None:
     count: int = dataset.RasterCount
     numbers = range(count, 0, -1)
     return next((n for n in numbers if dataset.GetRasterBand(n).GetColorInterpretation() == gdal.GCI_AlphaBand), None)
+
+
+@contextmanager
+def bounded_cache(most_bytes: int) -> Iterator[None]:
+    """Keep GDAL's cache of blocks within ``most_bytes`` in a block, and give it back the size it had.
+
+    Only for a process of the engine's own: in QGIS others share the cache. A mosaic (VRT) keeps blocks of its parts
+    that :meth:`OpenFiles.trim` cannot let go of.
+    """
+    before = gdal.GetCacheMax()
+    gdal.SetCacheMax(min(before, most_bytes))
+    try:
+        yield
+    finally:
+        gdal.SetCacheMax(before)
 
 
 class OpenFiles:

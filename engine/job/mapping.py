@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..imagery import MapWriter, Mask, Stack
+from ..imagery.raster_file import bounded_cache
 from ..progress import Progress
 from .job import Job
 from .unfinished import check_unchanged, decisive, forget, unfinished_folder, unfinished_folders
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from ..models.student import Student
 
 MEGABYTE = 2**20
+MOST_CACHE = 320 * MEGABYTE
+"""Memory of GDAL's blocks while a target is mapped: those of a row of windows whose borders lie within blocks."""
 SHARE = 4
 """Which part of the machine's memory mapping may use unless the job says otherwise: the fourth."""
 COPIES = 4.0
@@ -94,7 +97,8 @@ class Mapping:
         exact = Exact(model, stack.day)
         classifier = exact if self._student is None else Fast(self._student, exact)
         mapper = TileMapper(stack, mask, classifier, model.bands, len(model.classes))
-        map_tiles(mapper, self._store, progress, core_count())
+        with bounded_cache(MOST_CACHE):
+            map_tiles(mapper, self._store, progress, core_count())
 
     def join(self, writer: MapWriter, progress: Progress) -> MapStatistics:
         """Write the tiles into the map."""
