@@ -16,15 +16,15 @@ VERSION = 1
 Kind = tuple[Any, str]
 """Types that a key of a job file may have, and what they are called in a message."""
 KINDS: dict[str, Kind] = {
-    **dict.fromkeys(("output", "method", "id", "source_season_start", "target_season_start"), (str, "a text")),
+    **dict.fromkeys(("output", "method", "id", "dask", "source_season_start", "target_season_start"), (str, "a text")),
     **dict.fromkeys(("series", "use_model", "mask", "confidence", "model", "report"), ((str, type(None)), "a text")),
     **dict.fromkeys(("source", "target"), (list, "a list of bands")),
     **dict.fromkeys(("series_part", "options"), (dict, "an object")),
     **dict.fromkeys(("bands", "indices"), (list, "a list of names")),
     "quality": ((dict, type(None)), "an object"),
     "labels": ((dict, type(None)), "an object"),
-    **dict.fromkeys(("seed", "memory"), (int, "a whole number")),
-    **dict.fromkeys(("exact", "resume"), (bool, "true or false")),
+    **dict.fromkeys(("seed", "memory", "workers"), (int, "a whole number")),
+    **dict.fromkeys(("exact", "resume", "cog"), (bool, "true or false")),
 }
 BAND_KINDS: dict[str, Kind] = {
     "path": (str, "a text"),
@@ -91,6 +91,13 @@ class Job:
     """Memory in MB that mapping may use, about; 0 for a quarter of the machine's."""
     resume: bool = False
     """Whether to go on from an interrupted run of the same job, where there is one."""
+    dask: str = ""
+    """Address of a Dask scheduler whose workers map the tiles, such as ``tcp://10.0.0.1:8786``; they see the folder of
+    the map and the target under the same paths."""
+    workers: int = 0
+    """Worker processes on this machine that map the tiles; 0 for threads of this process."""
+    cog: bool = False
+    """Whether map and confidence become Cloud Optimized GeoTIFFs."""
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     """Marks the unfinished files of this job, so that they can be found and removed."""
 

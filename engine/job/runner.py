@@ -12,7 +12,6 @@ from ..alignment import METHODS, fit
 from ..errors import Cancelled, InputError
 from ..imagery import (
     MapWriter,
-    Mask,
     Stack,
     class_colors,
     sample_labels,
@@ -24,12 +23,13 @@ from ..progress import Progress
 from ..series import SeriesSet
 from .bands import source_side, target_side
 from .check import check, read_source_series
+from .cluster import require_cluster
 from .job import Job
 from .mapping import Mapping
 from .parts import part_path, publish_parts, remove_parts
 from .season import target_season
-from .sources import split_layer
 from .summary import facts, provenance, summary
+from .target import open_target
 
 READ_SOURCE, READ_TARGET, WRITE = "Reading the source", "Reading the target", "Writing the files"
 TEACH, MAP = "Teaching the fast network", "Mapping the target"
@@ -75,6 +75,7 @@ def run(job: Job, progress: Progress, keep: Callable[[], bool] = lambda: False) 
     problems = check(job)
     if problems:
         raise problems[0]
+    require_cluster(job)
     mapping = Mapping(job)
     try:
         result = _run(job, mapping, progress)
@@ -99,10 +100,9 @@ def _run(job: Job, mapping: Mapping, progress: Progress) -> Result:
     # A band the model does not read must not cost a date on which it is missing.
     side = target_side(job, known.bands if known else source_side(job)[1])
     season, decided = target_season(job, model.season if job.use_model and model else None, side.bands)
-    with Stack(side.bands, "target", side.indices, job.quality, season.start) as stack:
+    with open_target(job, side, season.start) as (stack, mask):
         progress.plan(_stages(job, stack, model is not None))
         _tell(progress, [*side.told, *decided])
-        mask = Mask(*split_layer(job.mask), stack.grid) if job.mask else None
         if model is None:
             progress.stage(READ_SOURCE)
             if source is None:
