@@ -8,9 +8,11 @@ GDAL is used here and nowhere else in the engine.
 """
 
 from .area import pixel_hectares
+from .cloud_optimized import make_cloud_optimized
 from .describe import Description, describe, describe_path, describe_with_notes
 from .label_layer import LabelLayer
 from .labels import label_problems
+from .map_mosaic import MapMosaic
 from .map_writer import MapWriter
 from .mask import Mask, mask_problems
 from .matching import BandMatch, match_bands
@@ -27,6 +29,7 @@ __all__ = [
     "Description",
     "Grid",
     "LabelLayer",
+    "MapMosaic",
     "MapWriter",
     "Mask",
     "Stack",
@@ -37,6 +40,7 @@ __all__ = [
     "describe_path",
     "describe_with_notes",
     "label_problems",
+    "make_cloud_optimized",
     "mask_problems",
     "match_bands",
     "pixel_hectares",

@@ -215,7 +215,7 @@ def _client(address: str) -> Iterator[Any]:
 def _failure(failed: Mapping[int, BaseException], windows: tuple[Window, ...]) -> InputError:
     from distributed.scheduler import KilledWorker
 
-    from .worker import told
+    from .worker import told_fault
 
     places = [_place(windows[number]) for number in sorted(failed)]
     fault = failed[min(failed)]
@@ -224,7 +224,7 @@ def _failure(failed: Mapping[int, BaseException], windows: tuple[Window, ...]) -
     elif isinstance(fault, InputError):
         reason = fault.message
     else:
-        reason = told(fault)[0] if isinstance(fault, Exception) else str(fault)
+        reason = told_fault(fault)[0] if isinstance(fault, Exception) else str(fault)
     return InputError(
         "tiles-failed",
         f"{len(failed)} of the {len(windows)} tiles of the map failed ({listed(places, 3)}): {reason}",

@@ -44,7 +44,7 @@ class Job:
     """Learn from a labelled source, adapt to a target stack and map it, or map it by a given model."""
 
     output: str
-    """Path of the classified map (GeoTIFF)."""
+    """Path of the classified map: a GeoTIFF, or a VRT (``.vrt``) over tiles in a folder beside it."""
     target: tuple[StackBand, ...]
     """Target stack, band by band."""
     labels: LabelLayer | None = None
@@ -62,7 +62,7 @@ class Job:
     """Raster (not 0 is mapped) or polygon layer (inside is mapped), a layer of a container as
     ``path|layername=name``; None maps every pixel."""
     confidence: str | None = None
-    """Path of the confidence raster (Byte, percent); None for none."""
+    """Path of the confidence raster (Byte, percent), of the map's format; None for none."""
     model: str | None = None
     """Path of the model file to write; None for none."""
     report: str | None = None
@@ -102,10 +102,12 @@ class Job:
     """Marks the unfinished files of this job, so that they can be found and removed."""
 
     def outputs(self) -> dict[str, str]:
-        """The files the job writes, by role: map, style, confidence, model, report."""
-        style = os.path.splitext(self.output)[0] + ".qml"
-        written = {"map": self.output, "style": style, "confidence": self.confidence, "model": self.model}
+        """The files the job writes, by role: map, style, tiles (a folder), confidence, model, report."""
+        stem, ending = os.path.splitext(self.output)
+        written = {"map": self.output, "style": stem + ".qml", "confidence": self.confidence, "model": self.model}
         written["report"] = self.report
+        if ending.lower() == ".vrt":
+            written["tiles"] = stem + "_tiles"
         return {role: path for role, path in written.items() if path}
 
     def to_json(self, indent: int | None = None) -> str:

@@ -11,9 +11,11 @@ from typing import Any
 from ..alignment import METHODS, fit
 from ..errors import Cancelled, InputError
 from ..imagery import (
+    MapMosaic,
     MapWriter,
     Stack,
     class_colors,
+    make_cloud_optimized,
     sample_labels,
     sample_unlabelled,
     write_qml,
@@ -124,7 +126,8 @@ def _run(job: Job, mapping: Mapping, progress: Progress) -> Result:
         mapping.map(model, stack, mask, progress)
         progress.stage(WRITE)
         tags = provenance(job, model, stack, mapping.created)
-        writer = MapWriter(part["map"], part.get("confidence"), stack.grid, model.classes, colors, tags)
+        files = part["map"], part.get("confidence"), stack.grid, model.classes, colors, tags
+        writer = MapMosaic(*files, part["tiles"]) if "tiles" in part else MapWriter(*files)
         try:
             statistics = mapping.join(writer, progress)
             if not statistics.mapped:
@@ -133,9 +136,15 @@ def _run(job: Job, mapping: Mapping, progress: Progress) -> Result:
                     f"The target {stack.name} has no observed pixel to map.",
                     "Check its nodata value and its mask.",
                 )
+            if "tiles" in part:
+                mapping.give_tiles(part["tiles"])
             writer.finish()
         finally:
             writer.close()
+        if job.cog:
+            for role, resampling in (("map", "NEAREST"), ("confidence", "AVERAGE")):
+                if role in part:
+                    make_cloud_optimized(part[role], resampling)
         report = summary(job, model, stack, statistics, progress, mapping.told(statistics))
         with writing(outputs["style"]):
             write_qml(part["style"], model.classes, colors, [bool(n) for n in statistics.pixels])
@@ -146,9 +155,12 @@ def _run(job: Job, mapping: Mapping, progress: Progress) -> Result:
         if "report" in part:
             lines = facts(job, model, stack, side, season, report)
             title = Path(job.output).stem
-            files = part["report"], part["map"]
+            page, picture = part["report"], part["map"]
             with writing(outputs["report"]):
-                write_report(files[0], title, model, source, stack, statistics, colors, report, files[1], lines)
+                write_report(page, title, model, source, stack, statistics, colors, report, picture, lines)
+        if isinstance(writer, MapMosaic):
+            with writing(outputs["map"]):
+                writer.lay(outputs["tiles"])
     published = publish_parts(job, outputs)
     progress.finish()
     # Only now the time of the last stage is known.
