@@ -152,33 +152,41 @@ def test_tiles_of_a_killed_worker_are_done_by_another(scene, model, threaded, da
     assert files_of(tmp_path) == threaded
 
 
-def test_a_tile_that_keeps_failing_is_told_and_all_others_are_kept(scene, model, threaded, dask_cluster, tmp_path):
+@pytest.fixture
+def damaged(scene):
+    """The target with its last strip, of the rows from 156 on, damaged; a function that mends it."""
     whole, state = scene.target.read_bytes(), scene.target.stat()
-    place = int(gdal.Open(str(scene.target)).GetRasterBand(1).GetMetadataItem("BLOCK_OFFSET_0_15", "TIFF"))
-    scene.target.write_bytes(whole[:place] + b"\0" * 50 + whole[place + 50 :])
-    set_times(scene.target, state)
+    dataset = gdal.Open(str(scene.target))
+    place = int(dataset.GetRasterBand(1).GetMetadataItem("BLOCK_OFFSET_0_39", "TIFF"))
+
+    def write(content):
+        scene.target.write_bytes(content)
+        os.utime(scene.target, ns=(state.st_atime_ns, state.st_mtime_ns))
+
+    write(whole[:place] + b"\0" * 50 + whole[place + 50 :])
+    yield lambda: write(whole)
+    write(whole)
+
+
+def test_a_tile_that_keeps_failing_is_told_and_all_others_are_kept(
+    scene, model, threaded, dask_cluster, damaged, tmp_path
+):
     job = job_of(scene, model, tmp_path, dask=dask_cluster.address)
     with pytest.raises(InputError) as failure:
         run(job, Progress())
     assert failure.value.code == "tiles-failed"
-    # Row 60 is where the damaged block begins.
-    assert f"1 of the {TILES} tiles" in failure.value.message and "rows 60 to 71" in failure.value.message
+    assert f"1 of the {TILES} tiles" in failure.value.message and "rows 156 to 159" in failure.value.message
     assert "packed.tif" in failure.value.message
     [folder] = unfinished_folders(job.output)
     kept = {path: path.stat().st_mtime_ns for path in tiles_in(tmp_path)}
     assert len(kept) == TILES - 1 and list(tmp_path.iterdir()) == [folder]
 
-    scene.target.write_bytes(whole)
-    set_times(scene.target, state)
+    damaged()
     seen = {}
-    look = when_tiles(tmp_path, TILES, lambda: seen.update({p: p.stat().st_mtime_ns for p in kept}))
+    look = when_tiles(tmp_path, TILES, lambda: seen.update({path: path.stat().st_mtime_ns for path in kept}))
     run(replace(job, resume=True, id="another"), Progress(look))
     assert seen == kept
     assert files_of(tmp_path) == threaded
-
-
-def set_times(path, state):
-    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
 
 
 def test_a_cancelled_map_leaves_nothing_behind_its_workers_neither(scene, model, dask_cluster, tmp_path):
