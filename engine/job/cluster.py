@@ -7,6 +7,7 @@ one; a tile that fails again and again is told at the end, when all others are f
 from __future__ import annotations
 
 import itertools
+import logging
 import queue
 import socket
 import uuid
@@ -58,20 +59,25 @@ def require_cluster(job: Job) -> None:
 @contextmanager
 def local_cluster(workers: int) -> Iterator[str]:
     """Worker processes on this machine, one thread each, until the end of the block; gives the scheduler's address."""
+    import dask
     from distributed import LocalCluster
 
-    # No limit of memory: Dask would kill a worker for what the job's own budget allows.
-    with LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        processes=True,
-        host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",
-        scheduler_kwargs={"dashboard": False},
-        memory_limit=None,
-        env=SETTINGS,
-        silence_logs=50,
-    ) as cluster:
+    # Dask has workers give every freed block back to the system, which then clears each new one: half the speed.
+    with dask.config.set({"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}):
+        cluster = LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
+            # No limit: Dask would kill a worker for what the job's own budget of memory allows.
+            memory_limit=None,
+            env=SETTINGS,
+            config={"distributed.worker.profile.enabled": False},
+            silence_logs=logging.CRITICAL,
+        )
+    with cluster:
         yield cluster.scheduler_address
 
 

@@ -23,6 +23,8 @@ from tests.scenes import make_scene
 
 ROOT = Path(__file__).resolve().parents[2]
 TILES = 14
+IDLE = "--idle-timeout", "300"
+"""A scheduler whose tests were killed ends by itself, and its workers with it."""
 
 
 @pytest.fixture(scope="module")
@@ -59,14 +61,14 @@ class Cluster:
 
     def __init__(self, folder):
         self.folder, self.processes, self.workers = folder, [], []
-        self.start("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(folder / "s.json"))
+        self.start("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(folder / "s.json"), *IDLE)
         wait(lambda: (folder / "s.json").exists() and '"address"' in (folder / "s.json").read_text())
         self.address = [part for part in (folder / "s.json").read_text().split('"') if part.startswith("tcp:")][0]
         self.add_worker()
         self.add_worker()
 
     def add_worker(self):
-        options = ["--nthreads", "1", "--no-nanny", "--local-directory", str(self.folder)]
+        options = ["--nthreads", "1", "--no-nanny", "--death-timeout", "60", "--local-directory", str(self.folder)]
         self.workers.append(self.start("worker", self.address, *options))
 
     def start(self, what, *options):
