@@ -31,6 +31,7 @@ SAMPLE = ROOT / "resources" / "sample"
 def main() -> None:
     from bench_accuracy import TRANSFERS, gains, measure_accuracy, publish, read_rows, tables
     from bench_reading import SIDE, line, measure_reading
+    from bench_training import measure_training, training_line
 
     from engine.trust.standing import standings
 
@@ -42,7 +43,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=0, help="fits at the same time (default: one a core)")
     parser.add_argument("--side", type=int, default=600, help="width and height of the mapped stack in pixels")
     parser.add_argument("--no-job", action="store_true", help="leave speed and memory out")
-    parser.add_argument("--no-reading", action="store_true", help="leave the reading of stacks out")
+    parser.add_argument("--no-reading", action="store_true", help="leave the reading of stacks and sources out")
     parser.add_argument(
         "--reading-side", type=int, default=SIDE, help="side of the stack that is read; 5000 is the whole"
     )
@@ -61,6 +62,7 @@ def main() -> None:
         "machine": f"{os.cpu_count()} cores, {platform.machine()}",
         "job": None if options.no_job else measure_job(options.side),
         "reading": [] if options.no_reading else measure_reading(options.reading_side, lambda told: None),
+        "training": [] if options.no_reading else measure_training(progress=lambda told: None),
         "accuracy": [],
     }
     text = []
@@ -92,6 +94,7 @@ def main() -> None:
     if results["job"]:
         text.append(job_line(results))
     text += [line(row) for row in results["reading"]]
+    text += [training_line(row) for row in results["training"]]
     print("\n\n".join(text))
     print(f"\nresults: {output}")
 

@@ -170,7 +170,7 @@ def map_here(way: str, model: str, stack: str, folder: str) -> dict[str, Any]:
     from engine.progress import Progress
 
     if way == "forest":
-        forest_classifies(TrainedModel.load(model))
+        forest_classifies()
     output = Path(folder) / f"{way}_{Path(stack).stem}.tif"
     job = Job(
         output=str(output),
@@ -202,11 +202,11 @@ def map_here(way: str, model: str, stack: str, folder: str) -> dict[str, Any]:
     }
 
 
-def forest_classifies(model: Any) -> None:
-    """Let a forest of 200 trees of scikit-learn, learnt from the model's classes of the source's place, do its work."""
+def forest_classifies() -> None:
+    """Let a forest of 200 trees of scikit-learn, learnt from the source of the transfer, take the network's place."""
     from sklearn.ensemble import RandomForestClassifier
 
-    from engine.models import TrainedModel
+    from engine.mapping.classify import Classified, Exact
     from engine.trust.compare import read_transfers
 
     _, source, _ = next(iter(read_transfers(DATA / "splits.json", [TRANSFER])))
@@ -214,11 +214,17 @@ def forest_classifies(model: Any) -> None:
     forest = RandomForestClassifier(200, n_jobs=1, random_state=0)
     forest.fit(values.reshape(len(values), -1), source.labels)
 
-    def predict_proba(self: Any, values: np.ndarray, day: np.ndarray) -> np.ndarray:
-        # Gaps as zeros: filling them would only cost the forest time.
-        return forest.predict_proba(np.nan_to_num(values).reshape(len(values), -1)).astype(np.float32)
+    def classify(self: Any, pixels: np.ndarray, tick: Callable[[int], None]) -> Classified:
+        best, percent = np.empty(len(pixels), np.int64), np.empty(len(pixels), np.int64)
+        # Large pieces, for a forest takes its time to start; gaps as zeros, for filling them would cost it more.
+        for start in range(0, len(pixels), 16_384):
+            part = slice(start, start + 16_384)
+            probability = forest.predict_proba(np.nan_to_num(pixels[part]).reshape(-1, values[0].size))
+            best[part], percent[part] = probability.argmax(axis=1), np.rint(100 * probability.max(axis=1))
+            tick(len(probability))
+        return Classified(best, percent)
 
-    TrainedModel.predict_proba = predict_proba  # type: ignore[method-assign]
+    Exact.classify = classify  # type: ignore[method-assign]
 
 
 def operations(model: Any) -> int:

@@ -29,7 +29,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtGui import QColor, QFont
 
-from croptransfer.ui.layers import style_confidence, style_map
+from croptransfer.ui.layers import style_confidence, style_crops
 
 WIDTH, HEIGHT = 240.0, 166.0
 """Size of the page in millimetres."""
@@ -155,7 +155,7 @@ def style_truth(truth: QgsRasterLayer, names: list[str], crop_map: QgsRasterLaye
 def main(scene: Path, output: Path, accuracy: str) -> None:
     """Draw the page."""
     crop_map = load(output / "map.tif", "Crop")
-    style_map(crop_map)
+    style_crops(crop_map)
     confidence = load(output / "confidence.tif", "Confidence (%)")
     style_confidence(confidence)
     truth = load(scene / "truth" / "target_truth.tif", "Truth")

@@ -99,7 +99,8 @@ if BEHAVIOUR == "compare":
 
 sys.path.insert(0, PLUGIN)
 import numpy
-from engine.imagery import MapWriter, Stack, class_colors, write_qml
+from engine.imagery import MapWriter, ParcelLayer, ParcelWriter, Stack, class_colors, write_parcel_qml, write_qml
+from engine.imagery.parcel_store import Decision
 from engine.imagery.stack import StackBand
 names = ("maize", "rapeseed", "wheat", "sunflower")
 with Stack([StackBand(**band) for band in job["target"]], "target") as stack:
@@ -116,6 +117,21 @@ write_qml(style, names, colors, [True, True, True, False])
 outputs = {{"map": job["output"], "style": style}}
 if job["confidence"]:
     outputs["confidence"] = job["confidence"]
+summary = {{}}
+if job["parcels"]:
+    path, _, layer = job["parcels"].partition("|layername=")
+    source = ParcelLayer(path, layer)
+    outputs["parcels"] = job["parcel_layer"] or os.path.splitext(job["output"])[0] + "_parcels.gpkg"
+    outputs["parcel_style"] = os.path.splitext(outputs["parcels"])[0] + ".qml"
+    if os.path.exists(outputs["parcels"]):
+        os.remove(outputs["parcels"])
+    writer = ParcelWriter(outputs["parcels"], "parcels", source, names)
+    count = 0
+    for count, feature in enumerate(source.features(), 1):
+        writer.write(feature, Decision(count, count % 3, 80.0, 3, 10.0, 90.0, 36) if count > 1 else None)
+    writer.finish()
+    write_parcel_qml(outputs["parcel_style"], writer.crop_field, names, colors, [True, True, True, False], True)
+    summary["parcels"] = {{"count": count, "classified": count - 1}}
 for role in ("model", "report"):
     if job[role]:
         open(job[role], "w").write(f"<html>{{job['method']}}</html>")
@@ -125,7 +141,7 @@ classes = [{{"name": name, "value": value, "pixels": count, "share": count / 300
            for value, (name, count) in enumerate(zip(names, pixels), 1)]
 emit(event="progress", fraction=1.0, stage=None, seconds_left=0.0)
 emit(event="result", outputs=outputs, summary={{"method": job["method"], "model_id": "fake", "classes": classes,
-     "mapped_pixels": 300, "unobserved_pixels": 100}})
+     "mapped_pixels": 300, "unobserved_pixels": 100, **summary}})
 """
 
 

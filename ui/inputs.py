@@ -7,6 +7,7 @@ selection, a filter, a database, a CRS the user has set) is written to a tempora
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -115,7 +116,7 @@ class VectorInput:
     def labels(self, field_name: str, folder: str | Path, feedback: QgsFeedback | None = None) -> LabelLayer:
         """The layer as the engine reads it; written to ``folder`` where no file says the same."""
         file = self.file if self._in_file(field_name) else None
-        path, layer = file or self._write(Path(folder) / "labels.gpkg", field_name, feedback)
+        path, layer = file or self._write(Path(folder) / "labels.gpkg", [self.fields.lookupField(field_name)], feedback)
         return LabelLayer(path, layer, field_name, self.where if file else "")
 
     def _in_file(self, field_name: str) -> bool:
@@ -128,13 +129,20 @@ class VectorInput:
     def mask(self, folder: str | Path, feedback: QgsFeedback | None = None) -> str:
         """The polygons as the engine reads them, ``path|layername=name``."""
         as_it_is = self.file if not self.where else None
-        path, layer = as_it_is or self._write(Path(folder) / "mask.gpkg", None, feedback)
+        path, layer = as_it_is or self._write(Path(folder) / "mask.gpkg", [], feedback)
         return f"{path}|layername={layer}" if layer else path
 
-    def _write(self, path: Path, field_name: str | None, feedback: QgsFeedback | None) -> tuple[str, str]:
-        kept = QgsFields()
-        index = self.fields.lookupField(field_name) if field_name else -1
-        if index >= 0:
+    def parcels(self, folder: str | Path, feedback: QgsFeedback | None = None) -> str:
+        """The polygons with all their attributes as the engine reads them, ``path|layername=name``."""
+        every = range(self.fields.count())
+        stored = all(self.fields.fieldOrigin(index) == QgsFields.FieldOrigin.OriginProvider for index in every)
+        as_it_is = self.file if stored and not self.where else None
+        path, layer = as_it_is or self._write(Path(folder) / "parcels.gpkg", every, feedback)
+        return f"{path}|layername={layer}" if layer else path
+
+    def _write(self, path: Path, fields: Iterable[int], feedback: QgsFeedback | None) -> tuple[str, str]:
+        kept, indices = QgsFields(), [index for index in fields if index >= 0]
+        for index in indices:
             kept.append(self.fields.at(index))
         options = QgsVectorFileWriter.SaveVectorOptions()
         options.driverName = "GPKG"
@@ -150,8 +158,7 @@ class VectorInput:
                     raise Cancelled()
                 copy = QgsFeature(kept)
                 copy.setGeometry(feature.geometry())
-                if index >= 0:
-                    copy.setAttributes([feature.attribute(index)])
+                copy.setAttributes([feature.attribute(index) for index in indices])
                 writer.addFeature(copy)
             fault = "" if writer.hasError() == QgsVectorFileWriter.WriterError.NoError else writer.errorMessage()
         finally:

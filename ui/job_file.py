@@ -59,13 +59,16 @@ class JobButton(QPushButton):
 
 
 def save_job(job: Job, path: str) -> None:
-    """Write a job file, and beside it labels and mask where they are only copies of layers; raises OSError."""
+    """Write a job file, and beside it labels, mask and parcels where they are only copies of layers; raises OSError."""
     place = Path(path)
     if job.labels is not None:
         job = replace(job, labels=replace(job.labels, path=_kept(job.labels.path, place, "labels")))
     if job.mask:
         mask, layer = split_layer(job.mask)
         job = replace(job, mask=_kept(mask, place, "mask") + (f"|layername={layer}" if layer else ""))
+    if job.parcels:
+        parcels, layer = split_layer(job.parcels)
+        job = replace(job, parcels=_kept(parcels, place, "parcels") + (f"|layername={layer}" if layer else ""))
     part = place.with_name(place.name + ".part")
     part.write_text(job.to_json(indent=1), encoding="utf-8")
     part.replace(place)
@@ -83,7 +86,8 @@ def _kept(path: str, job_file: Path, role: str) -> str:
 def read_job(path: str) -> Job:
     """The job of a file that the form can show; raises InputError (``job``) or OSError."""
     job = Job.from_json(Path(path).read_text(encoding="utf-8", errors="replace"))
-    if job.use_model or job.series_part or job.options:
+    elsewhere = job.parcel_layer and job.parcel_layer != replace(job, parcel_layer=None).outputs().get("parcels")
+    if job.use_model or job.series_part or job.options or elsewhere:
         message = f"The job {Path(path).name} holds settings that the dialog does not have."
         raise InputError("job", message, f"Run it by: croptransfer map --job {path}")
     return job
@@ -101,9 +105,12 @@ def show_job(dialog: TransferDialog, job: Job) -> None:
     if job.labels is not None:
         source.labels.show_labels(job.labels)
     dialog.target.set_mask(job.mask)
+    dialog.target.set_parcels(job.parcels, job.parcel_reading)
     dialog.fit.show_fields(job)
     output.set_map_path(job.output)
     output.set_method(job.method)
     output.seed_box.setValue(job.seed)
+    output.exact_box.setChecked(job.exact)
+    output.memory_box.setValue(job.memory)
     for name in ("confidence", "model", "report"):
         getattr(output, f"{name}_box").setChecked(getattr(job, name) is not None)

@@ -1,4 +1,4 @@
-"""Finished files as styled layers: the map with its legend, the confidence beside it, in one group."""
+"""Finished files as styled layers: parcels and map with their legends, the confidence beside them, in one group."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from qgis.core import (
     QgsColorRampLegendNodeSettings,
     QgsColorRampShader,
     QgsLayerTreeGroup,
+    QgsMapLayer,
     QgsProject,
     QgsRasterLayer,
     QgsRasterShader,
     QgsSingleBandPseudoColorRenderer,
+    QgsVectorLayer,
 )
 from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QColor
@@ -20,9 +22,9 @@ CONFIDENCE_COLORS = ((0, "#8e0152"), (40, "#de77ae"), (60, "#f7f7f7"), (80, "#7f
 """Percent and colour: a diverging scheme that colour-blind people can read, dark where it is worst and best."""
 
 
-def style_map(layer: QgsRasterLayer) -> None:
-    """Give a classified map the legend of the style file beside it: the present classes, in the model's order."""
-    style = Path(layer.source()).with_suffix(".qml")
+def style_crops(layer: QgsMapLayer) -> None:
+    """Give a map or parcels the legend of the style file beside it: the present classes, in the model's order."""
+    style = Path(layer.source().partition("|layername=")[0]).with_suffix(".qml")
     if style.exists():
         layer.loadNamedStyle(str(style))
         layer.triggerRepaint()
@@ -48,10 +50,10 @@ def style_confidence(layer: QgsRasterLayer) -> None:
 
 
 def add_result(outputs: dict[str, str], name: str, project: QgsProject | None = None) -> QgsLayerTreeGroup:
-    """Add a finished job's rasters to the project, in a group at the top of the layer tree.
+    """Add a finished job's layers to the project, in a group at the top of the layer tree.
 
-    The map lies above, visible, with its legend open; the confidence below it, unticked and folded, since
-    both together would hide each other. Layers of files that the job has replaced are taken out: they would
+    The parcels, or without any the map, lie above with their legend open; the confidence below, unticked and folded,
+    since both together would hide each other. Layers of files that the job has replaced are taken out: they would
     show the new pixels with the old legend.
 
     Parameters
@@ -63,18 +65,23 @@ def add_result(outputs: dict[str, str], name: str, project: QgsProject | None = 
     _take_out(set(outputs.values()), project)
     group = project.layerTreeRoot().insertGroup(0, name)
     group.setExpanded(False)
-    titles = {"map": name, "confidence": QCoreApplication.translate("CropTransfer", "Confidence (%)")}
+    titles = {
+        "parcels": QCoreApplication.translate("CropTransfer", "Parcels of {name}").format(name=name),
+        "map": name,
+        "confidence": QCoreApplication.translate("CropTransfer", "Confidence (%)"),
+    }
     for role, title in titles.items():
         if role not in outputs:
             continue
-        layer = QgsRasterLayer(outputs[role], title, "gdal")
+        vector = role == "parcels"
+        layer = QgsVectorLayer(outputs[role], title, "ogr") if vector else QgsRasterLayer(outputs[role], title, "gdal")
         if not layer.isValid():
             continue
-        style_map(layer) if role == "map" else style_confidence(layer)
+        style_confidence(layer) if role == "confidence" else style_crops(layer)
         project.addMapLayer(layer, False)
         node = group.addLayer(layer)
-        node.setItemVisibilityChecked(role == "map")
-        node.setExpanded(role == "map")
+        node.setItemVisibilityChecked(role != "confidence")
+        node.setExpanded(len(group.children()) == 1)
     # Layer trees show a group folded that was empty when it came in; only a change opens it.
     group.setExpanded(True)
     return group
@@ -83,7 +90,9 @@ def add_result(outputs: dict[str, str], name: str, project: QgsProject | None = 
 def _take_out(paths: set[str], project: QgsProject) -> None:
     """Remove the layers of these files, and the groups that become empty by it."""
     root = project.layerTreeRoot()
-    for layer in [layer for layer in project.mapLayers().values() if layer.source() in paths]:
+    for layer in [
+        layer for layer in project.mapLayers().values() if layer.source().partition("|layername=")[0] in paths
+    ]:
         node = root.findLayer(layer.id())
         group = node.parent() if node is not None else None
         project.removeMapLayer(layer.id())

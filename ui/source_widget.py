@@ -6,7 +6,7 @@ from qgis.gui import QgsFileWidget
 from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import QGroupBox, QLabel, QRadioButton, QStackedWidget, QVBoxLayout, QWidget
 
-from ..engine.series import read_series
+from ..engine.series import SeriesFile
 from .background import Background
 from .band_table import tr
 from .fit import SeriesFacts
@@ -114,13 +114,13 @@ class SourceWidget(QWidget):
 
 
 def describe_series(path: str) -> tuple[str, SeriesFacts]:
-    """Size, bands and crops of a series file, in words, and its facts; reads the file, raises InputError."""
-    series = read_series(path)
-    facts = SeriesFacts(tuple(series.bands), tuple(map(float, series.day)))
+    """Size, bands and crops of a series file, in words, and its facts; reads no series of it, raises InputError."""
+    with SeriesFile(path) as series:
+        facts = SeriesFacts(tuple(series.bands), tuple(map(float, series.day)))
     text = tr("{count} series of {dates} dates × {bands} bands ({names})").format(
         count=len(series), dates=len(series.day), bands=len(series.bands), names=", ".join(series.bands)
     )
     if series.labels is None:
         return text, facts
-    crops = [f"{name} ({int((series.labels == index).sum())})" for index, name in enumerate(series.classes)]
+    crops = [f"{name} ({count})" for name, count in zip(series.classes, series.counts)]
     return text + "\n" + tr("Crops found: {crops}").format(crops=", ".join(crops)), facts

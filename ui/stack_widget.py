@@ -22,6 +22,7 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from ..engine.errors import InputError
+from ..engine.imagery.mixed_sensors import named_alike
 from ..engine.imagery.opening import file_name
 from ..engine.imagery.stack import StackBand
 from . import settings
@@ -296,6 +297,9 @@ class StackWidget(QWidget):
             new = [band for band in read.bands if (band.path, band.index) not in self._origin]
             self._origin.update({(band.path, band.index): path for band in new})
             bands += new
+            # Each scene's folder may come by itself.
+            bands, said = named_alike(bands)
+            self._notes[path] += tuple(said)
         self._arrange(bands)
         self._refresh()
         self.changed.emit()

@@ -1,15 +1,13 @@
-"""The target in a form: its stack, and the mask."""
+"""The target in a form: its stack, the mask, and the parcels."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from qgis.core import QgsMapLayer, QgsMapLayerProxyModel, QgsProject, QgsRasterLayer, QgsVectorLayer
-from qgis.gui import QgsMapLayerComboBox
+from qgis.core import QgsMapLayer, QgsMapLayerProxyModel
 from qgis.PyQt.QtCore import pyqtSignal
-from qgis.PyQt.QtWidgets import QFileDialog, QFormLayout, QGroupBox, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QComboBox, QFormLayout, QGroupBox, QLabel, QVBoxLayout, QWidget
 
-from . import settings
+from ..engine.imagery.parcel_layer import MEDIAN, SET
+from .layer_choice import LayerChoice
 from .stack_widget import StackWidget
 
 
@@ -17,59 +15,80 @@ class TargetWidget(QWidget):
     """Chooses what is mapped."""
 
     changed = pyqtSignal()
-    """Stack or mask is another one."""
+    """Stack, mask or parcels are others."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.stack = StackWidget()
-        self.mask_combo = QgsMapLayerComboBox()
-        self.mask_combo.setFilters(QgsMapLayerProxyModel.Filter.RasterLayer | QgsMapLayerProxyModel.Filter.PolygonLayer)
-        self.mask_combo.setAllowEmptyLayer(True, self.tr("Map everything"))
-        self.mask_combo.setCurrentIndex(0)
-        self.mask_combo.setToolTip(
-            self.tr("Only this part is mapped: pixels of a raster that are not 0, or the inside of polygons")
+        self._mask = LayerChoice(
+            QgsMapLayerProxyModel.Filter.RasterLayer | QgsMapLayerProxyModel.Filter.PolygonLayer,
+            self.tr("Mask"),
+            self.tr("Map everything"),
+            self.tr("Only this part is mapped: pixels of a raster that are not 0, or the inside of polygons"),
+            self.tr("Add a raster or polygon file to the project and choose it"),
         )
-        browse = QToolButton()
-        browse.setText("…")
-        browse.setToolTip(self.tr("Add a raster or polygon file to the project and choose it"))
-        browse.clicked.connect(self._browse)
+        self.mask_combo = self._mask.combo
+        self._parcels = LayerChoice(
+            QgsMapLayerProxyModel.Filter.PolygonLayer,
+            self.tr("Parcels"),
+            self.tr("No parcels: every pixel by itself"),
+            self.tr("Polygons of fields that are classified once each; nothing is mapped outside them"),
+            self.tr("Add a polygon file to the project and choose it"),
+        )
+        self.parcel_combo = self._parcels.combo
+        self.reading_combo = QComboBox()
+        self.reading_combo.addItem(self.tr("The median of its pixels"), MEDIAN)
+        self.reading_combo.addItem(self.tr("The mean probabilities of its pixels"), SET)
+        self.reading_combo.setToolTip(
+            self.tr(
+                "The median by date and band is classified once for the parcel and hides clouds that were missed; or "
+                "some pixels are classified and their probabilities averaged"
+            )
+        )
+        self.parcel_note = QLabel(self.tr("A layer of them with their crops is written beside the map."))
 
         rasters = QGroupBox(self.tr("Target stack: rasters of the region or year to be mapped, over one season"))
         QVBoxLayout(rasters).addWidget(self.stack)
-        row = QHBoxLayout()
-        row.addWidget(self.mask_combo, 1)
-        row.addWidget(browse)
-        form = QFormLayout()
-        form.addRow(self.tr("Map only inside"), row)
+        self._form = QFormLayout()
+        self._form.addRow(self.tr("Map only inside"), self._mask)
+        self._form.addRow(self.tr("One crop a parcel"), self._parcels)
+        self._form.addRow(self.tr("Read a parcel by"), self.reading_combo)
+        self._form.addRow("", self.parcel_note)
         layout = QVBoxLayout(self)
         layout.addWidget(rasters, 1)
-        layout.addLayout(form)
+        layout.addLayout(self._form)
         self.stack.changed.connect(self.changed)
-        self.mask_combo.layerChanged.connect(lambda layer: self.changed.emit())
+        self._mask.changed.connect(self.changed)
+        self._parcels.changed.connect(self._parcels_changed)
+        self.reading_combo.currentIndexChanged.connect(lambda index: self.changed.emit())
+        self._parcels_changed()
 
     def mask(self) -> QgsMapLayer | None:
         """The mask layer; None maps everything."""
-        return self.mask_combo.currentLayer()
+        return self._mask.layer()
 
     def set_mask(self, path: str | None) -> None:
         """Add a raster or polygon file to the project and choose it; None maps everything."""
-        if not path:
-            self.mask_combo.setLayer(None)
-            return
-        name = Path(path.partition("|")[0]).stem
-        layer: QgsMapLayer = QgsRasterLayer(path, name)
-        if not layer.isValid():
-            layer = QgsVectorLayer(path, name, "ogr")
-        if layer.isValid():
-            QgsProject.instance().addMapLayer(layer)
-            self.mask_combo.setLayer(layer)
+        self._mask.set_path(path)
+
+    def parcels(self) -> QgsMapLayer | None:
+        """The layer of parcels; None maps pixel by pixel."""
+        return self._parcels.layer()
+
+    def parcel_reading(self) -> str:
+        """How parcels are classified: one of ``engine.imagery.parcel_layer.READINGS``."""
+        return self.reading_combo.currentData()
+
+    def set_parcels(self, path: str | None, reading: str = MEDIAN) -> None:
+        """Add a polygon file to the project and choose it; None maps pixel by pixel."""
+        self._parcels.set_path(path)
+        self.reading_combo.setCurrentIndex(self.reading_combo.findData(reading))
 
     def shut_down(self) -> None:
         """End the thread."""
         self.stack.shut_down()
 
-    def _browse(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, self.tr("Mask"), str(settings.get("folder", "")))
-        if path:
-            settings.put("folder", str(Path(path).parent))
-            self.set_mask(path)
+    def _parcels_changed(self) -> None:
+        for part in (self.reading_combo, self._form.labelForField(self.reading_combo), self.parcel_note):
+            part.setVisible(self.parcels() is not None)
+        self.changed.emit()

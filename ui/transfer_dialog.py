@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from qgis.PyQt.QtWidgets import (
 from ..engine.alignment import METHODS
 from ..engine.errors import InputError
 from ..engine.job import Job, LabelLayer, check
+from ..engine.job.unfinished import unfinished_folders
 from . import settings
 from .background import Background
 from .engine_banner import EngineBanner
@@ -107,7 +109,11 @@ class TransferDialog(QDialog):
         self.cancel_button = QPushButton(self.tr("Cancel"))
         self.cancel_button.setToolTip(self.tr("Stop the running job; nothing is written"))
         self.buttons.addButton(JobButton(self), QDialogButtonBox.ButtonRole.ResetRole)
+        self.resume_button = QPushButton(self.tr("Go on"))
+        self.resume_button.setToolTip(self.tr("Go on with the interrupted map: what is finished is not done again"))
+        self.resume_button.hide()
         self.buttons.addButton(self.run_button, QDialogButtonBox.ButtonRole.ActionRole)
+        self.buttons.addButton(self.resume_button, QDialogButtonBox.ButtonRole.ActionRole)
         self.buttons.addButton(self.cancel_button, QDialogButtonBox.ButtonRole.ActionRole)
         # The Enter key ends the input of a path or a number: it must not close the window or start minutes of work.
         for button in self.buttons.buttons():
@@ -118,6 +124,7 @@ class TransferDialog(QDialog):
         self.buttons.rejected.connect(self.close)
         self.buttons.helpRequested.connect(open_help)
         self.run_button.clicked.connect(self.run)
+        self.resume_button.clicked.connect(self.resume)
         self.cancel_button.clicked.connect(self.cancel)
 
         layout = QVBoxLayout(self)
@@ -154,6 +161,7 @@ class TransferDialog(QDialog):
         self._checker.forget()
         self._job = None
         self.run_button.setEnabled(False)
+        self.resume_button.setEnabled(False)
         if self._task is None:
             self.panel.show_checking()
         self._timer.start()
@@ -196,6 +204,7 @@ class TransferDialog(QDialog):
             "method": self.output.method(),
             "seed": self.output.seed(),
             **self.output.extra_paths(),
+            **self.output.mapping_fields(),
             **self.fit.fields(),
         }
         labels, state = None, self.source.labels.state()
@@ -208,7 +217,9 @@ class TransferDialog(QDialog):
             if isinstance(labels, VectorInput) and not field_name:
                 problems.append(self.tr("The crop field is not chosen. Choose the field that holds the crop."))
         with_settings = self.source.labels.with_settings()
-        mask = self._mask()
+        mask, parcels = self._mask(), self.target.parcels()
+        parcels = VectorInput.of(parcels) if parcels is not None else None
+        fields["parcel_reading"] = self.target.parcel_reading()
         known = self._labels_copy[1] if self._labels_copy and self._labels_copy[0] == state else None
         folder = self._copy_folder(known)
         engine_problem = self._engine_problem()
@@ -224,6 +235,8 @@ class TransferDialog(QDialog):
                 fields["mask"] = mask.mask(folder)
             else:
                 fields["mask"] = mask
+            if parcels is not None:
+                fields["parcels"] = parcels.parcels(folder)
             job = Job(**fields)
             found = list(problems)
             if not problems:
@@ -262,11 +275,24 @@ class TransferDialog(QDialog):
         # The end of the engine's test is a change, which asks again.
         testing = self.banner.interpreter is None and self.banner.is_looking()
         self._job = job if not problems and not testing else None
+        interrupted = self._job is not None and bool(unfinished_folders(self._job.output))
         if self._task is None:
-            self.panel.show_problems(problems, self.tr("The engine is being tested…") if testing else "")
+            waiting = self.tr("The engine is being tested…") if testing else ""
+            if interrupted:
+                waiting = self.tr("An interrupted run of this map is there: 'Go on' takes it up where it stopped.")
+            self.panel.show_problems(problems, waiting)
+            self.run_button.setText(self.tr("Run anew") if interrupted else self.tr("Run"))
+            self.resume_button.setVisible(interrupted)
         self.run_button.setEnabled(self._job is not None and self._task is None)
+        self.resume_button.setEnabled(interrupted and self._task is None)
 
     # --- the run
+
+    def resume(self) -> None:
+        """Hand the checked job to a task that goes on with its interrupted run."""
+        if self._job is not None:
+            self._job = replace(self._job, resume=True)
+            self.run()
 
     def run(self) -> None:
         """Hand the checked job to a task."""
@@ -283,6 +309,7 @@ class TransferDialog(QDialog):
         self.log.appendPlainText(self.tr("Engine: {detail}").format(detail=self.banner.detail))
         self.log.appendPlainText(self.tr("Method: {title}").format(title=METHODS[self._job.method].title))
         self.run_button.setEnabled(False)
+        self.resume_button.hide()
         self.cancel_button.setEnabled(True)
         self.panel.show_running(self.tr("Starting the engine"))
         self.panel.show_progress(0.0, None)
@@ -338,6 +365,9 @@ class TransferDialog(QDialog):
         outputs, summary = task.outcome.outputs, task.outcome.summary
         name = Path(outputs["map"]).stem
         layers = add_result(outputs, name).findLayerIds()
+        if "parcels" in summary:
+            parcels = self.tr("{classified} of {count} parcels have a crop").format(**summary["parcels"])
+            self.log.appendPlainText(parcels)
         for entry in summary.get("classes", []):
             self.log.appendPlainText(
                 self.tr("{name}: {share:.1f} % of the mapped area").format(
@@ -357,7 +387,10 @@ class TransferDialog(QDialog):
     def _show_failure(self, problem: Exception) -> None:
         short = problem.message if hasattr(problem, "message") else str(problem)
         hint = getattr(problem, "hint", "")
-        self.panel.show_end(f"{short} {hint}".strip())
+        kept = ""
+        if unfinished_folders(self.output.map_path()):
+            kept = self.tr("Finished tiles are kept: 'Go on' takes the map up from there.")
+        self.panel.show_end(" ".join(part for part in (short, hint, kept) if part))
         self.log.appendPlainText(str(problem))
         push(self._iface, short, Qgis.MessageLevel.Critical, {self.tr("Show the log"): self._show_log})
 

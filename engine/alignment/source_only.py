@@ -86,8 +86,8 @@ class SourceDomain:
     """Indices held out, at most ``MOST_HELD`` of them."""
     sample: np.ndarray
     """At most ``MOST_SAMPLED`` of the indices to train on, for statistics that are taken again and again."""
-    classes: int
-    """Number of classes."""
+    shares: np.ndarray
+    """(k,) class shares of the source, of all that its series were drawn from."""
     calendar: Calendar
     """Its season."""
     statistics: Statistics
@@ -96,9 +96,9 @@ class SourceDomain:
     """(g,) days to which it was interpolated; None where it was not."""
 
     @property
-    def shares(self) -> np.ndarray:
-        """(k,) class shares of the source's samples."""
-        return np.bincount(self.labels, minlength=self.classes) / len(self.labels)
+    def classes(self) -> int:
+        """Number of classes."""
+        return len(self.shares)
 
     def validation(self) -> tuple[Pool, np.ndarray]:
         """Held-out series and labels; the training series where the source is too small to hold any out."""
@@ -139,7 +139,7 @@ def prepare_source(
     sample = stratified_sample(train, source.labels, MOST_SAMPLED, rng)
     grid = regular_days(source.day) if on_grid else None
     pool = make_pool(source.values, source.day, statistics, calendar, device, grid)
-    return SourceDomain(pool, source.labels, train, held, sample, k, calendar, statistics, grid)
+    return SourceDomain(pool, source.labels, train, held, sample, source.class_shares, calendar, statistics, grid)
 
 
 def balanced_weights(labels: np.ndarray, classes: int) -> np.ndarray:

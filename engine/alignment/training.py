@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ..errors import InputError
 from ..models.encoder import CropNetwork
 from ..models.network import SeriesNetwork
+from ..models.networks import LIMIT, LIMITS
 from ..models.standardise import Statistics
 from ..models.trained import Calendar, readable
 from ..series import fill_linearly
@@ -31,6 +32,8 @@ GREATEST = 1e9
 """Of a number among the options: beyond it a product with the number of steps is none any more."""
 AT_LEAST_ONE = ("batch", "target_batch", "pseudo_batch", "passes", "members", "width", "layers", "look_every")
 """Options of which none at all makes no sense."""
+SIZES = ("width", "hidden", "layers", "trees", "discriminator", "members")
+"""Options of which the memory of a fit is made: no larger than a model file may ask for (:data:`LIMITS`)."""
 MULTIPLE = "multiple of"
 """Key in the metadata of a setting for the number it must be a multiple of, such as the heads that share a width."""
 THIN = (0.45, 0.85)
@@ -286,6 +289,9 @@ def read_settings(default: Settings, options: Mapping[str, Any]) -> Settings:
             raise InputError("option", f"Option '{key}' is {value!r}; it must be {KINDS.get(kind, kind.__name__)}.")
         if key in AT_LEAST_ONE and value < 1:
             raise InputError("option", f"Option '{key}' is {value!r}; it must be 1 or more.")
+        if key in SIZES and value > LIMITS.get(key, LIMIT):
+            most = LIMITS.get(key, LIMIT)
+            raise InputError("option", f"Option '{key}' is {value!r}; it must be {most:,} or less.")
         if kind is int and (value % multiple[key] or value < multiple[key] > 1):
             raise InputError("option", f"Option '{key}' is {value!r}; it must be a multiple of {multiple[key]}.")
     return replace(default, **options)  # type: ignore[type-var]

@@ -13,10 +13,12 @@ from osgeo import gdal
 
 from ..errors import InputError, listed
 from .cubes import describe_cube, is_cube
+from .mixed_sensors import named_alike
 from .names import date_choices, of_sensor, parse_band, parse_date, sensor_of, standard_name
 from .opening import address_of, file_name, open_container, open_raster
 from .products import Source, expand
 from .stack import StackBand
+from .vrt_sources import sources_of
 
 ACQUIRED = (
     "ACQUISITION_DATE",
@@ -83,7 +85,8 @@ def describe(paths: Sequence[str]) -> tuple[StackBand, ...]:
 def describe_with_notes(paths: Sequence[str]) -> tuple[tuple[StackBand, ...], tuple[str, ...]]:
     """The bands as :func:`describe` gives them, and sentences about what was left out of folders and products."""
     found = [describe_path(str(path)) for path in paths]
-    return tuple(band for d in found for band in d.bands), tuple(dict.fromkeys(note for d in found for note in d.notes))
+    bands, notes = named_alike([band for d in found for band in d.bands])
+    return tuple(bands), tuple(dict.fromkeys([note for d in found for note in d.notes] + notes))
 
 
 def describe_path(path: str) -> Description:
@@ -116,7 +119,8 @@ def describe_path(path: str) -> Description:
         more = f", and {len(open_dates) - 1} more bands alike" if len(open_dates) > 1 else ""
         choices_told = " or ".join(open_dates[0][1])
         notes.append(f"{file_name(open_dates[0][0])} may be of {choices_told}{more}: give the date in the table.")
-    return Description(tuple(bands), tuple(notes))
+    bands, said = named_alike(bands)
+    return Description(tuple(bands), tuple(notes + said))
 
 
 def choices_of(band: StackBand) -> tuple[str, ...]:
@@ -177,6 +181,7 @@ def _bands_of(dataset: Any, path: str) -> list[StackBand]:
     order = next((names.split() for pattern, names in ORDERS if re.search(pattern, stem, re.IGNORECASE)
                   and len(names.split()) == dataset.RasterCount), [])  # fmt: skip
     bands = []
+    behind: dict[str, list[StackBand]] = {}
     for index in range(1, dataset.RasterCount + 1):
         band = dataset.GetRasterBand(index)
         if band.GetColorInterpretation() == gdal.GCI_AlphaBand or order[index - 1 : index] == ["-"]:
@@ -187,6 +192,9 @@ def _bands_of(dataset: Any, path: str) -> list[StackBand]:
         name = of_sensor(parse_band(rest, free=True) or _first_name(own), sensor)
         name = name if not order or (name and standard_name(name)) else order[index - 1]
         date = date or _first_date(_upper(own), ACQUIRED)
+        if not description:
+            its_date, its_name = _behind(sources_of(dataset, index, path), behind)
+            date, name = date or its_date, name or its_name
         if not date and not date_choices(description):
             date = date_of_file
         # A name in the file's name holds for one band only: in a file of many it would name them all alike.
@@ -194,6 +202,24 @@ def _bands_of(dataset: Any, path: str) -> list[StackBand]:
     if len(bands) > 1 and any(b.band is None for b in bands) and band_in_name and _one_per_date(bands):
         bands = [replace(b, band=b.band or band_in_name) for b in bands]
     return bands
+
+
+def _behind(sources: Sequence[tuple[str, int]], known: dict[str, list[StackBand]]) -> tuple[str | None, str | None]:
+    """Date and band of what a band of a VRT shows; each None where its files do not agree.
+
+    ``known`` keeps the bands of files that were looked at.
+    """
+    dates, names = set(), set()
+    for path, index in sources:
+        if path not in known:
+            try:
+                known[path] = _bands_of(open_raster(path), path)
+            except InputError:
+                return None, None  # told by the first who reads the VRT
+        found = next((band for band in known[path] if band.index == index), None)
+        dates.add(found.date if found else None)
+        names.add(found.band if found else None)
+    return dates.pop() if len(dates) == 1 else None, names.pop() if len(names) == 1 else None
 
 
 def _one_per_date(bands: Sequence[StackBand]) -> bool:
@@ -225,12 +251,16 @@ def _stem(path: str) -> str:
 
 
 def _date_of_place(path: str) -> str | None:
-    """The date in the name of a file or, if it has none, of its folder; a product's folder goes before both."""
+    """The date in the name of a file or, if it has none, of its folder or three of them (``2021/5/1``), as archives
+    are sorted; a product's folder goes before both."""
     safe = re.search(r"([^\\/]+)\.SAFE[\\/]", path, re.IGNORECASE)
     if safe and parse_date(safe.group(1))[0]:
         return parse_date(safe.group(1))[0]
     stem = _stem(path)
     date, of_folder = parse_date(stem)[0], parse_date(Path(path).parent.name)[0]
+    nested = re.findall(r"[\\/](\d{4})[\\/](\d{1,2})[\\/](\d{1,2})(?=[\\/])", path)
+    if nested and not of_folder:
+        of_folder = parse_date("-".join(nested[-1]))[0]
     choices = date_choices(stem)
     return of_folder if (not date and not choices) or of_folder in choices else date
 

@@ -77,7 +77,7 @@ def pixel_bounds(grid: Grid, window: Window, other: Grid) -> tuple[float, float,
         window.column + np.linspace(0, window.width, steps), window.row + np.linspace(0, window.height, steps)
     )
     x, y = to_map(grid.transform, column.ravel(), row.ravel())
-    change = transformation(crs_of(grid.crs), crs_of(other.crs))
+    change = None if grid.crs == other.crs else transformation(crs_of(grid.crs), crs_of(other.crs))
     if change is not None:
         points = transform_points(change, x, y)
         x, y = points[:, 0], points[:, 1]

@@ -10,17 +10,19 @@ from dataclasses import field as dataclass_field
 from typing import Any
 
 import numpy as np
-from osgeo import gdal, ogr, osr
+from osgeo import gdal, ogr
 
 from ..errors import InputError
 from ..series import MINIMUM_SAMPLES, few_samples
 from .class_table import require_known, wanted_class
 from .delimited import is_text_table, open_text_table
-from .grids import grid_of, to_map, transform_points
+from .grids import to_map, transform_points
 from .inner_buffer import shrunk
-from .opening import attempt, crs_of, file_name, next_feature, open_raster, open_vector, quiet_gdal, transformation
+from .opening import attempt, crs_of, crs_of_layer, file_name, next_feature, open_vector, quiet_gdal, transformation
 from .rasterise import box_meets, single_parts, usable_shape
+from .shapes import Shapes
 from .stack import Grid, StackBand
+from .tiling import stack_grid
 
 QUICK_FEATURES = 100_000
 """Features that the quick check looks at."""
@@ -52,8 +54,8 @@ class LabelLayer:
 class LabelledShapes:
     """The features of a label layer, in the coordinates of a stack."""
 
-    shapes: list[Any]
-    """OGR geometries: points and polygons, single or multiple."""
+    shapes: Shapes
+    """Points and polygons."""
     class_of: list[int]
     """Index into ``classes`` of each shape."""
     classes: tuple[str, ...]
@@ -93,7 +95,7 @@ class LabelReader:
             done, fault = attempt(lambda: self.layer.SetAttributeFilter(labels.where))
             if fault or done:
                 raise self._bad_filter(fault)
-        self.crs = self._crs()
+        self.crs = crs_of_layer(self.layer)
 
     def _open(self) -> tuple[Any, Any]:
         path = self.labels.path
@@ -108,14 +110,6 @@ class LabelReader:
             self.warnings += warnings
             return dataset, layer
         return open_vector(path, self.labels.layer)
-
-    def _crs(self) -> Any:
-        found = self.layer.GetSpatialRef()
-        if found is None:
-            return None
-        crs = found.Clone()
-        crs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
-        return crs
 
     def extent(self) -> tuple[float, float, float, float] | None:
         """Least x, greatest x, least y, greatest y in the layer's CRS; None when unknown."""
@@ -265,11 +259,9 @@ def layer_problems(labels: LabelLayer, source_bands: Sequence[StackBand], least:
             if problem:
                 return [problem]
         if source_bands:
-            path = source_bands[0].path
-            grid = grid_of(open_raster(path), path)
             extent = reader.extent()
-            if extent is not None and not _extents_meet(extent, reader.crs, grid):
-                return [no_overlap(reader.name, file_name(path))]
+            if extent is not None and not extent_meets(extent, reader.crs, stack_grid(source_bands)):
+                return [no_overlap(reader.name, file_name(source_bands[0].path))]
     except InputError as problem:
         return [problem]
     return []
@@ -295,7 +287,8 @@ def read_shapes(labels: LabelLayer, grid: Grid, stack_name: str, least: int = 2)
     change = transformation(reader.crs, crs_of(grid.crs))
     classes = sorted_classes(counts)
     index = {name: number for number, name in enumerate(classes)}
-    shapes, class_of, lines, near = [], [], 0, 0
+    shapes, lines, near = Shapes(), 0, 0
+    class_of: list[int] = []
     reader.stay_near(grid)
     for name, geometry in reader.features():
         near += 1
@@ -317,7 +310,7 @@ def read_shapes(labels: LabelLayer, grid: Grid, stack_name: str, least: int = 2)
     if reader.without_geometry:
         told = f"Left out of the layer {reader.name}: {_features(reader.without_geometry)} without a geometry."
         warnings.append(told)
-    if not shapes:
+    if not len(shapes):
         without = lines == near > 0 or reader.without_geometry == sum(counts.values())
         raise reader.no_geometry() if without else no_overlap(reader.name, stack_name)
     found = LabelledShapes(shapes, class_of, classes, tuple(warnings))
@@ -326,7 +319,7 @@ def read_shapes(labels: LabelLayer, grid: Grid, stack_name: str, least: int = 2)
 
 def _without_borders(found: LabelledShapes, distance: float, layer: str, grid: Grid) -> LabelledShapes:
     """The shapes less what lies within ``distance`` metres of a polygon's border."""
-    inner = shrunk(found.shapes, distance, grid)
+    inner = shrunk(list(found.shapes), distance, grid)
     left = [number for number, shape in enumerate(inner) if shape is not None]
     if not left:
         raise InputError(
@@ -340,7 +333,7 @@ def _without_borders(found: LabelledShapes, distance: float, layer: str, grid: G
         polygons = "1 polygon is" if gone == 1 else f"{gone:,} polygons are"
         warnings.append(f"{polygons} left out of the layer {layer}: an inner buffer of {distance:g} m leaves nothing.")
     class_of = [found.class_of[number] for number in left]
-    return LabelledShapes([inner[number] for number in left], class_of, found.classes, tuple(warnings))
+    return LabelledShapes(Shapes(inner[number] for number in left), class_of, found.classes, tuple(warnings))
 
 
 def _has_geometry(feature: Any) -> bool:
@@ -378,7 +371,7 @@ def _few_points(reader: LabelReader, counts: Counter[str]) -> InputError | None:
     return None
 
 
-def _extents_meet(extent: tuple[float, float, float, float], crs: Any, grid: Grid) -> bool:
+def extent_meets(extent: tuple[float, float, float, float], crs: Any, grid: Grid) -> bool:
     """Whether the extent of a layer meets the grid; true as well where that cannot be computed."""
     x, y = np.meshgrid(np.linspace(extent[0], extent[1], 21), np.linspace(extent[2], extent[3], 21))
     x, y = x.ravel(), y.ravel()

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..progress import Progress
+from ..series.spread import rank_within, spread_order
 from .grids import to_pixel, window_transform
 from .label_layer import LabelledShapes, sorted_classes
 from .label_raster import LabelRaster
 from .rasterise import burn
-from .spread import rank_within, spread_order
 from .stack import Grid, Window
 
 LABEL_TILE = 1024
@@ -27,6 +27,9 @@ SPARE = 10
 """Pixels of a polygon or class kept for each one wanted, until it is known which were observed."""
 POOL, RASTER_POOL = 2_000_000, 500_000
 """Labelled pixels of shapes and of a raster kept in memory before they are thinned."""
+
+BOXES = 50_000
+"""Shapes whose boxes are computed at once."""
 
 
 @dataclass(frozen=True)
@@ -138,19 +141,18 @@ def _labelled_pixels(
 def _owners(shapes: LabelledShapes, class_of: np.ndarray, index: np.ndarray, grid: Grid, window: Window) -> np.ndarray:
     """(h, w) int64 index of the shape that holds each pixel; -1 where none does or two classes do."""
     transform = window_transform(grid, window)
-    here: Sequence = [shapes.shapes[i] for i in index]
-    numbers = list(range(1, len(index) + 1))
-    last = burn(here, numbers, window, transform).astype(np.int64)
-    first = burn(here[::-1], numbers[::-1], window, transform).astype(np.int64)
+    numbers = range(1, len(index) + 1)
+    last = burn(shapes.shapes.at(index), numbers, window, transform).astype(np.int64)
+    first = burn(shapes.shapes.at(index[::-1]), numbers[::-1], window, transform).astype(np.int64)
     local = np.concatenate([[-1], class_of[index]])
     twice = local[first] != local[last]
-    claims = burn(here, [1] * len(index), window, transform, add=True)
+    claims = burn(shapes.shapes.at(index), [1] * len(index), window, transform, add=True)
     if (claims > 2).any():
         # The first and the last may agree and one between them not: count the classes there.
         classes = np.zeros(claims.shape, np.int64)
         for label in np.unique(class_of[index]):
-            own = [shapes.shapes[i] for i in index if class_of[i] == label]
-            classes += burn(own, [1] * len(own), window, transform) > 0
+            own = index[class_of[index] == label]
+            classes += burn(shapes.shapes.at(own), [1] * len(own), window, transform) > 0
         twice |= classes > 1
     owner = np.concatenate([[-1], index])[last]
     owner[twice] = -1
@@ -159,10 +161,13 @@ def _owners(shapes: LabelledShapes, class_of: np.ndarray, index: np.ndarray, gri
 
 def _pixel_boxes(shapes: LabelledShapes, grid: Grid) -> np.ndarray:
     """(n, 4) left, top, right, bottom of every shape, in pixels of the grid."""
-    boxes = np.array([shape.GetEnvelope() for shape in shapes.shapes], np.float64)
-    corners = [to_pixel(grid.transform, boxes[:, i], boxes[:, j]) for i in (0, 1) for j in (2, 3)]
-    columns, rows = np.stack([c for c, _ in corners]), np.stack([r for _, r in corners])
-    return np.stack([columns.min(axis=0), rows.min(axis=0), columns.max(axis=0), rows.max(axis=0)], axis=1)
+    boxes = shapes.shapes.boxes()
+    for start in range(0, len(boxes), BOXES):
+        here = boxes[start : start + BOXES]
+        corners = [to_pixel(grid.transform, here[:, i], here[:, j]) for i in (0, 1) for j in (2, 3)]
+        columns, rows = np.stack([c for c, _ in corners]), np.stack([r for _, r in corners])
+        here[:] = np.stack([columns.min(axis=0), rows.min(axis=0), columns.max(axis=0), rows.max(axis=0)], axis=1)
+    return boxes
 
 
 def _blocks(shapes: LabelledShapes, grid: Grid) -> np.ndarray:

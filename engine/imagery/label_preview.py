@@ -15,6 +15,7 @@ from .label_layer import LabelLayer
 from .label_raster import LabelRaster
 from .opening import file_name, open_raster
 from .stack import Grid, StackBand, Window
+from .tiling import stack_grid
 
 ALL_PIXELS = 2_000_000
 """Pixels up to which a stack is looked at as a whole."""
@@ -52,7 +53,7 @@ def preview_labels(labels: LabelLayer, source_bands: Sequence[StackBand]) -> Lab
         As :class:`LabelRaster`.
     """
     path = source_bands[0].path if source_bands else labels.path
-    grid = grid_of(open_raster(path), path)
+    grid = stack_grid(source_bands) if source_bands else grid_of(open_raster(path), path)
     raster = LabelRaster(replace(labels, classes={}, inner_buffer=0.0), grid, file_name(path))
     complete = grid.width * grid.height <= ALL_PIXELS
     pixels, looked = np.zeros(0, np.int64), 0

@@ -18,6 +18,7 @@ from .label_layer import LabelLayer, no_overlap
 from .opening import attempt, file_name, open_raster
 from .resample import Resampler
 from .stack import Grid, StackBand, Window
+from .tiling import stack_grid
 
 SMALL_TYPES, SMALLEST_TOO_LARGE = (gdal.GDT_Byte, gdal.GDT_UInt16), 65536
 WHOLE_TYPES = (gdal.GDT_Byte, gdal.GDT_UInt16, gdal.GDT_Int16, gdal.GDT_UInt32, gdal.GDT_Int32)
@@ -229,7 +230,8 @@ def raster_problems(labels: LabelLayer, source_bands: Sequence[StackBand]) -> li
     """What keeps a label raster from being used with a source stack; reads no pixel of either."""
     try:
         path = source_bands[0].path if source_bands else labels.path
-        LabelRaster(labels, grid_of(open_raster(path), path), file_name(path))
+        grid = stack_grid(source_bands) if source_bands else grid_of(open_raster(path), path)
+        LabelRaster(labels, grid, file_name(path))
     except InputError as problem:
         return [problem]
     return []

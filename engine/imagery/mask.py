@@ -10,10 +10,11 @@ from osgeo import gdal, ogr
 
 from ..errors import InputError
 from .grids import grid_of, overlaps, same_grid, window_transform
-from .opening import attempt, crs_of, file_name, next_feature, open_raster, open_vector, transformation
+from .opening import attempt, crs_of, crs_of_layer, file_name, next_feature, open_vector, transformation
 from .rasterise import box_meets, burn, usable_shape
 from .resample import Resampler
 from .stack import Grid, StackBand, Window
+from .tiling import stack_grid
 
 
 class Mask:
@@ -89,11 +90,7 @@ class Mask:
         except InputError as problem:
             message = problem.message.replace("The vector layer", "The mask")
             raise InputError("mask-unreadable", message, "Choose a raster or a polygon layer.") from problem
-        crs = found.GetSpatialRef()
-        if crs is not None:
-            crs = crs.Clone()
-            crs.SetAxisMappingStrategy(0)
-        change = transformation(crs, crs_of(self.grid.crs))
+        change = transformation(crs_of_layer(found), crs_of(self.grid.crs))
         polygons = 0
         boxes = []
         while True:
@@ -135,7 +132,7 @@ def mask_problems(path: str, layer: str, target_bands: Sequence[StackBand]) -> l
     if not target_bands:
         return []
     try:
-        grid = grid_of(open_raster(target_bands[0].path), target_bands[0].path)
+        grid = stack_grid(target_bands)
     except InputError:
         # The target's own problem, told by stack_problems.
         return []

@@ -18,6 +18,8 @@ KNOWN_BANDS = tuple(
     COASTAL BLUE BLU GREEN_I GREEN GRN YELLOW RED REDEDGE RE RE1 RE2 RE3 RE4 BNR NIR NIR1 NIR2 NIR08 NIR09 CIRRUS
     SWIR SWIR1 SW1 SWIR16 SWIR2 SW2 SWIR22 SWIR3 MIR TIR TIR2 PAN
     SR_B1 SR_B2 SR_B3 SR_B4 SR_B5 SR_B6 SR_B7 ST_B6 ST_B10
+    NADIR_REFLECTANCE_BAND1 NADIR_REFLECTANCE_BAND2 NADIR_REFLECTANCE_BAND3 NADIR_REFLECTANCE_BAND4
+    NADIR_REFLECTANCE_BAND5 NADIR_REFLECTANCE_BAND6 NADIR_REFLECTANCE_BAND7
     SUR_REFL_B01 SUR_REFL_B02 SUR_REFL_B03 SUR_REFL_B04 SUR_REFL_B05 SUR_REFL_B06 SUR_REFL_B07
     NDVI NDV EVI EVI2 SAVI MSAVI OSAVI NDWI MNDWI NDMI NDRE NDTI NDSI LSWI NBR NBR2 GNDVI LAI FAPAR FCOVER GCVI CIRE
     GVMI PSRI BSI
@@ -43,6 +45,8 @@ PHRASES = (
     (r"qa[\s_]pixel", "QA_PIXEL"),
     (r"coastal[\s_](?:blue|aerosol)", "COASTAL"),
     (r"green[\s_]i(?![a-z\d])", "GREEN_I"),
+    (r"nadir[\s_]reflectance[\s_]band(\d)(?!\d)", r"NADIR_REFLECTANCE_BAND\1"),
+    (r"(?<=_)band(1[3-6])(?![a-z\d])", r"B\1"),  # CBERS-4; other sensors' files count from Band 1 without meaning it
     (r"red[\s_]edge(?![\s_]?\d)", "REDEDGE"),
     (r"red[\s_]?edge[\s_]?([1-4])(?!\d)", r"RE\1"),
 )
@@ -60,8 +64,8 @@ WORDS_BESIDE = re.compile(
 )
 """Words that stand beside a band's name and say nothing about which band it is."""
 
-MEANINGLESS = r"(?:(?:gdal )?(?:band|layer|raster)(?: number)?)?[\s_-]*\d*"
-"""What a description without a name looks like, as ``Band 3``."""
+MEANINGLESS = r"(?:(?:gdal )?(?:band|layer|raster)(?: number)?)?[\s_-]*\d*|S(?:EN)?2[A-DL]|LND0\d|LN[DM]LG|S1[A-D]I[AD]"
+"""What a description without a name looks like, as ``Band 3``, or the satellite behind FORCE's dates."""
 
 
 @dataclass(frozen=True)

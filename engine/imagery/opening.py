@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from osgeo import gdal, ogr, osr
 
-from ..errors import InputError
+from ..errors import InputError, listed
 
 Result = TypeVar("Result")
 
@@ -24,6 +24,9 @@ NO_LISTING = "GDAL_DISABLE_READDIR_ON_OPEN"
 """GDAL's option against reading the folder of a file that is opened."""
 ANSWERS = {"401": "(not authorised)", "403": "(forbidden)", "404": "(not found)", "410": "(gone)"}
 """What a server's answers mean."""
+
+VECTORS = (".shp", ".gpkg", ".geojson", ".fgb", ".kml", ".gml", ".tab")
+"""Endings of the vector files that are looked for in a zip."""
 
 UNKNOWN = "unknown error"
 """What is told where GDAL fails without a word."""
@@ -218,7 +221,7 @@ def open_vector(path: str, layer: str) -> tuple[Any, Any]:
     """The dataset and the layer (the first one when ``layer`` is empty) of a vector source.
 
     Point tables in text form are read too: a CSV file's columns named like longitude and latitude, or
-    x and y, are its points.
+    x and y, are its points. A zip stands for the one vector file in it, as shapefiles are passed on.
 
     Raises
     ------
@@ -231,7 +234,8 @@ def open_vector(path: str, layer: str) -> tuple[Any, Any]:
         options = ["X_POSSIBLE_NAMES=lon*,lng*,x,easting", "Y_POSSIBLE_NAMES=lat*,y,northing", "KEEP_GEOM_COLUMNS=YES"]
         options += ["AUTODETECT_TYPE=YES"]
     flags = gdal.OF_VECTOR | gdal.OF_VERBOSE_ERROR
-    dataset, fault = attempt(lambda: gdal.OpenEx(path, flags, open_options=options))
+    inside = _inside_zip(path)
+    dataset, fault = attempt(lambda: gdal.OpenEx(inside, flags, open_options=options))
     if dataset is None or dataset.GetLayerCount() == 0:
         missing = not os.path.exists(path) and ":" not in path[2:]
         told = "does not exist" if missing else f"cannot be read: {fault or 'it has no layers'}"
@@ -243,6 +247,24 @@ def open_vector(path: str, layer: str) -> tuple[Any, Any]:
         names = ", ".join(dataset.GetLayer(i).GetName() for i in range(min(dataset.GetLayerCount(), 20)))
         raise InputError("layer-missing", f"{file_name(path)} has no layer '{layer}'.", f"Its layers are: {names}.")
     return dataset, found
+
+
+def _inside_zip(path: str) -> str:
+    """The name by which GDAL opens the vector file in a zip; any other path as it is.
+
+    Raises
+    ------
+    InputError
+        ``vector-unreadable`` for a zip without a vector file, or with several.
+    """
+    if not path.lower().endswith(".zip") or path.startswith("/vsi") or not os.path.isfile(path):
+        return path
+    names, _ = attempt(lambda: gdal.ReadDirRecursive(f"/vsizip/{path}"))
+    found = [n for n in names or () if n.lower().endswith(VECTORS) and "__MACOSX" not in n]
+    if len(found) != 1:
+        told = f"holds {len(found)} vector files: {listed(found)}" if found else "holds no vector file"
+        raise InputError("vector-unreadable", f"The archive {path} {told}.", "Unpack it and choose the layer.")
+    return f"/vsizip/{path}/{found[0]}"
 
 
 def crs_of(wkt: str) -> Any:
@@ -257,8 +279,20 @@ def crs_of(wkt: str) -> Any:
     return crs
 
 
+def crs_of_layer(layer: Any) -> Any:
+    """The spatial reference of an OGR layer with x before y, or None where it has none."""
+    found = layer.GetSpatialRef()
+    if found is None:
+        return None
+    crs = found.Clone()
+    crs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
+    return crs
+
+
 def same_crs(first: str, second: str) -> bool:
     """Whether two WKT texts mean the same system; unknown on either side counts as the same."""
+    if first == second:
+        return True
     one, other = crs_of(first), crs_of(second)
     if one is None or other is None:
         return True

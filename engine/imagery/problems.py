@@ -14,10 +14,11 @@ from osgeo import gdal
 
 from ..errors import InputError, listed
 from .describe import choices_of
-from .grids import grid_of, overlaps, same_grid
+from .grids import grid_of
 from .opening import attempt, file_name, open_raster
 from .quality import data_bands
 from .stack import Grid, StackBand
+from .tiling import places, stray
 
 UNFINISHED = "-0000.part.before.aux.xml"
 """As long as what comes behind the name of a file, and eight random letters, in those of its unfinished companions."""
@@ -37,7 +38,15 @@ def stack_problems(bands: Sequence[StackBand], role: str) -> list[InputError]:
     if not data_bands(bands):
         message = f"The {role} has only quality bands, such as {_which(bands[:1])} ({bands[0].band})."
         return [InputError("no-stack", message, f"Add the bands or indices of the {role} that show the crops.")]
-    problems = _unrecognised(bands, role) + _duplicates(bands, role) + _file_problems(bands, role)
+    of_files, grids = _file_problems(bands, role)
+    data = {b.path: grids[b.path] for b in data_bands(bands) if b.path in grids}
+    tiles: list[list[str]] = []
+    try:
+        tiles = places(data, {path: grid for path, grid in grids.items() if path not in data})
+        of_files += _apart(grids, tiles, role)
+    except InputError as problem:
+        of_files.append(problem)
+    problems = _unrecognised(bands, role) + _duplicates(bands, role, tiles) + of_files
     if any(problem.code in ("no-date", "no-band") for problem in problems):
         return problems
     complete, left_out = complete_dates(bands)
@@ -162,23 +171,38 @@ def _is_date(text: str) -> bool:
         return False
 
 
-def _duplicates(bands: Sequence[StackBand], role: str) -> list[InputError]:
-    seen: dict[tuple[str, str], StackBand] = {}
-    # A quality band may come twice, as from a product and from a mask of one's own: what one of them hides is hidden.
-    for band in data_bands(bands):
-        if not band.date or not band.band:
-            continue
-        first = seen.setdefault((band.date, band.band), band)
-        if first is not band:
-            message = f"The {role} has band {band.band} of {band.date} twice: {_which([first, band])}."
-            hint = "Take one of them out; join tiles of one date first (Raster > Miscellaneous > Merge)."
-            return [InputError("duplicate-band", message, hint)]
+def _duplicates(bands: Sequence[StackBand], role: str, tiles: Sequence[Sequence[str]]) -> list[InputError]:
+    """A band and date that is there twice: of one place, for neighbouring tiles are joined."""
+    placed = {path for tile in tiles for path in tile}
+    for tile in map(set, tiles or [[]]):
+        seen: dict[tuple[str, str], StackBand] = {}
+        # A quality band may come twice, as from a product and from a mask of one's own: what one of them hides is
+        # hidden.
+        for band in data_bands(bands):
+            if not band.date or not band.band or (band.path in placed and band.path not in tile):
+                continue
+            first = seen.setdefault((band.date, band.band), band)
+            if first is not band:
+                message = f"The {role} has band {band.band} of {band.date} twice: {_which([first, band])}."
+                hint = "Take one of them out, or join them first (Raster > Miscellaneous > Merge)."
+                return [InputError("duplicate-band", message, hint)]
     return []
 
 
-def _file_problems(bands: Sequence[StackBand], role: str) -> list[InputError]:
+def _apart(grids: dict[str, Grid], tiles: Sequence[Sequence[str]], role: str) -> list[InputError]:
+    """A file that neither overlaps nor touches the others."""
+    alone = stray(grids, tiles) if tiles else None
+    if alone is None:
+        return []
+    message = f"{file_name(alone)} of the {role} does not overlap {file_name(tiles[0][0])}."
+    hint = "The files of one stack must cover the same place, or places side by side."
+    return [InputError("grids-differ", message, hint)]
+
+
+def _file_problems(bands: Sequence[StackBand], role: str) -> tuple[list[InputError], dict[str, Grid]]:
+    """What is wrong with the files, and the grids of those that are well."""
     problems: list[InputError] = []
-    first: tuple[str, Grid] | None = None
+    grids: dict[str, Grid] = {}
     asked: dict[str, list[int]] = {}
     empty = True
     for band in [*data_bands(bands), *bands]:
@@ -187,7 +211,6 @@ def _file_problems(bands: Sequence[StackBand], role: str) -> list[InputError]:
         try:
             dataset = open_raster(path)
             grid = grid_of(dataset, path)
-            apart = first is not None and not same_grid(first[1], grid) and not overlaps(first[1], grid)
         except InputError as problem:
             problems.append(problem)
             continue
@@ -202,21 +225,12 @@ def _file_problems(bands: Sequence[StackBand], role: str) -> list[InputError]:
             hint = "Take the product with real values, such as backscatter or amplitude."
             problems.append(InputError("raster-type", message, hint))
         empty = empty and all(_never_filled(dataset.GetRasterBand(i)) for i in indices)
-        if first is None:
-            first = (path, grid)
-        elif apart:
-            problems.append(
-                InputError(
-                    "grids-differ",
-                    f"{file_name(path)} of the {role} does not overlap {file_name(first[0])}.",
-                    "The files of one stack must cover the same place.",
-                )
-            )
+        grids[path] = grid
     if empty and not problems:
         more = f" and {len(asked) - 1} more files" if len(asked) > 1 else ""
         message = f"The {role} {file_name(next(iter(asked)))}{more} has a size but no data at all."
-        return [InputError("stack-empty", message, "The file was begun and never filled: export it again.")]
-    return problems
+        problems = [InputError("stack-empty", message, "The file was begun and never filled: export it again.")]
+    return problems, grids
 
 
 def _never_filled(band: Any) -> bool:

@@ -17,6 +17,7 @@ from .opening import attempt, file_name, open_raster
 from .planes import Meaning, place
 from .scale import Stored, stored_as
 from .stack import StackBand, Window
+from .vrt_sources import sources_of
 
 TYPES = {
     gdal.GDT_Byte: np.uint8,
@@ -78,13 +79,16 @@ class RasterFile:
             band = dataset.GetRasterBand(wanted.index)
             position = (dates.index(wanted.date), names.index(wanted.band))
             stored = stored_as(band, path, str(wanted.band))
+            if stored == Stored():
+                stored = _stored_behind(sources_of(dataset, wanted.index, path)[:1], str(wanted.band), opened)
             nodata = band.GetNoDataValue()
             nodata = stored.fill if nodata is None else nodata
             self.bands.append(FileBand(wanted.index, *position, nodata, stored, band.DataType))
         flags = dataset.GetRasterBand(bands[0].index).GetMaskFlags()
-        self.masked = not flags & (gdal.GMF_ALL_VALID | gdal.GMF_NODATA)
+        self._alpha = _alpha_of(dataset)
+        self.masked = self._alpha is not None or not flags & (gdal.GMF_ALL_VALID | gdal.GMF_NODATA)
         """Whether a mask or alpha band says what was observed."""
-        self._one_mask = bool(flags & gdal.GMF_PER_DATASET)
+        self._one_mask = self._alpha is not None or bool(flags & gdal.GMF_PER_DATASET)
         types = {band.data_type for band in self.bands}
         self.data_type = types.pop() if len(types) == 1 else gdal.GDT_Float64
         """GDAL type of its planes."""
@@ -149,7 +153,8 @@ class RasterFile:
 
     def _hidden(self, index: int, window: Window) -> np.ndarray:
         """(h, w) bool: where the mask (or alpha) of a band hides it."""
-        mask = self._opened(self.path).GetRasterBand(index).GetMaskBand()
+        dataset = self._opened(self.path)
+        mask = dataset.GetRasterBand(index).GetMaskBand() if self._alpha is None else dataset.GetRasterBand(self._alpha)
         where = (window.column, window.row, window.width, window.height)
         data, fault = attempt(lambda: mask.ReadRaster(*where, buf_type=gdal.GDT_Byte))
         if data is None:
@@ -169,6 +174,25 @@ class RasterFile:
             f"{what} of the raster {file_name(self.path)} cannot be read: {fault}.",
             "The file may be cut off or damaged: fetch or export it again.",
         )
+
+
+def _stored_behind(sources: Sequence[tuple[str, int]], name: str, opened: Callable[[str], Any]) -> Stored:
+    """What the file that a band of a VRT shows says of its numbers: a VRT is not named as its product."""
+    for path, index in sources:
+        try:
+            dataset = opened(path)
+        except InputError:
+            break  # told when the VRT is read
+        if index <= dataset.RasterCount:
+            return stored_as(dataset.GetRasterBand(index), path, name)
+    return Stored()
+
+
+def _alpha_of(dataset: Any) -> int | None:
+    """Number of the alpha band: GDAL itself takes it for a mask only where there are 1 or 3 bands beside it."""
+    count: int = dataset.RasterCount
+    numbers = range(count, 0, -1)
+    return next((n for n in numbers if dataset.GetRasterBand(n).GetColorInterpretation() == gdal.GCI_AlphaBand), None)
 
 
 class OpenFiles:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from osgeo import gdal, ogr
 
 from ..errors import InputError
-from .grids import to_pixel
+from .grids import to_pixel, window_transform
 from .opening import attempt, memory_layer, quiet_gdal
 from .stack import Grid, Window
 
+AT_ONCE = 20_000
+"""Shapes that are drawn at once: a copy of each is in memory while they are."""
+
 
 def burn(
-    shapes: Sequence[Any], values: Sequence[int], window: Window, transform: tuple[float, ...], add: bool = False
+    shapes: Iterable[Any], values: Iterable[int], window: Window, transform: tuple[float, ...], add: bool = False
 ) -> np.ndarray:
     """(h, w) int32: ``values`` burnt into the pixels of a window with that geotransform, 0 elsewhere.
 
@@ -25,13 +30,20 @@ def burn(
     """
     dataset = gdal.GetDriverByName("MEM").Create("", window.width, window.height, 1, gdal.GDT_Int32)
     dataset.SetGeoTransform(transform)
-    holder, layer = memory_layer(None, list(shapes), list(values))
     options = ["ATTRIBUTE=value"] + (["MERGE_ALG=ADD"] if add else [])
-    done, fault = attempt(lambda: gdal.RasterizeLayer(dataset, [1], layer, options=options))
-    if fault or done:
-        raise InputError("labels-geometry", f"The labels cannot be drawn onto the pixels of the stack: {fault}.")
+    pairs = zip(shapes, values)
+    while some := list(itertools.islice(pairs, AT_ONCE)):
+        holder, layer = memory_layer(None, [shape for shape, _ in some], [value for _, value in some])
+        done, fault = attempt(partial(gdal.RasterizeLayer, dataset, [1], layer, options=options))
+        if fault or done:
+            raise InputError("labels-geometry", f"The labels cannot be drawn onto the pixels of the stack: {fault}.")
     data = dataset.ReadRaster(0, 0, window.width, window.height, buf_type=gdal.GDT_Int32)
     return np.frombuffer(data, np.int32).reshape(window.height, window.width)
+
+
+def drawn_pixels(shape: Any, grid: Grid, window: Window) -> np.ndarray:
+    """(h, w) bool: the pixels of a window of the grid that a single shape takes, as :func:`burn` says."""
+    return burn([shape], [1], window, window_transform(grid, window)) > 0
 
 
 def usable_shape(geometry: Any) -> Any | None:

@@ -5,26 +5,29 @@ from __future__ import annotations
 import datetime
 import itertools
 import threading
-from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
 import numpy as np
 
+from ..errors import listed
 from ..series.season import NEW_YEAR, day_of_year
-from .grids import same_grid
+from .grids import grid_of
 from .indices import compute, index_names, require_index
+from .mosaic import Mosaic
 from .names import band_order
-from .opening import file_name, same_crs
-from .planes import Meaning, Memory, place
+from .opening import file_name
+from .planes import Memory
 from .problems import complete_dates, stack_problems
 from .quality import Choice, check_choice, data_bands, is_quality, told_hidden
 from .quality_file import QualityFile
-from .raster_file import FileBand, OpenFiles, RasterFile
-from .resample import Resampler
+from .raster_file import OpenFiles, RasterFile
 from .stack import StackBand, Window
 from .stack_scale import StackScale
+from .tile import Tile
+from .tiling import places
 
 WINDOW_BYTES = 128 * 2**20
 """Memory of the values of one window, at most."""
@@ -32,8 +35,6 @@ WINDOW_PIXELS = 512 * 512
 """Pixels of one window, at most: what is done between two looks at cancel."""
 FEWEST_PIXELS = 1024
 """Pixels of one window, at least, however many dates and bands it has."""
-ZERO_IS_GAP_FROM = 3
-"""Number of bands from which on 0 in all of them at once means no observation."""
 LONGEST_SEASON = 430
 """Days beyond which a stack shows more than one season."""
 
@@ -43,7 +44,9 @@ class Stack:
 
     The grid is that of the first file, or of the first date's file with the smallest pixels where that date has
     files of several pixel sizes, as a Sentinel-2 product has. Files on other grids are brought onto it (bilinear,
-    quality bands by the nearest pixel). A date that lacks one of the bands is left out, with a warning. What a
+    quality bands by the nearest pixel). Files that show neighbouring places, such as two Sentinel-2 tiles or the
+    parts of a large export, are joined, and the grid goes on over all of them (:class:`.mosaic.Mosaic`). A date that
+    lacks one of the bands is left out, with a warning. What a
     quality band hides at a pixel and date is a gap in every band of that date.
 
     Parameters
@@ -110,20 +113,16 @@ class Stack:
             if band.date in self.dates:
                 by_path.setdefault(band.path, []).append(band)
         self._files = [RasterFile(path, own, self.dates, self._stored, self._open) for path, own in by_path.items()]
-        base = self._base()
-        self.grid = base.grid
         self.name = file_name(self._files[0].path)
         if len(self._files) > 1:
             self.name += f" and {len(self._files) - 1} more files"
-        self._resamplers = [
-            None if same_grid(self.grid, file.grid) else Resampler(self.grid, file.grid) for file in self._files
-        ]
-        self.block_size = Counter(
-            f.block_size for f, warped in zip(self._files, self._resamplers) if not warped
-        ).most_common(1)[0][0]
-        self._scale = StackScale(self._files, self._stored)
-        self._quality = self._quality_files(bands, quality)
-        self._warn(left_out, base)
+        scale = StackScale(self._files, self._stored)
+        used = self._quality_bands(bands, quality)
+        self._tiles = self._tiled(scale, used, quality)
+        self._mosaic = Mosaic(self._tiles) if len(self._tiles) > 1 else None
+        self.grid = self._mosaic.grid if self._mosaic else self._tiles[0].grid
+        self.block_size = self._tiles[0].block_size
+        self._warn(left_out, scale)
 
     def __enter__(self) -> Stack:
         return self
@@ -202,7 +201,7 @@ class Stack:
         return result
 
     def read_ahead(
-        self, windows: Sequence[Window], bands: Sequence[str] | None = None, threads: int = 1
+        self, windows: Iterable[Window], bands: Sequence[str] | None = None, threads: int = 1
     ) -> Iterator[tuple[Window, np.ndarray]]:
         """Windows and their series in order, read in other threads while the caller works on an earlier one.
 
@@ -244,85 +243,31 @@ class Stack:
 
     def _read_stored(self, window: Window, names: tuple[str, ...], memory: Memory) -> np.ndarray:
         """(h, w, t, c) of bands that are stored, with gaps."""
-        where = {self._stored.index(name): position for position, name in enumerate(names)}
-        size, depth = window.height * window.width, len(self.dates) * len(names)
-        aside: list[tuple[RasterFile, Resampler, list[FileBand], list[int]]] = []
-        planes_of: dict[np.dtype, list[tuple[RasterFile, list[FileBand], list[int]]]] = {}
-        for file, resampler in zip(self._files, self._resamplers):
-            wanted = [band for band in file.bands if band.band in where]
-            wanted.sort(key=lambda band: (band.date, where[band.band]))
-            columns = [band.date * len(names) + where[band.band] for band in wanted]
-            if wanted and resampler is not None:
-                aside.append((file, resampler, wanted, columns))
-            elif wanted:
-                planes_of.setdefault(file.dtype, []).append((file, wanted, columns))
-        values = memory.array("values", (size, depth), np.float32)
-        if aside:
-            values.fill(np.nan)
-        cube = values.reshape(window.height, window.width, depth)
-        for dtype, files in planes_of.items():
-            count = sum(len(wanted) for _, wanted, _ in files)
-            planes = memory.array("planes", (count, window.height, window.width), dtype)
-            self._read_planes(window, files, planes, values)
-            for file, wanted, columns in files:
-                file.hide(cube, window, wanted, columns)
-        for file, other_grid, wanted, columns in aside:
-            across, down = other_grid.positions(window)
-            part = other_grid.source_window(across, down)
-            if part is not None:
-                read = file.read(part, wanted, [self._scale.of(band) for band in wanted])
-                cube[:, :, columns] = other_grid.bilinear(read, part, across, down)
-        series = values.reshape(window.height, window.width, len(self.dates), len(names))
-        if len(names) >= ZERO_IS_GAP_FROM:
-            series[_all_zero(series)] = np.nan
-        if self._quality:
-            gaps = np.zeros(series.shape[:3], bool)
-            for quality in self._quality:
-                quality.hide(window, gaps)
-            series[gaps] = np.nan
+        series = (self._mosaic or self._tiles[0]).read(window, names, memory)
         self._open.trim()
         return series
 
-    def _read_planes(
-        self,
-        window: Window,
-        files: Sequence[tuple[RasterFile, list[FileBand], list[int]]],
-        planes: np.ndarray,
-        values: np.ndarray,
-    ) -> None:
-        """Fill the columns of (h * w, k) values that files on the stack's grid hold as (b, h, w) planes of one type."""
-        order = sorted(column for _, _, columns in files for column in columns)
-        rank = {column: position for position, column in enumerate(order)}
-        meanings = [Meaning(None, 1.0, 0.0)] * len(order)
-        for file, wanted, columns in files:
-            ranks = [rank[column] for column in columns]
-            for position, band in zip(ranks, wanted):
-                meanings[position] = Meaning(band.nodata, *self._scale.of(band))
-            if ranks == list(range(ranks[0], ranks[0] + len(ranks))):
-                file.read_planes(window, wanted, planes[ranks[0] : ranks[0] + len(ranks)])
-            else:
-                own = np.empty((len(ranks), *planes.shape[1:]), planes.dtype)
-                file.read_planes(window, wanted, own)
-                planes[ranks] = own
-        place(planes.reshape(len(order), -1), meanings, values, order)
+    def _tiled(self, scale: StackScale, quality: Sequence[StackBand], choice: Choice | None) -> list[Tile]:
+        """The files by the place they show, each place with its own quality bands."""
+        of_path: dict[str, list[StackBand]] = {}
+        for band in quality:
+            of_path.setdefault(band.path, []).append(band)
+        files = {file.path: file for file in self._files}
+        grids = {path: grid_of(self._open(path), path) for path in of_path if path not in files}
+        tiles = []
+        for paths in places({path: file.grid for path, file in files.items()}, grids):
+            tile = Tile([files[path] for path in paths if path in files], self._stored, len(self.dates), scale)
+            tile.quality = [
+                QualityFile(path, own, self.dates, tile.grid, choice, self._open)
+                for path, own in of_path.items()
+                if path in paths
+            ]
+            tiles.append(tile)
+        return tiles
 
-    def _base(self) -> RasterFile:
-        """The file on whose grid the stack lies."""
-        first = self._files[0]
-        date = first.bands[0].date
-        same = [f for f in self._files if f.bands[0].date == date and same_crs(f.grid.crs, first.grid.crs)]
-        area = [
-            abs(f.grid.transform[1] * f.grid.transform[5] - f.grid.transform[2] * f.grid.transform[4]) for f in same
-        ]
-        # The first of about the smallest: two files of one date may differ in the last digits.
-        return next(file for file, own in zip(same, area) if own <= 1.01 * min(area))
-
-    def _quality_files(self, bands: Sequence[StackBand], choice: Choice | None) -> list[QualityFile]:
-        """The files of quality bands that hide anything; says which they are and which dates have none."""
+    def _quality_bands(self, bands: Sequence[StackBand], choice: Choice | None) -> list[StackBand]:
+        """The quality bands that hide anything; says which they are and which dates have none."""
         used = [b for b in bands if is_quality(b.band) and b.date in self.dates and told_hidden(str(b.band), choice)]
-        by_path: dict[str, list[StackBand]] = {}
-        for band in used:
-            by_path.setdefault(band.path, []).append(band)
         for name in dict.fromkeys(str(b.band) for b in used):
             self.warnings.append(f"{name} of the {self.role} hides: {told_hidden(name, choice)}.")
         without = [date for date in self.dates if date not in {b.date for b in used}]
@@ -331,17 +276,31 @@ class Stack:
                 f"{len(without)} of the {len(self.dates)} dates of the {self.role}, such as {without[0]}, have no "
                 "quality band: clouds on them are not hidden."
             )
-        return [QualityFile(p, own, self.dates, self.grid, choice, self._open) for p, own in by_path.items()]
+        return used
 
-    def _warn(self, left_out: dict[str, list[str]], base: RasterFile) -> None:
+    def _warn(self, left_out: dict[str, list[str]], scale: StackScale) -> None:
         for date, missing in left_out.items():
             self.warnings.append(f"The {self.role} date {date} is left out: it has no band {', '.join(missing)}.")
-        self.warnings += self._scale.warnings(self.role, self.name)
-        warped = [file_name(f.path) for f, warped in zip(self._files, self._resamplers) if warped]
-        if warped:
+        self.warnings += scale.warnings(self.role, self.name)
+        if self._mosaic:
+            base = file_name(self._mosaic.base.base.path)
+            firsts = [file_name(tile.base.path) for tile in self._tiles]
             self.warnings.append(
-                f"{len(warped)} files of the {self.role} stack, such as {warped[0]}, lie on another grid: "
-                f"they are brought onto the grid of {file_name(base.path)} (bilinear)."
+                f"The {self.role} consists of {len(firsts)} tiles that are joined, such as {listed(firsts, 2)}: "
+                "where they overlap, each date is taken from the first that shows it."
+            )
+            other = [file_name(tile.base.path) for tile in self._mosaic.resampled]
+            if other:
+                self.warnings.append(
+                    f"{len(other)} of these tiles, such as {other[0]}, do not lie on the pixels of {base}: "
+                    "they are brought onto them (bilinear)."
+                )
+        warped = [(file_name(file.path), file_name(tile.base.path)) for tile in self._tiles for file in tile.warped]
+        if warped:
+            onto = f"the grid of {warped[0][1]}" if not self._mosaic else f"that of their tile, such as {warped[0][1]}"
+            self.warnings.append(
+                f"{len(warped)} files of the {self.role} stack, such as {warped[0][0]}, lie on another grid: "
+                f"they are brought onto {onto} (bilinear)."
             )
         span = self.day[-1] - self.day[0]
         if span > LONGEST_SEASON:
@@ -358,13 +317,3 @@ def _first_day(first: str, start: str) -> datetime.date:
     date = datetime.date.fromisoformat(first)
     year = date.year if (date.month, date.day) >= (season.month, season.day) else date.year - 1
     return datetime.date(year, season.month, season.day)
-
-
-def _all_zero(values: np.ndarray) -> np.ndarray:
-    """(h, w, t) bool: where every band is 0, as programs write what they masked when no nodata value is set."""
-    zero = values[..., 0] == 0
-    for band in range(1, values.shape[3]):
-        if not zero.any():
-            break
-        zero &= values[..., band] == 0
-    return zero

@@ -58,7 +58,7 @@ class Coverage:
     @property
     def gaps(self) -> float:
         """Still without a value."""
-        return 1 - self.observed - self.filled
+        return max(0.0, 1 - self.observed - self.filled)
 
 
 def score_name(recipe: Recipe, bands: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import InputError
 from ..progress import Progress
 from ..series import MINIMUM_SAMPLES, SeriesSet, few_samples
+from ..series.spread import rank_within, spread_order
 from .earth import to_degrees
 from .grids import to_map
 from .label_layer import LabelLayer, LabelledShapes, read_shapes
@@ -18,7 +19,6 @@ from .labels import setting_problems
 from .mask import Mask
 from .opening import crs_of, file_name
 from .reader import WINDOW_BYTES, Stack
-from .spread import rank_within, spread_order
 from .stack import Grid, Window
 
 TARGET_SAMPLES = 5000
@@ -73,7 +73,7 @@ def sample_labels(
     layer = labels.layer or file_name(labels.path)
     raster = is_label_raster(labels)
     claims = (_raster_claims if raster else _shape_claims)(labels, stack, rng, per_class, progress, partial)
-    pixels, values = _observed(claims, stack, rng, per_class, labels.per_polygon, progress)
+    pixels, parts = _observed(claims, stack, rng, per_class, labels.per_polygon, progress)
     label = claims.class_of[pixels.shape]
     found = np.bincount(label, minlength=len(claims.classes))
     least = 1 if partial else MINIMUM_SAMPLES
@@ -96,7 +96,7 @@ def sample_labels(
     order = np.lexsort((pixels.column, pixels.row))
     row, column = pixels.row[order], pixels.column[order]
     series = SeriesSet(
-        values=values[order],
+        values=_placed(parts, order),
         day=stack.day,
         bands=stack.bands,
         labels=label[order],
@@ -132,14 +132,14 @@ def _raster_claims(
 
 def _observed(
     claims: Claims, stack: Stack, rng: np.random.Generator, per_class: int, per_polygon: int, progress: Progress
-) -> tuple[LabelledPixels, np.ndarray]:
-    """The claimed pixels that were observed, up to both caps, and their (n, t, c) series."""
+) -> tuple[LabelledPixels, list[np.ndarray]]:
+    """The claimed pixels that were observed, up to both caps, and their series in several parts (m, t, c)."""
     pixels = claims.pixels
     label = claims.class_of[pixels.shape]
     within = _spread_inside(pixels, per_polygon, rng) if per_polygon else None
     waiting = pixels.take(spread_order(label, pixels.shape, rng, within))
     kept = [waiting.take(np.zeros(0, np.int64))]
-    values = [np.empty((0, len(stack.dates), len(stack.bands)), np.float32)]
+    values: list[np.ndarray] = []
     room = np.full(len(claims.classes), per_class, np.int64)
     room_inside = np.full(len(claims.class_of), per_polygon or np.iinfo(np.int32).max, np.int64)
     factor = 1
@@ -156,11 +156,25 @@ def _observed(
         seen = np.flatnonzero(np.isfinite(series).all(axis=2).any(axis=1))
         seen = seen[_first(label[now][seen], part.shape[seen], room, room_inside)]
         kept.append(part.take(seen))
-        values.append(series[seen])
+        values.append(series if len(seen) == len(series) else series[seen])
         room -= np.bincount(claims.class_of[kept[-1].shape], minlength=len(room))
         room_inside -= np.bincount(kept[-1].shape, minlength=len(room_inside))
         waiting = waiting.take(~now)
-    return joined(kept), np.concatenate(values)
+    return joined(kept), values
+
+
+def _placed(parts: list[np.ndarray], order: np.ndarray) -> np.ndarray:
+    """The series (m, t, c) of all parts in an ``order`` (n,) of them; the list is empty then."""
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    values = np.empty((len(order), *parts[0].shape[1:]), np.float32)
+    begin = 0
+    # Each straight to its place, and forgotten: there may be too many to hold them a third time.
+    while parts:
+        part = parts.pop(0)
+        values[place[begin : begin + len(part)]] = part
+        begin += len(part)
+    return values
 
 
 def _first(label: np.ndarray, shape: np.ndarray, room: np.ndarray, room_inside: np.ndarray) -> np.ndarray:

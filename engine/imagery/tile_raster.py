@@ -51,7 +51,10 @@ def write_tile(path: str, grid: Grid, window: Window, classes: np.ndarray, perce
 
 def read_tile(path: str, window: Window) -> tuple[np.ndarray, np.ndarray]:
     """Classes and percent (h, w) uint8 of a tile; raises OSError where it is not whole."""
-    data, fault = attempt(lambda: gdal.Open(path).ReadRaster(buf_type=gdal.GDT_Byte))
+    dataset, fault = attempt(lambda: gdal.Open(path))
+    data = None
+    if dataset is not None:
+        data, fault = attempt(lambda: dataset.ReadRaster(buf_type=gdal.GDT_Byte))
     shape = (2, window.height, window.width)
     if data is None or len(data) != int(np.prod(shape)):
         raise OSError(fault or "it has not the size of its tile")

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from ..alignment import METHODS
 from ..errors import InputError
-from ..imagery import label_problems, mask_problems, stack_problems, writable_problems
+from ..imagery import label_problems, mask_problems, parcel_problems, stack_problems, writable_problems
+from ..imagery.parcel_layer import READINGS
 from ..imagery.quality import check_choice
-from ..series import SeriesSet, read_series, require_source
+from ..series import SeriesFile, SeriesSet, require_samples, require_source
 from ..series.season import day_of_year
 from .bands import model_bands, source_series, source_side, target_side
 from .job import Job
@@ -38,22 +39,42 @@ def check(job: Job) -> list[InputError]:
         problems.append(InputError("memory", f"Mapping may use {job.memory} MB of memory.", hint))
     if job.mask:
         problems += mask_problems(*split_layer(job.mask), job.target)
-    return problems + _output_problems(job)
+    return problems + _parcel_problems(job) + _output_problems(job)
 
 
-def read_source_series(job: Job) -> SeriesSet:
-    """The labelled series of a job that learns from a series file; raises InputError."""
-    part = dict(job.series_part)
-    series = read_series(job.series or "", part, tuple(part.pop("classes", ())))
-    require_source(series, f"the series file {Path(job.series or '').name}")
+def read_source_series(job: Job, most_per_class: int) -> SeriesSet:
+    """The labelled series of a job that learns from a series file, a draw of larger classes; raises InputError."""
+    with _series_file(job) as file:
+        series = file.read(most_per_class, job.seed)
+    require_source(series, series_name(job))
     return source_series(job, series)
+
+
+def series_name(job: Job) -> str:
+    """What the series file of a job is called in messages."""
+    return f"the series file {Path(job.series or '').name}"
+
+
+def _series_file(job: Job) -> SeriesFile:
+    part = dict(job.series_part)
+    return SeriesFile(job.series or "", part, tuple(part.pop("classes", ())))
+
+
+def _series_bands(job: Job) -> tuple[str, ...]:
+    """The bands that a job learns from a series file, of which no value is read; raises InputError."""
+    with _series_file(job) as file:
+        outline = file.outline()
+        if outline.labels is None:
+            require_source(outline, series_name(job))
+        require_samples(file.counts, file.classes, series_name(job))
+    return source_series(job, outline).bands
 
 
 def _source(job: Job) -> tuple[tuple[str, ...], list[InputError]]:
     """The bands that the target must give, empty where they are not known, and what is wrong with the source."""
     if job.series and not (job.use_model or job.labels or job.source) and job.method in METHODS:
         try:
-            return read_source_series(job).bands, []
+            return _series_bands(job), []
         except InputError as problem:
             return (), [problem]
     problems = _layer_problems(job)
@@ -123,6 +144,9 @@ def _setting_problems(job: Job) -> list[InputError]:
     if job.workers < 0 or (job.workers and job.dask):
         hint = "Give the number of processes on this machine, or the address of a Dask scheduler."
         problems.append(InputError("workers", f"The number of workers is {job.workers}{_and(job.dask)}.", hint))
+    if job.parcels and (job.workers or job.dask):
+        message = "Parcels are classified in one process: a cluster maps pixel by pixel only."
+        problems.append(InputError("workers", message, "Leave out the workers, or the parcels."))
     try:
         check_choice(job.quality)
     except InputError as problem:
@@ -141,6 +165,19 @@ def _setting_problems(job: Job) -> list[InputError]:
     return problems
 
 
+def _parcel_problems(job: Job) -> list[InputError]:
+    problems = []
+    if job.parcel_reading not in READINGS:
+        message = f"Parcels cannot be read as '{job.parcel_reading}'."
+        problems.append(InputError("parcel-reading", message, f"Choose one of: {', '.join(READINGS)}."))
+    if job.parcels:
+        return problems + parcel_problems(*split_layer(job.parcels), job.target)
+    if job.parcel_layer:
+        message = f"The parcel layer {job.parcel_layer} is to be written, but no parcels are given."
+        problems.append(InputError("no-parcels", message, "Give the polygon layer that holds them."))
+    return problems
+
+
 def _output_problems(job: Job) -> list[InputError]:
     if not job.output:
         return [InputError("no-output", "There is no place for the map.", "Choose a file whose name ends in .tif.")]
@@ -156,23 +193,30 @@ def _output_problems(job: Job) -> list[InputError]:
             problems.append(
                 InputError("output-format", f"The {role} {path} is not a GeoTIFF.", "Let its name end in .tif.")
             )
+    if tiled and job.parcels:
+        message = f"The map {job.output} is a VRT, and parcels are mapped into one file."
+        problems.append(InputError("output-format", message, "Let its name end in .tif."))
     if tiled and job.cog:
         message = f"The map {job.output} is a VRT, and no Cloud Optimized GeoTIFF can be made of it."
         problems.append(InputError("output-format", message, "Let its name end in .tif."))
+    if not outputs.get("parcels", ".gpkg").lower().endswith(".gpkg"):
+        message = f"The parcel layer {outputs['parcels']} is not a GeoPackage."
+        problems.append(InputError("output-format", message, "Let its name end in .gpkg."))
     taken: dict[str, str] = {}
     for role, path in outputs.items():
         spot = place(path)
         if spot in taken:
-            message = f"The {role} and the {taken[spot]} are to be written to the same file {path}."
+            both = f"{_told(role)} and the {_told(taken[spot])}"
+            message = f"The {both} are to be written to the same file {path}."
             problems.append(InputError("same-output", message, "Give each its own name."))
         taken[spot] = role
         problems += _tiles_problems(path) if role == "tiles" else writable_problems(path)
     inputs = [band.path for band in (*job.source, *job.target)]
-    inputs += [p for p in (job.series, job.use_model, job.mask, job.labels and job.labels.path) if p]
+    inputs += [p for p in (job.series, job.use_model, job.mask, job.parcels, job.labels and job.labels.path) if p]
     read = {place(split_layer(path)[0]) for path in inputs}
     for spot, role in taken.items():
         if spot in read:
-            hint = f"Choose another place for the {role}."
+            hint = f"Choose another place for the {_told(role)}."
             problems.append(InputError("output-is-input", f"{outputs[role]} is an input of the job.", hint))
     return problems
 
@@ -188,6 +232,10 @@ def _tiles_problems(path: str) -> list[InputError]:
         return []
     told = f"has other files in it, such as {foreign[0]}" if foreign else "is a file"
     return [InputError("output-folder", f"The folder of the tiles, {folder}, {told}.", "Name the map otherwise.")]
+
+
+def _told(role: str) -> str:
+    return role.replace("_", " ")
 
 
 def place(path: str) -> str:

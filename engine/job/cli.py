@@ -18,6 +18,7 @@ from .. import __version__
 from ..alignment import METHODS
 from ..errors import Cancelled, InputError
 from ..imagery import describe
+from ..imagery.parcel_layer import READINGS
 from ..progress import Event, Progress
 from . import extract, regularize, search, worker
 from .comparison import Comparison, run_comparison
@@ -29,7 +30,7 @@ from .target_options import add_beside, add_cluster_options, require_target, run
 from .terminal import show
 from .unfinished import unfinished_folders
 
-MAPPING = ("exact", "memory", "resume", "dask", "workers", "cog")
+MAPPING = ("exact", "memory", "resume", "parcels", "parcel_layer", "parcel_reading", "dask", "workers", "cog")
 """Options that become fields of a job as they are."""
 
 
@@ -148,6 +149,19 @@ def _add_target(command: argparse.ArgumentParser) -> None:
     add_beside(command, "--confidence", "confidence there (.tif, .vrt)")
     command.add_argument("--mask", metavar="LAYER", help="map only here: raster (not 0) or polygons")
     command.add_argument(
+        "--parcels", metavar="LAYER", help="classify each of these polygons once, instead of every pixel"
+    )
+    command.add_argument(
+        "--parcel-layer",
+        metavar="FILE",
+        help="write the parcels with their crops there (.gpkg; default: beside the map)",
+    )
+    command.add_argument(
+        "--parcel-reading",
+        choices=READINGS,
+        help="classify the median of a parcel's pixels, or average over a set of them (default: median)",
+    )
+    command.add_argument(
         "--exact",
         action="store_true",
         default=None,
@@ -242,7 +256,8 @@ def _run(job: Job, cancelled: Any) -> None:
     print(result.summary["mapping"]["way"])
     for crop in result.summary["classes"]:
         area = "" if crop["hectares"] is None else f"{crop['hectares']:12,.1f} ha"
-        print(f"{crop['name']:24} {crop['share']:6.1%} {area}  confidence {crop['confidence']:.0f} %")
+        parcels = f"  {crop['parcels']:,} parcels" if "parcels" in crop else ""
+        print(f"{crop['name']:24} {crop['share']:6.1%} {area}  confidence {crop['confidence']:.0f} %{parcels}")
     for role, path in result.outputs.items():
         print(f"{role}: {path}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import uuid
 from collections.abc import Callable
@@ -26,8 +27,8 @@ from ..imagery import (
 from ..imagery.label_raster import is_label_raster
 from ..imagery.quality import check_choice
 from ..progress import Progress
-from ..series import MINIMUM_SAMPLES, SeriesSet, read_series, write_series
-from ..series.join import join_series
+from ..series import MINIMUM_SAMPLES, Series, SeriesFile, write_series
+from ..series.join import Joined, join_series
 from .check import LARGEST_SEED, place
 from .job import BAND_KINDS, LABEL_KINDS, Kind, checked
 from .label_options import add_label_options, label_layer
@@ -177,27 +178,33 @@ def run_extraction(extraction: Extraction, progress: Progress) -> Result:
 def _run(extraction: Extraction, progress: Progress) -> Result:
     stages = {READ_SOURCE: 8.0 if extraction.labels else 0.0, READ_FILES: 1.0 * len(extraction.join), WRITE: 2.0}
     progress.plan({name: weight for name, weight in stages.items() if weight})
-    parts: list[SeriesSet] = []
+    with contextlib.ExitStack() as files:
+        return _extracted(extraction, progress, files)
+
+
+def _extracted(extraction: Extraction, progress: Progress, files: contextlib.ExitStack) -> Result:
+    parts: list[Series] = []
     names: list[str] = []
     dates: tuple[str, ...] = ()
     if extraction.labels:
         progress.stage(READ_SOURCE)
         with Stack(extraction.source, "source", quality=extraction.quality) as stack:
-            series = sample_labels(
+            drawn = sample_labels(
                 extraction.labels, stack, extraction.seed, extraction.per_class, progress, partial=True
             )
             for text in dict.fromkeys(stack.warnings):
                 progress.warning(text)
-            parts, names = [series], [f"the stack {stack.name}"]
+            parts, names = [drawn], [f"the stack {stack.name}"]
             # The dates of the stack are those of the file only while its days are plain days of its calendar.
             dates = () if extraction.join else stack.dates
     if extraction.join:
         progress.stage(READ_FILES)
         for number, path in enumerate(extraction.join):
             progress.update(number / len(extraction.join))
-            parts.append(read_series(path))
+            parts.append(files.enter_context(SeriesFile(path)))
             names.append(f"the series file {Path(path).name}")
         progress.part(JOIN)
+    # Files are read while the joined one is written, so that no more than a block of any is in memory.
     series = join_series(parts, names, progress.warning, progress.check)
     series = _told_or_left_out(series, extraction, progress.warning)
     progress.stage(WRITE)
@@ -206,7 +213,7 @@ def _run(extraction: Extraction, progress: Progress) -> Result:
     progress.update(0.9)
     published = publish_parts(extraction, ["series"])
     progress.finish()
-    samples = np.bincount(_labels(series), minlength=len(series.classes))
+    samples = np.bincount(series.labels, minlength=len(series.classes))
     summary = {
         "samples": len(series),
         "classes": [{"name": name, "samples": int(count)} for name, count in zip(series.classes, samples)],
@@ -218,9 +225,9 @@ def _run(extraction: Extraction, progress: Progress) -> Result:
     return Result(published, summary)
 
 
-def _told_or_left_out(series: SeriesSet, extraction: Extraction, warn: Callable[[str], None]) -> SeriesSet:
+def _told_or_left_out(series: Joined, extraction: Extraction, warn: Callable[[str], None]) -> Joined:
     """Classes with too few samples to learn from: of a raster they are left out, others the user may add to."""
-    samples = np.bincount(_labels(series), minlength=len(series.classes))
+    samples = np.bincount(series.labels, minlength=len(series.classes))
     few = [f"{name} ({count})" for name, count in zip(series.classes, samples) if count < MINIMUM_SAMPLES]
     enough = [name for name, count in zip(series.classes, samples) if count >= MINIMUM_SAMPLES]
     shown = ", ".join(few[:10]) + (f" and {len(few) - 10} more" if len(few) > 10 else "")
@@ -235,12 +242,6 @@ def _told_or_left_out(series: SeriesSet, extraction: Extraction, warn: Callable[
     if len(series.classes) < 2:
         warn(f"The series have the single class {series.classes[0]}: join them with others before learning from them.")
     return series
-
-
-def _labels(series: SeriesSet) -> np.ndarray:
-    if series.labels is None:
-        raise ValueError("joined series have labels")
-    return series.labels
 
 
 def add_command(commands: Any) -> None:

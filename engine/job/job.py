@@ -18,6 +18,8 @@ Kind = tuple[Any, str]
 KINDS: dict[str, Kind] = {
     **dict.fromkeys(("output", "method", "id", "dask", "source_season_start", "target_season_start"), (str, "a text")),
     **dict.fromkeys(("series", "use_model", "mask", "confidence", "model", "report"), ((str, type(None)), "a text")),
+    **dict.fromkeys(("parcels", "parcel_layer"), ((str, type(None)), "a text")),
+    "parcel_reading": (str, "a text"),
     **dict.fromkeys(("source", "target"), (list, "a list of bands")),
     **dict.fromkeys(("series_part", "options"), (dict, "an object")),
     **dict.fromkeys(("bands", "indices"), (list, "a list of names")),
@@ -61,6 +63,14 @@ class Job:
     mask: str | None = None
     """Raster (not 0 is mapped) or polygon layer (inside is mapped), a layer of a container as
     ``path|layername=name``; None maps every pixel."""
+    parcels: str | None = None
+    """Polygon layer, named like ``mask``: each of its parcels is classified once, and nothing outside them; None
+    maps pixel by pixel."""
+    parcel_layer: str | None = None
+    """Path of the parcels with their crops (GeoPackage); None with ``parcels``: beside the map."""
+    parcel_reading: str = "median"
+    """``median``: a parcel is classified by the median of its pixels by date and band; ``set``: by the mean
+    probabilities of some of them."""
     confidence: str | None = None
     """Path of the confidence raster (Byte, percent), of the map's format; None for none."""
     model: str | None = None
@@ -102,12 +112,20 @@ class Job:
     """Marks the unfinished files of this job, so that they can be found and removed."""
 
     def outputs(self) -> dict[str, str]:
-        """The files the job writes, by role: map, style, tiles (a folder), confidence, model, report."""
-        stem, ending = os.path.splitext(self.output)
-        written = {"map": self.output, "style": stem + ".qml", "confidence": self.confidence, "model": self.model}
+        """The files the job writes, by role: map, style, tiles, confidence, parcels, parcel_style, model, report."""
+        place, ending = os.path.splitext(self.output)
+        written: dict[str, str | None] = {
+            "map": self.output,
+            "style": place + ".qml",
+            "confidence": self.confidence,
+            "model": self.model,
+        }
+        if self.parcels:
+            layer = self.parcel_layer or place + "_parcels.gpkg"
+            written |= {"parcels": layer, "parcel_style": os.path.splitext(layer)[0] + ".qml"}
         written["report"] = self.report
         if ending.lower() == ".vrt":
-            written["tiles"] = stem + "_tiles"
+            written["tiles"] = place + "_tiles"
         return {role: path for role, path in written.items() if path}
 
     def to_json(self, indent: int | None = None) -> str:

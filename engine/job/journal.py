@@ -66,12 +66,14 @@ class Journal:
 
 
 def content_digest(*domains: SeriesSet) -> str:
-    """Changes with any value, day, band, label, class or block of the series."""
+    """Changes with any value, day, band, label, class, block or population of the series."""
     digest = hashlib.sha256()
     for series in domains:
         digest.update(json.dumps([series.values.shape, series.bands, series.classes]).encode("utf-8"))
         for array in (series.values, series.day, series.labels, series.block):
             digest.update(b"none" if array is None else np.ascontiguousarray(array).tobytes())
+        if series.population is not None:
+            digest.update(series.population.tobytes())
     return digest.hexdigest()
 
 

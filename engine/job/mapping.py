@@ -41,7 +41,7 @@ class Mapping:
         self._journal: dict[str, Any] | None = None
         self._store: TileStore | None = None
         self._student: Student | None = None
-        self.created = ""
+        self.created = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
         """Date on which the run began (UTC, ISO): it stands in the map, also in one that was gone on with later."""
 
     def begun(self, progress: Progress) -> TrainedModel | None:
@@ -136,7 +136,6 @@ class Mapping:
         job = self._job
         choice = choose(model, stack, mask, job.exact, job.seed, progress)
         self._student = choice.student
-        self.created = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
         journal = {
             **decisive(job),
             "created": self.created,

@@ -11,6 +11,8 @@ from typing import Protocol
 
 from ..errors import InputError
 
+SIDECARS = (".aux.xml", ".ovr", ".msk", "-wal", "-shm", "-journal")
+
 
 class Writing(Protocol):
     """What writes files: a job or a comparison."""
@@ -101,8 +103,9 @@ def _aside(path: Path, job_id: str) -> Path:
 
 
 def _sidecars(path: Path) -> list[Path]:
-    """Files in which GDAL keeps more of a raster: statistics and table, overviews, mask."""
-    return [path.with_name(path.name + ending) for ending in (".aux.xml", ".ovr", ".msk")]
+    """Files in which more is kept of another: of a raster its statistics, overviews and mask, of a GeoPackage that is
+    open somewhere what was not written into it yet, which must not be taken for that of a new one."""
+    return [path.with_name(path.name + ending) for ending in SIDECARS]
 
 
 def _files_of(folder: Path, job_id: str) -> list[Path]:

@@ -13,23 +13,26 @@ from ..errors import Cancelled, InputError
 from ..imagery import (
     MapMosaic,
     MapWriter,
+    ParcelLayer,
     Stack,
     class_colors,
     make_cloud_optimized,
     sample_labels,
     sample_unlabelled,
+    write_parcel_qml,
     write_qml,
 )
 from ..imagery.scale import scale_warnings
 from ..progress import Progress
-from ..series import SeriesSet
+from ..series import SeriesSet, told_draw
 from .bands import source_side, target_side
-from .check import check, read_source_series
+from .check import check, read_source_series, series_name
 from .cluster import require_cluster
 from .job import Job
-from .mapping import Mapping
+from .mapping import Mapping, window_bytes
 from .parts import part_path, publish_parts, remove_parts
 from .season import target_season
+from .sources import split_layer
 from .summary import facts, provenance, summary
 from .target import open_target
 
@@ -39,7 +42,7 @@ FEWEST_PIXELS = 500_000
 """Pixels from which on a fast network is taught."""
 
 SAMPLES_PER_CLASS = 2_000
-"""Source pixels of one class that are read at most: more teach a model of this size nothing new."""
+"""Source pixels or series of one class that are read at most: more teach a model of this size nothing new."""
 TARGET_SAMPLES = 5_000
 """Target pixels the alignment sees at most."""
 EXACT_RATE, FAST_RATE, WRITE_RATE = 12_000.0, 150_000.0, 5e6
@@ -92,12 +95,13 @@ def run(job: Job, progress: Progress, keep: Callable[[], bool] = lambda: False) 
 
 def _run(job: Job, mapping: Mapping, progress: Progress) -> Result:
     # Imported here, because they bring torch, and QGIS imports this package.
+    from ..mapping import map_parcels
     from ..models import TrainedModel
     from ..trust.report import write_report
 
     begun = mapping.begun(progress)
     model = begun or (TrainedModel.load(job.use_model) if job.use_model else None)
-    source = None if model or not job.series else read_source_series(job)
+    source = None if model or not job.series else read_source_series(job, SAMPLES_PER_CLASS)
     known = model or source
     # A band the model does not read must not cost a date on which it is missing.
     side = target_side(job, known.bands if known else source_side(job)[1])
@@ -105,10 +109,12 @@ def _run(job: Job, mapping: Mapping, progress: Progress) -> Result:
     with open_target(job, side, season.start) as (stack, mask):
         progress.plan(_stages(job, stack, model is not None))
         _tell(progress, [*side.told, *decided])
+        parcels = ParcelLayer(*split_layer(job.parcels)) if job.parcels else None
         if model is None:
             progress.stage(READ_SOURCE)
             if source is None:
                 source = _sample_source(job, progress)
+            _tell(progress, told_draw(source, SAMPLES_PER_CLASS, series_name(job)))
             progress.stage(READ_TARGET)
             target = sample_unlabelled(stack, mask, TARGET_SAMPLES, job.seed, progress)
             _tell(progress, scale_warnings(source, target))
@@ -117,19 +123,27 @@ def _run(job: Job, mapping: Mapping, progress: Progress) -> Result:
         elif begun and job.report and not job.use_model:
             # The report shows the source beside the map.
             progress.stage(READ_SOURCE)
-            source = read_source_series(job) if job.series else _sample_source(job, progress)
+            source = read_source_series(job, SAMPLES_PER_CLASS) if job.series else _sample_source(job, progress)
         _tell(progress, stack.warnings)
 
         outputs = job.outputs()
         part = {role: str(part_path(path, job.id)) for role, path in outputs.items()}
         colors = class_colors(model.classes)
-        mapping.map(model, stack, mask, progress)
-        progress.stage(WRITE)
+        counts = None
+        if parcels is None:
+            mapping.map(model, stack, mask, progress)
+            progress.stage(WRITE)
         tags = provenance(job, model, stack, mapping.created)
         files = part["map"], part.get("confidence"), stack.grid, model.classes, colors, tags
         writer = MapMosaic(*files, part["tiles"]) if "tiles" in part else MapWriter(*files)
         try:
-            statistics = mapping.join(writer, progress)
+            if parcels is None:
+                statistics = mapping.join(writer, progress)
+            else:
+                how = job.parcel_reading, window_bytes(job.memory)
+                place = part["parcels"], Path(outputs["parcels"]).stem
+                statistics, counts = map_parcels(model, stack, parcels, mask, writer, progress, *how, *place)
+                progress.stage(WRITE)
             if not statistics.mapped:
                 raise InputError(
                     "target-empty",
@@ -145,9 +159,16 @@ def _run(job: Job, mapping: Mapping, progress: Progress) -> Result:
             for role, resampling in (("map", "NEAREST"), ("confidence", "AVERAGE")):
                 if role in part:
                     make_cloud_optimized(part[role], resampling)
-        report = summary(job, model, stack, statistics, progress, mapping.told(statistics))
+        way = mapping.told(statistics) if counts is None else counts.told(job.parcel_reading)
+        report = summary(job, model, stack, statistics, progress, way)
         with writing(outputs["style"]):
             write_qml(part["style"], model.classes, colors, [bool(n) for n in statistics.pixels])
+        if counts is not None:
+            counts.add_to(report)
+            with writing(outputs["parcel_style"]):
+                present = [crop in counts.by_class for crop in range(len(colors))]
+                others = counts.classified < counts.count
+                write_parcel_qml(part["parcel_style"], counts.crop_field, model.classes, colors, present, others)
         progress.update(0.5)
         if "model" in part:
             with writing(outputs["model"]):
@@ -184,7 +205,7 @@ def writing(path: str) -> Iterator[None]:
 def _stages(job: Job, stack: Stack, learnt: bool) -> dict[str, float]:
     """The stages of the job with a rough guess of the seconds each takes; ``learnt``: there is a model already."""
     pixels = stack.grid.width * stack.grid.height
-    if job.exact or pixels < FEWEST_PIXELS:
+    if job.exact or job.parcels or pixels < FEWEST_PIXELS:
         mapping = {MAP: 1 + pixels / EXACT_RATE}
     else:
         mapping = {TEACH: 30.0, MAP: 1 + pixels / FAST_RATE}

@@ -39,6 +39,8 @@ def provenance(job: Job, model: Any, stack: Stack, created: str) -> dict[str, st
     }
     if job.mask:
         tags["CROPTRANSFER_MASK"] = job.mask
+    if job.parcels:
+        tags["CROPTRANSFER_PARCELS"] = f"{job.parcels} ({job.parcel_reading})"
     return tags
 
 
@@ -67,6 +69,8 @@ def facts(job: Job, model: Any, stack: Stack, side: Side, season: Season, summar
         told["Model"] = Path(job.use_model or "").name
     if job.mask:
         told["Mask"] = Path(job.mask).name
+    if job.parcels:
+        told["Parcels"] = Path(job.parcels).name
     told["Bands"] = ", ".join(model.bands)
     if side.told:
         told["Bands of the target"] = " ".join(side.told)

@@ -129,7 +129,8 @@ def run_targets(job: Job, targets: Sequence[Target], folder: str, run_one: Calla
 
 
 def _job_of(job: Job, target: Target, output: Path) -> Job:
-    beside: dict[str, Any] = {
+    # Parcels with their crops lie beside each map by themselves.
+    beside: dict[str, Any] = {"parcel_layer": None} | {
         role: str(output.with_name(target.name + ending))
         for role, ending in BESIDE_MAP.items()
         if getattr(job, role) is not None

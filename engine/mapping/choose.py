@@ -12,7 +12,7 @@ import numpy as np
 
 from ..imagery import Mask, Stack, sample_unlabelled
 from ..models import TrainedModel
-from ..models.device import core_count, one_thread
+from ..models.device import core_count, one_thread, series_at_once
 from ..models.student import Student
 from ..progress import Progress
 from .distil import MIXTURES, distil, mixtures
@@ -104,9 +104,11 @@ def pixels_to_map(stack: Stack, mask: Mask | None) -> int:
 def ask(model: TrainedModel, pixels: np.ndarray, day: np.ndarray, check: Callable[[], None]) -> np.ndarray:
     """Probabilities (n, k) of the network for series (n, t, c), pieces of them side by side on the cores."""
 
+    at_once = series_at_once(model.device)
+
     def piece(start: int) -> np.ndarray:
         check()
-        return model.predict_proba(pixels[start : start + 512], day)
+        return model.predict_proba(pixels[start : start + at_once], day)
 
     with one_thread(), ThreadPoolExecutor(core_count()) as pool:
-        return np.concatenate(list(pool.map(piece, range(0, len(pixels), 512))))
+        return np.concatenate(list(pool.map(piece, range(0, len(pixels), at_once))))

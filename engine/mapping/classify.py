@@ -9,12 +9,11 @@ from typing import Protocol
 import numpy as np
 
 from ..models import TrainedModel
+from ..models.device import compute_device, series_at_once
 from ..models.student import Student
 
 Tick = Callable[[int], None]
 """Told how many more pixels are classified; raises Cancelled."""
-PIXELS_AT_ONCE = 1024
-"""Pixels between two looks at cancel: well below a second on one slow core."""
 CHECKED_EVERY = 512
 """Of so many pixels one is classified by student and network both: what the map says of its own agreement."""
 
@@ -53,12 +52,14 @@ class Exact:
 
     def __init__(self, model: TrainedModel, day: np.ndarray) -> None:
         self.model, self.day = model, day
+        # Between two looks at cancel: on a slow core well below a second.
+        self.at_once = 2 * series_at_once(compute_device())
 
     def classify(self, pixels: np.ndarray, tick: Tick) -> Classified:
         """Classify series (n, t, c), each observed at least once."""
         best, percent = np.empty(len(pixels), np.int64), np.empty(len(pixels), np.int64)
-        for start in range(0, len(pixels), PIXELS_AT_ONCE):
-            part = slice(start, start + PIXELS_AT_ONCE)
+        for start in range(0, len(pixels), self.at_once):
+            part = slice(start, start + self.at_once)
             best[part], percent[part] = _first(self.model.predict_proba(pixels[part], self.day))
             tick(len(best[part]))
         return Classified(best, percent)
@@ -75,8 +76,8 @@ class Fast:
         count = len(pixels)
         best, percent = np.empty(count, np.int64), np.empty(count, np.int64)
         unsure = np.empty(count, bool)
-        for start in range(0, count, PIXELS_AT_ONCE):
-            part = slice(start, start + PIXELS_AT_ONCE)
+        for start in range(0, count, self.exact.at_once):
+            part = slice(start, start + self.exact.at_once)
             probability = self.student.predict_proba(pixels[part])
             best[part], percent[part] = _first(probability)
             unsure[part] = probability.max(axis=1) <= self.student.sure

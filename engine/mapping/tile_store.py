@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -105,7 +106,7 @@ class TileStore:
         try:
             with np.load(path, allow_pickle=False) as file:
                 values: dict[str, Any] = {entry.name: file[entry.name] for entry in fields(TileStatistics)}
-        except (OSError, ValueError, KeyError, EOFError) as fault:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
             raise _damaged(self.folder, path, str(fault)) from fault
         counts: dict[str, Any] = {name: array if array.ndim else int(array) for name, array in values.items()}
         return TileStatistics(**counts)

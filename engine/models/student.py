@@ -1,7 +1,7 @@
 """A small network that maps one stack in a teacher's place: a perceptron on the dates of that stack.
 
 Where the teacher can read any dates, its student knows those of a single stack by their place. That is what makes it
-fast: no attention, no days, two hundred thousand operations a pixel.
+fast: no attention, no days, a hundred thousand operations a pixel.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from .device import moved
 from .standardise import LIMIT, Statistics
 from .trained import TrainedModel
 
@@ -32,7 +33,7 @@ class StudentSize:
     """Bands of the teacher."""
     classes: int
     """Classes of the teacher."""
-    width: int = 256
+    width: int = 128
     """Features of the first hidden layer; the second has half of them."""
 
 
@@ -57,11 +58,16 @@ class StudentNetwork(nn.Module):
 
     def inputs(self, values: Tensor) -> Tensor:
         """What the first layer reads, (b, t * (c + 1)), of values (b, t, c) as they come, NaN for gaps."""
-        scaled = (values - self.mean).div_(self.std).clamp_(-LIMIT, LIMIT)
-        observed = (scaled == scaled).all(dim=2)
-        if not bool(observed.all()):
-            scaled.nan_to_num_(0.0).mul_(observed.unsqueeze(-1))
-        return torch.cat([scaled.flatten(1), observed.to(scaled.dtype)], dim=1)
+        b, t, c = values.shape
+        # In one piece of memory and as few passes over it as can be: most of a small network's time goes here.
+        inputs = values.new_empty(b, t * (c + 1))
+        scaled = inputs[:, : t * c].view(b, t, c)
+        torch.addcmul(-self.mean / self.std, values, 1.0 / self.std, out=scaled)
+        gap = scaled.sum(dim=2).isnan()
+        scaled.clamp_(-LIMIT, LIMIT)
+        scaled.masked_fill_(gap.unsqueeze(-1), 0.0)
+        inputs[:, t * c :] = ~gap
+        return inputs
 
     def forward(self, values: Tensor) -> Tensor:
         """Logits (b, k) of values (b, t, c)."""
@@ -88,7 +94,7 @@ class Student:
         if len(self.dates) != values.shape[1]:
             values = values[:, self.dates]
         with torch.inference_mode():
-            inputs = self.network.inputs(torch.from_numpy(values).to(self.network.mean.device))
+            inputs = self.network.inputs(moved(values, self.network.mean.device))
             probability = self.network.layers(inputs).softmax(dim=1)
             probability[inputs[:, -len(self.dates) :].amax(dim=1) == 0] = 0.0
             return probability.cpu().numpy()

@@ -4,15 +4,17 @@ A set comes from a series file (``files``) or is sampled from a raster stack (``
 methods in ``alignment`` see nothing else of the world.
 """
 
-from .files import read_latitude, read_series, write_series
+from .files import SeriesFile, read_latitude, read_series, write_series
 from .regular import fill_linearly, regular_days
-from .samples import MINIMUM_SAMPLES, few_samples, require_source
+from .samples import MINIMUM_SAMPLES, few_samples, require_samples, require_source, told_draw
 from .season import Season
-from .series_set import SeriesSet, align_years, continuous_days
+from .series_set import Series, SeriesSet, align_years, continuous_days
 
 __all__ = [
     "MINIMUM_SAMPLES",
     "Season",
+    "Series",
+    "SeriesFile",
     "SeriesSet",
     "align_years",
     "continuous_days",
@@ -21,6 +23,8 @@ __all__ = [
     "read_latitude",
     "read_series",
     "regular_days",
+    "require_samples",
     "require_source",
+    "told_draw",
     "write_series",
 ]

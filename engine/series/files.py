@@ -8,38 +8,24 @@ are ignored.
 
 from __future__ import annotations
 
-import datetime
-import tokenize
 import zipfile
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
-from .series_set import SeriesSet, continuous_days
-
-REQUIRED = ("X", "bands")
-UNREADABLE = (
-    OSError,
-    ValueError,
-    EOFError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-    zlib.error,
-    tokenize.TokenError,
-    MemoryError,
-)
-"""What NumPy raises at archives that are cut off, damaged, locked, or claim to hold more than they do."""
-LEAST_STEP_BACK = 95
-"""Days of the year by which a season that runs into the next year jumps back there, at least: 353, 1 does, 80, 64
-are days in the wrong order."""
+from .archive import Archive
+from .file_keys import days_of, kept_of, labels_of, places_of, shape_of
+from .series_set import Series, SeriesSet, index_of_classes
+from .spread import rank_within, spread_order
 
 
-def read_series(path: str | Path, part: Mapping[str, Any] | None = None, classes: tuple[str, ...] = ()) -> SeriesSet:
-    """Read a series file, or a part of it.
+class SeriesFile:
+    """An opened series file, or a part of it, of which all but the values has been read; to be closed, as by ``with``.
 
     Parameters
     ----------
@@ -49,80 +35,178 @@ def read_series(path: str | Path, part: Mapping[str, Any] | None = None, classes
     classes : only these classes are kept, in this order. Empty: the classes that occur, in the
         file's order.
 
+    Attributes
+    ----------
+    day, bands, classes, labels : of the part, as in :class:`SeriesSet`.
+
     Raises
     ------
     InputError
         ``series-unreadable``, ``series-key`` or ``series-shape``, naming the file and the key;
         ``series-class`` for a class the file does not have; ``series-empty`` when nothing is left.
     """
-    path = Path(path)
-    data = _load(path)
-    n, t, c = _shape(data, path)
-    labels = classes_found = None
-    if "y" in data:
-        if "class_names" not in data:
+
+    def __init__(self, path: str | Path, part: Mapping[str, Any] | None = None, classes: tuple[str, ...] = ()) -> None:
+        path = Path(path)
+        self._archive = Archive(path)
+        try:
+            self._read_facts(path, part or {}, classes)
+        except InputError:
+            self._archive.__exit__(None, None, None)
+            raise
+
+    def _read_facts(self, path: Path, part: Mapping[str, Any], classes: tuple[str, ...]) -> None:
+        archive = self._archive
+        n, t, _ = shape_of(archive, path)
+        labels, names = labels_of(archive, path)
+        self.day = days_of(archive, t, path)
+        self.bands = tuple(map(str, archive.read("bands")))
+        keep = kept_of(archive, n, part, path)
+        if labels is not None:
+            for name in classes:
+                if name not in names:
+                    raise InputError("series-class", f"The series file {path.name} has no class '{name}'.")
+            found = np.bincount(labels[keep], minlength=len(names))
+            wanted = classes or tuple(name for name, count in zip(names, found) if count)
+            labels, names = index_of_classes(names, wanted)[labels], wanted
+            keep &= labels >= 0
+        self._index = np.flatnonzero(keep)
+        if not len(self._index):
             raise InputError(
-                "series-key",
-                f"The series file {path.name} has labels but no key 'class_names'.",
-                "Write the class names, in the order of the indices in y, under that key.",
+                "series-empty", f"No series of {path.name} is left.", "Check the region, year, latitude and classes."
             )
-        if data["y"].dtype.kind not in "iuf" or (np.mod(data["y"], 1) != 0).any():
-            raise InputError(
-                "series-shape",
-                f"Key 'y' in the series file {path.name} does not hold whole numbers.",
-                "Labels are indices from 0 into class_names.",
-            )
-        labels, classes_found = data["y"].astype(np.int64), tuple(str(k) for k in data["class_names"])
-        if n and not (0 <= labels.min() and labels.max() < len(classes_found)):
-            raise InputError(
-                "series-shape",
-                f"The series file {path.name} has a label in y outside its {len(classes_found)} class names.",
-                "Labels are indices from 0 into class_names.",
-            )
-    series = SeriesSet(
-        values=data["X"].astype(np.float32),
-        day=_days(data, t, path),
-        bands=tuple(str(b) for b in data["bands"]),
-        labels=labels,
-        classes=classes_found or (),
-        block=np.unique(data["group"], return_inverse=True)[1].astype(np.int64) if "group" in data else None,
-        place=_place(data),
-    )
-    series = series.take(_kept(data, n, part or {}, path))
-    if series.labels is not None:
-        for name in classes:
-            if name not in series.classes:
-                raise InputError("series-class", f"The series file {path.name} has no class '{name}'.")
-        series = series.with_classes(classes or [k for i, k in enumerate(series.classes) if (series.labels == i).any()])
-    if not len(series):
-        raise InputError(
-            "series-empty", f"No series of {path.name} is left.", "Check the region, year, latitude and classes."
+        self.labels = None if labels is None else labels[keep]
+        self.classes = names
+
+    def __enter__(self) -> SeriesFile:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
+        self._archive.__exit__(kind, fault, at)
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    @property
+    def counts(self) -> np.ndarray:
+        """(k,) int64 series of each class, observed or not."""
+        labels = np.zeros(0, np.int64) if self.labels is None else self.labels
+        return np.bincount(labels, minlength=len(self.classes))
+
+    @cached_property
+    def block(self) -> np.ndarray | None:
+        """(n,) int64, as in :class:`SeriesSet`."""
+        if "group" not in self._archive:
+            return None
+        return np.unique(self._archive.read("group"), return_inverse=True)[1].astype(np.int64)[self._index]
+
+    @cached_property
+    def place(self) -> np.ndarray | None:
+        """(n, 2) float64 degrees, as in :class:`SeriesSet`."""
+        return places_of(self._archive, self._index)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """The values (b, t, c) of all series, some at a time, in the file's order."""
+        return self._archive.row_blocks("X", self._index)
+
+    def _values(self, index: np.ndarray) -> np.ndarray:
+        """(m, t, c) float32 values of the series ``index``."""
+        return self._archive.rows("X", self._index[index])
+
+    def outline(self) -> SeriesSet:
+        """Bands, days and classes as a set without any series, whose population are those of the file."""
+        values = np.zeros((0, len(self.day), len(self.bands)), np.float32)
+        if self.labels is None:
+            return SeriesSet(values, self.day, self.bands)
+        return SeriesSet(values, self.day, self.bands, self.labels[:0], self.classes, population=self.counts)
+
+    def read(self, most: int | None = None, seed: int = 0, by_class: bool = True) -> SeriesSet:
+        """The series in the file's order, all of them or a random draw.
+
+        Parameters
+        ----------
+        most : of a class with more series than that, so many are drawn, in turn from its blocks; None for no cap.
+            Where any class has more, series that were never observed are left out of all of them.
+        seed : of the draw.
+        by_class : false to draw from all series alike, so that each class keeps its share; ``most`` is for all
+            together then.
+        """
+        label = np.zeros(len(self), np.int64) if self.labels is None or not by_class else self.labels
+        if most is None or np.bincount(label).max() <= most:
+            everything = np.arange(len(self))
+            return self._set(everything, self._values(everything), None)
+        rng = np.random.default_rng(seed)
+        place = np.arange(len(self)) if self.block is None or not by_class else self.block
+        chosen, values = self._observed(spread_order(label, place, rng), label, most)
+        order = np.argsort(chosen)
+        return self._set(chosen[order], values[order], None if self.labels is None else self.counts)
+
+    def _observed(self, waiting: np.ndarray, label: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+        """The first ``most`` of each label that were observed, in the order of ``waiting``, and their values."""
+        room = np.full(label.max() + 1, most)
+        chosen, values = [], []
+        factor = 1
+        while len(waiting):
+            # A class of which most were never observed gets the next in line; a few less need no second pass.
+            wanted = np.where(2 * room > most, factor * room, 0)
+            now = rank_within(label[waiting]) < wanted[label[waiting]]
+            if not now.any():
+                break
+            index = waiting[now]
+            read = self._values(index)
+            seen = np.flatnonzero(np.isfinite(read).all(axis=2).any(axis=1))
+            seen = seen[rank_within(label[index[seen]]) < room[label[index[seen]]]]
+            chosen.append(index[seen])
+            values.append(read[seen])
+            room -= np.bincount(label[index[seen]], minlength=len(room))
+            waiting = waiting[~now]
+            factor *= 4
+        return np.concatenate(chosen), np.concatenate(values)
+
+    def _set(self, index: np.ndarray, values: np.ndarray, population: np.ndarray | None) -> SeriesSet:
+        return SeriesSet(
+            values=values,
+            day=self.day,
+            bands=self.bands,
+            labels=None if self.labels is None else self.labels[index],
+            classes=self.classes,
+            block=None if self.block is None else self.block[index],
+            place=None if self.place is None else self.place[index],
+            population=population,
         )
-    return series
+
+
+def read_series(
+    path: str | Path,
+    part: Mapping[str, Any] | None = None,
+    classes: tuple[str, ...] = (),
+    most: int | None = None,
+    seed: int = 0,
+    by_class: bool = True,
+) -> SeriesSet:
+    """Read a series file, a part of it, or a random draw: see :class:`SeriesFile` and :meth:`SeriesFile.read`."""
+    with SeriesFile(path, part, classes) as file:
+        return file.read(most, seed, by_class)
 
 
 def read_latitude(path: str | Path, part: Mapping[str, Any] | None = None) -> float | None:
     """Latitude in degrees of the middle of (a part of) a series file that can be read; None where it has no ``lat``."""
     path = Path(path)
-    with np.load(path, allow_pickle=False) as file:
-        data = {key: file[key] for key in ("lat", "region", "year") if key in file.files}
-    if "lat" not in data:
-        return None
-    latitude = data["lat"][_kept(data, len(data["lat"]), part or {}, path)].astype(np.float64)
+    with Archive(path) as archive:
+        if "lat" not in archive:
+            return None
+        latitude = archive.read("lat")
+        latitude = latitude[kept_of(archive, len(latitude), part or {}, path)].astype(np.float64)
     latitude = latitude[np.isfinite(latitude)]
     return float(np.median(latitude)) if len(latitude) else None
 
 
-def write_series(path: str | Path, series: SeriesSet, dates: Sequence[str] = ()) -> None:
-    """Write ``series`` as a series file that :func:`read_series` gives back as it was.
+def write_series(path: str | Path, series: Series, dates: Sequence[str] = ()) -> None:
+    """Write ``series`` as a series file that :func:`read_series` gives back as it was, block by block.
 
     ``dates`` are the ISO dates of its days, where all its pixels share one calendar.
     """
-    fields: dict[str, np.ndarray] = {
-        "X": series.values.astype(np.float32, copy=False),
-        "doy": (series.day - 1) % 365 + 1,
-        "bands": np.array(series.bands),
-    }
+    fields: dict[str, np.ndarray] = {"doy": (series.day - 1) % 365 + 1, "bands": np.array(series.bands)}
     if dates:
         fields["dates"] = np.array(dates)
     if series.labels is not None:
@@ -131,109 +215,13 @@ def write_series(path: str | Path, series: SeriesSet, dates: Sequence[str] = ())
         fields["group"] = series.block
     if series.place is not None:
         fields |= {"lon": series.place[:, 0], "lat": series.place[:, 1]}
-    np.savez_compressed(path, **fields)
-
-
-def _place(data: Mapping[str, np.ndarray]) -> np.ndarray | None:
-    """(n, 2) longitude and latitude where the file has both as numbers."""
-    if not all(key in data and data[key].dtype.kind in "iuf" for key in ("lon", "lat")):
-        return None
-    return np.stack([data["lon"], data["lat"]], axis=1).astype(np.float64)
-
-
-def _load(path: Path) -> dict[str, np.ndarray]:
-    if not path.exists():
-        raise InputError("series-unreadable", f"The series file {path} does not exist.", "Check the path.")
-    try:
-        file = np.load(path, allow_pickle=False)
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise ValueError("it holds a single array")
-        with file:
-            return {key: file[key] for key in file.files}
-    except UNREADABLE as fault:
-        reason = fault.strerror if isinstance(fault, OSError) and fault.strerror else fault
-        raise InputError(
-            "series-unreadable",
-            f"The series file {path} cannot be read: {reason}.",
-            "A series file is a NumPy .npz archive with the keys X, doy and bands.",
-        ) from fault
-
-
-def _kept(data: Mapping[str, np.ndarray], count: int, part: Mapping[str, Any], path: Path) -> np.ndarray:
-    """(n,) bool: the pixels of a part of the file."""
-    keep = np.ones(count, bool)
-    for key in ("region", "year"):
-        if key in part:
-            keep &= np.isin(_need(data, key, path), part[key])
-    if "lat" in part:
-        latitude = _need(data, "lat", path)
-        keep &= (latitude >= part["lat"][0]) & (latitude <= part["lat"][1])
-    return keep
-
-
-def _need(data: Mapping[str, np.ndarray], key: str, path: Path) -> np.ndarray:
-    if key not in data:
-        raise InputError("series-key", f"The series file {path.name} has no key '{key}'.")
-    return data[key]
-
-
-def _shape(data: Mapping[str, np.ndarray], path: Path) -> tuple[int, int, int]:
-    for key in REQUIRED:
-        _need(data, key, path)
-    values = data["X"]
-    if values.ndim != 3 or values.dtype.kind not in "fiu":
-        raise InputError(
-            "series-shape",
-            f"X in the series file {path.name} has shape {values.shape} and type {values.dtype}.",
-            "It must hold numbers in the order pixels, dates, bands.",
-        )
-    n, t, c = values.shape
-    if not t or not c:
-        raise InputError("series-shape", f"X in the series file {path.name} has {t} dates and {c} bands.")
-    expected = {"doy": t, "dates": t, "bands": c, "y": n, "group": n, "region": n, "year": n, "lat": n, "lon": n}
-    for key, length in expected.items():
-        if key in data and data[key].shape != (length,):
-            raise InputError(
-                "series-shape",
-                f"Key '{key}' in the series file {path.name} has shape {data[key].shape}, expected ({length},).",
-            )
-    for key, what in (("bands", "band"), ("class_names", "class")):
-        names = [str(name) for name in np.ravel(data.get(key, ()))]
-        if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise InputError("series-shape", f"The series file {path.name} has the {what} {twice} twice.")
-    return n, t, c
-
-
-def _days(data: Mapping[str, np.ndarray], count: int, path: Path) -> np.ndarray:
-    if "dates" in data:
-        try:
-            dates = [datetime.date.fromisoformat(str(d)) for d in data["dates"]]
-        except ValueError as fault:
-            raise InputError("series-shape", f"A date in the series file {path.name} is not ISO: {fault}.") from fault
-        first = datetime.date(dates[0].year, 1, 1)
-        day = np.array([(d - first).days + 1 for d in dates], np.float32)
-    else:
-        if _need(data, "doy", path).dtype.kind not in "iuf":
-            raise InputError("series-shape", f"Key 'doy' in the series file {path.name} does not hold numbers.")
-        _check_days_of_year(data["doy"], path)
-        day = continuous_days(data["doy"])
-    if count > 1 and not (np.diff(day) > 0).all():
-        raise InputError("series-shape", f"The dates in the series file {path.name} are not in order.")
-    return day
-
-
-def _check_days_of_year(day: np.ndarray, path: Path) -> None:
-    wrong = day[~((day >= 1) & (day <= 366))]
-    if len(wrong):
-        message = f"Key 'doy' in the series file {path.name} holds {wrong[0]:g}, which is no day of a year."
-        raise InputError("series-shape", message, "Days of the year go from 1 to 366.")
-    step = np.diff(day.astype(np.float64))
-    back = np.flatnonzero((step <= 0) & (step > -LEAST_STEP_BACK))
-    if len(back):
-        first, then = day[back[0]], day[back[0] + 1]
-        raise InputError(
-            "series-shape",
-            f"The days of the year in the series file {path.name} are not in order: {then:g} follows {first:g}.",
-            "Sort the dates of X and doy; a season over the new year goes on from 1.",
-        )
+    shape = (len(series), len(series.day), len(series.bands))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        # The size is not known before, and may go beyond what a plain archive holds.
+        with archive.open("X.npy", "w", force_zip64=True) as file:
+            np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+            for block in series.blocks():
+                file.write(np.ascontiguousarray(block, "<f4").data)
+        for key, array in fields.items():
+            with archive.open(f"{key}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)

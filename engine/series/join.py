@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..errors import InputError
 from .composites import compose
 from .season import HALF_YEAR, opposite
-from .series_set import SeriesSet, align_years
+from .series_set import Series, SeriesSet, align_years, index_of_classes
 
 MERGE_DAYS = 4.0
 """Dates of different parts that lie within so many days become one."""
@@ -17,19 +18,81 @@ MOST_DATES = 100
 """Dates of a joined set; where there would be more, they become composites of equal length."""
 STEPS = (5.0, 8.0, 10.0, 16.0, 30.0)
 """Days that such a composite may cover."""
-CHUNK = 4096
-"""Pixels that are put together at once."""
 FAR_APART = 50.0
 """Factor between the values of two parts above which they cannot be in the same unit."""
 
 
+@dataclass(frozen=True)
+class Joined:
+    """Several labelled parts as one :class:`Series`, whose values are put together a block at a time."""
+
+    parts: tuple[Series, ...]
+    """What is joined."""
+    columns: tuple[tuple[int, ...], ...]
+    """Of each part where its bands are that all have."""
+    dates: tuple[np.ndarray, ...]
+    """Of each part the date (its own number of dates,) that each of its dates becomes."""
+    day: np.ndarray
+    """(t,) float32 days, as those that follow are those of a :class:`SeriesSet`."""
+    bands: tuple[str, ...]
+    """(c,) common bands."""
+    labels: np.ndarray
+    """(n,) int64."""
+    classes: tuple[str, ...]
+    """(k,) class names."""
+    block: np.ndarray | None
+    """(n,) int64."""
+    place: np.ndarray | None
+    """(n, 2) float64."""
+    kept: np.ndarray
+    """(m,) bool: the series of all parts that are left."""
+    check: Callable[[], None]
+    """Called at each block; may raise Cancelled."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def with_classes(self, classes: Sequence[str]) -> Joined:
+        """The series of the named classes only, re-indexed in that order."""
+        labels = index_of_classes(self.classes, classes)[self.labels]
+        left = labels >= 0
+        kept = self.kept.copy()
+        kept[kept] = left
+        block = None if self.block is None else self.block[left]
+        place = None if self.place is None else self.place[left]
+        return replace(self, labels=labels[left], classes=tuple(classes), block=block, place=place, kept=kept)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """The values (b, t, c) of all series, some at a time."""
+        start = 0
+        for part, columns, dates in zip(self.parts, self.columns, self.dates):
+            for values in part.blocks():
+                self.check()
+                kept = self.kept[start : start + len(values)]
+                start += len(values)
+                if not kept.any():
+                    continue
+                values = values if kept.all() else values[kept]
+                values = values if columns == tuple(range(len(part.bands))) else values[:, :, columns]
+                yield _on_calendar(values, dates, len(self.day))
+
+    def read(self) -> SeriesSet:
+        """All of it in memory."""
+        values = np.empty((len(self), len(self.day), len(self.bands)), np.float32)
+        start = 0
+        for block in self.blocks():
+            values[start : start + len(block)] = block
+            start += len(block)
+        return SeriesSet(values, self.day, self.bands, self.labels, self.classes, self.block, self.place)
+
+
 def join_series(
-    parts: Sequence[SeriesSet],
+    parts: Sequence[Series],
     names: Sequence[str] = (),
     warn: Callable[[str], None] = lambda sentence: None,
     check: Callable[[], None] = lambda: None,
-) -> SeriesSet:
-    """One labelled set of all pixels of the parts.
+) -> Joined:
+    """One labelled set of all pixels of the parts, which is put together only when it is read.
 
     The seasons are laid over each other by whole years, and by half a year where two parts lie in opposite
     hemispheres. Dates of different parts that are at most ``MERGE_DAYS`` apart become one on their mean day; on a
@@ -39,10 +102,10 @@ def join_series(
 
     Parameters
     ----------
-    parts : at least one set, each with labels.
+    parts : at least one, each with labels.
     names : what each part is called in messages; empty: by its number.
     warn : receives a sentence about each thing decided for the user.
-    check : called between parts; may raise Cancelled.
+    check : called again and again while it is read; may raise Cancelled.
 
     Raises
     ------
@@ -54,35 +117,36 @@ def join_series(
     for part, name in zip(parts, called):
         if part.labels is None:
             raise InputError("no-labels", f"There are no labels in {name}.", "Only labelled series can be joined.")
-    if len(parts) == 1:
-        return parts[0]
     bands = _common_bands(parts, called, warn)
-    parts = [part if part.bands == bands else part.with_bands(bands) for part in parts]
-    _require_one_unit(parts, called)
+    columns = [tuple(part.bands.index(band) for band in bands) for part in parts]
+    _require_one_unit(parts, columns, called)
     days = _one_season(parts, called, warn)
-    day, places = _one_calendar(days, warn)
+    day, dates = (days[0], [np.arange(len(days[0]))]) if len(parts) == 1 else _one_calendar(days, warn)
     classes = tuple(dict.fromkeys(name for part in parts for name in part.classes))
-    total = sum(map(len, parts))
-    values = np.full((total, len(day), len(bands)), np.nan, np.float32)
-    labels, block = np.empty(total, np.int64), np.empty(total, np.int64)
-    start = blocks = 0
-    for part, place in zip(parts, places):
-        stop = start + len(part)
-        for first in range(0, len(part), CHUNK):
-            check()
-            chunk = slice(first, min(first + CHUNK, len(part)))
-            _fill(values[start + first : start + chunk.stop], part.values[chunk], place)
-        index = np.array([classes.index(name) for name in part.classes], np.int64)
-        labels[start:stop] = index[part.labels]
+    labels, block, blocks = [], [], 0
+    for part in parts:
+        labels.append(index_of_classes(part.classes, classes)[part.labels])
         # A part of which no blocks are known may be a single field: it is one block.
         own = np.zeros(len(part), np.int64) if part.block is None else np.unique(part.block, return_inverse=True)[1]
-        block[start:stop] = blocks + own.reshape(-1)
-        start, blocks = stop, blocks + int(own.max(initial=-1)) + 1
+        block.append(blocks + own.reshape(-1))
+        blocks += int(own.max(initial=-1)) + 1
     known = any(part.block is not None for part in parts)
-    return SeriesSet(values, day, bands, labels, classes, block if known else None, _places(parts))
+    return Joined(
+        parts=tuple(parts),
+        columns=tuple(columns),
+        dates=tuple(dates),
+        day=day,
+        bands=bands,
+        labels=np.concatenate(labels),
+        classes=classes,
+        block=parts[0].block if len(parts) == 1 else np.concatenate(block) if known else None,
+        place=_places(parts),
+        kept=np.ones(sum(map(len, parts)), bool),
+        check=check,
+    )
 
 
-def _common_bands(parts: Sequence[SeriesSet], names: Sequence[str], warn: Callable[[str], None]) -> tuple[str, ...]:
+def _common_bands(parts: Sequence[Series], names: Sequence[str], warn: Callable[[str], None]) -> tuple[str, ...]:
     common = tuple(band for band in parts[0].bands if all(band in part.bands for part in parts))
     if not common:
         have = "; ".join(f"{name} has {', '.join(part.bands)}" for part, name in zip(parts, names))
@@ -95,10 +159,12 @@ def _common_bands(parts: Sequence[SeriesSet], names: Sequence[str], warn: Callab
     return common
 
 
-def _require_one_unit(parts: Sequence[SeriesSet], names: Sequence[str]) -> None:
+def _require_one_unit(parts: Sequence[Series], columns: Sequence[tuple[int, ...]], names: Sequence[str]) -> None:
     """Refuse to join reflectance from 0 to 1 with the same as whole numbers."""
+    if len(parts) == 1:
+        return
     with np.errstate(all="ignore"):
-        sizes = [_typical_size(part.values) for part in parts]
+        sizes = [_typical_size(part, bands) for part, bands in zip(parts, columns)]
     known = [(size, name) for size, name in zip(sizes, names) if size > 0]
     if known and max(known)[0] > FAR_APART * min(known)[0]:
         (low, one), (high, other) = min(known), max(known)
@@ -109,14 +175,18 @@ def _require_one_unit(parts: Sequence[SeriesSet], names: Sequence[str]) -> None:
         )
 
 
-def _typical_size(values: np.ndarray) -> float:
+def _typical_size(part: Series, columns: tuple[int, ...]) -> float:
     """Median of the absolute values of some pixels; 0 where nothing was observed."""
-    some = np.abs(values[:: max(1, len(values) // 1000)])
+    step, start, found = max(1, len(part) // 1000), 0, []
+    for values in part.blocks():
+        found.append(np.abs(values[-start % step :: step][:, :, columns]))
+        start += len(values)
+    some = np.concatenate(found)
     some = some[np.isfinite(some)]
     return float(np.median(some)) if len(some) else 0.0
 
 
-def _one_season(parts: Sequence[SeriesSet], names: Sequence[str], warn: Callable[[str], None]) -> list[np.ndarray]:
+def _one_season(parts: Sequence[Series], names: Sequence[str], warn: Callable[[str], None]) -> list[np.ndarray]:
     """The days of each part, moved so that the seasons lie over that of the first."""
     days = [parts[0].day]
     here = _latitude(parts[0])
@@ -132,7 +202,7 @@ def _one_season(parts: Sequence[SeriesSet], names: Sequence[str], warn: Callable
     return days
 
 
-def _latitude(part: SeriesSet) -> float | None:
+def _latitude(part: Series) -> float | None:
     known = None if part.place is None else part.place[np.isfinite(part.place[:, 1]), 1]
     return None if known is None or not len(known) else float(np.median(known))
 
@@ -179,15 +249,16 @@ def _middle(day: np.ndarray, place: np.ndarray, count: int) -> np.ndarray:
     return (np.bincount(place, day, count) / np.bincount(place, minlength=count)).astype(np.float32)
 
 
-def _fill(out: np.ndarray, values: np.ndarray, place: np.ndarray) -> None:
-    """Write the series (n, t, c) of a part to their places (t,) in the joined calendar ``out`` (n, g, c)."""
-    if len(np.unique(place)) == len(place):
-        out[:, place] = values
-    else:
-        out[:] = compose(values, np.isfinite(values).all(axis=2), place, out.shape[1], "median")
+def _on_calendar(values: np.ndarray, place: np.ndarray, count: int) -> np.ndarray:
+    """The series (n, t, c) of a part on a calendar of ``count`` dates, of which its own become ``place`` (t,)."""
+    if len(np.unique(place)) < len(place):
+        return compose(values, np.isfinite(values).all(axis=2), place, count, "median")
+    placed = np.full((len(values), count, values.shape[2]), np.nan, np.float32)
+    placed[:, place] = values
+    return placed
 
 
-def _places(parts: Sequence[SeriesSet]) -> np.ndarray | None:
+def _places(parts: Sequence[Series]) -> np.ndarray | None:
     if all(part.place is None for part in parts):
         return None
     return np.concatenate([np.full((len(p), 2), np.nan) if p.place is None else p.place for p in parts])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..errors import InputError
@@ -32,9 +34,23 @@ def require_source(series: SeriesSet, where: str) -> None:
     if series.labels is None:
         raise InputError("no-labels", f"There are no labels in {where}.", "The source must be labelled.")
     count = np.bincount(series.labels[series.observed.any(axis=1)], minlength=len(series.classes))
+    require_samples(count, series.classes, where)
+
+
+def require_samples(count: np.ndarray, classes: Sequence[str], where: str) -> None:
+    """As :func:`require_source`, of so many observed samples (k,) of each of the classes."""
     if (count > 0).sum() < 2:
         message = f"There are observed samples of fewer than two classes in {where}."
         raise InputError("one-class", message, "Add samples of other crops.")
-    for name, number in zip(series.classes, count):
+    for name, number in zip(classes, count):
         if number < MINIMUM_SAMPLES:
             raise few_samples(name, int(number), where)
+
+
+def told_draw(series: SeriesSet, most: int, where: str) -> tuple[str, ...]:
+    """A sentence on series that are a draw of at most ``most`` of each class of ``where``; none where they are all."""
+    if series.population is None:
+        return ()
+    whole = int(series.population.sum())
+    how = "at random" if series.block is None else "in turn from all its blocks"
+    return (f"{len(series):,} of the {whole:,} series of {where} are used: at most {most:,} of a class, drawn {how}.",)

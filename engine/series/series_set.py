@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
 from ..errors import InputError
 
 DAYS_PER_YEAR = 365
+CHUNK = 4096
+"""Series that are handled at once where not all need to be."""
+
+
+class Series(Protocol):
+    """Time series as they are joined and written: a :class:`SeriesSet`, or what lies in a file."""
+
+    @property
+    def day(self) -> np.ndarray: ...
+    @property
+    def bands(self) -> tuple[str, ...]: ...
+    @property
+    def labels(self) -> np.ndarray | None: ...
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    @property
+    def block(self) -> np.ndarray | None: ...
+    @property
+    def place(self) -> np.ndarray | None: ...
+    def __len__(self) -> int: ...
+    def blocks(self) -> Iterator[np.ndarray]:
+        """The values (b, t, c) of all series, some at a time."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +54,8 @@ class SeriesSet:
     """(n,) int64 spatial block (field or tile) of each pixel, for validation by block; None: unknown."""
     place: np.ndarray | None = None
     """(n, 2) float64 longitude and latitude of each pixel in degrees (WGS 84), NaN where unknown; None: all unknown."""
+    population: np.ndarray | None = None
+    """(k,) int64 series of each class among those that these were drawn from; None: these are all there are."""
 
     def __post_init__(self) -> None:
         n, t, c = self.values.shape
@@ -44,6 +69,8 @@ class SeriesSet:
                 raise ValueError(f"{name} has shape {array.shape}, expected ({n},)")
         if self.place is not None and self.place.shape != (n, 2):
             raise ValueError(f"place has shape {self.place.shape}, expected ({n}, 2)")
+        if self.population is not None and self.population.shape != (len(self.classes),):
+            raise ValueError(f"population has shape {self.population.shape}, expected ({len(self.classes)},)")
 
     def __len__(self) -> int:
         return len(self.values)
@@ -52,6 +79,19 @@ class SeriesSet:
     def observed(self) -> np.ndarray:
         """(n, t) bool: true where every band has a finite value."""
         return np.isfinite(self.values).all(axis=2)
+
+    @property
+    def class_shares(self) -> np.ndarray:
+        """(k,) share of each class, in what these series were drawn from where that is known."""
+        if self.labels is None:
+            raise ValueError("these series have no labels")
+        count = np.bincount(self.labels, minlength=len(self.classes)) if self.population is None else self.population
+        return count / count.sum()
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """The values (b, t, c) of all series, some at a time."""
+        for start in range(0, len(self), CHUNK):
+            yield self.values[start : start + CHUNK]
 
     def take(self, index: np.ndarray) -> SeriesSet:
         """The pixels of ``index`` (integers or booleans), in that order."""
@@ -65,7 +105,7 @@ class SeriesSet:
 
     def without_labels(self) -> SeriesSet:
         """The same series as a method sees a target: no labels, no class names."""
-        return replace(self, labels=None, classes=())
+        return replace(self, labels=None, classes=(), population=None)
 
     def with_bands(self, bands: Sequence[str]) -> SeriesSet:
         """The named bands in the given order.
@@ -88,12 +128,23 @@ class SeriesSet:
         """The pixels of the named classes only, re-indexed in that order; a class may have none."""
         if self.labels is None:
             raise ValueError("these series have no labels")
-        new_index = np.full(len(self.classes), -1, np.int64)
-        for position, name in enumerate(classes):
-            if name in self.classes:
-                new_index[self.classes.index(name)] = position
-        labels = new_index[self.labels]
-        return replace(self, labels=labels, classes=tuple(classes)).take(labels >= 0)
+        index = index_of_classes(self.classes, classes)
+        population = None
+        if self.population is not None:
+            population = np.zeros(len(classes), np.int64)
+            population[index[index >= 0]] = self.population[index >= 0]
+        labels = index[self.labels]
+        kept = self if (labels >= 0).all() else self.take(labels >= 0)
+        return replace(kept, labels=labels[labels >= 0], classes=tuple(classes), population=population)
+
+
+def index_of_classes(names: Sequence[str], wanted: Sequence[str]) -> np.ndarray:
+    """(k,) int64 position of each of the names among the wanted ones, -1 where it is not wanted."""
+    index = np.full(len(names), -1, np.int64)
+    for position, name in enumerate(wanted):
+        if name in names:
+            index[names.index(name)] = position
+    return index
 
 
 def continuous_days(day_of_year: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..series import SeriesSet, read_series, require_source
+from ..series import SeriesSet, read_series, require_source, told_draw
 from .scores import Scores
+
+SOURCE_SERIES = 20_000
+"""Series of a class that a comparison reads of a source at most: ten times as many as a job."""
+TARGET_SERIES = 200_000
+"""Series that a comparison reads of a target at most, drawn from all alike: the accuracy of so many is that of more, to
+a tenth of a percent point or so."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +45,13 @@ class Transfer:
     def of(name: str, source: SeriesSet, target: SeriesSet) -> Transfer:
         """Bring the target to the bands and classes of the source; raises InputError where they do not meet."""
         require_source(source, f"the source of {name}")
+        notes = [*told_draw(source, SOURCE_SERIES, f"the source of {name}")]
         if target.labels is None:
             raise InputError("no-labels", f"The target of {name} has no labels (key 'y') to score with.")
+        if target.population is not None:
+            whole = int(target.population.sum())
+            notes.append(f"{len(target):,} of the {whole:,} target series are used, drawn at random.")
         target = target.with_bands(source.bands)
-        notes = []
         for index, crop in enumerate(target.classes):
             count = int(np.count_nonzero(target.labels == index))
             if crop not in source.classes and count:
@@ -85,7 +94,7 @@ def read_transfers(splits: str | Path, names: Sequence[str]) -> Iterator[tuple[s
     for name in names:
         file, source, target, classes = found[name]
         path = splits.parent / file
-        yield name, read_series(path, source, classes), read_series(path, target, classes)
+        yield name, read_source(path, source, classes), read_target(path, target, classes)
 
 
 def read_splits(splits: str | Path, names: Sequence[str]) -> list[Transfer]:
@@ -96,7 +105,17 @@ def read_splits(splits: str | Path, names: Sequence[str]) -> list[Transfer]:
 def read_files(source: str | Path, target: str | Path) -> Transfer:
     """The transfer between two whole series files; raises InputError."""
     name = f"{Path(source).stem} to {Path(target).stem}"
-    return Transfer.of(name, read_series(source), read_series(target))
+    return Transfer.of(name, read_source(source), read_target(target))
+
+
+def read_source(path: str | Path, part: Mapping[str, Any] | None = None, classes: tuple[str, ...] = ()) -> SeriesSet:
+    """The source of a comparison: of larger classes a draw of ``SOURCE_SERIES``."""
+    return read_series(path, part, classes, SOURCE_SERIES)
+
+
+def read_target(path: str | Path, part: Mapping[str, Any] | None = None, classes: tuple[str, ...] = ()) -> SeriesSet:
+    """The target of a comparison: of a larger one a draw of ``TARGET_SERIES`` in their natural class shares."""
+    return read_series(path, part, classes, TARGET_SERIES, by_class=False)
 
 
 def pack(series: SeriesSet, labels: bool) -> bytes:
@@ -106,6 +125,8 @@ def pack(series: SeriesSet, labels: bool) -> bytes:
         fields |= {"labels": series.labels, "classes": np.array(series.classes)}
     if labels and series.block is not None:
         fields["block"] = series.block
+    if labels and series.population is not None:
+        fields["population"] = series.population
     buffer = io.BytesIO()
     np.savez(buffer, **fields)
     return buffer.getvalue()
@@ -122,6 +143,7 @@ def unpack(data: bytes) -> SeriesSet:
         labels=fields.get("labels"),
         classes=tuple(map(str, fields.get("classes", ()))),
         block=fields.get("block"),
+        population=fields.get("population"),
     )
 
 

@@ -63,10 +63,11 @@ def write_report(
     environment = jinja2.Environment(autoescape=True, trim_blocks=True)
     text = environment.from_string(TEMPLATE.read_text("utf-8")).render(
         title=title,
-        lead=f"{statistics.mapped:,} pixels, {len(stack.dates)} dates from {dates}, {len(stack.bands)} bands.",
+        lead=f"{_mapped(statistics, summary)}, {len(stack.dates)} dates from {dates}, {len(stack.bands)} bands.",
         warnings=summary["warnings"],
         classes=classes,
         samples=samples,
+        parcels=summary.get("parcels"),
         unobserved=statistics.unobserved,
         outside=statistics.outside,
         curve_name=curve_name,
@@ -79,6 +80,13 @@ def write_report(
         facts=list(facts.items()),
     )
     Path(path).write_text(text, "utf-8")
+
+
+def _mapped(statistics: MapStatistics, summary: dict[str, Any]) -> str:
+    if "parcels" not in summary:
+        return f"{statistics.mapped:,} pixels"
+    parcels = summary["parcels"]
+    return f"{parcels['classified']:,} of {parcels['count']:,} parcels classified, {statistics.mapped:,} pixels"
 
 
 def _map_picture(map_path: str, classes: list[dict[str, Any]]) -> str:
@@ -147,8 +155,7 @@ def _shares_picture(model: TrainedModel, source: SeriesSet | None, classes: list
     if estimate := model.summary.get("class_shares"):
         rows = {"estimated before mapping": [estimate.get(crop["name"], 0.0) for crop in classes], **rows}
     if source is not None:
-        counts = np.bincount(source.labels, minlength=len(source.classes))  # type: ignore[arg-type]
-        rows = {"source samples": list(counts / counts.sum()), **rows}
+        rows = {"source": list(source.class_shares), **rows}
     if len(rows) < 2:
         return ""
     figure = Figure(figsize=(9, 1.2 + 0.4 * len(classes)), layout="constrained")

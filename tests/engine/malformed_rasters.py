@@ -186,7 +186,7 @@ def thousands(names):
             "</SimpleSource></VRTRasterBand>"
             for number in range(1, 10_001)
         )
-        desk.stack("planes.tif")
+        desk.stack("planes.tif", names=())
         place = ",".join(map(str, UTM))
         head = f'<VRTDataset rasterXSize="{SIDE}" rasterYSize="{SIDE}"><SRS>EPSG:32633</SRS>'
         text = f"{head}<GeoTransform>{place}</GeoTransform>{bands}</VRTDataset>"

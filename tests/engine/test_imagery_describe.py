@@ -10,7 +10,7 @@ from engine.imagery import describe, stack_problems
 from engine.imagery.describe import describe_with_notes
 from engine.imagery.opening import file_name
 
-from .conftest import write_raster
+from .conftest import UTM, write_raster
 
 
 def test_a_file_of_one_date_gives_its_date_to_every_band(tmp_path, zeros):
@@ -21,6 +21,21 @@ def test_a_file_of_one_date_gives_its_date_to_every_band(tmp_path, zeros):
 def test_a_file_of_one_index_gives_its_name_to_every_date(tmp_path, zeros):
     path = write_raster(tmp_path / "NDVI.tif", zeros(2), ["2021-05-01", "2021-05-17"])
     assert [(b.date, b.band) for b in describe([path])] == [("2021-05-01", "NDVI"), ("2021-05-17", "NDVI")]
+
+
+def test_folders_of_year_month_and_day_are_a_date(tmp_path, zeros):
+    """As the archive of Sentinel-2 on AWS is sorted."""
+    folder = tmp_path / "31" / "U" / "FS" / "2021" / "5" / "1" / "0"
+    folder.mkdir(parents=True)
+    path = write_raster(folder / "B08.tif", zeros(1))
+    assert [(b.date, b.band) for b in describe([path])] == [("2021-05-01", "B08")]
+
+
+def test_the_satellite_behind_a_date_is_no_band(tmp_path, zeros):
+    path = write_raster(
+        tmp_path / "2021-2021_001-365_HL_TSA_SEN2L_NDV_TSI.tif", zeros(2), ["20210101_SEN2L", "20210111_S2B"]
+    )
+    assert [(b.date, b.band) for b in describe([path])] == [("2021-01-01", "NDV"), ("2021-01-11", "NDV")]
 
 
 def test_the_name_of_a_folder_is_a_date_too(tmp_path, zeros):
@@ -212,3 +227,31 @@ def test_a_container_without_bands_is_one_sentence(tmp_path, zeros):
         gdal.GetDriverByName("GPKG").CreateCopy(path, image, options=[f"RASTER_TABLE={name}", "APPEND_SUBDATASET=YES"])
     with pytest.raises(InputError, match="maps.gpkg is a container of 2 rasters, none of which"):
         describe([path])
+
+
+@pytest.mark.parametrize("separate", [True, False], ids=["each file a band", "tiles"])
+def test_a_vrt_without_names_is_known_by_its_files(tmp_path, zeros, separate):
+    """As ``gdalbuildvrt`` and QGIS's "Build virtual raster" write them."""
+    known = [("2021-05-01", "B04"), ("2021-05-01", "B08"), ("2021-05-11", "B04"), ("2021-05-11", "B08")]
+    (tmp_path / "files").mkdir()
+    if separate:
+        paths = [write_raster(tmp_path / "files" / f"T31_{date}_{band}.tif", zeros(1)) for date, band in known]
+    else:
+        names = [f"{band}_{date}" for date, band in known]
+        east = (UTM[0] + 50, *UTM[1:])
+        paths = [write_raster(tmp_path / "files" / "export-0.tif", zeros(4), names)]
+        paths.append(write_raster(tmp_path / "files" / "export-1.tif", zeros(4), names, transform=east))
+    vrt = str(tmp_path / "season 2021-05-01_2021-09-30.vrt")
+    gdal.BuildVRT(vrt, paths, separate=separate)
+    assert [(b.path, b.date, b.band) for b in describe([vrt])] == [(vrt, date, band) for date, band in known]
+    twice = str(tmp_path / "of a vrt.vrt")
+    gdal.BuildVRT(twice, [vrt])
+    assert [(b.date, b.band) for b in describe([twice])] == known
+
+
+def test_a_vrt_whose_files_differ_stays_a_question(tmp_path, zeros):
+    east = (UTM[0] + 50, *UTM[1:])
+    one = write_raster(tmp_path / "B04_20210501.tif", zeros(1))
+    other = write_raster(tmp_path / "B04_20210502.tif", zeros(1), transform=east)
+    gdal.BuildVRT(str(tmp_path / "both.vrt"), [one, other])
+    assert [(b.date, b.band) for b in describe([str(tmp_path / "both.vrt")])] == [(None, "B04")]

@@ -1,5 +1,7 @@
 """Labels become series: the right pixels, the right classes, and one clear sentence when they cannot."""
 
+import zipfile
+
 import numpy as np
 import pytest
 from osgeo import gdal, ogr, osr
@@ -191,6 +193,30 @@ def test_other_formats(tmp_path, stack_path, driver, suffix):
     path = write_layer(tmp_path / f"f.{suffix}", features, driver=driver, epsg=epsg, name="f")
     series, _ = sample(Labels(path), stack_path)
     assert np.bincount(series.labels).tolist() == [9, 9]
+
+
+@pytest.mark.parametrize(("driver", "suffix"), [("ESRI Shapefile", "shp"), ("GPKG", "gpkg")])
+def test_a_zipped_layer_is_read_as_it_was_sent(tmp_path, stack_path, driver, suffix):
+    (tmp_path / "sent").mkdir()
+    features = [("maize", box(1, 1, 3, 3)), ("wheat", box(6, 1, 3, 3))]
+    plain = write_layer(tmp_path / "sent" / f"Fields 2021.{suffix}", features, driver=driver)
+    packed = str(tmp_path / "fields.zip")
+    with zipfile.ZipFile(packed, "w") as archive:
+        for part in (tmp_path / "sent").iterdir():
+            archive.write(part, f"from the office/{part.name}")
+    one, other = (sample(Labels(path), stack_path)[0] for path in (plain, packed))
+    assert label_problems(Labels(packed), describe([stack_path])) == []
+    assert other.classes == one.classes and np.array_equal(other.values, one.values, equal_nan=True)
+
+
+def test_a_zip_of_several_layers_or_of_none_is_one_sentence(tmp_path):
+    for name, files in (("two.zip", ("a.shp", "b.gpkg")), ("none.zip", ("readme.txt",))):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            for file in files:
+                archive.writestr(file, "x")
+        (problem,) = label_problems(Labels(str(tmp_path / name)), [])
+        told = "holds 2 vector files: a.shp, b.gpkg" if len(files) == 2 else "holds no vector file"
+        assert problem.code == "vector-unreadable" and told in problem.message
 
 
 def test_the_cap_is_spread_over_the_polygons(tmp_path, stack_path):

@@ -101,6 +101,18 @@ def test_quality_bands_are_recognised(text, name):
     assert parse_band(parse_date(text)[1], free=False) == name
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("MCD43A4.A2012273.h12v10.061.2021230012345_Nadir_Reflectance_Band2", "NADIR_REFLECTANCE_BAND2"),
+        ("CBERS_4_AWFI_20210501_150_120_L4_BAND15", "B15"),
+        ("export_20210501_BAND1", None),
+    ],
+)
+def test_bands_that_products_write_in_full(text, name):
+    assert parse_band(parse_date(text)[1], free=False) == name
+
+
 @pytest.mark.parametrize("name", sorted(QUALITY))
 def test_every_quality_band_keeps_its_name(name):
     assert parse_band(f"export {name.lower()}", free=False) == name and parse_band(name, free=True) == name

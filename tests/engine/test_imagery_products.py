@@ -144,14 +144,15 @@ def test_landsat_scenes_have_one_name_for_one_wavelength(landsat):
     bands, notes = describe_with_notes([str(landsat)])
     of_eight = {b.band: b for b in bands if eight in b.path}
     of_seven = {b.band: b for b in bands if seven in b.path}
-    assert set(of_eight) == SIX | {"COASTAL", "QA_PIXEL"} and set(of_seven) == SIX | {"QA_PIXEL"}
+    assert set(of_eight) == set(of_seven) == SIX | {"QA_PIXEL"}
+    assert any("by wavelength; COASTAL left out" in note for note in notes), "Landsat 7 has none"
     assert of_eight["NIR08"].path.endswith("SR_B5.TIF") and of_seven["NIR08"].path.endswith("SR_B4.TIF")
     assert {b.date for b in of_eight.values()} == {"2020-05-18"} and {b.date for b in of_seven.values()} == {
         "2020-05-10"
     }
     assert any("SR_QA_AEROSOL" in note and "TIR" in note for note in notes)
     by_metadata = describe([str(landsat / eight / f"{eight}_MTL.txt")])
-    assert {b.path for b in by_metadata} == {b.path for b in of_eight.values()}
+    assert {b.band: b.path for b in by_metadata if b.band != "COASTAL"} == {n: b.path for n, b in of_eight.items()}
 
 
 def test_a_landsat_file_by_itself_is_named_alike(landsat):
@@ -174,13 +175,22 @@ def test_a_landsat_tar(landsat):
 
 def test_hls_scenes_of_both_sensors(tmp_path, zeros):
     numbers = {"L30": "B01 B02 B03 B04 B05 B06 B07 B09 B10 B11 Fmask SAA", "S30": "B01 B02 B05 B8A B09 B11 Fmask VZA"}
-    for sensor, bands in numbers.items():
-        for band in bands.split():
-            write_raster(tmp_path / f"HLS.{sensor}.T31UFS.2021121T103626.v2.0.{band}.tif", zeros(1))
-    bands = describe([str(tmp_path)])
-    found = {sensor: {b.band for b in bands if f".{sensor}." in b.path} for sensor in numbers}
-    assert found == {"L30": SIX | {"COASTAL", "FMASK"}, "S30": {"B02", "B05", "B8A", "B11", "FMASK"}}
-    assert {b.date for b in bands} == {"2021-05-01"}
+    for sensor, day, folder in (("L30", 121, "L"), ("S30", 124, "S"), ("L30", 129, "L"), ("S30", 129, "S")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        for band in numbers[sensor].split():
+            planes = zeros(1) + (192 if band == "Fmask" else 700)
+            write_raster(tmp_path / folder / f"HLS.{sensor}.T31UFS.2021{day}T103626.v2.0.{band}.tif", planes)
+    alone = {sensor: {b.band for b in describe([str(tmp_path / sensor[0])])} for sensor in numbers}
+    assert alone == {"L30": SIX | {"COASTAL", "FMASK"}, "S30": {"B02", "B05", "B8A", "B11", "FMASK"}}
+    bands, notes = describe_with_notes([str(tmp_path)])
+    assert {b.band for b in bands} == {"BLUE", "NIR08", "SWIR16", "FMASK"}
+    assert any("named by wavelength; B05, COASTAL, GREEN, RED, SWIR22 left out" in note for note in notes)
+    assert any("On 1 days two sensors saw the same tile, such as 2021-05-09" in note for note in notes)
+    assert len(bands) == 12 and all(".L30." in b.path for b in bands if b.date == "2021-05-09")
+    with Stack(bands, "target") as stack:
+        assert stack.dates == ("2021-05-01", "2021-05-04", "2021-05-09")
+        assert stack.read(stack.windows()[0]) == pytest.approx(0.07)
+    assert len(describe([str(tmp_path / "L"), str(tmp_path / "S")])) == len(bands)
 
 
 def test_a_folder_of_rasters_leaves_out_what_shows_classes(tmp_path, zeros):

@@ -194,6 +194,6 @@ def test_a_damaged_quality_band_is_told(tmp_path, scene):
     with pytest.raises(InputError, match="The quality band 1 of the raster q.tif cannot be read") as error:
         with Stack([*scene[:2], broken], "source") as stack:
             # On another grid, the window of the raster that is asked for lies in its lost end.
-            stack._quality[0]._resampler = None
-            stack._quality[0].hide(Window(0, 380, 6, 4), np.zeros((4, 6, 1), bool))
+            stack._tiles[0].quality[0]._resampler = None
+            stack._tiles[0].quality[0].hide(Window(0, 380, 6, 4), np.zeros((4, 6, 1), bool))
     assert error.value.code == "raster-unreadable"

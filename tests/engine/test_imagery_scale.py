@@ -4,8 +4,9 @@ import zipfile
 
 import numpy as np
 import pytest
+from osgeo import gdal
 
-from engine.imagery import Stack, StackBand, Window
+from engine.imagery import Stack, StackBand, Window, describe
 from engine.imagery.scale import scale_warnings
 from engine.series import SeriesSet
 
@@ -52,6 +53,17 @@ def test_both_sides_of_baseline_04_00_read_as_the_same_reflectance(tmp_path, xml
     assert values[..., 0] == pytest.approx(np.repeat(REFLECTANCE[0][..., None], 3, axis=2), abs=1e-6)
     assert any("2 of the 3 Sentinel-2 files of the source are of baseline 04.00" in w for w in stack.warnings)
     assert not any("times 10000" in w for w in stack.warnings)
+
+
+def test_a_virtual_raster_over_both_sides_of_baseline_04_00_reads_the_same(tmp_path):
+    """As QGIS's "Build virtual raster" makes them: each band is one file, and nothing tells its product."""
+    paths = [safe(tmp_path, name, offset) for name, offset in ((OLD, 0), (NEW, -1000), (AGAIN, -1000))]
+    vrt = str(tmp_path / "season.vrt")
+    gdal.BuildVRT(vrt, paths, separate=True)
+    bands = describe([vrt])
+    assert [(b.date, b.band) for b in bands] == [(date, "B04") for date in ("2021-12-20", "2022-04-20", "2020-04-20")]
+    values, _ = read(bands)
+    assert values[..., 0] == pytest.approx(np.repeat(REFLECTANCE[0][..., None], 3, axis=2), abs=1e-6)
 
 
 def test_the_metadata_of_the_product_is_believed_before_its_name(tmp_path):

@@ -138,6 +138,20 @@ def test_alpha_and_mask_bands_are_gaps(tmp_path):
         assert np.argwhere(np.isnan(values[..., 0, 0])).tolist() == [[2, 3]]
 
 
+@pytest.mark.parametrize("bands", [1, 2, 4, 6])
+def test_an_alpha_band_hides_beside_any_number_of_bands_and_a_nodata_value(tmp_path, bands):
+    planes = np.full((bands + 1, 4, 5), 0.2, np.float32)
+    planes[bands], planes[bands, 2, 3], planes[:bands, 0, 0] = 255, 0, -1
+    names = [f"B{number:02d}_2021-05-01" for number in range(1, bands + 1)] + [""]
+    path = write_raster(tmp_path / "stack.tif", planes, names, nodata=-1)
+    data = gdal.Open(path, gdal.GA_Update)
+    data.GetRasterBand(bands + 1).SetColorInterpretation(gdal.GCI_AlphaBand)
+    del data
+    values, stack = read_all([path])
+    assert len(stack.bands) == bands
+    assert np.argwhere(np.isnan(values).all(axis=(2, 3))).tolist() == [[0, 0], [2, 3]]
+
+
 def test_zero_in_every_band_at_once_is_a_gap(tmp_path):
     planes = np.full((3, 4, 5), 900, np.uint16)
     planes[:, 0, 0] = 0

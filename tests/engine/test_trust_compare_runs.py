@@ -177,7 +177,7 @@ def test_cancel_ends_every_process_within_two_seconds_and_leaves_only_finished_r
 
 
 def test_a_run_that_breaks_down_costs_only_its_own_row(comparison, tmp_path):
-    options = {"rf.trees": 20, "source_only.width": 10**7}  # 3 * 10**14 weights, more than can be addressed
+    options = {"rf.trees": 20, "source_only.smoothing": 2.0}  # which PyTorch refuses
     command = [sys.executable, "-m", "engine", "compare", "--source", comparison.source, "--target", comparison.target]
     command += ["--methods", "rf,source_only", "--seeds", "1", "--oracle", "none", "--output", comparison.output]
     for name, value in options.items():
@@ -187,7 +187,7 @@ def test_a_run_that_breaks_down_costs_only_its_own_row(comparison, tmp_path):
     assert "Source only, seed 0" in done.stderr.splitlines()[-1]
     forest, broken = json.loads(Path(comparison.output).read_text("utf-8"))
     assert forest["oa"] > 0.5 and broken["oa"] is None and broken["confusion"] is None
-    assert broken["notes"] == ["Failed: The engine ran out of memory."]
+    assert len(broken["notes"]) == 1 and broken["notes"][0].startswith("Failed: ")
     assert (tmp_path / "r.json.runs").exists()  # the finished run, for the next try
 
 

@@ -9,6 +9,8 @@ import pytest
 from osgeo import gdal
 
 ALGORITHMS = ("transfer", "classify", "compare", "extract", "regularize", "search")
+PARCELS = "PARCELS PARCEL_READING PARCEL_LAYER"
+MAPPING = "EXACT MEMORY RESUME"
 READING = "BANDS INDICES QUALITY SOURCE_SEASON_START TARGET_SEASON_START"
 
 
@@ -27,11 +29,13 @@ def test_lists_the_algorithms_and_explains_every_parameter(qgis_process):
     assert all(f"croptransfer:{name}" in listed.stdout for name in ALGORITHMS)
     help_text = json.loads(qgis_process("help", "croptransfer:transfer", "--json").stdout)
     parameters = help_text["parameters"]
-    expected = "LABELS CLASS_FIELD SOURCE SERIES TARGET METHOD SEED MASK OUTPUT CONFIDENCE MODEL REPORT " + READING
-    assert set(parameters) == set(expected.split())
+    expected = "LABELS CLASS_FIELD SOURCE SERIES TARGET METHOD SEED MASK OUTPUT CONFIDENCE MODEL REPORT "
+    assert set(parameters) == set(f"{expected} {READING} {MAPPING} {PARCELS}".split())
     assert [name for name, about in parameters.items() if len(about.get("help", "")) < 20] == []
     optional = {name for name, about in parameters.items() if about["optional"]}
-    assert optional == set(f"LABELS CLASS_FIELD SOURCE SERIES MASK CONFIDENCE MODEL REPORT {READING}".split())
+    assert optional == set(
+        f"LABELS CLASS_FIELD SOURCE SERIES MASK PARCELS PARCEL_LAYER CONFIDENCE MODEL REPORT {READING}".split()
+    )
     assert {"OUTPUT", "CONFIDENCE", "MODEL", "REPORT"} <= set(help_text["outputs"])
 
     help_text = json.loads(qgis_process("help", "croptransfer:compare", "--json").stdout)

@@ -95,6 +95,18 @@ def test_a_file_that_comes_by_itself_and_with_its_folder_stands_there_once(stack
     assert sorted(b.date for b in read(qtbot, stack)) == ["2021-04-01", "2021-05-01"]
 
 
+def test_scenes_of_two_sensors_added_one_by_one_are_named_alike(stack, qtbot, tmp_path):
+    for scene, bands in (("S30.T31UFS.2021121", "B04 B05 B8A"), ("L30.T31UFS.2021129", "B04 B05")):
+        for band in bands.split():
+            write(tmp_path / scene / f"HLS.{scene}T103626.v2.0.{band}.tif")
+        stack.add_paths([str(tmp_path / scene)])
+        read(qtbot, stack)
+    assert sorted((b.date, b.band) for b in stack.bands()) == [
+        (date, band) for date in ("2021-05-01", "2021-05-09") for band in ("NIR08", "RED")
+    ]
+    assert any("B05 left out, as not all have them" in note for note in stack.notes())
+
+
 def test_what_cannot_be_read_is_told_and_the_rest_is_there(stack, qtbot, tmp_path):
     (tmp_path / "notes.txt").write_text("no raster")
     good = write(tmp_path / "B04_2021-04-01.tif")

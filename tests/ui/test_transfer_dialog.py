@@ -387,3 +387,34 @@ def test_copies_of_edited_labels_do_not_pile_up(filled_dialog, qtbot, fake_engin
     assert len(folders) == 1
     assert dialog._job.labels.path == str(folders[0] / "labels.gpkg")
     layer.rollBack()
+
+
+def test_an_interrupted_map_can_be_gone_on_with(filled_dialog, qtbot, fake_engine, tmp_path):
+    fake_engine("map")
+    dialog = filled_dialog()
+    wait_ready(qtbot, dialog)
+    assert not dialog.resume_button.isVisible() and dialog.run_button.text() == "Run"
+    # What a worker leaves that was killed while it mapped.
+    left = tmp_path / "out" / ".crops.tif.0123456789ab.tiles"
+    left.mkdir()
+    (left / "journal.json").write_text("{}")
+    dialog.output.exact_box.setChecked(True)
+    qtbot.waitUntil(dialog.resume_button.isVisible, timeout=WAIT)
+    qtbot.waitUntil(dialog.resume_button.isEnabled, timeout=WAIT)
+    assert dialog.run_button.text() == "Run anew"
+    assert dialog.panel.state.text().startswith("An interrupted run of this map is there")
+    qtbot.mouseClick(dialog.resume_button, Qt.MouseButton.LeftButton)
+    assert dialog._task.job.resume and dialog._task.job.exact
+    qtbot.waitUntil(lambda: not dialog.is_running(), timeout=WAIT)
+    assert "crops.tif" in names(tmp_path / "out")
+
+
+def test_memory_and_the_exact_network_become_part_of_the_job(filled_dialog, qtbot, fake_engine):
+    fake_engine("map")
+    dialog = filled_dialog()
+    wait_ready(qtbot, dialog)
+    assert (dialog.job().exact, dialog.job().memory, dialog.job().resume) == (False, 0, False)
+    assert dialog.output.memory_box.text() == "a quarter of this machine's"
+    dialog.output.memory_box.setValue(2048)
+    wait_ready(qtbot, dialog)
+    assert dialog.job().memory == 2048

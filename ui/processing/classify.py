@@ -46,7 +46,9 @@ class ClassifyAlgorithm(MappingAlgorithm):
         )
         self.add_target()
         self.add_mask()
+        self.add_parcels()
         self.add_reading()
+        self.add_way()
         self.add_map_outputs()
 
     def gather(self, parameters: dict[str, Any], context: QgsProcessingContext) -> None:

@@ -13,24 +13,31 @@ from qgis.core import (
     QgsProcessingLayerPostProcessorInterface,
     QgsProcessingOutputNumber,
     QgsProcessingOutputString,
+    QgsProcessingParameterBoolean,
+    QgsProcessingParameterEnum,
+    QgsProcessingParameterFeatureSource,
     QgsProcessingParameterMapLayer,
     QgsProcessingParameterMultipleLayers,
+    QgsProcessingParameterNumber,
     QgsProcessingParameterRasterDestination,
     QgsProcessingParameterString,
+    QgsProcessingParameterVectorDestination,
     QgsRasterLayer,
+    QgsVectorLayer,
 )
 from qgis.PyQt import sip
 
 from ...engine import imagery
 from ...engine.errors import InputError
+from ...engine.imagery.parcel_layer import MEDIAN, READINGS
 from ...engine.imagery.stack import StackBand
 from ...engine.job import Job, check
 from ...engine.job.quality import read_quality
 from ..inputs import VectorInput
-from ..layers import style_confidence, style_map
+from ..layers import style_confidence, style_crops
 from ..worker import Outcome
 from .base import EngineAlgorithm
-from .values import mask_input, raster_paths
+from .values import mask_input, raster_paths, vector_input
 
 
 class MappingAlgorithm(EngineAlgorithm):
@@ -38,9 +45,15 @@ class MappingAlgorithm(EngineAlgorithm):
 
     TARGET = "TARGET"
     MASK = "MASK"
+    PARCELS = "PARCELS"
+    PARCEL_READING = "PARCEL_READING"
+    PARCEL_LAYER = "PARCEL_LAYER"
     QUALITY = "QUALITY"
     SOURCE_SEASON_START = "SOURCE_SEASON_START"
     TARGET_SEASON_START = "TARGET_SEASON_START"
+    EXACT = "EXACT"
+    MEMORY = "MEMORY"
+    RESUME = "RESUME"
     OUTPUT = "OUTPUT"
     CONFIDENCE = "CONFIDENCE"
     CLASSES = "CLASSES"
@@ -96,6 +109,32 @@ class MappingAlgorithm(EngineAlgorithm):
             ),
         )
 
+    def add_parcels(self) -> None:
+        """Add the optional parcels and how each is read."""
+        self.add(
+            QgsProcessingParameterFeatureSource(
+                self.PARCELS, self.tr("Parcels"), [QgsProcessing.SourceType.TypeVectorPolygon], optional=True
+            ),
+            self.tr(
+                "Polygons of fields, each of which is classified once from its own pixels; nothing is mapped outside "
+                "them. Any CRS. Empty: every pixel is classified by itself."
+            ),
+        )
+        self.add(
+            QgsProcessingParameterEnum(
+                self.PARCEL_READING,
+                self.tr("Reading of a parcel"),
+                list(READINGS),
+                defaultValue=MEDIAN,
+                usesStaticStrings=True,
+            ),
+            self.tr(
+                "'median': the median of the parcel's pixels by date and band is classified. 'set': some of its "
+                "pixels are classified, and their probabilities averaged."
+            ),
+            advanced=True,
+        )
+
     def add_reading(self) -> None:
         """Add how the stacks are read: what hides a pixel, and when the seasons start."""
         self.add_text(
@@ -121,6 +160,38 @@ class MappingAlgorithm(EngineAlgorithm):
             self.tr("Month and day (MM-DD) at which the season of the target starts.") + " " + both,
         )
 
+    def add_way(self) -> None:
+        """Add how a large target is mapped."""
+        self.add(
+            QgsProcessingParameterBoolean(
+                self.EXACT, self.tr("Classify every pixel by the network itself"), defaultValue=False
+            ),
+            self.tr(
+                "A large map is otherwise left to a fast network that learns from it on the target's own pixels, which "
+                "gives the same class on at least 98 of 100 pixels in about a tenth of the time."
+            ),
+            advanced=True,
+        )
+        self.add(
+            QgsProcessingParameterNumber(
+                self.MEMORY,
+                self.tr("Memory for mapping (MB)"),
+                QgsProcessingParameterNumber.Type.Integer,
+                defaultValue=0,
+                minValue=0,
+            ),
+            self.tr("About what mapping may use, however large the raster is. 0: a quarter of the machine's."),
+            advanced=True,
+        )
+        self.add(
+            QgsProcessingParameterBoolean(self.RESUME, self.tr("Go on with an interrupted run"), defaultValue=False),
+            self.tr(
+                "After a crash or a power cut: goes on from the finished tiles beside the map, where the same "
+                "algorithm with the same parameters was interrupted; otherwise it starts anew."
+            ),
+            advanced=True,
+        )
+
     def add_text(self, name: str, label: str, help_text: str) -> None:
         """Add an optional text among the advanced parameters."""
         self.add(QgsProcessingParameterString(name, label, optional=True), help_text, advanced=True)
@@ -140,6 +211,19 @@ class MappingAlgorithm(EngineAlgorithm):
             ),
             self.tr("Probability of the mapped class in percent, for every pixel."),
         )
+        self.add(
+            QgsProcessingParameterVectorDestination(
+                self.PARCEL_LAYER,
+                self.tr("Parcels with their crops"),
+                QgsProcessing.SourceType.TypeVectorPolygon,
+                optional=True,
+                createByDefault=False,
+            ),
+            self.tr(
+                "With parcels: a GeoPackage of them with their attributes, crop, confidence, second crop, and the "
+                "share of their pixels that agrees. Empty: it is written beside the map."
+            ),
+        )
         self.addOutput(QgsProcessingOutputNumber(self.CLASSES, self.tr("Number of mapped classes")))
         self.addOutput(QgsProcessingOutputNumber(self.MAPPED_PIXELS, self.tr("Number of mapped pixels")))
         self.addOutput(QgsProcessingOutputNumber(self.MAPPED_SHARE, self.tr("Share of mapped pixels")))
@@ -151,23 +235,32 @@ class MappingAlgorithm(EngineAlgorithm):
         """Resolve the target, the mask and how the stacks are read."""
         self._plain["target"] = raster_paths(parameters.get(self.TARGET), context)
         self._plain["mask"] = mask_input(parameters.get(self.MASK), context)
+        self._plain["parcels"] = vector_input(parameters.get(self.PARCELS), self.tr("Parcels"), context)
+        self._plain["parcel_reading"] = self.parameterAsEnumString(parameters, self.PARCEL_READING, context)
         for name in (self.QUALITY, self.SOURCE_SEASON_START, self.TARGET_SEASON_START):
             self._plain[name.lower()] = self.parameterAsString(parameters, name, context).strip()
+        for name in (self.EXACT, self.RESUME):
+            self._plain[name.lower()] = self.parameterAsBoolean(parameters, name, context)
+        self._plain[self.MEMORY.lower()] = self.parameterAsInt(parameters, self.MEMORY, context)
 
     def task(
         self, parameters: dict[str, Any], context: QgsProcessingContext, folder: str, feedback: QgsFeedback
     ) -> Job:
         """The job."""
-        mask = self._plain["mask"]
+        mask, parcels = self._plain["mask"], self._plain["parcels"]
         return Job(
             # In a thread QGIS loads what this context names and forgets what the preparing one did.
             output=self.parameterAsOutputLayer(parameters, self.OUTPUT, context),
             confidence=self.parameterAsOutputLayer(parameters, self.CONFIDENCE, context) or None,
             target=self.describe(self._plain["target"]),
             mask=mask.mask(folder, feedback) if isinstance(mask, VectorInput) else mask,
+            parcels=parcels.parcels(folder, feedback) if parcels else None,
+            parcel_layer=self.parameterAsOutputLayer(parameters, self.PARCEL_LAYER, context) or None,
+            parcel_reading=self._plain["parcel_reading"],
             quality=read_quality([self._plain["quality"]]),
             source_season_start=self._plain["source_season_start"],
             target_season_start=self._plain["target_season_start"],
+            **{name.lower(): self._plain[name.lower()] for name in (self.EXACT, self.MEMORY, self.RESUME)},
             **self.own_fields(folder, feedback),
         )
 
@@ -200,6 +293,11 @@ class MappingAlgorithm(EngineAlgorithm):
         self._loaded = {task.output: "map"}
         if task.confidence:
             self._loaded[task.confidence] = "confidence"
+        if task.parcels:
+            results[self.PARCEL_LAYER] = task.outputs()["parcels"]
+            self._loaded[results[self.PARCEL_LAYER]] = "parcels"
+            parcels = self.tr("{classified} of {count} parcels have a crop").format(**summary["parcels"])
+            feedback.pushInfo(parcels)
         return results
 
     def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> dict[str, Any]:
@@ -234,10 +332,10 @@ class _Styler(QgsProcessingLayerPostProcessorInterface):
         self, layer: QgsMapLayer, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> None:
         """Give the layer its style; the confidence is unticked, as it may lie above the map."""
-        if not isinstance(layer, QgsRasterLayer):
+        if not isinstance(layer, (QgsRasterLayer, QgsVectorLayer)):
             return
-        if self._role == "map":
-            style_map(layer)
+        if self._role != "confidence":
+            style_crops(layer)
             return
         style_confidence(layer)
         node = context.project().layerTreeRoot().findLayer(layer.id()) if context.project() else None

@@ -122,6 +122,7 @@ class TransferAlgorithm(MappingAlgorithm):
             advanced=True,
         )
         self.add_mask()
+        self.add_parcels()
         self.add_text(
             self.BANDS,
             self.tr("Bands of the source"),
@@ -136,6 +137,7 @@ class TransferAlgorithm(MappingAlgorithm):
             ).format(indices=", ".join(INDICES)),
         )
         self.add_reading()
+        self.add_way()
         self.add_map_outputs()
         self.add(
             QgsProcessingParameterFileDestination(

@@ -27,6 +27,20 @@ def spread_order(
     return np.lexsort((random, rank, group))
 
 
+def even_key(row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """A number from 0 to 1 for each pixel: of any area, those with the least lie evenly all over it.
+
+    It depends on the pixel alone, so that the choice is the same however the area is cut into windows. The numbers
+    are the fractions of multiples of 1/g and 1/g^2 along rows and columns, g the plastic number (g^3 = g + 1), which
+    of all pairs are among the furthest from falling into step.
+
+    Parameters
+    ----------
+    row, column : (n,) position on the grid.
+    """
+    return (row * 0.7548776662466927 + column * 0.5698402909980532) % 1.0
+
+
 def rank_of_runs(keys: np.ndarray) -> np.ndarray:
     """(n,) position of each column of ``keys`` (k, n) in its run of equal columns."""
     count = keys.shape[1]

@@ -1,0 +1,237 @@
+"""Parcels on the grid of a stack, kept in a scratch file: their shapes by place, and what was decided about them.
+
+A country has more parcels than fit in memory. The scratch file (SQLite) hands them out by the tiles of the grid:
+each once in the tile its middle lies in, to decide about it, or again in every tile it touches, to draw it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from osgeo import ogr
+
+from ..errors import InputError
+from .grids import to_pixel
+from .opening import attempt, file_name
+from .stack import Grid, Window
+
+AT_ONCE = 1000
+"""Parcels in memory at once, at most."""
+TABLES = """
+CREATE TABLE parcel (number INTEGER PRIMARY KEY, tile INTEGER, along INTEGER,
+    left INTEGER, top INTEGER, width INTEGER, height INTEGER, area REAL, shape BLOB);
+CREATE TABLE touch (tile INTEGER, number INTEGER, PRIMARY KEY (tile, number)) WITHOUT ROWID;
+CREATE TABLE decision (number INTEGER PRIMARY KEY, crop INTEGER, confidence REAL, second INTEGER,
+    second_confidence REAL, agreement REAL, pixels INTEGER);
+"""
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """One parcel on the grid."""
+
+    number: int
+    """Its position in its layer, from 1."""
+    shape: Any
+    """OGR geometry in the CRS of the grid: a polygon, single or multiple, or a point."""
+    box: Window
+    """The pixels it may touch."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is known about one parcel that has an observed pixel."""
+
+    number: int
+    """Position of the parcel in its layer, from 1."""
+    crop: int
+    """Index of its class."""
+    confidence: float
+    """Probability of that class, in percent."""
+    second: int | None
+    """Index of the class that comes next; None where the model knows only one."""
+    second_confidence: float | None
+    """Its probability, in percent."""
+    agreement: float
+    """Share of the parcel's pixels that alone would be of its class, in percent."""
+    pixels: int
+    """Pixels that count: observed ones, inside the mask."""
+
+
+class ParcelStore:
+    """Parcels and decisions in a scratch file, which goes when it is closed.
+
+    Parameters
+    ----------
+    path : where to put the scratch file.
+    grid : grid of the stack.
+    tiles : windows that cover the grid row by row, all of one size but the last ones of a row and column.
+
+    Raises
+    ------
+    InputError
+        ``output-unwritable`` where the disk does not take the file.
+    """
+
+    def __init__(self, path: str, grid: Grid, tiles: Sequence[Window]) -> None:
+        self.path, self.grid, self.tiles = path, grid, tiles
+        self.count = 0
+        self._across = -(-grid.width // tiles[0].width)
+        try:
+            self._base = sqlite3.connect(path, isolation_level=None)
+            # It is of no use after a crash, so nothing has to be safe from one.
+            self._base.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + TABLES + "BEGIN;")
+        except sqlite3.Error as fault:
+            raise self._unwritable(fault) from fault
+
+    def __enter__(self) -> ParcelStore:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._base.close()
+        os.remove(self.path)
+        if isinstance(fault, sqlite3.Error):
+            raise self._unwritable(fault) from fault
+
+    def add(self, number: int, shape: Any) -> bool:
+        """Keep a polygon in the CRS of the grid; False for one that lies beside the grid."""
+        box = self.box_of(shape)
+        if box is None:
+            return False
+        tile = self.tiles[0]
+        middle = self._tile_of(box.column + box.width // 2, box.row + box.height // 2)
+        # Along a tile's longer side, those that are taken together lie close together.
+        along = box.column if tile.width > tile.height else box.row
+        values = (number, middle, along, box.column, box.row, box.width, box.height, shape.GetArea())
+        self._base.execute("INSERT INTO parcel VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, _bytes(shape)))
+        self._base.executemany("INSERT INTO touch VALUES (?, ?)", ((one, number) for one in self.tiles_of(box)))
+        self.count += 1
+        return True
+
+    def finish(self) -> None:
+        """Make ready to hand out what was added."""
+        self._base.execute("CREATE INDEX place ON parcel (tile, along, number)")
+
+    def groups(self, pixels: int) -> Iterator[list[Parcel]]:
+        """Neighbouring parcels whose common window has at most ``pixels`` pixels; a larger parcel comes alone."""
+        rows = self._base.execute(
+            "SELECT number, left, top, width, height, shape, tile FROM parcel ORDER BY tile, along, number"
+        )
+        group: list[Parcel] = []
+        common, last = self.tiles[0], -1
+        for number, left, top, width, height, shape, tile in rows:
+            parcel = Parcel(number, _shape(shape), Window(left, top, width, height))
+            window = joint_window([common, parcel.box]) if group else parcel.box
+            if group and (tile != last or len(group) == AT_ONCE or window.width * window.height > pixels):
+                yield group
+                group, window = [], parcel.box
+            group.append(parcel)
+            common, last = window, tile
+        if group:
+            yield group
+
+    def touching(self, tile: int) -> Iterator[list[tuple[Parcel, int | None, float]]]:
+        """The parcels that may touch a tile, in their order, a list at a time: each with its class and confidence."""
+        rows = self._base.execute(
+            "SELECT number, left, top, width, height, shape, crop, confidence FROM touch JOIN parcel USING (number) "
+            "LEFT JOIN decision USING (number) WHERE touch.tile = ? ORDER BY number",
+            (tile,),
+        )
+        while part := rows.fetchmany(AT_ONCE):
+            yield [
+                (Parcel(number, _shape(shape), Window(left, top, width, height)), crop, confidence)
+                for number, left, top, width, height, shape, crop, confidence in part
+            ]
+
+    def tiles_of(self, box: Window) -> Iterator[int]:
+        """Positions of the tiles that a box of pixels touches, row by row."""
+        first = self._tile_of(box.column, box.row)
+        across = self._tile_of(box.column + box.width - 1, box.row) - first + 1
+        last = self._tile_of(box.column, box.row + box.height - 1)
+        for row in range(first, last + 1, self._across):
+            yield from range(row, row + across)
+
+    def replace(self, parcel: Parcel) -> None:
+        """Keep another shape of a parcel, within its box."""
+        self._base.execute("UPDATE parcel SET shape = ? WHERE number = ?", (_bytes(parcel.shape), parcel.number))
+
+    def decide(self, decisions: Iterable[Decision]) -> None:
+        """Keep what was decided."""
+        self._base.executemany(
+            "INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                (one.number, one.crop, one.confidence, one.second, one.second_confidence, one.agreement, one.pixels)
+                for one in decisions
+            ),
+        )
+
+    def decisions(self) -> Iterator[Decision]:
+        """All decisions, in the order of the parcels."""
+        for row in self._base.execute("SELECT * FROM decision ORDER BY number"):
+            yield Decision(*row)
+
+    def by_class(self) -> dict[int, tuple[int, float]]:
+        """Number of parcels and their area (square units of the grid's CRS) of each class that has any."""
+        rows = self._base.execute(
+            "SELECT crop, count(*), sum(area) FROM decision JOIN parcel USING (number) GROUP BY crop"
+        )
+        return {crop: (count, area) for crop, count, area in rows}
+
+    def _tile_of(self, column: int, row: int) -> int:
+        return row // self.tiles[0].height * self._across + column // self.tiles[0].width
+
+    def box_of(self, shape: Any) -> Window | None:
+        """The pixels of the grid that a shape may touch; None for none."""
+        envelope = shape.GetEnvelope()
+        if not all(map(math.isfinite, envelope)):
+            return None
+        # In plain numbers: ten times as fast as arrays of four.
+        places: list[Any] = [(x, y) for x in envelope[:2] for y in envelope[2:]]
+        columns, rows = zip(*(to_pixel(self.grid.transform, x, y) for x, y in places))
+        left, top = max(math.floor(min(columns)), 0), max(math.floor(min(rows)), 0)
+        right = min(max(math.ceil(max(columns)), math.floor(min(columns)) + 1), self.grid.width)
+        bottom = min(max(math.ceil(max(rows)), math.floor(min(rows)) + 1), self.grid.height)
+        return Window(left, top, right - left, bottom - top) if left < right and top < bottom else None
+
+    def _unwritable(self, fault: sqlite3.Error) -> InputError:
+        return InputError(
+            "output-unwritable",
+            f"The scratch file {file_name(self.path)} of the parcels cannot be written: {fault}.",
+            "Check the free space and the rights of its folder.",
+        )
+
+
+def joint_window(windows: Sequence[Window]) -> Window:
+    """The least window that holds all of them."""
+    left, top = min(one.column for one in windows), min(one.row for one in windows)
+    right = max(one.column + one.width for one in windows)
+    return Window(left, top, right - left, max(one.row + one.height for one in windows) - top)
+
+
+def overlap(one: Window, other: Window) -> Window:
+    """The pixels that two windows have in common, where they have any."""
+    left, top = max(one.column, other.column), max(one.row, other.row)
+    right = min(one.column + one.width, other.column + other.width)
+    return Window(left, top, right - left, min(one.row + one.height, other.row + other.height) - top)
+
+
+def inner_point(shape: Any) -> Any:
+    """A point inside a polygon."""
+    point, _ = attempt(shape.PointOnSurface)
+    return shape.Centroid() if point is None or point.IsEmpty() else point
+
+
+def _bytes(shape: Any) -> bytes:
+    return bytes(shape.ExportToWkb())
+
+
+def _shape(data: bytes) -> Any:
+    return ogr.CreateGeometryFromWkb(data)

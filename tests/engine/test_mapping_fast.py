@@ -1,0 +1,154 @@
+"""The fast network: what it learns, when its teacher is asked, what is told of it, and when it is not used."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from osgeo import gdal
+
+from engine.alignment import fit
+from engine.imagery import LabelLayer, Stack, describe, sample_labels
+from engine.job import Job, run
+from engine.mapping import choose, distil
+from engine.mapping.classify import Exact, Fast
+from engine.models.student import Student, new_student
+from engine.models.trained import TrainedModel
+from engine.progress import Progress
+from tests.scenes import make_scene
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    return make_scene(tmp_path_factory.mktemp("scene"), side=120)
+
+
+@pytest.fixture(scope="module")
+def model(scene):
+    with Stack(describe([str(scene.source)]), "source") as stack:
+        source = sample_labels(LabelLayer(str(scene.labels), "fields", "crop"), stack, 0, 200)
+    return fit("source_only", source, source.without_labels(), 0, options={"source_steps": 150})
+
+
+def pixels_of(scene):
+    with Stack(describe([str(scene.target)]), "target") as stack:
+        window = stack.tiles(10**9)[0]
+        values = stack.read(window)
+        return values.reshape(-1, *values.shape[2:])[np.isfinite(values).all(axis=3).any(axis=2).ravel()], stack.day
+
+
+@pytest.fixture(scope="module")
+def taught(scene, model):
+    """Pixels of the target, their days, and a student of half of them."""
+    pixels, day = pixels_of(scene)
+    learnt, held = pixels[::2], pixels[1::2]
+    answers = [choose.ask(model, part, day, lambda: None) for part in (learnt, held)]
+    return pixels, day, distil.distil(model, day, learnt, answers[0], held, answers[1], 0, Progress())
+
+
+def test_asking_the_teacher_below_a_probability_reaches_the_goal_with_the_fewest_questions():
+    top = np.array([0.9, 0.5, 0.6, 0.95, 0.7, 0.8, 0.99, 0.55, 0.85, 0.65])
+    wrong = np.array([0, 1, 0, 0, 1, 0, 0, 1, 0, 0], bool)  # at .5, .55 and .7
+    # One wrong pixel in ten may stand: those up to .55 have to be asked for, two of ten.
+    assert distil.choose_sureness(top, wrong, 0.9) == pytest.approx((0.55, 0.9, 0.2))
+    # None may: up to .7 everything is asked for.
+    assert distil.choose_sureness(top, wrong, 1.0) == pytest.approx((0.7, 1.0, 0.5))
+    # All three may: nothing is.
+    assert distil.choose_sureness(top, wrong, 0.7) == pytest.approx((0.0, 0.7, 0.0))
+
+
+def test_a_student_gives_its_teachers_class_on_pixels_it_never_saw_and_is_asked_for_few(taught, model):
+    pixels, day, student = taught
+    fast, exact = (
+        c.classify(pixels[1::2], lambda n: None) for c in (Fast(student, Exact(model, day)), Exact(model, day))
+    )
+    agreement = (fast.best == exact.best).mean()
+    assert agreement >= 0.985 and agreement == pytest.approx(student.agreement, abs=0.01)
+    assert fast.exact / len(pixels[1::2]) == pytest.approx(student.asked, abs=1e-9) and student.asked < 0.2
+    assert np.abs(fast.percent - exact.percent).mean() < 8
+    assert fast.checked > 0 and fast.agreed <= fast.checked
+
+
+def test_where_it_sees_no_date_of_its_own_the_teacher_is_asked(taught, model):
+    pixels, day, student = taught
+    blind = pixels[:50].copy()
+    blind[:, student.dates] = np.nan
+    blind[:, 0] = 0.3  # one observation, outside of what the student below reads
+    few = replace(student, dates=student.dates[1:], network=new_student(model, day[1:], 16)[0])
+    found = Fast(few, Exact(model, day)).classify(blind, lambda n: None)
+    assert found.exact == 50
+    np.testing.assert_array_equal(found.best, Exact(model, day).classify(blind, lambda n: None).best)
+
+
+def test_its_inputs_are_the_standardised_values_zero_at_gaps_and_which_dates_were_seen(model):
+    network, dates = new_student(model, model.calendar.first + np.array([0.0, 20.0, 40.0], np.float32), 8)
+    values = torch.tensor([[[0.1, 0.2], [float("nan"), 0.3], [0.5, 1e6]]])
+    inputs = network.inputs(values)[0].numpy()
+    mean, std = model.statistics.mean, model.statistics.std
+    first = (np.array([0.1, 0.2]) - mean) / std
+    last = np.clip((np.array([0.5, 1e6]) - mean) / std, -8, 8)
+    np.testing.assert_allclose(inputs, [*first, 0, 0, *last, 1, 0, 1], rtol=1e-4, atol=1e-5)
+    assert dates.tolist() == [0, 1, 2]
+
+
+def test_a_saved_student_says_the_same_to_the_last_bit(taught, tmp_path):
+    pixels, _, student = taught
+    student.save(tmp_path / "student.safetensors")
+    again = Student.load(tmp_path / "student.safetensors", torch.device("cpu"))
+    np.testing.assert_array_equal(again.predict_proba(pixels[:200]), student.predict_proba(pixels[:200]))
+    assert (again.sure, again.agreement, again.asked) == (student.sure, student.agreement, student.asked)
+    with pytest.raises(ValueError):
+        (tmp_path / "cut.safetensors").write_bytes((tmp_path / "student.safetensors").read_bytes()[:500])
+        Student.load(tmp_path / "cut.safetensors", torch.device("cpu"))
+
+
+def test_a_mixture_lies_between_its_pixels_and_keeps_the_gaps_of_the_first():
+    pixels = np.array([[[0.0], [np.nan], [1.0]], [[2.0], [3.0], [np.nan]]], np.float32)
+    mixed = distil.mixtures(pixels, 200, np.random.default_rng(0))
+    assert (mixed[:, 0] >= 0).all() and (mixed[:, 0] <= 2).all() and len(np.unique(mixed[:, 0])) > 50
+    of_first = mixed[np.isnan(mixed[:, 1, 0])]  # the first pixel was the one that is not seen on the second date
+    assert (of_first[:, 0] <= 1.0).all() and np.isfinite(mixed[:, 2]).any()
+
+
+def job_of(scene, model, tmp_path, name, **more):
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    return Job(output=str(tmp_path / name), target=describe([str(scene.target)]), use_model=str(path), **more)
+
+
+def test_a_large_map_is_left_to_the_fast_network_and_says_how_well_it_agrees(scene, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(choose, "FEWEST_PIXELS", 1000)
+    fast = run(job_of(scene, model, tmp_path, "fast.tif", report=str(tmp_path / "fast.html")), Progress()).summary
+    exact = run(job_of(scene, model, tmp_path, "exact.tif", exact=True), Progress()).summary
+    planes = [gdal.Open(str(tmp_path / name)).ReadAsArray() for name in ("fast.tif", "exact.tif")]
+    assert (planes[0] == planes[1]).mean() >= 0.98
+    told = fast["mapping"]
+    assert told["way"].startswith("A fast network that learnt from the model gives the network's class on ")
+    assert told["map_checked_pixels"] > 10 and told["map_agreement"] >= 0.9
+    assert told["map_asked"] == pytest.approx(told["asked"], abs=0.05)
+    assert exact["mapping"] == {"way": "Every pixel is classified by the network itself, as was asked for."}
+    assert "A fast network that learnt from the model" in (tmp_path / "fast.html").read_text("utf-8")
+    # Once more: the same map to the last byte.
+    again = run(job_of(scene, model, tmp_path, "again.tif"), Progress()).summary
+    assert again["mapping"]["agreement"] == told["agreement"]
+    np.testing.assert_array_equal(gdal.Open(str(tmp_path / "again.tif")).ReadAsArray(), planes[0])
+
+
+def test_a_small_map_is_not_worth_a_student(scene, model, tmp_path):
+    told = run(job_of(scene, model, tmp_path, "map.tif"), Progress()).summary["mapping"]["way"]
+    assert told == "Every pixel is classified by the network itself: there are only 14,400."
+
+
+def test_a_student_that_has_to_ask_too_often_is_not_used(scene, model, monkeypatch):
+    monkeypatch.setattr(choose, "FEWEST_PIXELS", 1000)
+    monkeypatch.setattr(TrainedModel, "predict_proba", noise)
+    with Stack(describe([str(scene.target)]), "target") as stack:
+        choice = choose.choose(model, stack, None, False, 0, Progress())
+    assert choice.student is None and "a fast one gives the network's class on" in choice.told
+    assert choice.figures["asked"] > 0.5
+
+
+def noise(self, values, day):
+    """Classes that nothing in the pixels tells."""
+    codes = np.ascontiguousarray(np.nan_to_num(values[:, -1])).view(np.int32).sum(axis=1) % 3
+    return np.eye(3, dtype=np.float32)[codes]

@@ -1,0 +1,75 @@
+"""One layer of the project, or a file that is added to it, in a form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qgis.core import QgsMapLayer, QgsMapLayerProxyModel, QgsProject, QgsRasterLayer, QgsVectorLayer
+from qgis.gui import QgsMapLayerComboBox
+from qgis.PyQt.QtCore import pyqtSignal
+from qgis.PyQt.QtWidgets import QFileDialog, QHBoxLayout, QToolButton, QWidget
+
+from . import settings
+
+
+class LayerChoice(QWidget):
+    """A list of the project's layers with a button to add a file; choosing none is possible.
+
+    Parameters
+    ----------
+    filters : kinds of layers that can be chosen.
+    title : of the window that asks for a file.
+    none : what choosing no layer means.
+    tip, browse_tip : tool tips of the list and of the button.
+    """
+
+    changed = pyqtSignal()
+    """Another layer is chosen."""
+
+    def __init__(
+        self,
+        filters: QgsMapLayerProxyModel.Filter,
+        title: str,
+        none: str,
+        tip: str,
+        browse_tip: str,
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self.combo = QgsMapLayerComboBox()
+        self.combo.setFilters(filters)
+        self.combo.setAllowEmptyLayer(True, none)
+        self.combo.setCurrentIndex(0)
+        self.combo.setToolTip(tip)
+        browse = QToolButton()
+        browse.setText("…")
+        browse.setToolTip(browse_tip)
+        browse.clicked.connect(self._browse)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.combo, 1)
+        row.addWidget(browse)
+        self.combo.layerChanged.connect(lambda layer: self.changed.emit())
+
+    def layer(self) -> QgsMapLayer | None:
+        """The layer chosen; None for none."""
+        return self.combo.currentLayer()
+
+    def set_path(self, path: str | None) -> None:
+        """Add a file, a layer of it as ``path|layername=name``, to the project and choose it; None chooses none."""
+        if not path:
+            self.combo.setLayer(None)
+            return
+        name = Path(path.partition("|")[0]).stem
+        layer: QgsMapLayer = QgsRasterLayer(path, name)
+        if not layer.isValid():
+            layer = QgsVectorLayer(path, name, "ogr")
+        if layer.isValid():
+            QgsProject.instance().addMapLayer(layer)
+            self.combo.setLayer(layer)
+
+    def _browse(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, self._title, str(settings.get("folder", "")))
+        if path:
+            settings.put("folder", str(Path(path).parent))
+            self.set_path(path)
