@@ -4,8 +4,9 @@ Part of `make bench`; alone: `.ci/bench_cluster.py [--side 768] [--rounds 3] [--
 that of bench_mapping.py, every pixel classified by a network of the usual size. Rows:
 
 - workers: pixels a second by one worker, by two (one thread each) and by two threads of one process, in turns, and
-  their ratios round by round; workers were started and had loaded torch before. By the clock, so two idle cores are
-  needed; seconds of the processor stand beside. With other work on the machine the ratio is that of the moment;
+  their ratios round by round; workers were started and had loaded torch before. By the clock it takes two idle cores:
+  with other work on the machine the ratio is that of the moment. By processor time, the seconds of the one worker by
+  those of the busier of the two: what two idle cores would give, but for what a worker waits;
 - killed: how often a worker was killed (signal 9) while two of them made a map, and whether its bytes are those of the
   map made by threads.
 """
@@ -71,7 +72,7 @@ def measure_workers(
                 address = open_things.enter_context(local_cluster(workers))
                 clients[way] = open_things.enter_context(Client(address, set_as_default=False))
         seconds: dict[str, list[float]] = {way: [] for way in WAYS}
-        processor: dict[str, list[float]] = {way: [] for way in WAYS}
+        processor: dict[str, list[list[float]]] = {way: [] for way in WAYS}
         warm = replace(job, target=describe([str(folder / "small.tif")]))
         for way in WAYS:
             map_once(warm, clients.get(way))
@@ -103,25 +104,26 @@ def untrained_model(folder: Path) -> str:
     return str(path)
 
 
-def map_once(job: Any, client: Any) -> tuple[float, float]:
-    """Seconds of the mapping stage by the clock, and of the processor in whoever mapped."""
+def map_once(job: Any, client: Any) -> tuple[float, list[float]]:
+    """Seconds of the mapping stage by the clock, and of the processor in each process that mapped."""
     from engine.job import run
     from engine.progress import Progress
 
-    def spent() -> float:
-        return time.process_time() if client is None else sum(client.run(time.process_time).values())
+    def spent() -> list[float]:
+        times = {"": time.process_time()} if client is None else client.run(time.process_time)
+        return [times[place] for place in sorted(times)]
 
     before = spent()
     address = "" if client is None else client.scheduler.address
     result = run(replace(job, dask=address), Progress())
-    return result.summary["seconds"]["Mapping the target"], spent() - before
+    return result.summary["seconds"]["Mapping the target"], [b - a for a, b in zip(before, spent())]
 
 
 def contents(job: Any) -> bytes:
     return Path(job.output).read_bytes() + Path(job.confidence).read_bytes()
 
 
-def workers_row(side: int, seconds: dict[str, list[float]], processor: dict[str, list[float]]) -> dict[str, Any]:
+def workers_row(side: int, seconds: dict[str, list[float]], processor: dict[str, list[list[float]]]) -> dict[str, Any]:
     def ratios(way: str) -> list[float]:
         return [round(one / own, 2) for one, own in zip(seconds["one worker"], seconds[way])]
 
@@ -129,8 +131,11 @@ def workers_row(side: int, seconds: dict[str, list[float]], processor: dict[str,
         "row": "workers",
         "side": side,
         "pixels_per_second": {way: round(side * side / statistics.median(times)) for way, times in seconds.items()},
-        "processor_seconds": {way: round(statistics.median(times), 1) for way, times in processor.items()},
+        "processor_seconds": {way: round(statistics.median(map(sum, own)), 1) for way, own in processor.items()},
         "ratio_two_workers": ratios("two workers"),
+        "ratio_two_workers_processor": [
+            round(sum(one) / max(two), 2) for one, two in zip(processor["one worker"], processor["two workers"])
+        ],
         "ratio_two_threads": ratios("two threads"),
         "load_average": [round(load, 1) for load in os.getloadavg()],
     }
@@ -170,8 +175,8 @@ def line(row: dict[str, Any]) -> str:
     spent = ", ".join(f"{way} {seconds}" for way, seconds in row["processor_seconds"].items())
     return (
         f"Mapping {row['side']} x {row['side']} pixels, pixels a second: {rates}; two workers to one, round by round: "
-        f"{row['ratio_two_workers']} (goal {GOAL}), two threads to one worker {row['ratio_two_threads']}; seconds of "
-        f"the processor: {spent} (load {row['load_average']})."
+        f"{row['ratio_two_workers']} (goal {GOAL}), by processor time {row['ratio_two_workers_processor']}; two threads "
+        f"to one worker {row['ratio_two_threads']}; seconds of the processor: {spent} (load {row['load_average']})."
     )
 
 

@@ -222,6 +222,17 @@ def test_a_list_of_targets_is_mapped_on_one_cluster_and_the_bad_one_is_told(
     assert (tmp_path / "maps" / "west.tif").read_bytes() == threaded["map.tif"]
 
 
+def test_a_scheduler_that_is_gone_is_told_and_what_was_done_is_kept(scene, model, threaded, dask_cluster, tmp_path):
+    """The last test of this cluster."""
+    job = job_of(scene, model, tmp_path, dask=dask_cluster.address)
+    with pytest.raises(InputError, match=dask_cluster.address) as lost:
+        run(job, Progress(when_tiles(tmp_path, 2, dask_cluster.processes[0].kill)))
+    assert lost.value.code == "dask-lost"
+    assert len(tiles_in(tmp_path)) >= 2
+    run(replace(job, resume=True, dask="", id="another"), Progress())
+    assert files_of(tmp_path) == threaded
+
+
 def test_local_worker_processes_make_the_same_map_and_end_with_it(scene, model, threaded, tmp_path):
     before = set(psutil.Process().children(recursive=True))
     run(job_of(scene, model, tmp_path, workers=1), Progress())
