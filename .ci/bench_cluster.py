@@ -175,8 +175,9 @@ def line(row: dict[str, Any]) -> str:
     spent = ", ".join(f"{way} {seconds}" for way, seconds in row["processor_seconds"].items())
     return (
         f"Mapping {row['side']} x {row['side']} pixels, pixels a second: {rates}; two workers to one, round by round: "
-        f"{row['ratio_two_workers']} (goal {GOAL}), by processor time {row['ratio_two_workers_processor']}; two "
-        f"threads to one worker {row['ratio_two_threads']}; seconds of the processor: {spent} (load {row['load_average']})."
+        f"{row['ratio_two_workers']} (goal {GOAL}), by processor time {row['ratio_two_workers_processor']}; "
+        f"two threads to one worker {row['ratio_two_threads']}; seconds of "
+        f"the processor: {spent} (load {row['load_average']})."
     )
 
 
