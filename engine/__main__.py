@@ -12,4 +12,6 @@ if not __package__:
 
 from .job.cli import main
 
-sys.exit(main())
+# Worker processes on this machine (``--workers``) run this file again under another name.
+if __name__ == "__main__":
+    sys.exit(main())

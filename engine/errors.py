@@ -29,6 +29,10 @@ class InputError(Exception):
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[str, str, str]]:
+        # Else a copy sent from another process would be made of the message alone.
+        return type(self), (self.code, self.message, self.hint)
+
 
 class Cancelled(Exception):
     """The user cancelled the job; nothing of it may stay on disk."""

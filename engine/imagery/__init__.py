@@ -9,9 +9,11 @@ GDAL is used here and nowhere else in the engine.
 """
 
 from .area import pixel_hectares
+from .cloud_optimized import make_cloud_optimized
 from .describe import Description, describe, describe_path, describe_with_notes
 from .label_layer import LabelLayer
 from .labels import label_problems
+from .map_mosaic import MapMosaic
 from .map_writer import MapWriter
 from .mask import Mask, mask_problems
 from .matching import BandMatch, match_bands
@@ -30,6 +32,7 @@ __all__ = [
     "Description",
     "Grid",
     "LabelLayer",
+    "MapMosaic",
     "MapWriter",
     "Mask",
     "ParcelLayer",
@@ -42,6 +45,7 @@ __all__ = [
     "describe_path",
     "describe_with_notes",
     "label_problems",
+    "make_cloud_optimized",
     "mask_problems",
     "parcel_problems",
     "match_bands",

@@ -53,9 +53,9 @@ class MapWriter:
         self._paths = [map_part, *([confidence_part] if confidence_part else [])]
         self._counts = np.zeros(256, np.int64)
         self._percents = np.zeros(256, np.int64)
-        self._map: Any = _create(map_part, grid, NODATA)
+        self._map: Any = self._create(map_part, NODATA)
         try:
-            self._confidence: Any = _create(confidence_part, grid, NO_CONFIDENCE) if confidence_part else None
+            self._confidence: Any = self._create(confidence_part, NO_CONFIDENCE) if confidence_part else None
         except InputError:
             # Windows deletes no file that is open.
             self.close()
@@ -107,6 +107,12 @@ class MapWriter:
         with quiet_gdal():
             self._map = self._confidence = None
 
+    def _create(self, path: str, nodata: int) -> Any:
+        side = min(BLOCK, 16 * -(-max(self.grid.width, self.grid.height) // 16))
+        options = ["TILED=YES", f"BLOCKXSIZE={side}", f"BLOCKYSIZE={side}", "COMPRESS=DEFLATE", "BIGTIFF=IF_SAFER"]
+        # What is never written reads as nodata; filling it first would hold up the job on a large raster.
+        return create_plane("GTiff", path, self.grid, nodata, options)
+
     def _put(self, dataset: Any, number: int, window: Window, values: np.ndarray) -> None:
         place = (window.column, window.row, window.width, window.height)
         self._do(number, lambda: dataset.GetRasterBand(1).WriteRaster(*place, values.tobytes(), buf_type=gdal.GDT_Byte))
@@ -157,18 +163,16 @@ class MapWriter:
         return table
 
 
-def _create(path: str, grid: Grid, nodata: int) -> Any:
-    side = min(BLOCK, 16 * -(-max(grid.width, grid.height) // 16))
-    options = ["TILED=YES", f"BLOCKXSIZE={side}", f"BLOCKYSIZE={side}", "COMPRESS=DEFLATE", "BIGTIFF=IF_SAFER"]
-    driver = gdal.GetDriverByName("GTiff")
-    dataset, fault = attempt(lambda: driver.Create(path, grid.width, grid.height, 1, gdal.GDT_Byte, options))
+def create_plane(driver: str, path: str, grid: Grid, nodata: int, options: Sequence[str] = ()) -> Any:
+    """A new raster of one Byte band on a grid; raises InputError (``map-unwritable``)."""
+    create = gdal.GetDriverByName(driver).Create
+    dataset, fault = attempt(lambda: create(path, grid.width, grid.height, 1, gdal.GDT_Byte, list(options)))
     if dataset is None:
         raise _unwritable(path, fault)
     with quiet_gdal():
         dataset.SetGeoTransform(grid.transform)
         if grid.crs:
             dataset.SetProjection(grid.crs)
-        # What is never written reads as nodata; filling it first would hold up the job on a large raster.
         dataset.GetRasterBand(1).SetNoDataValue(nodata)
     return dataset
 

@@ -11,6 +11,11 @@ from .opening import attempt
 from .stack import Grid, Window
 
 
+def tile_name(number: int) -> str:
+    """File name of a tile by its number in the order of the map's windows, from 0."""
+    return f"tile_{number:07d}.tif"
+
+
 def write_tile(path: str, grid: Grid, window: Window, classes: np.ndarray, percent: np.ndarray) -> None:
     """Write a GeoTIFF of two bands.
 

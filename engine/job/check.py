@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -122,6 +123,10 @@ def _given_with_a_model(job: Job) -> list[InputError]:
     return [InputError("bands-differ", message, "Leave them out.")]
 
 
+def _and(address: str) -> str:
+    return f", and the scheduler {address} is given besides" if address else ""
+
+
 def _target_problems(job: Job, wanted: Sequence[str]) -> list[InputError]:
     """What is wrong with the bands of the target that are used; with all of them, where the wanted are not known."""
     if not wanted or not job.target:
@@ -136,6 +141,12 @@ def _target_problems(job: Job, wanted: Sequence[str]) -> list[InputError]:
 
 def _setting_problems(job: Job) -> list[InputError]:
     problems = []
+    if job.workers < 0 or (job.workers and job.dask):
+        hint = "Give the number of processes on this machine, or the address of a Dask scheduler."
+        problems.append(InputError("workers", f"The number of workers is {job.workers}{_and(job.dask)}.", hint))
+    if job.parcels and (job.workers or job.dask):
+        message = "Parcels are classified in one process: a cluster maps pixel by pixel only."
+        problems.append(InputError("workers", message, "Leave out the workers, or the parcels."))
     try:
         check_choice(job.quality)
     except InputError as problem:
@@ -171,13 +182,23 @@ def _output_problems(job: Job) -> list[InputError]:
     if not job.output:
         return [InputError("no-output", "There is no place for the map.", "Choose a file whose name ends in .tif.")]
     outputs = job.outputs()
+    tiled = "tiles" in outputs
     problems: list[InputError] = []
     for role in ("map", "confidence"):
-        path = outputs.get(role, ".tif")
-        if not path.lower().endswith((".tif", ".tiff")):
+        path = outputs.get(role, "")
+        if tiled and path and not path.lower().endswith(".vrt"):
+            message = f"The {role} {path} is not a VRT as the map is."
+            problems.append(InputError("output-format", message, "Let the names of both end in .vrt, or in .tif."))
+        elif not tiled and path and not path.lower().endswith((".tif", ".tiff")):
             problems.append(
                 InputError("output-format", f"The {role} {path} is not a GeoTIFF.", "Let its name end in .tif.")
             )
+    if tiled and job.parcels:
+        message = f"The map {job.output} is a VRT, and parcels are mapped into one file."
+        problems.append(InputError("output-format", message, "Let its name end in .tif."))
+    if tiled and job.cog:
+        message = f"The map {job.output} is a VRT, and no Cloud Optimized GeoTIFF can be made of it."
+        problems.append(InputError("output-format", message, "Let its name end in .tif."))
     if not outputs.get("parcels", ".gpkg").lower().endswith(".gpkg"):
         message = f"The parcel layer {outputs['parcels']} is not a GeoPackage."
         problems.append(InputError("output-format", message, "Let its name end in .gpkg."))
@@ -189,7 +210,7 @@ def _output_problems(job: Job) -> list[InputError]:
             message = f"The {both} are to be written to the same file {path}."
             problems.append(InputError("same-output", message, "Give each its own name."))
         taken[spot] = role
-        problems += writable_problems(path)
+        problems += _tiles_problems(path) if role == "tiles" else writable_problems(path)
     inputs = [band.path for band in (*job.source, *job.target)]
     inputs += [p for p in (job.series, job.use_model, job.mask, job.parcels, job.labels and job.labels.path) if p]
     read = {place(split_layer(path)[0]) for path in inputs}
@@ -198,6 +219,19 @@ def _output_problems(job: Job) -> list[InputError]:
             hint = f"Choose another place for the {_told(role)}."
             problems.append(InputError("output-is-input", f"{outputs[role]} is an input of the job.", hint))
     return problems
+
+
+def _tiles_problems(path: str) -> list[InputError]:
+    """Why the folder of the tiles cannot be replaced: only tiles of an earlier map may be in it."""
+    folder = Path(path)
+    if not folder.exists():
+        return []
+    own = re.compile(r"tile_\d{7}\.tif(\.aux\.xml|\.ovr)?")
+    foreign = [] if not folder.is_dir() else sorted(one.name for one in folder.iterdir() if not own.fullmatch(one.name))
+    if folder.is_dir() and not foreign:
+        return []
+    told = f"has other files in it, such as {foreign[0]}" if foreign else "is a file"
+    return [InputError("output-folder", f"The folder of the tiles, {folder}, {told}.", "Name the map otherwise.")]
 
 
 def _told(role: str) -> str:

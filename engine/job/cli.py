@@ -26,10 +26,11 @@ from .job import Job
 from .label_options import add_label_options, label_layer
 from .runner import run
 from .stack_options import add_band_options, add_reading_options, stack_fields
+from .target_options import add_beside, add_cluster_options, require_target, run_all
 from .terminal import show
 from .unfinished import unfinished_folders
 
-MAPPING = ("exact", "memory", "resume", "parcels", "parcel_layer", "parcel_reading")
+MAPPING = ("exact", "memory", "resume", "parcels", "parcel_layer", "parcel_reading", "dask", "workers", "cog")
 """Options that become fields of a job as they are."""
 
 
@@ -98,15 +99,15 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--method", choices=list(METHODS), help="method (default: ghca)")
     command.add_argument("--seed", type=int, help="seed of everything random (default: 0)")
     _add_option(command)
-    command.add_argument("--model", metavar="FILE", help="write the trained model there (.safetensors)")
-    command.add_argument("--report", metavar="FILE", help="write the report there (.html)")
+    add_beside(command, "--model", "trained model there (.safetensors)")
+    add_beside(command, "--report", "report there (.html)")
     _add_target(command)
 
     command = commands.add_parser("classify", help="map a stack with a model trained before")
     command.set_defaults(run=_classify)
     command.add_argument("--model", required=True, metavar="FILE", help="model file (.safetensors)")
-    command.add_argument("--report", metavar="FILE", help="write the report there (.html)")
-    _add_target(command, required=True)
+    add_beside(command, "--report", "report there (.html)")
+    _add_target(command)
 
     command = commands.add_parser("compare", help="score methods on a target whose labels are known")
     command.set_defaults(run=_compare)
@@ -142,10 +143,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_target(command: argparse.ArgumentParser, required: bool = False) -> None:
-    command.add_argument("--target", nargs="+", metavar="RASTER", required=required, help="files of the target stack")
-    command.add_argument("--output", metavar="FILE", required=required, help="the map (.tif)")
-    command.add_argument("--confidence", metavar="FILE", help="write the confidence there (.tif)")
+def _add_target(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--target", nargs="+", metavar="RASTER", help="files of the target stack")
+    command.add_argument("--output", metavar="FILE", help="the map (.tif, or .vrt over a folder of tiles)")
+    add_beside(command, "--confidence", "confidence there (.tif, .vrt)")
     command.add_argument("--mask", metavar="LAYER", help="map only here: raster (not 0) or polygons")
     command.add_argument(
         "--parcels", metavar="LAYER", help="classify each of these polygons once, instead of every pixel"
@@ -173,6 +174,7 @@ def _add_target(command: argparse.ArgumentParser, required: bool = False) -> Non
         "--resume", action="store_true", default=None, help="go on from an interrupted run of the same job"
     )
     add_reading_options(command)
+    add_cluster_options(command)
 
 
 def _add_option(command: argparse.ArgumentParser) -> None:
@@ -198,8 +200,8 @@ def _method_options(pairs: Sequence[str]) -> dict[str, Any]:
     return settings
 
 
-def _map(options: argparse.Namespace, cancelled: Any) -> None:
-    _run(_job_of(options), cancelled)
+def _map(options: argparse.Namespace, cancelled: Any) -> int:
+    return run_all(_job_of(options), options, lambda job: _run(job, cancelled))
 
 
 def _job_of(options: argparse.Namespace) -> Job:
@@ -209,10 +211,9 @@ def _job_of(options: argparse.Namespace) -> Job:
             job = replace(Job.from_json(Path(options.job).read_text("utf-8")), id=Job("", ()).id)
         except (OSError, UnicodeDecodeError) as fault:
             raise InputError("job", f"The job file {options.job} cannot be read: {fault}.") from fault
-    elif options.target and options.output:
-        job = Job(output=options.output, target=())
     else:
-        raise InputError("job", "map needs --target and --output, or --job.", "See croptransfer map --help.")
+        require_target(options, "map")
+        job = Job(output=options.output or "", target=())
     plain = ("output", "series", "mask", "confidence", "model", "report", "method", "seed", *MAPPING)
     changes = _given(options, plain)
     for name in ("source", "target"):
@@ -227,10 +228,11 @@ def _job_of(options: argparse.Namespace) -> Job:
     return replace(job, labels=label_layer(options, job.labels))
 
 
-def _classify(options: argparse.Namespace, cancelled: Any) -> None:
+def _classify(options: argparse.Namespace, cancelled: Any) -> int:
+    require_target(options, "classify")
     job = Job(
-        output=options.output,
-        target=describe(options.target),
+        output=options.output or "",
+        target=describe(options.target) if options.target else (),
         use_model=options.model,
         mask=options.mask,
         confidence=options.confidence,
@@ -238,7 +240,7 @@ def _classify(options: argparse.Namespace, cancelled: Any) -> None:
         **stack_fields(options),
         **_given(options, MAPPING),
     )
-    _run(job, cancelled)
+    return run_all(job, options, lambda job: _run(job, cancelled))
 
 
 def _given(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ VERSION = 1
 Kind = tuple[Any, str]
 """Types that a key of a job file may have, and what they are called in a message."""
 KINDS: dict[str, Kind] = {
-    **dict.fromkeys(("output", "method", "id", "source_season_start", "target_season_start"), (str, "a text")),
+    **dict.fromkeys(("output", "method", "id", "dask", "source_season_start", "target_season_start"), (str, "a text")),
     **dict.fromkeys(("series", "use_model", "mask", "confidence", "model", "report"), ((str, type(None)), "a text")),
     **dict.fromkeys(("parcels", "parcel_layer"), ((str, type(None)), "a text")),
     "parcel_reading": (str, "a text"),
@@ -25,8 +25,8 @@ KINDS: dict[str, Kind] = {
     **dict.fromkeys(("bands", "indices"), (list, "a list of names")),
     "quality": ((dict, type(None)), "an object"),
     "labels": ((dict, type(None)), "an object"),
-    **dict.fromkeys(("seed", "memory"), (int, "a whole number")),
-    **dict.fromkeys(("exact", "resume"), (bool, "true or false")),
+    **dict.fromkeys(("seed", "memory", "workers"), (int, "a whole number")),
+    **dict.fromkeys(("exact", "resume", "cog"), (bool, "true or false")),
 }
 BAND_KINDS: dict[str, Kind] = {
     "path": (str, "a text"),
@@ -46,7 +46,7 @@ class Job:
     """Learn from a labelled source, adapt to a target stack and map it, or map it by a given model."""
 
     output: str
-    """Path of the classified map (GeoTIFF)."""
+    """Path of the classified map: a GeoTIFF, or a VRT (``.vrt``) over tiles in a folder beside it."""
     target: tuple[StackBand, ...]
     """Target stack, band by band."""
     labels: LabelLayer | None = None
@@ -72,7 +72,7 @@ class Job:
     """``median``: a parcel is classified by the median of its pixels by date and band; ``set``: by the mean
     probabilities of some of them."""
     confidence: str | None = None
-    """Path of the confidence raster (Byte, percent); None for none."""
+    """Path of the confidence raster (Byte, percent), of the map's format; None for none."""
     model: str | None = None
     """Path of the model file to write; None for none."""
     report: str | None = None
@@ -101,12 +101,19 @@ class Job:
     """Memory in MB that mapping may use, about; 0 for a quarter of the machine's."""
     resume: bool = False
     """Whether to go on from an interrupted run of the same job, where there is one."""
+    dask: str = ""
+    """Address of a Dask scheduler whose workers map the tiles, such as ``tcp://10.0.0.1:8786``; they see the folder of
+    the map and the target under the same paths."""
+    workers: int = 0
+    """Worker processes on this machine that map the tiles; 0 for threads of this process."""
+    cog: bool = False
+    """Whether map and confidence become Cloud Optimized GeoTIFFs."""
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     """Marks the unfinished files of this job, so that they can be found and removed."""
 
     def outputs(self) -> dict[str, str]:
-        """The files the job writes, by role: map, style, confidence, parcels, parcel_style, model, report."""
-        place = os.path.splitext(self.output)[0]
+        """The files the job writes, by role: map, style, tiles, confidence, parcels, parcel_style, model, report."""
+        place, ending = os.path.splitext(self.output)
         written: dict[str, str | None] = {
             "map": self.output,
             "style": place + ".qml",
@@ -117,6 +124,8 @@ class Job:
             layer = self.parcel_layer or place + "_parcels.gpkg"
             written |= {"parcels": layer, "parcel_style": os.path.splitext(layer)[0] + ".qml"}
         written["report"] = self.report
+        if ending.lower() == ".vrt":
+            written["tiles"] = place + "_tiles"
         return {role: path for role, path in written.items() if path}
 
     def to_json(self, indent: int | None = None) -> str:

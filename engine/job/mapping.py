@@ -83,22 +83,22 @@ class Mapping:
     def map(self, model: TrainedModel, stack: Stack, mask: Mask | None, progress: Progress) -> None:
         """Do all tiles that are not done yet."""
         from ..mapping import TileMapper, map_tiles
-        from ..mapping.classify import Exact, Fast
         from ..mapping.tile_store import TileStore
         from ..models.device import core_count
+        from .cluster import map_on_cluster
 
         if self._journal is None:
             self._begin(model, stack, mask, progress)
         else:
-            self._go_on(stack)
+            self._student = load_student(self._folder, self._journal)
         journal = self._journal or {}
         self._store = TileStore(self._folder, stack.grid, stack.windows(int(journal["window_bytes"])))
         progress.metric("mapping", {"way": journal["way"], **journal["figures"]})
-        exact = Exact(model, stack.day)
-        classifier = exact if self._student is None else Fast(self._student, exact)
-        mapper = TileMapper(stack, mask, classifier, model.bands, len(model.classes))
+        if self._job.dask or self._job.workers:
+            map_on_cluster(self._job, self._store, progress)
+            return
         with bounded_cache(MOST_CACHE):
-            map_tiles(mapper, self._store, progress, core_count())
+            map_tiles(TileMapper.of(model, self._student, stack, mask), self._store, progress, core_count())
 
     def join(self, writer: MapWriter, progress: Progress) -> MapStatistics:
         """Write the tiles into the map."""
@@ -107,6 +107,12 @@ class Mapping:
         if self._store is None:
             raise ValueError("nothing was mapped")
         return join_tiles(self._store, writer, progress)
+
+    def give_tiles(self, folder: str) -> None:
+        """Move the tiles into a folder: they are part of what the job leaves."""
+        if self._store is None:
+            raise ValueError("nothing was mapped")
+        self._store.move(Path(folder))
 
     def told(self, statistics: MapStatistics) -> dict[str, Any]:
         """How the pixels got their classes, JSON-ready: the way, its figures, and what the map itself showed of it."""
@@ -141,7 +147,8 @@ class Mapping:
             "way": choice.told,
             "figures": choice.figures,
             "student": choice.student is not None,
-            "window_bytes": window_bytes(job.memory),
+            "season_start": f"{stack.first_day:%m-%d}",
+            "window_bytes": window_bytes(job.memory, job.workers),
         }
         try:
             self._folder.mkdir(exist_ok=True)
@@ -158,28 +165,31 @@ class Mapping:
             ) from fault
         self._journal = journal
 
-    def _go_on(self, stack: Stack) -> None:
-        from ..mapping.tile_store import STUDENT
-        from ..models.device import compute_device
-        from ..models.student import Student
 
-        if self._journal and self._journal["student"]:
-            try:
-                self._student = Student.load(self._folder / STUDENT, compute_device())
-            except (OSError, ValueError, KeyError, TypeError, RuntimeError) as fault:
-                raise InputError(
-                    "unfinished-damaged",
-                    f"The unfinished run of {Path(self._job.output).name} cannot be read: {fault}.",
-                    f"Delete the folder {self._folder} and start anew.",
-                ) from fault
+def load_student(folder: Path, journal: dict[str, Any]) -> Student | None:
+    """The student of an unfinished map, None where it has none; raises InputError (``unfinished-damaged``)."""
+    from ..mapping.tile_store import STUDENT
+    from ..models.device import compute_device
+    from ..models.student import Student
+
+    if not journal["student"]:
+        return None
+    try:
+        return Student.load(folder / STUDENT, compute_device())
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as fault:
+        raise InputError(
+            "unfinished-damaged",
+            f"The unfinished run in {folder} cannot be read: {fault}.",
+            "Delete this folder and start anew.",
+        ) from fault
 
 
-def window_bytes(memory: int) -> int:
+def window_bytes(memory: int, workers: int = 0) -> int:
     """Bytes of the values of one window under a budget of ``memory`` MB; 0 for a quarter of the machine."""
     from ..models.device import core_count
 
     budget = memory * MEGABYTE if memory else machine_memory() // SHARE
-    return int(budget / (COPIES * core_count()))
+    return int(budget / (COPIES * max(core_count(), workers)))
 
 
 def machine_memory() -> int:

@@ -11,11 +11,12 @@ from typing import Any
 from ..alignment import METHODS, fit
 from ..errors import Cancelled, InputError
 from ..imagery import (
+    MapMosaic,
     MapWriter,
-    Mask,
     ParcelLayer,
     Stack,
     class_colors,
+    make_cloud_optimized,
     sample_labels,
     sample_unlabelled,
     write_parcel_qml,
@@ -26,12 +27,14 @@ from ..progress import Progress
 from ..series import SeriesSet, told_draw
 from .bands import source_side, target_side
 from .check import check, read_source_series, series_name
+from .cluster import require_cluster
 from .job import Job
 from .mapping import Mapping, window_bytes
 from .parts import part_path, publish_parts, remove_parts
 from .season import target_season
 from .sources import split_layer
 from .summary import facts, provenance, summary
+from .target import open_target
 
 READ_SOURCE, READ_TARGET, WRITE = "Reading the source", "Reading the target", "Writing the files"
 TEACH, MAP = "Teaching the fast network", "Mapping the target"
@@ -77,6 +80,7 @@ def run(job: Job, progress: Progress, keep: Callable[[], bool] = lambda: False) 
     problems = check(job)
     if problems:
         raise problems[0]
+    require_cluster(job)
     mapping = Mapping(job)
     try:
         result = _run(job, mapping, progress)
@@ -102,10 +106,9 @@ def _run(job: Job, mapping: Mapping, progress: Progress) -> Result:
     # A band the model does not read must not cost a date on which it is missing.
     side = target_side(job, known.bands if known else source_side(job)[1])
     season, decided = target_season(job, model.season if job.use_model and model else None, side.bands)
-    with Stack(side.bands, "target", side.indices, job.quality, season.start) as stack:
+    with open_target(job, side, season.start) as (stack, mask):
         progress.plan(_stages(job, stack, model is not None))
         _tell(progress, [*side.told, *decided])
-        mask = Mask(*split_layer(job.mask), stack.grid) if job.mask else None
         parcels = ParcelLayer(*split_layer(job.parcels)) if job.parcels else None
         if model is None:
             progress.stage(READ_SOURCE)
@@ -131,7 +134,8 @@ def _run(job: Job, mapping: Mapping, progress: Progress) -> Result:
             mapping.map(model, stack, mask, progress)
             progress.stage(WRITE)
         tags = provenance(job, model, stack, mapping.created)
-        writer = MapWriter(part["map"], part.get("confidence"), stack.grid, model.classes, colors, tags)
+        files = part["map"], part.get("confidence"), stack.grid, model.classes, colors, tags
+        writer = MapMosaic(*files, part["tiles"]) if "tiles" in part else MapWriter(*files)
         try:
             if parcels is None:
                 statistics = mapping.join(writer, progress)
@@ -146,9 +150,15 @@ def _run(job: Job, mapping: Mapping, progress: Progress) -> Result:
                     f"The target {stack.name} has no observed pixel to map.",
                     "Check its nodata value and its mask.",
                 )
+            if "tiles" in part:
+                mapping.give_tiles(part["tiles"])
             writer.finish()
         finally:
             writer.close()
+        if job.cog:
+            for role, resampling in (("map", "NEAREST"), ("confidence", "AVERAGE")):
+                if role in part:
+                    make_cloud_optimized(part[role], resampling)
         way = mapping.told(statistics) if counts is None else counts.told(job.parcel_reading)
         report = summary(job, model, stack, statistics, progress, way)
         with writing(outputs["style"]):
@@ -166,9 +176,12 @@ def _run(job: Job, mapping: Mapping, progress: Progress) -> Result:
         if "report" in part:
             lines = facts(job, model, stack, side, season, report)
             title = Path(job.output).stem
-            files = part["report"], part["map"]
+            page, picture = part["report"], part["map"]
             with writing(outputs["report"]):
-                write_report(files[0], title, model, source, stack, statistics, colors, report, files[1], lines)
+                write_report(page, title, model, source, stack, statistics, colors, report, picture, lines)
+        if isinstance(writer, MapMosaic):
+            with writing(outputs["map"]):
+                writer.lay(outputs["tiles"])
     published = publish_parts(job, outputs)
     progress.finish()
     # Only now the time of the last stage is known.

@@ -20,7 +20,7 @@ from .parts import Writing
 from .sources import split_layer
 
 JOURNAL = "journal.json"
-BESIDE = ("output", "confidence", "model", "report", "memory", "resume", "id")
+BESIDE = ("output", "confidence", "model", "report", "memory", "resume", "dask", "workers", "cog", "id")
 """Fields of a job that do not decide the classes of its map."""
 ENDING = ".tiles"
 

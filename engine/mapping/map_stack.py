@@ -11,9 +11,11 @@ import numpy as np
 from ..errors import Cancelled
 from ..imagery import MapWriter, Mask, Stack, Window
 from ..imagery.planes import Memory
+from ..models import TrainedModel
 from ..models.device import core_count, one_thread
+from ..models.student import Student
 from ..progress import Progress
-from .classify import Classifier, Tick
+from .classify import Classifier, Exact, Fast, Tick
 from .statistics import MapStatistics, TileStatistics
 from .tile_store import TileStore
 
@@ -44,6 +46,13 @@ class TileMapper:
         self._every = max(1, stack.grid.width * stack.grid.height // CURVE_PIXELS)
         self._own = threading.local()
         self._one_mask = threading.Lock()
+
+    @staticmethod
+    def of(model: TrainedModel, student: Student | None, stack: Stack, mask: Mask | None) -> TileMapper:
+        """The tiles of a model's map, done by its student where there is one."""
+        exact = Exact(model, stack.day)
+        classifier = exact if student is None else Fast(student, exact)
+        return TileMapper(stack, mask, classifier, model.bands, len(model.classes))
 
     def do(self, window: Window, tick: Tick) -> tuple[np.ndarray, np.ndarray, TileStatistics]:
         """Classes and confidence (h, w) uint8 of a window, and what was counted.

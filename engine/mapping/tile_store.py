@@ -19,7 +19,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..imagery import Grid, Window
-from ..imagery.tile_raster import read_tile, write_tile
+from ..imagery.tile_raster import read_tile, tile_name, write_tile
 from .statistics import TileStatistics
 
 JOURNAL = "journal.json"
@@ -47,7 +47,7 @@ class TileStore:
 
     def raster(self, number: int) -> Path:
         """The raster of a tile: band 1 the class, band 2 the confidence in percent, as in the map."""
-        return self.folder / f"tile_{number:07d}.tif"
+        return self.folder / tile_name(number)
 
     def write(self, number: int, classes: np.ndarray, percent: np.ndarray, statistics: TileStatistics) -> None:
         """Keep a finished tile; after this call it survives a power cut.
@@ -84,6 +84,21 @@ class TileStore:
             return read_tile(str(path), self.windows[number])
         except OSError as fault:
             raise _damaged(self.folder, path, str(fault)) from fault
+
+    def move(self, folder: Path) -> None:
+        """Move all rasters into a new folder; they are no longer in the store then.
+
+        Raises
+        ------
+        InputError
+            ``output-unwritable``, naming the folder.
+        """
+        try:
+            folder.mkdir()
+            for number in range(len(self.windows)):
+                os.replace(self.raster(number), folder / tile_name(number))
+        except OSError as fault:
+            raise _unwritable(folder, fault.strerror or str(fault)) from fault
 
     def statistics(self, number: int) -> TileStatistics:
         """The counts of a finished tile."""

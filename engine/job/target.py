@@ -1,0 +1,29 @@
+"""The target of a job opened for reading, by the job itself and by every worker of a cluster alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..imagery import Mask, Stack
+from .bands import Side
+from .job import Job
+from .sources import split_layer
+
+
+@contextmanager
+def open_target(job: Job, side: Side, season_start: str) -> Iterator[tuple[Stack, Mask | None]]:
+    """The target stack and the mask of a job; the files are closed at the end of the block.
+
+    Parameters
+    ----------
+    side : the target's bands as they are read.
+    season_start : month and day (``MM-DD``) that counts as day 1.
+
+    Raises
+    ------
+    InputError
+        As :class:`Stack` and :class:`Mask`.
+    """
+    with Stack(side.bands, "target", side.indices, job.quality, season_start) as stack:
+        yield stack, Mask(*split_layer(job.mask), stack.grid) if job.mask else None
