@@ -37,13 +37,15 @@ class JobTask(QgsTask):
         self.problem: Exception | None = None
         """InputError or WorkerFault of a job that failed."""
         self.cancelled = False
+        self.keep = False
+        """Whether finished tiles stay after a cancel: it is QGIS that ends, not the user who thinks better of it."""
         self._interpreter = interpreter
         self._packages = packages
 
     def run(self) -> bool:
         """Follow the worker to its end."""
         try:
-            self.outcome = Worker(self.job, self._interpreter, self._follow).run(self.isCanceled)
+            self.outcome = Worker(self.job, self._interpreter, self._follow).run(self.isCanceled, lambda: self.keep)
         except Cancelled:
             self.cancelled = True
         except InputError as problem:

@@ -410,6 +410,7 @@ class TransferDialog(QDialog):
         """End all threads and a running job; the dialog is of no use afterwards."""
         self._timer.stop()
         if self._task is not None:
+            self._task.keep = True
             self._task.cancel()
             self._task.waitForFinished(3000)
         for part in (self.source, self.target, self.fit, self.banner):

@@ -19,7 +19,7 @@ from typing import IO, Any, Protocol
 
 from ..engine.errors import Cancelled, InputError
 from ..engine.job.parts import Writing, remove_parts
-from ..engine.job.unfinished import forget, unfinished_folder
+from ..engine.job.unfinished import forget, unfinished_folder, unfinished_folders
 from .environment import Interpreter, worker_environment
 
 ENTRY = Path(__file__).resolve().parent.parent / "engine" / "__main__.py"
@@ -100,11 +100,12 @@ class Worker:
         """The last lines of the worker's log."""
         return "\n".join(list(self._log)[-lines:])
 
-    def run(self, cancelled: Callable[[], bool] = lambda: False) -> Outcome:
+    def run(self, cancelled: Callable[[], bool] = lambda: False, keep: Callable[[], bool] = lambda: False) -> Outcome:
         """Run the task and wait for its end.
 
         Events are passed on as they come: ``stage``, ``progress``, ``metric``, ``warning`` and ``log``
-        (a line of the worker's log, made here).
+        (a line of the worker's log, made here). ``keep`` is asked at a cancel: whether it is the end of QGIS, after
+        which finished tiles stay.
 
         Raises
         ------
@@ -124,7 +125,7 @@ class Worker:
             thread.start()
         try:
             self._send_task(process)
-            last = self._follow(process, cancelled)
+            last = self._follow(process, cancelled, keep)
             process.wait(timeout=10)
         except (OSError, subprocess.TimeoutExpired) as fault:
             raise WorkerFault(f"The engine stopped answering: {fault}.", self.log_tail()) from fault
@@ -138,6 +139,9 @@ class Worker:
                 remove_parts(self._task)
             if self._cancelled:
                 forget([unfinished_folder(self._task)])
+                if getattr(self._task, "resume", False):
+                    # It worked on in the folder of the run before.
+                    forget(unfinished_folders(self._task.output))
         return self._conclude(last, process.returncode)
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -161,7 +165,9 @@ class Worker:
     def _send_task(self, process: subprocess.Popen[bytes]) -> None:
         self._write(process, self._task.to_json())
 
-    def _follow(self, process: subprocess.Popen[bytes], cancelled: Callable[[], bool]) -> dict[str, Any]:
+    def _follow(
+        self, process: subprocess.Popen[bytes], cancelled: Callable[[], bool], keep: Callable[[], bool]
+    ) -> dict[str, Any]:
         """Pass events on until the worker's stream ends; return its last word, or an empty dict."""
         last: dict[str, Any] = {}
         asked: float | None = None
@@ -179,8 +185,11 @@ class Worker:
                 self._on_event(event)
             if asked is None and cancelled():
                 asked = time.monotonic()
-                self._cancelled = True
-                self._write(process, "cancel")
+                self._cancelled = not keep()
+                if self._cancelled:
+                    self._write(process, "cancel")
+                else:
+                    self._close_input(process)
             elif asked is not None:
                 waited = time.monotonic() - asked
                 if waited > KILL_AFTER:
@@ -241,6 +250,14 @@ class Worker:
             process.stdin.flush()
         except OSError:
             # The worker is already gone: its exit code and log tell why, better than a broken pipe does.
+            return
+
+    @staticmethod
+    def _close_input(process: subprocess.Popen[bytes]) -> None:
+        try:
+            process.stdin.close()
+        except OSError:
+            # The worker ended first: there is nobody left to tell.
             return
 
     @staticmethod

@@ -196,6 +196,10 @@ def _alpha_of(dataset: Any) -> int | None:
     return next((n for n in numbers if dataset.GetRasterBand(n).GetColorInterpretation() == gdal.GCI_AlphaBand), None)
 
 
+FEWEST_OPEN = 8
+"""Datasets that a thread may keep open, however many threads there are."""
+
+
 @contextmanager
 def bounded_cache(most_bytes: int) -> Iterator[None]:
     """Keep GDAL's cache of blocks within ``most_bytes`` in a block, and give it back the size it had.
@@ -229,7 +233,8 @@ class OpenFiles:
         own = self._open.setdefault(threading.get_ident(), {})
         dataset = own.pop(path, None) or open_raster(path)
         own[path] = dataset
-        while len(own) > self.LIMIT:
+        # The limit is one of the process: every thread has its own.
+        while len(own) > max(self.LIMIT // len(self._open), FEWEST_OPEN):
             own.pop(next(iter(own)))
         return dataset
 

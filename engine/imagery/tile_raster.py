@@ -33,6 +33,8 @@ def write_tile(path: str, grid: Grid, window: Window, classes: np.ndarray, perce
 
     def write() -> str:
         out = gdal.GetDriverByName("GTiff").Create(path, window.width, window.height, 2, gdal.GDT_Byte, options)
+        if out is None:
+            return gdal.GetLastErrorMsg() or "it cannot be created"
         out.SetGeoTransform(window_transform(grid, window))
         if grid.crs:
             out.SetProjection(grid.crs)

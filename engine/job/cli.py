@@ -28,7 +28,7 @@ from .runner import run
 from .stack_options import add_band_options, add_reading_options, stack_fields
 from .target_options import add_beside, add_cluster_options, require_target, run_all
 from .terminal import show
-from .unfinished import unfinished_folders
+from .unfinished import unfinished_folder, unfinished_folders
 
 MAPPING = ("exact", "memory", "resume", "parcels", "parcel_layer", "parcel_reading", "dask", "workers", "cog")
 """Options that become fields of a job as they are."""
@@ -250,9 +250,11 @@ def _given(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
 def _run(job: Job, cancelled: Any) -> None:
     try:
         result = run(job, Progress(show, cancelled), keep=lambda: True)
-    finally:
-        if unfinished_folders(job.output):
+    except BaseException as fault:
+        refused = isinstance(fault, InputError) and fault.code == "resume-changed"
+        if unfinished_folder(job).is_dir() or (job.resume and not refused and unfinished_folders(job.output)):
             print("croptransfer: finished tiles are kept, the same command with --resume goes on", file=sys.stderr)
+        raise
     print(result.summary["mapping"]["way"])
     for crop in result.summary["classes"]:
         area = "" if crop["hectares"] is None else f"{crop['hectares']:12,.1f} ha"

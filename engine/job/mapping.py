@@ -41,6 +41,8 @@ class Mapping:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._folder = unfinished_folder(job)
+        # Before anything is read: a file that changes meanwhile must not pass for what was read.
+        self._decisive = decisive(job)
         self._journal: dict[str, Any] | None = None
         self._store: TileStore | None = None
         self._student: Student | None = None
@@ -126,7 +128,7 @@ class Mapping:
 
     def interrupted(self, keep: bool) -> None:
         """The job ended early: what is finished stays where there is any and ``keep`` says so."""
-        if not (keep and self._store is not None and self._store.done()):
+        if not (keep and self._store is not None and self._folder.is_dir() and self._store.done()):
             forget([unfinished_folder(self._job)] if self._store is None else [self._folder])
 
     def finished(self) -> None:
@@ -135,13 +137,13 @@ class Mapping:
 
     def _begin(self, model: TrainedModel, stack: Stack, mask: Mask | None, progress: Progress) -> None:
         from ..mapping.choose import choose
-        from ..mapping.tile_store import MODEL, STUDENT, write_journal
+        from ..mapping.tile_store import MODEL, STUDENT, to_disk, write_journal
 
         job = self._job
         choice = choose(model, stack, mask, job.exact, job.seed, progress)
         self._student = choice.student
         journal = {
-            **decisive(job),
+            **self._decisive,
             "created": self.created,
             "model_id": model.model_id,
             "way": choice.told,
@@ -151,10 +153,14 @@ class Mapping:
             "window_bytes": window_bytes(job.memory, job.workers),
         }
         try:
+            # A job that runs a second time must not take the tiles of its first run for its own.
+            forget([self._folder])
             self._folder.mkdir(exist_ok=True)
             model.save(self._folder / MODEL)
             if choice.student is not None:
                 choice.student.save(self._folder / STUDENT)
+            for file in self._folder.iterdir():
+                to_disk(file)
             # Last: a folder with a journal can be gone on from.
             write_journal(self._folder, journal)
         except OSError as fault:

@@ -85,7 +85,8 @@ def run(job: Job, progress: Progress, keep: Callable[[], bool] = lambda: False) 
     try:
         result = _run(job, mapping, progress)
     except BaseException as fault:
-        mapping.interrupted(not isinstance(fault, Cancelled) or keep())
+        useless = isinstance(fault, InputError) and fault.code == "target-empty"
+        mapping.interrupted(keep() if isinstance(fault, Cancelled) else not useless)
         raise
     finally:
         remove_parts(job)
@@ -169,7 +170,7 @@ def _run(job: Job, mapping: Mapping, progress: Progress) -> Result:
                 present = [crop in counts.by_class for crop in range(len(colors))]
                 others = counts.classified < counts.count
                 write_parcel_qml(part["parcel_style"], counts.crop_field, model.classes, colors, present, others)
-        progress.update(0.5)
+        progress.update(0.9)
         if "model" in part:
             with writing(outputs["model"]):
                 model.save(part["model"])

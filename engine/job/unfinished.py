@@ -6,6 +6,7 @@ the map: the settings, and size and time of every file that goes in. It is gone 
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -38,12 +39,17 @@ def unfinished_folders(output: str) -> list[Path]:
         return []
     start = f".{place.name}."
     found = [f for f in place.parent.iterdir() if f.name.startswith(start) and f.name.endswith(ENDING)]
+    # Between them stands the id of a job, which has no dot: else the folder is that of another map.
+    found = [f for f in found if f.name[len(start) : -len(ENDING)].isalnum()]
     return sorted((f for f in found if (f / JOURNAL).is_file()), key=lambda f: -(f / JOURNAL).stat().st_mtime_ns)
 
 
 def decisive(job: Job) -> dict[str, Any]:
     """What decides the classes of the map of a job, JSON-ready: its settings, and the state of its input files."""
     settings = {key: value for key, value in asdict(job).items() if key not in BESIDE}
+    if settings["labels"]:
+        # QGIS hands on copies of layers under other names; the model that was learnt from them is there.
+        settings["labels"] = {key: settings["labels"][key] for key in ("field", "classes")}
     return {"version": __version__, "settings": settings, "files": {path: file_state(path) for path in _inputs(job)}}
 
 
@@ -73,13 +79,14 @@ def check_unchanged(job: Job, journal: Mapping[str, Any]) -> None:
 def forget(folders: Iterable[Path]) -> None:
     """Delete folders of runs; what is held open stays, for the next call."""
     for folder in folders:
+        with contextlib.suppress(OSError):
+            (folder / JOURNAL).unlink()  # first: what is left without it is never gone on with
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _inputs(job: Job) -> list[str]:
     paths = [band.path for band in (*job.target, *job.source)]
     paths += [path for path in (job.series, job.use_model) if path]
-    paths += [job.labels.path] if job.labels else []
     paths += [split_layer(job.mask)[0]] if job.mask else []
     return list(dict.fromkeys(paths))
 

@@ -68,11 +68,11 @@ class TileStore:
             counts = part.with_suffix(".npz")
             with counts.open("wb") as file:
                 np.savez(file, **_arrays(statistics))
-                _to_disk(file.fileno())
+                file.flush()
+                os.fsync(file.fileno())
             os.replace(counts, raster.with_suffix(".npz"))
             write_tile(str(part), self.grid, self.windows[number], classes, percent)
-            with part.open("rb+") as file:
-                _to_disk(file.fileno())
+            to_disk(part)
             os.replace(part, raster)
         except OSError as fault:
             raise _unwritable(self.folder, fault.strerror or str(fault)) from fault
@@ -118,7 +118,7 @@ def write_journal(folder: Path, content: Mapping[str, Any]) -> None:
     with part.open("w", encoding="utf-8") as file:
         json.dump(content, file, ensure_ascii=False, indent=1)
         file.flush()
-        _to_disk(file.fileno())
+        os.fsync(file.fileno())
     os.replace(part, folder / JOURNAL)
 
 
@@ -135,8 +135,10 @@ def _arrays(statistics: TileStatistics) -> dict[str, np.ndarray]:
     return {name: np.asarray(value) for name, value in asdict(statistics).items()}
 
 
-def _to_disk(descriptor: int) -> None:
-    os.fsync(descriptor)
+def to_disk(path: Path) -> None:
+    """Bring a written file to the disk, so that it survives a power cut. Raises OSError."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def _unwritable(folder: Path, fault: str) -> InputError:
@@ -148,8 +150,10 @@ def _unwritable(folder: Path, fault: str) -> InputError:
 
 
 def _damaged(folder: Path, path: Path, fault: str) -> InputError:
+    # Without its raster a tile counts as not done.
+    path.with_suffix(".tif").unlink(missing_ok=True)
     return InputError(
         "unfinished-damaged",
-        f"The tile {path.name} of the unfinished map cannot be read: {fault}.",
-        f"Delete the folder {folder} and start the job anew.",
+        f"The tile {path.name} of the unfinished map in {folder} cannot be read: {fault}.",
+        "It was thrown away: resume the job, which then does this tile again.",
     )

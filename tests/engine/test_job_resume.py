@@ -1,6 +1,5 @@
 """A job that was killed goes on from its finished tiles, to the bytes of one that was not; what changed is refused."""
 
-import json
 import os
 import signal
 import subprocess
@@ -92,11 +91,10 @@ def test_a_job_killed_twice_goes_on_to_the_bytes_of_one_that_was_not(scene, mode
     # Nothing of the map itself may lie there as if it were finished.
     assert not (killed / "map.tif").exists() and len(unfinished_folders(str(killed / "map.tif"))) == 1
     kill_after(start(scene, model, killed / "map.tif", "--resume"), killed, 6)
-    done = {path: path.stat().st_mtime_ns for path in killed.glob(".*.tiles/tile_*.tif")}
     resumed = start(scene, model, killed / "map.tif", "--resume")
     code, told = finish(resumed)
 
-    assert code == 0 and len(done) >= 6, told
+    assert code == 0, told
     assert files_of(killed) == files_of(whole)
     assert names_in(killed) == names_in(whole)
 
@@ -160,6 +158,45 @@ def test_without_resuming_a_job_starts_anew_and_says_what_it_leaves(interrupted,
     assert names_in(tmp_path) == ["map.qml", "map.tif", "map.tif.aux.xml"]
 
 
+def test_a_job_that_runs_twice_does_not_take_its_first_tiles_for_finished(interrupted, scene, tmp_path, monkeypatch):
+    from engine.mapping import TileMapper
+
+    done = []
+    original = TileMapper.do
+    monkeypatch.setattr(
+        TileMapper, "do", lambda self, window, tick: done.append(window) or original(self, window, tick)
+    )
+    first = next(tmp_path.glob(".*.tiles")).name.split(".")[-2]
+    run(replace(interrupted, resume=False, id=first), Progress())
+    assert len(done) == TILES
+
+
+def test_a_map_by_the_fast_network_is_gone_on_with_to_the_same_bytes(scene, model, tmp_path, monkeypatch):
+    from engine.mapping import choose
+
+    monkeypatch.setattr(reader, "WINDOW_PIXELS", TILE)
+    monkeypatch.setattr(choose, "FEWEST_PIXELS", 1000)
+    monkeypatch.setattr(choose, "MOST_ASKED", 1.0)
+    whole = small(scene, model, tmp_path)
+    run(replace(whole, output=str(tmp_path / "whole.tif")), Progress())
+    with pytest.raises(Cancelled):
+        run(whole, Progress(cancelled=lambda: tiles(tmp_path) >= 2), keep=lambda: True)
+    assert next(tmp_path.glob(".*.tiles/student.safetensors")).exists()
+    monkeypatch.setattr(choose, "distil", lambda *_: pytest.fail("it learns again"))
+    result = run(replace(whole, id="other", resume=True), Progress())
+    assert result.summary["mapping"]["way"].startswith("A fast network")
+    assert (tmp_path / "map.tif").read_bytes() == (tmp_path / "whole.tif").read_bytes()
+
+
+def test_a_damaged_tile_is_thrown_away_and_done_again(interrupted, tmp_path):
+    tile = sorted(tmp_path.glob(".*.tiles/tile_*.tif"))[0]
+    tile.write_bytes(tile.read_bytes()[:200])
+    with pytest.raises(InputError) as caught:
+        run(interrupted, Progress())
+    assert caught.value.code == "unfinished-damaged" and not tile.exists()
+    assert run(interrupted, Progress()).summary["mapped_pixels"] == 160 * 160
+
+
 def test_with_nothing_to_go_on_from_it_starts_and_says_so(scene, model, tmp_path):
     progress = Progress()
     run(small(scene, model, tmp_path, resume=True), progress)
@@ -221,5 +258,3 @@ def test_a_learnt_model_is_gone_on_with_and_not_learnt_again(scene, tmp_path, mo
     assert result.summary["model_id"] == whole.summary["model_id"]
     assert result.summary["classes"] == whole.summary["classes"]
     assert "Source samples" in (tmp_path / "map.html").read_text("utf-8")
-    journal = json.dumps(result.summary)
-    assert str(tmp_path / ".map.tif") not in journal

@@ -142,6 +142,7 @@ def test_a_small_map_is_not_worth_a_student(scene, model, tmp_path):
 def test_a_student_that_has_to_ask_too_often_is_not_used(scene, model, monkeypatch):
     monkeypatch.setattr(choose, "FEWEST_PIXELS", 1000)
     monkeypatch.setattr(TrainedModel, "predict_proba", noise)
+    monkeypatch.setattr(choose, "HELD_PIXELS", 2000)
     with Stack(describe([str(scene.target)]), "target") as stack:
         choice = choose.choose(model, stack, None, False, 0, Progress())
     assert choice.student is None and "a fast one gives the network's class on" in choice.told
@@ -152,3 +153,25 @@ def noise(self, values, day):
     """Classes that nothing in the pixels tells."""
     codes = np.ascontiguousarray(np.nan_to_num(values[:, -1])).view(np.int32).sum(axis=1) % 3
     return np.eye(3, dtype=np.float32)[codes]
+
+
+def test_pixels_that_were_learnt_from_do_not_judge():
+    learnt = np.arange(12, dtype=np.float32).reshape(3, 2, 2)
+    held = np.concatenate([learnt[1:2], learnt[1:2] + np.float32(0.5)])
+    assert choose._among(held, learnt).tolist() == [True, False]
+
+
+def test_a_mask_is_counted_and_not_guessed(scene, monkeypatch):
+    class Corner:
+        """A mask of the upper right: no window of the diagonal meets it."""
+
+        def read(self, window):
+            rows, columns = np.mgrid[
+                window.row : window.row + window.height, window.column : window.column + window.width
+            ]
+            return (rows < 40) & (columns >= 80)
+
+    monkeypatch.setattr(choose, "FEWEST_PIXELS", 5000)
+    with Stack(describe([str(scene.target)]), "target") as stack:
+        monkeypatch.setattr(stack, "windows", lambda: stack.tiles(1600))
+        assert choose.pixels_to_map(stack, Corner()) == 1600
