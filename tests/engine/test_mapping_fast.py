@@ -118,6 +118,7 @@ def job_of(scene, model, tmp_path, name, **more):
 
 def test_a_large_map_is_left_to_the_fast_network_and_says_how_well_it_agrees(scene, model, tmp_path, monkeypatch):
     monkeypatch.setattr(choose, "FEWEST_PIXELS", 1000)
+    monkeypatch.setattr(choose, "LEARNT_PIXELS", 5000)
     fast = run(job_of(scene, model, tmp_path, "fast.tif", report=str(tmp_path / "fast.html")), Progress()).summary
     exact = run(job_of(scene, model, tmp_path, "exact.tif", exact=True), Progress()).summary
     planes = [gdal.Open(str(tmp_path / name)).ReadAsArray() for name in ("fast.tif", "exact.tif")]
@@ -142,7 +143,7 @@ def test_a_small_map_is_not_worth_a_student(scene, model, tmp_path):
 def test_a_student_that_has_to_ask_too_often_is_not_used(scene, model, monkeypatch):
     monkeypatch.setattr(choose, "FEWEST_PIXELS", 1000)
     monkeypatch.setattr(TrainedModel, "predict_proba", noise)
-    monkeypatch.setattr(choose, "HELD_PIXELS", 2000)
+    monkeypatch.setattr(choose, "LEARNT_PIXELS", 5000)
     with Stack(describe([str(scene.target)]), "target") as stack:
         choice = choose.choose(model, stack, None, False, 0, Progress())
     assert choice.student is None and "a fast one gives the network's class on" in choice.told
