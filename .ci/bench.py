@@ -30,6 +30,10 @@ SAMPLE = ROOT / "resources" / "sample"
 
 def main() -> None:
     from bench_accuracy import TRANSFERS, gains, measure_accuracy, publish, read_rows, tables
+    from bench_cluster import line as workers_line
+    from bench_cluster import measure_workers
+    from bench_mapping import line as mapping_line
+    from bench_mapping import measure_mapping
     from bench_reading import SIDE, line, measure_reading
     from bench_training import measure_training, training_line
 
@@ -44,6 +48,10 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=600, help="width and height of the mapped stack in pixels")
     parser.add_argument("--no-job", action="store_true", help="leave speed and memory out")
     parser.add_argument("--no-reading", action="store_true", help="leave the reading of stacks and sources out")
+    parser.add_argument("--no-mapping", action="store_true", help="leave the mapping of large stacks out")
+    parser.add_argument(
+        "--mapping-large", type=int, default=3000, help="side of the large stack that is mapped; 10000 is the whole"
+    )
     parser.add_argument(
         "--reading-side", type=int, default=SIDE, help="side of the stack that is read; 5000 is the whole"
     )
@@ -63,6 +71,10 @@ def main() -> None:
         "job": None if options.no_job else measure_job(options.side),
         "reading": [] if options.no_reading else measure_reading(options.reading_side, lambda told: None),
         "training": [] if options.no_reading else measure_training(progress=lambda told: None),
+        "mapping": []
+        if options.no_mapping
+        else measure_mapping(large=options.mapping_large, kills=20, progress=_silent),
+        "workers": [] if options.no_mapping else measure_workers(progress=_silent),
         "accuracy": [],
     }
     text = []
@@ -95,8 +107,14 @@ def main() -> None:
         text.append(job_line(results))
     text += [line(row) for row in results["reading"]]
     text += [training_line(row) for row in results["training"]]
+    text += [mapping_line(row) for row in results["mapping"]]
+    text += [workers_line(row) for row in results["workers"]]
     print("\n\n".join(text))
     print(f"\nresults: {output}")
+
+
+def _silent(told: str) -> None:
+    """The sentences come at the end."""
 
 
 def measure_job(side: int) -> dict:

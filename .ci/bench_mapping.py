@@ -307,7 +307,8 @@ def agreement(transfer: str, path: Path) -> dict[str, Any]:
 def survive(kills: int, model: Path, folder: Path) -> dict[str, Any]:
     """Kill a job at random moments, each time with signal 9, go on with it, and compare the bytes of the map."""
     stack = folder / "kills.tif"
-    generate(stack, 512)
+    # Large enough for the fast network to be taught.
+    generate(stack, 768)
     command = [sys.executable, "-m", "engine", "classify", "--model", str(model), "--target", str(stack)]
     environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
 
@@ -322,15 +323,18 @@ def survive(kills: int, model: Path, folder: Path) -> dict[str, Any]:
     if start(whole).wait():
         raise SystemExit("the job that is to be killed fails by itself")
     long = time.perf_counter() - started
-    rng, identical, late = random.Random(0), 0, 0
-    for _ in range(kills):
+    rng, identical, late, done = random.Random(0), 0, 0, 0
+    while done < kills:
         job = start(killed)
         try:
             job.wait(rng.uniform(0.1, 1.0) * long)
             late += 1
+            killed.unlink()
+            continue
         except subprocess.TimeoutExpired:
             job.send_signal(signal.SIGKILL)
             job.wait()
+        done += 1
         if not killed.exists() and start(killed, "--resume").wait():
             continue
         identical += killed.read_bytes() == whole.read_bytes()
