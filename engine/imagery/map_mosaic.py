@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 import numpy as np
 
@@ -88,7 +88,7 @@ def _source(file: str, inside: int, band: int, window: Window) -> str:
     # With the properties of the file in it, opening a map of ten thousand tiles opens none of them.
     return (
         "    <SimpleSource>\n"
-        f'      <SourceFilename relativeToVRT="{inside}">{escape(file)}</SourceFilename>\n'
+        f'      <SourceFilename relativeToVRT="{inside}">{html.escape(file, quote=False)}</SourceFilename>\n'
         f"      <SourceBand>{band}</SourceBand>\n"
         f'      <SourceProperties RasterXSize="{window.width}" RasterYSize="{window.height}" DataType="Byte" '
         f'BlockXSize="{window.width}" BlockYSize="{window.height}"/>\n'
