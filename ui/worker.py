@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from ..engine.errors import Cancelled, InputError
+from ..engine.job import Job
 from ..engine.job.parts import Writing, remove_parts
 from ..engine.job.unfinished import forget, unfinished_folder, unfinished_folders
 from .environment import Interpreter, worker_environment
@@ -137,9 +138,9 @@ class Worker:
             self._close(process)
             if not whole:
                 remove_parts(self._task)
-            if self._cancelled:
+            if self._cancelled and isinstance(self._task, Job):
                 forget([unfinished_folder(self._task)])
-                if getattr(self._task, "resume", False):
+                if self._task.resume:
                     # It worked on in the folder of the run before.
                     forget(unfinished_folders(self._task.output))
         return self._conclude(last, process.returncode)
@@ -186,7 +187,7 @@ class Worker:
             if asked is None and cancelled():
                 asked = time.monotonic()
                 self._cancelled = not keep()
-                if self._cancelled:
+                if self._cancelled and isinstance(self._task, Job):
                     self._write(process, "cancel")
                 else:
                     self._close_input(process)

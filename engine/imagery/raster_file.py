@@ -234,7 +234,7 @@ class OpenFiles:
         dataset = own.pop(path, None) or open_raster(path)
         own[path] = dataset
         # The limit is one of the process: every thread has its own.
-        while len(own) > max(self.LIMIT // len(self._open), FEWEST_OPEN):
+        while len(own) > max(self.LIMIT // len(self._open), min(self.LIMIT, FEWEST_OPEN)):
             own.pop(next(iter(own)))
         return dataset
 

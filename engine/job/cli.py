@@ -252,10 +252,11 @@ def _run(job: Job, cancelled: Any) -> None:
         result = run(job, Progress(show, cancelled), keep=lambda: True)
     except BaseException as fault:
         refused = isinstance(fault, InputError) and fault.code == "resume-changed"
-        if unfinished_folder(job).is_dir() or (job.resume and not refused and unfinished_folders(job.output)):
+        if os.path.isdir(unfinished_folder(job)) or (job.resume and not refused and unfinished_folders(job.output)):
             print("croptransfer: finished tiles are kept, the same command with --resume goes on", file=sys.stderr)
         raise
-    print(result.summary["mapping"]["way"])
+    if told := result.summary.get("mapping"):
+        print(told["way"], file=sys.stderr)
     for crop in result.summary["classes"]:
         area = "" if crop["hectares"] is None else f"{crop['hectares']:12,.1f} ha"
         parcels = f"  {crop['parcels']:,} parcels" if "parcels" in crop else ""

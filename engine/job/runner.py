@@ -41,6 +41,9 @@ TEACH, MAP = "Teaching the fast network", "Mapping the target"
 FEWEST_PIXELS = 500_000
 """Pixels from which on a fast network is taught."""
 
+OUTSIDE = ("output-", "map-unwritable", "tiles-failed", "dask-", "unfinished-")
+"""How codes of errors begin after which finished tiles stay."""
+
 SAMPLES_PER_CLASS = 2_000
 """Source pixels or series of one class that are read at most: more teach a model of this size nothing new."""
 TARGET_SAMPLES = 5_000
@@ -85,7 +88,8 @@ def run(job: Job, progress: Progress, keep: Callable[[], bool] = lambda: False) 
     try:
         result = _run(job, mapping, progress)
     except BaseException as fault:
-        useless = isinstance(fault, InputError) and fault.code == "target-empty"
+        # Bad input would stop the next run, too; what lies outside the job may be mended.
+        useless = isinstance(fault, InputError) and not fault.code.startswith(OUTSIDE)
         mapping.interrupted(keep() if isinstance(fault, Cancelled) else not useless)
         raise
     finally:

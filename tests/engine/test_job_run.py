@@ -238,7 +238,7 @@ def test_crops_print_in_an_alphabet_that_lacks_their_letters(monkeypatch):
     from engine.job import Result, cli
 
     crop = {"name": "小麦", "share": 1.0, "hectares": None, "confidence": 90.0}
-    monkeypatch.setattr(cli, "run", lambda job, progress: Result({"map": "карта.tif"}, {"classes": [crop]}))
+    monkeypatch.setattr(cli, "run", lambda job, progress, keep: Result({"map": "карта.tif"}, {"classes": [crop]}))
     monkeypatch.setattr(cli, "describe", lambda paths: ())
     monkeypatch.setattr(cli.signal, "signal", lambda *arguments: None)  # this process keeps its own
     printed = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
@@ -251,7 +251,7 @@ def test_crops_print_in_an_alphabet_that_lacks_their_letters(monkeypatch):
 def test_running_out_of_memory_is_told_in_words(job, monkeypatch, capsys):
     from engine.job import cli
 
-    def exhausted(*arguments):
+    def exhausted(*arguments, **more):
         raise MemoryError
 
     monkeypatch.setattr(cli, "run", exhausted)
