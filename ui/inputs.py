@@ -6,9 +6,11 @@ selection, a filter, a database, a CRS the user has set) is written to a tempora
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from qgis.core import (
@@ -28,6 +30,11 @@ from qgis.core import (
 
 from ..engine.errors import Cancelled, InputError
 from ..engine.job import LabelLayer
+
+RETRIES, PAUSE = 5, 0.5
+"""How often a file that QGIS is opening anew is read again, and seconds between."""
+COUNTED = ("ogr", "memory", "delimitedtext")
+"""Providers that know exactly how many features a layer has."""
 
 
 def raster_path(layer: QgsRasterLayer) -> str:
@@ -68,6 +75,8 @@ class VectorInput:
     """Fields that hold the key of the table, which OGR does not list as fields."""
     selected: tuple[int, ...] | None = field(default=None, repr=False)
     """Ids of the selected features when only these count."""
+    count: int = -1
+    """How many features count; negative where the provider only estimates it."""
 
     @staticmethod
     def of(layer: QgsVectorLayer, selected_only: bool = False) -> VectorInput:
@@ -84,6 +93,7 @@ class VectorInput:
             where=where,
             keys=tuple(layer.primaryKeyAttributes()),
             selected=chosen,
+            count=_count_of(layer) if chosen is None else len(chosen),
         )
 
     def request(self) -> QgsFeatureRequest:
@@ -100,9 +110,7 @@ class VectorInput:
         if index < 0:
             return counts
         request = self.request().setFlags(QgsFeatureRequest.Flag.NoGeometry).setSubsetOfAttributes([index])
-        for feature in self.source.getFeatures(request):
-            if feedback is not None and feedback.isCanceled():
-                raise Cancelled()
+        for feature in self._features(request, feedback):
             value = feature.attribute(index)
             # NULL of a field reaches Python as None or as an invalid QVariant, by version.
             null = value is None or (hasattr(value, "isNull") and value.isNull())
@@ -112,6 +120,29 @@ class VectorInput:
             if text:
                 counts[text] += 1
         return counts
+
+    def _features(self, request: QgsFeatureRequest, feedback: QgsFeedback | None) -> Iterator[QgsFeature]:
+        """All features, or InputError (``labels-unreadable``); Cancelled where the user wants no more.
+
+        While QGIS opens a GeoPackage anew to edit it, a reader on another thread finds nothing in it, and no fault is
+        told: it is read again, and goes on behind the features that were given.
+        """
+        given = 0
+        for attempt in range(RETRIES + 1):
+            if attempt:
+                time.sleep(PAUSE)
+            for feature in islice(self.source.getFeatures(request), given, None):
+                if feedback is not None and feedback.isCanceled():
+                    raise Cancelled()
+                given += 1
+                yield feature
+            if given >= self.count:
+                return
+        raise InputError(
+            "labels-unreadable",
+            f"Only {given:,} of the {self.count:,} features of the layer '{self.name}' can be read.",
+            "See that no other program writes its file, and save its edits.",
+        )
 
     def labels(self, field_name: str, folder: str | Path, feedback: QgsFeedback | None = None) -> LabelLayer:
         """The layer as the engine reads it; written to ``folder`` where no file says the same."""
@@ -153,9 +184,7 @@ class VectorInput:
             str(path), kept, self.geometry, self.crs, QgsCoordinateTransformContext(), options
         )
         try:
-            for feature in self.source.getFeatures(self.request()):
-                if feedback is not None and feedback.isCanceled():
-                    raise Cancelled()
+            for feature in self._features(self.request(), feedback):
                 copy = QgsFeature(kept)
                 copy.setGeometry(feature.geometry())
                 copy.setAttributes([feature.attribute(index) for index in indices])
@@ -167,6 +196,11 @@ class VectorInput:
         if fault:
             raise InputError("labels-unreadable", f"The layer '{self.name}' cannot be copied: {fault}.")
         return str(path), path.stem
+
+
+def _count_of(layer: QgsVectorLayer) -> int:
+    """Features of a layer with its unsaved edits, or -1; quick for the providers that are asked."""
+    return int(layer.featureCount()) if layer.providerType() in COUNTED else -1
 
 
 def _file_of(layer: QgsVectorLayer, where: str) -> tuple[str, str] | None:

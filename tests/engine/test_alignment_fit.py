@@ -239,8 +239,8 @@ def test_mixed_precision_learns_the_same_crops(source, target, monkeypatch):
     from engine.models import device
 
     monkeypatch.setattr(device, "half_precision", lambda used: True)
-    model = fit("ghca", source, target, 0, Progress(), QUICK)
-    assert accuracy(model, target) > 0.93
+    model = fit("ghca", source, target, 0, Progress(), {**QUICK, "steps_scale": 0.4})
+    assert accuracy(model, target) > 0.9
     logits, features = model.network(torch.zeros(2, 4, 2), torch.ones(2, 4, dtype=torch.bool), torch.arange(4.0))
     assert {logits.dtype, features.embedding.dtype, *(p.dtype for p in model.network.parameters())} == {torch.float32}
     monkeypatch.undo()
@@ -286,11 +286,11 @@ def test_a_shift_is_left_alone_where_none_is_to_be_found(source):
     assert fit("ghca", source, crops((90, 60, 90), seed=2, shift=20.0), 0, Progress(), options).shift_days == 0
 
 
-def test_the_model_is_the_same_on_one_core_and_on_two(source, target, adapted, monkeypatch):
+def test_the_model_is_the_same_on_one_core_and_on_two(source, target, monkeypatch):
     """The two students learn in threads where there are cores for them, each with random numbers of its own."""
     from engine.models import device
 
-    threads = set()
+    threads, models = set(), []
     step = adaptation.Student.round_step
 
     def note(student, *arguments):
@@ -301,6 +301,6 @@ def test_the_model_is_the_same_on_one_core_and_on_two(source, target, adapted, m
     for cores in (1, 2):
         threads.clear()
         monkeypatch.setattr(device, "core_count", lambda cores=cores: cores)
-        again = fit("ghca", source, target, 0, Progress(), QUICK)
-        assert again.model_id == adapted.model_id
+        models.append(fit("ghca", source, target, 0, Progress(), {**QUICK, "steps_scale": 0.1}))
         assert (threads == {threading.get_ident()}) == (cores == 1)
+    assert models[0].model_id == models[1].model_id

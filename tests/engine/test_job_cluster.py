@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from distributed import Client
 from osgeo import gdal
 
 from engine.alignment import fit
@@ -66,6 +67,8 @@ class Cluster:
         self.address = [part for part in (folder / "s.json").read_text().split('"') if part.startswith("tcp:")][0]
         self.add_worker()
         self.add_worker()
+        with Client(self.address) as client:
+            client.wait_for_workers(2, timeout=90)
 
     def add_worker(self):
         options = ["--nthreads", "1", "--no-nanny", "--death-timeout", "60", "--local-directory", str(self.folder)]

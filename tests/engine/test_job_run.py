@@ -42,7 +42,18 @@ def job(scene, tmp_path):
     )
 
 
-QUICK = {"source_steps": 60, "align_steps": 20, "rounds": 2, "round_steps": 20}
+QUICK = {
+    "width": 32,
+    "layers": 2,
+    "batch": 32,
+    "target_batch": 32,
+    "pseudo_batch": 32,
+    "source_steps": 90,
+    "align_steps": 20,
+    "rounds": 2,
+    "round_steps": 20,
+    "scan_pixels": 100,
+}
 
 
 def read(path):

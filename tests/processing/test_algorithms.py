@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,8 @@ from qgis.PyQt.QtCore import QUrl, QVariant
 from qgis.PyQt.QtGui import QTextDocument
 
 from croptransfer.engine.alignment import METHODS
+from croptransfer.engine.errors import InputError
+from croptransfer.ui import inputs as inputs_module
 from croptransfer.ui.inputs import VectorInput
 from croptransfer.ui.processing.mapping import MappingAlgorithm
 
@@ -112,6 +115,29 @@ def test_unsaved_edits_and_calculated_fields_of_a_file_are_written_first(scene, 
     layer.deleteFeatures([feature.id() for feature in layer.getFeatures("crop = 'maize'")])
     assert "maize" not in crops(VectorInput.of(layer).labels("crop", tmp_path / "edited"))
     layer.rollBack()
+
+
+class Interrupted:
+    """Features of a layer whose file is being opened anew: the first readings end early, without a fault."""
+
+    def __init__(self, source, readings):
+        self.source, self.readings = source, list(readings)
+
+    def getFeatures(self, request):
+        features = list(self.source.getFeatures(request))
+        return iter(features[: self.readings.pop(0)] if self.readings else features)
+
+
+def test_a_layer_that_is_read_while_its_file_opens_anew_is_read_again(scene, tmp_path, qgis_app, monkeypatch):
+    monkeypatch.setattr(inputs_module, "PAUSE", 0.01)
+    layer = QgsVectorLayer(f"{scene.labels}|layername=fields", "fields", "ogr")
+    whole = replace(VectorInput.of(layer), file=None)
+    interrupted = replace(whole, source=Interrupted(whole.source, [0, 7]))
+    assert crops(interrupted.labels("crop", tmp_path)) == {"maize": 6, "rapeseed": 5, "wheat": 5}
+
+    lost = replace(whole, source=Interrupted(whole.source, [7] * 99))
+    with pytest.raises(InputError, match="Only 7 of the 16 features of the layer 'fields' can be read"):
+        lost.count_classes("crop")
 
 
 def test_the_key_of_a_table_can_be_read_as_a_field(scene, tmp_path, qgis_app):
