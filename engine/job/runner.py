@@ -29,6 +29,7 @@ from .bands import source_side, target_side
 from .check import check, read_source_series, series_name
 from .cluster import require_cluster
 from .job import Job
+from .lock import only_run
 from .mapping import Mapping, window_bytes
 from .parts import part_path, publish_parts, remove_parts
 from .season import target_season
@@ -75,7 +76,8 @@ def run(job: Job, progress: Progress, keep: Callable[[], bool] = lambda: False) 
     Raises
     ------
     InputError
-        The first problem of :func:`check`, or one that only the pixels show.
+        The first problem of :func:`check`, or one that only the pixels show; ``output-busy`` where another run writes
+        the same map.
     Cancelled
         The user cancelled.
     """
@@ -84,17 +86,18 @@ def run(job: Job, progress: Progress, keep: Callable[[], bool] = lambda: False) 
     if problems:
         raise problems[0]
     require_cluster(job)
-    mapping = Mapping(job)
-    try:
-        result = _run(job, mapping, progress)
-    except BaseException as fault:
-        # Bad input would stop the next run, too; what lies outside the job may be mended.
-        useless = isinstance(fault, InputError) and not fault.code.startswith(OUTSIDE)
-        mapping.interrupted(keep() if isinstance(fault, Cancelled) else not useless)
-        raise
-    finally:
-        remove_parts(job)
-    mapping.finished()
+    with only_run(job.output, progress):
+        mapping = Mapping(job)
+        try:
+            result = _run(job, mapping, progress)
+        except BaseException as fault:
+            # Bad input would stop the next run, too; what lies outside the job may be mended.
+            useless = isinstance(fault, InputError) and not fault.code.startswith(OUTSIDE)
+            mapping.interrupted(keep() if isinstance(fault, Cancelled) else not useless)
+            raise
+        finally:
+            remove_parts(job)
+        mapping.finished()
     return result
 
 

@@ -65,12 +65,16 @@ def finish(process):
 
 def kill_after(process, folder, tiles):
     """Kill the process without a word as soon as so many tiles are finished."""
-    end = time.monotonic() + 100
-    while len(list(folder.glob(".*.tiles/tile_*.tif"))) < tiles:
-        assert process.poll() is None and time.monotonic() < end
-        time.sleep(0.005)
+    wait(lambda: len(list(folder.glob(".*.tiles/tile_*.tif"))) >= tiles, process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
+
+
+def wait(condition, process):
+    end = time.monotonic() + 100
+    while not condition():
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.005)
 
 
 def files_of(folder):
@@ -97,6 +101,17 @@ def test_a_job_killed_twice_goes_on_to_the_bytes_of_one_that_was_not(scene, mode
     assert code == 0, told
     assert files_of(killed) == files_of(whole)
     assert names_in(killed) == names_in(whole)
+
+
+def test_a_map_that_is_being_written_is_refused_to_a_second_run(scene, model, tmp_path):
+    first = start(scene, model, tmp_path / "map.tif")
+    wait(lambda: tiles(tmp_path), first)
+    with pytest.raises(InputError, match="map.tif is being written by another run") as refused:
+        run(small(scene, model, tmp_path), Progress())
+    assert refused.value.code == "output-busy" and tiles(tmp_path)
+    code, told = finish(first)
+    assert code == 0, told
+    assert names_in(tmp_path) == ["confidence.tif", "map.qml", "map.tif", "map.tif.aux.xml"]
 
 
 def small(scene, model, tmp_path, **more):
