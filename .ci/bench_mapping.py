@@ -1,8 +1,9 @@
 """How fast, how well and in how much memory a stack is mapped, side by side in one run.
 
-Part of `make bench`; alone: `.ci/bench_mapping.py [--side 2000] [--large 10000] [--kills 20] [--output FILE]`. The
+Part of `make bench`; alone: `.ci/bench_mapping.py [--side 1024] [--large 10240] [--kills 20] [--output FILE]`. The
 stack has 24 dates x 10 bands UInt16 in tiles of 256, deflate: real Sentinel-2 series of California south (the target of
-CA_N2S), one a field of 12 x 12 pixels, with noise a pixel. A large one is a mosaic (VRT) of that stack repeated. Rows:
+CA_N2S), one a field of 12 x 12 pixels, with noise a pixel. A large one is a mosaic (VRT) of that stack repeated; the
+side is a multiple of 256, since otherwise its parts cut through the blocks of a window. Rows:
 
 - speed: pixels a second from file to file by the fast network, by the network itself and by a random forest of 200
   trees of scikit-learn, through the same reader, tiles and writer; seconds of the processor beside those of the clock;
@@ -33,7 +34,7 @@ from osgeo import gdal, osr
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 DATA = ROOT.parent / "shared" / "data"
-SIDE, LARGE = 1500, 3000
+SIDE, LARGE = 1024, 4096
 DATES, FIRST_DATE, FIELD = 24, 6, 12
 NODATA = 65535
 TRANSFER = "CA_N2S"

@@ -6,7 +6,8 @@ confidence, certainty and stability with a teacher, and contrast of the crops ac
 abstract leaves open is this project's: class shares and the shift of the season are estimated first, and beside
 MK-MMD an adversary weighted by class shares aligns the embedding.
 
-The order is: source model, shift and standardisation, class shares, weighted pre-alignment, rounds.
+The order is: source model, shift and standardisation, class shares, weighted pre-alignment, rounds, and at the end a
+small network that learns what the students say together.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from ..progress import Progress
 from ..series import SeriesSet
 from .adaptation import AdaptationSettings, Student
 from .class_shares import Doubt, estimate_class_shares, expected_shares, shrink_shares
+from .condense import CondensedSettings, Taught, condense
 from .pseudo_labels import Selection, select_pseudo_labels
 from .reading import Judge, Reading, choose_reading
 from .source_only import (
@@ -39,13 +41,13 @@ from .source_only import (
     prepare_source,
     validate,
 )
-from .training import Pool, Tick, make_pool, predict, read_settings, softmax
+from .training import BalancedSampler, Pool, Tick, make_pool, predict, read_settings, softmax
 from .vetoes import Standing, veto
 
 
 @dataclass(frozen=True)
-class GHCASettings(AdaptationSettings, SourceSettings):
-    """Settings of GHCA; those of learning from the source and of the adaptation steps are inherited."""
+class GHCASettings(CondensedSettings, AdaptationSettings, SourceSettings):
+    """Settings of GHCA; those of learning from the source, of the adaptation and of the last step are inherited."""
 
     source_steps: int = 500
     """Optimiser steps of the source model."""
@@ -214,7 +216,7 @@ def fit(
             reason = f"The target has only {len(values)} observed pixels: the source model is used as it is."
             run.vetoes.append(reason)
             progress.warning(reason)
-            return finish(run, good, pool, reading, seed)
+            return finish(run, good, None, pool, reading, seed)
 
         students = [
             Student(network, teacher, domain, pool, settings, own)
@@ -233,7 +235,9 @@ def fit(
                 student.restore(teacher)
         progress.metric("class_shares_aligned", run.named(good.shares))
         progress.stage("Learning from pseudo-labels")
-        return finish(run, learn_from_pseudo_labels(run, students, good, begun), pool, reading, seed)
+        good = learn_from_pseudo_labels(run, students, good, begun)
+        small = condense_members(run, good, pool, generator) if settings.condense_steps else None
+        return finish(run, good, small, pool, reading, seed)
 
 
 def align(run: Run, students: Sequence[Student], good: Good) -> tuple[Good, Standing]:
@@ -289,19 +293,58 @@ def _stand(run: Run, stage: str, students: Sequence[Student]) -> tuple[Good, Sta
     return run.stand(stage, [s.snapshot() for s in students], students[0].target, run.settings.of_aligned())
 
 
-def finish(run: Run, good: Good, pool: Pool, reading: Reading, seed: int) -> TrainedModel:
-    """Put the model together: the member that agrees best with all together, under the class shares of the target."""
+def condense_members(run: Run, good: Good, pool: Pool, generator: torch.Generator) -> Good | None:
+    """One small network in the place of all members; None where it would do harm."""
+    settings, domain = run.settings, run.domain
+    run.progress.stage("Condensing the network")
+    train = torch.from_numpy(domain.sample)
+    known = Pool(domain.pool.values[train], domain.pool.observed[train], domain.pool.day)
+    sampler = BalancedSampler(domain.labels[domain.sample], domain.classes, generator)
+    device = pool.values.device
+
+    def together(of: Pool) -> torch.Tensor:
+        return torch.from_numpy(good.probability(of, run.tick).mean(axis=0).astype(np.float32)).to(device)
+
+    target = Taught(pool, together(pool), lambda count: torch.randint(len(pool), (count,), generator=generator))
+    source = Taught(known, together(known), sampler.draw)
+    steps = settings.scaled(settings.condense_steps)
+    network = condense(source, target, settings, steps, settings.least_own, generator, run.progress.update)
+    small, standing = run.stand("Condensing the network", [network], pool, settings.of_aligned())
+    samples = good.validations[0].samples
+    accuracy = float(np.mean([v.accuracy for v in good.validations]))
+    shares = target.probability.mean(dim=0).cpu().numpy()
+    if not run.passes(standing, Standing("", accuracy, samples, shares, True)):
+        return None
+    # It has learnt calibrated probabilities.
+    return replace(small, validations=(replace(small.validations[0], temperature=1.0),), shares=good.shares)
+
+
+def finish(run: Run, good: Good, small: Good | None, pool: Pool, reading: Reading, seed: int) -> TrainedModel:
+    """Put the model together under the class shares of the target.
+
+    It is the ``small`` network of :func:`condense_members`, or else the member that agrees best with all together.
+    """
     probability = good.probability(pool, run.tick)
     together = probability.mean(axis=0).argmax(axis=1)
     agrees = (probability.argmax(axis=2) == together).mean(axis=1)
     chosen, agreement = int(agrees.argmax()), float(agrees.min())
-    validation = good.validations[chosen]
+    network, validation = good.teachers[chosen], good.validations[chosen]
     run.progress.metric("agreement_of_members", round(agreement, 4))
+    condensed = {}
+    if small is not None:
+        network, validation = small.teachers[0], small.validations[0]
+        agrees = small.probability(pool, run.tick)[0].argmax(axis=1) == together
+        condensed = {
+            "width": network.size.width,
+            "layers": network.size.layers,
+            "agreement": round(float(agrees.mean()), 4),
+        }
+        run.progress.metric("agreement_of_small_network", condensed["agreement"])
     shares = run.named(good.shares)
     run.progress.metric("class_shares", shares)
     run.progress.metric("vetoes", run.vetoes)
     return TrainedModel(
-        network=good.teachers[chosen],
+        network=network,
         classes=run.source.classes,
         bands=run.source.bands,
         method="ghca",
@@ -322,6 +365,7 @@ def finish(run: Run, good: Good, pool: Pool, reading: Reading, seed: int) -> Tra
             "stages": run.stages,
             "pseudo_labels": run.rounds,
             "agreement_of_members": round(agreement, 4),
+            "condensed": condensed,
             "vetoes": run.vetoes,
             "warnings": list(run.progress.warnings),
         },

@@ -30,9 +30,12 @@ KINDS = {int: "a whole number from 0 to 1e9", float: "a number from 0 to 1e9", b
 """How kinds of options are named to people."""
 GREATEST = 1e9
 """Of a number among the options: beyond it a product with the number of steps is none any more."""
-AT_LEAST_ONE = ("batch", "target_batch", "pseudo_batch", "passes", "members", "width", "layers", "look_every")
+AT_LEAST_ONE = (
+    *("batch", "target_batch", "pseudo_batch", "condensed_batch", "passes", "members", "look_every"),
+    *("width", "layers", "condensed_width", "condensed_layers"),
+)
 """Options of which none at all makes no sense."""
-SIZES = ("width", "hidden", "layers", "trees", "discriminator", "members")
+SIZES = ("width", "hidden", "layers", "condensed_width", "condensed_layers", "trees", "discriminator", "members")
 """Options of which the memory of a fit is made: no larger than a model file may ask for (:data:`LIMITS`)."""
 MULTIPLE = "multiple of"
 """Key in the metadata of a setting for the number it must be a multiple of, such as the heads that share a width."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from osgeo import gdal, ogr
 
 from ..errors import InputError
+from .file_state import file_state
 from .grids import grid_of, overlaps, same_grid, window_transform
 from .opening import attempt, crs_of, crs_of_layer, file_name, next_feature, open_vector, transformation
 from .rasterise import box_meets, burn, usable_shape
@@ -39,8 +41,8 @@ class Mask:
         self._raster: Any = None
         self._shapes: list[Any] = []
         self._boxes = np.empty((0, 4))
-        raster = None if layer else attempt(lambda: gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_READONLY))[0]
-        if raster is not None and raster.RasterCount:
+        raster = _raster_of(path, layer)
+        if raster is not None:
             self._raster = raster
             own = grid_of(raster, path)
             self._resampler = None if same_grid(grid, own) else Resampler(grid, own)
@@ -125,6 +127,30 @@ class Mask:
             f"The mask {self.name} does not overlap the target.",
             "Choose a mask of the same place, and check its CRS.",
         )
+
+
+def mask_state(path: str, layer: str) -> list[Any]:
+    """What tells whether a mask is still the one it was, JSON-ready.
+
+    Of a raster its name, size and time; of polygons a digest of themselves: QGIS hands on copies of layers under other
+    names, and touches a GeoPackage by opening it.
+    """
+    if _raster_of(path, layer) is not None:
+        return [path, *(file_state(path) or [])]
+    dataset, found = open_vector(path, layer)
+    crs = crs_of_layer(found)
+    digest = hashlib.sha256((crs.ExportToWkt() if crs is not None else "").encode())
+    while (feature := next_feature(found)[0]) is not None:
+        geometry = feature.GetGeometryRef()
+        digest.update(b"" if geometry is None else bytes(geometry.ExportToIsoWkb()))
+    del found, dataset
+    return [digest.hexdigest()]
+
+
+def _raster_of(path: str, layer: str) -> Any:
+    """The dataset of a mask that is a raster; None for polygons and for what cannot be opened."""
+    raster = None if layer else attempt(lambda: gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_READONLY))[0]
+    return raster if raster is not None and raster.RasterCount else None
 
 
 def mask_problems(path: str, layer: str, target_bands: Sequence[StackBand]) -> list[InputError]:

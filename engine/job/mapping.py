@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..imagery import MapWriter, Mask, Stack
-from ..imagery.raster_file import bounded_cache
 from ..progress import Progress
 from .job import Job
 from .unfinished import check_unchanged, decisive, forget, unfinished_folder, unfinished_folders
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from ..models.student import Student
 
 MEGABYTE = 2**20
-MOST_CACHE = 320 * MEGABYTE
-"""Memory of GDAL's blocks while a target is mapped: those of a row of windows whose borders lie within blocks."""
 SHARE = 4
 """Which part of the machine's memory mapping may use unless the job says otherwise: the fourth."""
 COPIES = 4.0
@@ -99,8 +96,7 @@ class Mapping:
         if self._job.dask or self._job.workers:
             map_on_cluster(self._job, self._store, progress)
             return
-        with bounded_cache(MOST_CACHE):
-            map_tiles(TileMapper.of(model, self._student, stack, mask), self._store, progress, core_count())
+        map_tiles(TileMapper.of(model, self._student, stack, mask), self._store, progress, core_count())
 
     def join(self, writer: MapWriter, progress: Progress) -> MapStatistics:
         """Write the tiles into the map."""

@@ -22,6 +22,7 @@ from ..imagery import (
     write_parcel_qml,
     write_qml,
 )
+from ..imagery.raster_file import bounded_cache
 from ..imagery.scale import scale_warnings
 from ..progress import Progress
 from ..series import SeriesSet, told_draw
@@ -42,6 +43,9 @@ TEACH, MAP = "Teaching the fast network", "Mapping the target"
 FEWEST_PIXELS = 500_000
 """Pixels from which on a fast network is taught."""
 
+MOST_CACHE = 320 * 2**20
+"""Memory of GDAL's blocks: those of a row of windows whose borders lie within blocks. Of the map, too, GDAL would keep
+as much as a twentieth of the machine holds."""
 OUTSIDE = ("output-", "map-unwritable", "tiles-failed", "dask-", "unfinished-")
 """How codes of errors begin after which finished tiles stay."""
 
@@ -86,7 +90,7 @@ def run(job: Job, progress: Progress, keep: Callable[[], bool] = lambda: False) 
     if problems:
         raise problems[0]
     require_cluster(job)
-    with only_run(job.output, progress):
+    with only_run(job.output, progress), bounded_cache(MOST_CACHE):
         mapping = Mapping(job)
         try:
             result = _run(job, mapping, progress)

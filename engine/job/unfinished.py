@@ -16,6 +16,7 @@ from typing import Any
 from .. import __version__
 from ..errors import InputError
 from ..imagery.file_state import file_state
+from ..imagery.mask import mask_state
 from .job import Job
 from .parts import Writing
 from .sources import split_layer
@@ -50,6 +51,8 @@ def decisive(job: Job) -> dict[str, Any]:
     if settings["labels"]:
         # QGIS hands on copies of layers under other names; the model that was learnt from them is there.
         settings["labels"] = {key: settings["labels"][key] for key in ("field", "classes")}
+    if job.mask:
+        settings["mask"] = mask_state(*split_layer(job.mask))
     return {"version": __version__, "settings": settings, "files": {path: file_state(path) for path in _inputs(job)}}
 
 
@@ -87,7 +90,6 @@ def forget(folders: Iterable[Path]) -> None:
 def _inputs(job: Job) -> list[str]:
     paths = [band.path for band in (*job.target, *job.source)]
     paths += [path for path in (job.series, job.use_model) if path]
-    paths += [split_layer(job.mask)[0]] if job.mask else []
     return list(dict.fromkeys(paths))
 
 

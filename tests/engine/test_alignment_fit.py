@@ -26,6 +26,8 @@ QUICK = {
     "align_steps": 50,
     "rounds": 2,
     "round_steps": 40,
+    "condense_steps": 150,
+    "condensed_width": 16,
     "passes": 3,
     "scan_pixels": 150,
 }
@@ -189,6 +191,7 @@ def test_a_stage_that_does_harm_is_undone(source, target, monkeypatch):
     assert [v.split(":")[0] for v in model.summary["vetoes"]] == [
         "Aligning the features",
         "Learning from pseudo-labels, round 1",
+        "Condensing the network",
     ]
     assert "made up" in progress.warnings[0]
     assert any(model.network is teacher for teacher in kept)
@@ -254,6 +257,28 @@ def test_listing_the_methods_does_not_import_torch():
     assert subprocess.run([sys.executable, "-c", code], cwd=root).returncode == 0
 
 
+def test_the_model_is_a_small_network_that_says_what_the_members_say_together(source, target, adapted, monkeypatch):
+    from engine.alignment import ghca
+
+    assert (adapted.network.size.width, adapted.network.size.layers, adapted.network.size.heads) == (16, 2, 2)
+    assert adapted.summary["condensed"]["agreement"] > 0.95
+    kept = []
+    finish = ghca.finish
+
+    def remember(run, good, small, pool, reading, seed):
+        kept.append(good.probability(pool, run.tick))
+        return finish(run, good, small, pool, reading, seed)
+
+    monkeypatch.setattr(ghca, "finish", remember)
+    member = fit("ghca", source, target, 0, Progress(), {**QUICK, "condense_steps": 0})
+    assert member.network.size.width == QUICK["width"] and member.summary["condensed"] == {}
+    # The members do not depend on what is made of them.
+    together = kept[0].mean(axis=0).argmax(axis=1)
+    said = adapted.predict_proba(target.values, target.day).argmax(axis=1)
+    order = np.sort(np.random.default_rng([0, 1]).permutation(len(target))[:3000])
+    assert (said[order] == together).mean() > 0.93
+
+
 PARTS = {
     "alignment": 0.0,
     "alignment_late": 0.0,
@@ -266,6 +291,7 @@ PARTS = {
     "doubt_aligned": 0.0,
     "rounds": 0,
     "match_statistics": False,
+    "condense_steps": 0,
 }
 
 

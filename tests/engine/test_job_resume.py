@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from osgeo import gdal, ogr
 
 from engine.alignment import fit
 from engine.errors import Cancelled, InputError
@@ -164,6 +165,42 @@ def test_what_changed_since_is_noticed_refused_and_loses_nothing(interrupted, mo
     if change != "setting":
         os.utime(path, ns=(kept.st_atime_ns, kept.st_mtime_ns))
         assert run(interrupted, Progress()).summary["mapped_pixels"] == 160 * 160
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_the_same_polygons_in_another_file_are_the_same_mask_and_others_are_not(
+    scene, model, tmp_path, monkeypatch, moved
+):
+    """QGIS hands on a copy of a layer of its own, each time under another name."""
+    monkeypatch.setattr(reader, "WINDOW_PIXELS", TILE)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    first, copy = tmp_path / "first.gpkg", tmp_path / "copy.gpkg"
+    write_square(first, scene.target, 0.0)
+    write_square(copy, scene.target, 10.0 if moved else 0.0)
+    job = small(scene, model, folder, mask=f"{first}|layername=mask")
+    with pytest.raises(Cancelled):
+        run(job, Progress(cancelled=lambda: tiles(folder) >= 2), keep=lambda: True)
+    first.unlink()
+    again = replace(job, id="other", resume=True, mask=f"{copy}|layername=mask")
+    if moved:
+        with pytest.raises(InputError, match="another 'mask'"):
+            run(again, Progress())
+    else:
+        assert run(again, Progress()).summary["mapped_pixels"] == 150 * 160
+
+
+def write_square(path, target, moved):
+    """A mask of all but the ten columns in the east, moved by metres to the north."""
+    raster = gdal.Open(str(target))
+    x, step, _, y, _, down = raster.GetGeoTransform()
+    corners = [(x, y), (x + 150 * step, y), (x + 150 * step, y + 160 * down), (x, y + 160 * down), (x, y)]
+    ring = ", ".join(f"{east} {north + moved}" for east, north in corners)
+    data = ogr.GetDriverByName("GPKG").CreateDataSource(str(path))
+    layer = data.CreateLayer("mask", raster.GetSpatialRef(), ogr.wkbPolygon)
+    feature = ogr.Feature(layer.GetLayerDefn())
+    feature.SetGeometry(ogr.CreateGeometryFromWkt(f"POLYGON (({ring}))"))
+    layer.CreateFeature(feature)
 
 
 def test_without_resuming_a_job_starts_anew_and_says_what_it_leaves(interrupted, tmp_path):

@@ -52,6 +52,8 @@ QUICK = {
     "align_steps": 20,
     "rounds": 2,
     "round_steps": 20,
+    "condense_steps": 80,
+    "condensed_width": 16,
     "scan_pixels": 100,
 }
 
