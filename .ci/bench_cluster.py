@@ -94,13 +94,13 @@ def measure_workers(
 
 
 def untrained_model(folder: Path) -> str:
-    """A network of the usual size that learnt for a moment: it need not be right."""
+    """A network of the size that GHCA leaves and that learnt for a moment: it need not be right."""
     from engine.alignment import fit
     from engine.trust.compare import read_transfers
 
     _, source, target = next(iter(read_transfers(DATA / "splits.json", [TRANSFER])))
     path = folder / "model.safetensors"
-    fit("source_only", source, target, 0, options={"source_steps": 10}).save(path)
+    fit("source_only", source, target, 0, options={"source_steps": 10, "width": 32, "layers": 2}).save(path)
     return str(path)
 
 

@@ -40,7 +40,7 @@ from .target import open_target
 
 READ_SOURCE, READ_TARGET, WRITE = "Reading the source", "Reading the target", "Writing the files"
 TEACH, MAP = "Teaching the fast network", "Mapping the target"
-FEWEST_PIXELS = 500_000
+FEWEST_PIXELS = 1_000_000
 """Pixels from which on a fast network is taught."""
 
 MOST_CACHE = 320 * 2**20
@@ -53,7 +53,7 @@ SAMPLES_PER_CLASS = 2_000
 """Source pixels or series of one class that are read at most: more teach a model of this size nothing new."""
 TARGET_SAMPLES = 5_000
 """Target pixels the alignment sees at most."""
-EXACT_RATE, FAST_RATE, WRITE_RATE = 12_000.0, 150_000.0, 5e6
+EXACT_RATE, FAST_RATE, WRITE_RATE = 30_000.0, 150_000.0, 5e6
 """Pixels a second on two cores, by the network, by its student, and written: only the progress bar relies on it."""
 
 

@@ -18,7 +18,7 @@ from ..progress import Progress
 from .distil import MIXTURES, distil, mixtures
 
 STAGE = "Teaching the fast network"
-FEWEST_PIXELS = 500_000
+FEWEST_PIXELS = 1_000_000
 """Pixels to map from which on a student is worth its half minute: fewer take the network hardly longer."""
 LEARNT_PIXELS, HELD_PIXELS = 20_000, 4_000
 """Pixels of the stack that a student learns from, and by which it is judged."""
