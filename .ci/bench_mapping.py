@@ -368,7 +368,8 @@ def line(row: dict[str, Any]) -> str:
         f"peak memory {row['peak_memory_mb']:,} MB (load {row['load_average']})"
     )
     if row["row"] == "size":
-        return f"{text}; memory {row['memory_growth']:.2f} and time a pixel {row['time_growth']:.2f} of the stack's (goal {GOAL_GROWTH})."
+        grown = f"memory {row['memory_growth']:.2f} and time a pixel {row['time_growth']:.2f} of the stack's"
+        return f"{text}; {grown} (goal {GOAL_GROWTH})."
     text += (
         f"; {row['of_forest']:.2f} times the forest, {row['of_exact']:.2f} times the model's own network and "
         f"{row['of_member']:.2f} times one of the members it was condensed from{GOALS.get(row['way'], '')}"

@@ -68,16 +68,24 @@ class Mapping:
         if not left:
             progress.warning(f"There is no unfinished run of {name} to go on with: it starts anew.")
             return None
-        journal = read_journal(left[0])
-        if journal is None:
-            raise InputError(
-                "unfinished-damaged",
-                f"The unfinished run of {name} cannot be read.",
-                f"Delete the folder {left[0]} and start anew.",
-            )
-        check_unchanged(self._job, journal)
-        self._folder, self._journal, self.created = left[0], journal, str(journal["created"])
-        return TrainedModel.load(left[0] / MODEL)
+        problems = []
+        for folder in left:
+            try:
+                journal = read_journal(folder)
+                if journal is None:
+                    raise InputError(
+                        "unfinished-damaged",
+                        f"The unfinished run of {name} cannot be read.",
+                        f"Delete the folder {folder} and start anew.",
+                    )
+                check_unchanged(self._job, journal)
+            except InputError as problem:
+                problems.append(problem)
+                continue
+            self._folder, self._journal, self.created = folder, journal, str(journal["created"])
+            return TrainedModel.load(folder / MODEL)
+        # Of several that are those of other jobs the newest is what the user means.
+        raise problems[0]
 
     def map(self, model: TrainedModel, stack: Stack, mask: Mask | None, progress: Progress) -> None:
         """Do all tiles that are not done yet."""

@@ -134,14 +134,20 @@ def tiles(folder):
     return len(list(folder.glob(".*.tiles/tile_*.tif")))
 
 
-def test_finished_tiles_are_not_done_again_and_the_folder_is_gone_at_the_end(interrupted, tmp_path, monkeypatch):
+@pytest.fixture
+def done(interrupted, monkeypatch):
+    """The windows that are done after the interruption."""
     from engine.mapping import TileMapper
 
-    before, done = tiles(tmp_path), []
-    original = TileMapper.do
+    windows, original = [], TileMapper.do
     monkeypatch.setattr(
-        TileMapper, "do", lambda self, window, tick: done.append(window) or original(self, window, tick)
+        TileMapper, "do", lambda self, window, tick: windows.append(window) or original(self, window, tick)
     )
+    return windows
+
+
+def test_finished_tiles_are_not_done_again_and_the_folder_is_gone_at_the_end(interrupted, tmp_path, done):
+    before = tiles(tmp_path)
     result = run(interrupted, Progress())
     assert len(done) == TILES - before
     assert result.summary["mapped_pixels"] == 160 * 160
@@ -203,6 +209,19 @@ def write_square(path, target, moved):
     layer.CreateFeature(feature)
 
 
+def test_of_several_interrupted_runs_that_of_the_same_job_is_gone_on_with(interrupted, tmp_path, done):
+    later = replace(interrupted, id="later", exact=True, resume=False)
+    with pytest.raises(Cancelled):
+        run(later, Progress(cancelled=lambda: any(tmp_path.glob(".*.later.tiles/tile_*.tif"))), keep=lambda: True)
+    newest, older = unfinished_folders(interrupted.output)
+    assert ".later." in newest.name
+    before = len(list(older.glob("tile_*.tif")))
+    done.clear()
+    run(interrupted, Progress())
+    assert len(done) == TILES - before
+    assert names_in(tmp_path) == ["map.qml", "map.tif", "map.tif.aux.xml"]
+
+
 def test_without_resuming_a_job_starts_anew_and_says_what_it_leaves(interrupted, tmp_path):
     progress = Progress()
     run(replace(interrupted, resume=False), progress)
@@ -210,14 +229,7 @@ def test_without_resuming_a_job_starts_anew_and_says_what_it_leaves(interrupted,
     assert names_in(tmp_path) == ["map.qml", "map.tif", "map.tif.aux.xml"]
 
 
-def test_a_job_that_runs_twice_does_not_take_its_first_tiles_for_finished(interrupted, scene, tmp_path, monkeypatch):
-    from engine.mapping import TileMapper
-
-    done = []
-    original = TileMapper.do
-    monkeypatch.setattr(
-        TileMapper, "do", lambda self, window, tick: done.append(window) or original(self, window, tick)
-    )
+def test_a_job_that_runs_twice_does_not_take_its_first_tiles_for_finished(interrupted, tmp_path, done):
     first = next(tmp_path.glob(".*.tiles")).name.split(".")[-2]
     run(replace(interrupted, resume=False, id=first), Progress())
     assert len(done) == TILES
