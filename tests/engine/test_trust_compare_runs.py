@@ -60,11 +60,21 @@ def comparison(files, tmp_path):
     )
 
 
+FOREIGN = set()
+"""Processes that other tests have left to this one's process, such as multiprocessing's tracker of resources."""
+
+
+@pytest.fixture(autouse=True)
+def only_own_children():
+    FOREIGN.clear()
+    FOREIGN.update(children())
+
+
 def children(pid=None):
-    """Processes that ``pid`` has started and that still run."""
+    """Processes that ``pid`` has started in this test and that still run."""
     task = Path(f"/proc/{pid or os.getpid()}/task")
     found = {int(one) for thread in task.glob("*/children") for one in thread.read_text().split()}
-    return {one for one in found if alive(one)}
+    return {one for one in found - FOREIGN if alive(one)}
 
 
 def alive(pid):

@@ -1,7 +1,8 @@
 """Real imagery through ``croptransfer:transfer``: Sentinel-2 of California, MODIS of Mato Grosso.
 
 With a share of the optimiser steps, so that the suite stays short: what is asserted is that real files
-go through and that the maps are far from chance, not the best accuracy (`make bench` measures that).
+go through and that the maps are far from chance, not the best accuracy (`make bench` measures that). GHCA, which takes
+minutes on California, adapts to Porto dos Gauchos.
 """
 
 from __future__ import annotations
@@ -48,21 +49,21 @@ def rasters(folder: Path) -> list[Path]:
 
 @needs_data
 @pytest.mark.parametrize(
-    "layout, labels, method, steps, accuracy",
+    "layout, labels",
     [
-        ("stack", "labels", "ghca", 0.1, 0.7),
-        ("dates", "fields", "source_only", 0.15, 0.6),
-        ("files", "labels", "source_only", 0.15, 0.6),
+        ("stack", "labels"),
+        ("dates", "fields"),
+        ("files", "labels"),
     ],
 )
-def test_california_north_maps_the_south(hasty, tmp_path, layout, labels, method, steps, accuracy):
+def test_california_north_maps_the_south(hasty, tmp_path, layout, labels):
     north, south = tmp_path / "north", tmp_path / "south"
     make_scene("source", north, layout)
     make_scene("target", south, layout)
     output = tmp_path / "map.tif"
-    hasty(steps).run_json(
+    hasty(0.15).run_json(
         "croptransfer:transfer",
-        f"METHOD={method}",
+        "METHOD=source_only",
         f"LABELS={north / labels}.gpkg",
         "CLASS_FIELD=crop",
         *(f"SOURCE={path}" for path in rasters(north)),
@@ -76,7 +77,7 @@ def test_california_north_maps_the_south(hasty, tmp_path, layout, labels, method
     # The map counts classes by name, the truth in its own order.
     position = np.array([names.index(name) for name in sorted(names)])
     scores = Scores.of(truth[truth > 0] - 1, position[mapped[truth > 0] - 1], len(names))
-    assert scores.overall_accuracy > accuracy, scores.confusion
+    assert scores.overall_accuracy > 0.6, scores.confusion
 
 
 @needs_data
@@ -87,13 +88,13 @@ def test_mato_grosso_maps_porto_dos_gauchos(hasty, tmp_path):
     write_series(tmp_path / "mato_grosso.npz", source)
     reference, mapped = [], []
     for season in split["tgt"]["year"]:
-        output = tmp_path / f"{season}.tif"
-        hasty(0.05).run_json(
-            "croptransfer:transfer",
-            f"SERIES={tmp_path / 'mato_grosso.npz'}",
-            f"TARGET={DATA / 'rasters' / 'portogauchos' / f'portogauchos_mod13q1_{season}.tif'}",
-            f"OUTPUT={output}",
-        )
+        output, model = tmp_path / f"{season}.tif", tmp_path / "model.safetensors"
+        target = DATA / "rasters" / "portogauchos" / f"portogauchos_mod13q1_{season}.tif"
+        if model.exists():
+            hasty(0.1).run_json("croptransfer:classify", f"MODEL={model}", f"TARGET={target}", f"OUTPUT={output}")
+        else:
+            learnt = f"SERIES={tmp_path / 'mato_grosso.npz'}", f"MODEL={model}"
+            hasty(0.1).run_json("croptransfer:transfer", *learnt, f"TARGET={target}", f"OUTPUT={output}")
         plane = gdal.Open(str(output)).ReadAsArray()
         assert plane.shape == (27, 37) and (plane > 0).all()
         for crop, row, column in ground_samples(season):
