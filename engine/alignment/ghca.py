@@ -312,7 +312,7 @@ def condense_members(run: Run, good: Good, pool: Pool, generator: torch.Generato
     small, standing = run.stand("Condensing the network", [network], pool, settings.of_aligned())
     samples = good.validations[0].samples
     accuracy = float(np.mean([v.accuracy for v in good.validations]))
-    shares = target.probability.mean(dim=0).cpu().numpy()
+    shares = estimate_class_shares(target.probability.cpu().numpy())
     if not run.passes(standing, Standing("", accuracy, samples, shares, True)):
         return None
     # It has learnt calibrated probabilities.
