@@ -2,7 +2,7 @@
 arXiv:1503.02531), from perturbed series, as a noisy student does (Xie et al. 2020, arXiv:1911.04252).
 
 It is the network of the model file. Learnt from labels a network of its size is worse than the members by one to four
-points; learnt from them it is as good, and it maps four times as fast.
+points; learnt from them it is as good, and it maps three times as fast.
 """
 
 from __future__ import annotations
