@@ -24,7 +24,7 @@ demo: env  ## the main job through qgis_process on the sample scene: map, legend
 	$(BIN)/python .ci/demo.py
 
 test: env  ## every test: engine, Processing, dialogs (no display needed)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 lint: env  ## ruff, mypy on the engine, and the checks of plugins.qgis.org on what is shipped
 	$(BIN)/ruff check .

@@ -32,8 +32,8 @@ def main() -> None:
     from bench_accuracy import TRANSFERS, gains, measure_accuracy, publish, read_rows, tables
     from bench_cluster import line as workers_line
     from bench_cluster import measure_workers
+    from bench_mapping import LARGE, measure_mapping
     from bench_mapping import line as mapping_line
-    from bench_mapping import measure_mapping
     from bench_reading import SIDE, line, measure_reading
     from bench_training import measure_training, training_line
 
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--no-reading", action="store_true", help="leave the reading of stacks and sources out")
     parser.add_argument("--no-mapping", action="store_true", help="leave the mapping of large stacks out")
     parser.add_argument(
-        "--mapping-large", type=int, default=3000, help="side of the large stack that is mapped; 10000 is the whole"
+        "--mapping-large", type=int, default=LARGE, help="side of the large stack that is mapped; 10240 is the whole"
     )
     parser.add_argument(
         "--reading-side", type=int, default=SIDE, help="side of the stack that is read; 5000 is the whole"

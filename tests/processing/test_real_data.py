@@ -1,8 +1,7 @@
 """Real imagery through ``croptransfer:transfer``: Sentinel-2 of California, MODIS of Mato Grosso.
 
 With a share of the optimiser steps, so that the suite stays short: what is asserted is that real files
-go through and that the maps are far from chance, not the best accuracy (`make bench` measures that). GHCA, which takes
-minutes on California, adapts to Porto dos Gauchos.
+go through and that the maps are far from chance, not the best accuracy (`make bench` measures that).
 """
 
 from __future__ import annotations
@@ -49,21 +48,21 @@ def rasters(folder: Path) -> list[Path]:
 
 @needs_data
 @pytest.mark.parametrize(
-    "layout, labels",
+    "layout, labels, method, steps, accuracy",
     [
-        ("stack", "labels"),
-        ("dates", "fields"),
-        ("files", "labels"),
+        ("stack", "labels", "ghca", 0.2, 0.7),
+        ("dates", "fields", "source_only", 0.15, 0.6),
+        ("files", "labels", "source_only", 0.15, 0.6),
     ],
 )
-def test_california_north_maps_the_south(hasty, tmp_path, layout, labels):
+def test_california_north_maps_the_south(hasty, tmp_path, layout, labels, method, steps, accuracy):
     north, south = tmp_path / "north", tmp_path / "south"
     make_scene("source", north, layout)
     make_scene("target", south, layout)
     output = tmp_path / "map.tif"
-    hasty(0.15).run_json(
+    hasty(steps).run_json(
         "croptransfer:transfer",
-        "METHOD=source_only",
+        f"METHOD={method}",
         f"LABELS={north / labels}.gpkg",
         "CLASS_FIELD=crop",
         *(f"SOURCE={path}" for path in rasters(north)),
@@ -77,7 +76,7 @@ def test_california_north_maps_the_south(hasty, tmp_path, layout, labels):
     # The map counts classes by name, the truth in its own order.
     position = np.array([names.index(name) for name in sorted(names)])
     scores = Scores.of(truth[truth > 0] - 1, position[mapped[truth > 0] - 1], len(names))
-    assert scores.overall_accuracy > 0.6, scores.confusion
+    assert scores.overall_accuracy > accuracy, scores.confusion
 
 
 @needs_data
