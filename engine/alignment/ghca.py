@@ -216,7 +216,7 @@ def fit(
             reason = f"The target has only {len(values)} observed pixels: the source model is used as it is."
             run.vetoes.append(reason)
             progress.warning(reason)
-            return finish(run, good, None, pool, reading, seed)
+            return finish(run, good, good.probability(pool, run.tick), None, pool, reading, seed)
 
         students = [
             Student(network, teacher, domain, pool, settings, own)
@@ -236,8 +236,9 @@ def fit(
         progress.metric("class_shares_aligned", run.named(good.shares))
         progress.stage("Learning from pseudo-labels")
         good = learn_from_pseudo_labels(run, students, good, begun)
-        small = condense_members(run, good, pool, generator) if settings.condense_steps else None
-        return finish(run, good, small, pool, reading, seed)
+        said = good.probability(pool, run.tick)
+        small = condense_members(run, good, said, pool, generator) if settings.condense_steps else None
+        return finish(run, good, said, small, pool, reading, seed)
 
 
 def align(run: Run, students: Sequence[Student], good: Good) -> tuple[Good, Standing]:
@@ -293,20 +294,19 @@ def _stand(run: Run, stage: str, students: Sequence[Student]) -> tuple[Good, Sta
     return run.stand(stage, [s.snapshot() for s in students], students[0].target, run.settings.of_aligned())
 
 
-def condense_members(run: Run, good: Good, pool: Pool, generator: torch.Generator) -> Good | None:
-    """One small network in the place of all members; None where it would do harm."""
+def condense_members(run: Run, good: Good, said: np.ndarray, pool: Pool, generator: torch.Generator) -> Good | None:
+    """One small network in the place of all members, who said (m, n, k) of the target; None where it would do harm."""
     settings, domain = run.settings, run.domain
     run.progress.stage("Condensing the network")
-    train = torch.from_numpy(domain.sample)
-    known = Pool(domain.pool.values[train], domain.pool.observed[train], domain.pool.day)
+    known = domain.pool.take(domain.sample)
     sampler = BalancedSampler(domain.labels[domain.sample], domain.classes, generator)
     device = pool.values.device
 
-    def together(of: Pool) -> torch.Tensor:
-        return torch.from_numpy(good.probability(of, run.tick).mean(axis=0).astype(np.float32)).to(device)
+    def together(probability: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(probability.mean(axis=0).astype(np.float32)).to(device)
 
-    target = Taught(pool, together(pool), lambda count: torch.randint(len(pool), (count,), generator=generator))
-    source = Taught(known, together(known), sampler.draw)
+    target = Taught(pool, together(said), lambda count: torch.randint(len(pool), (count,), generator=generator))
+    source = Taught(known, together(good.probability(known, run.tick)), sampler.draw)
     steps = settings.scaled(settings.condense_steps)
     network = condense(source, target, settings, steps, settings.least_own, generator, run.progress.update)
     small, standing = run.stand("Condensing the network", [network], pool, settings.of_aligned())
@@ -319,14 +319,15 @@ def condense_members(run: Run, good: Good, pool: Pool, generator: torch.Generato
     return replace(small, validations=(replace(small.validations[0], temperature=1.0),), shares=good.shares)
 
 
-def finish(run: Run, good: Good, small: Good | None, pool: Pool, reading: Reading, seed: int) -> TrainedModel:
-    """Put the model together under the class shares of the target.
+def finish(
+    run: Run, good: Good, said: np.ndarray, small: Good | None, pool: Pool, reading: Reading, seed: int
+) -> TrainedModel:
+    """Put the model together under the class shares of the target, of which the members said (m, n, k).
 
     It is the ``small`` network of :func:`condense_members`, or else the member that agrees best with all together.
     """
-    probability = good.probability(pool, run.tick)
-    together = probability.mean(axis=0).argmax(axis=1)
-    agrees = (probability.argmax(axis=2) == together).mean(axis=1)
+    together = said.mean(axis=0).argmax(axis=1)
+    agrees = (said.argmax(axis=2) == together).mean(axis=1)
     chosen, agreement = int(agrees.argmax()), float(agrees.min())
     network, validation = good.teachers[chosen], good.validations[chosen]
     run.progress.metric("agreement_of_members", round(agreement, 4))

@@ -25,7 +25,7 @@ from .phenology_shift import (
     gather_evidence,
 )
 from .source_only import SourceDomain
-from .training import BalancedSampler, Pool, make_pool, predict, softmax
+from .training import BalancedSampler, make_pool, predict, softmax
 
 SOURCE_PIXELS = 400
 """Class-balanced source series with which the target is compared."""
@@ -122,8 +122,7 @@ def choose_reading(
     drawn = BalancedSampler(domain.labels[domain.train], domain.classes, generator).draw(SOURCE_PIXELS)
     chosen = np.unique(domain.train[drawn.numpy()])
     labels = domain.labels[chosen]
-    index = torch.from_numpy(chosen)
-    pool = Pool(domain.pool.values[index], domain.pool.observed[index], domain.pool.day)
+    pool = domain.pool.take(chosen)
     safeguard = ShiftSafeguard()
     resamples = draw_resamples(len(sample), safeguard.bootstraps, rng)
     # Jittered days on both sides: two calendars on one grid of dates must not look alike for the grid's sake.

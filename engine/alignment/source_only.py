@@ -103,8 +103,7 @@ class SourceDomain:
     def validation(self) -> tuple[Pool, np.ndarray]:
         """Held-out series and labels; the training series where the source is too small to hold any out."""
         index = self.held if len(self.held) else self.sample
-        chosen = torch.from_numpy(index)
-        return Pool(self.pool.values[chosen], self.pool.observed[chosen], self.pool.day), self.labels[index]
+        return self.pool.take(index), self.labels[index]
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,11 @@ class Pool:
     def __len__(self) -> int:
         return len(self.values)
 
+    def take(self, index: np.ndarray) -> Pool:
+        """The series of these indices."""
+        chosen = torch.from_numpy(index)
+        return Pool(self.values[chosen], self.observed[chosen], self.day)
+
     def batch(
         self, index: Tensor, by: Perturbation, generator: torch.Generator, thinned: bool = True
     ) -> tuple[Tensor, ...]:

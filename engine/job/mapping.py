@@ -78,7 +78,7 @@ class Mapping:
                         f"The unfinished run of {name} cannot be read.",
                         f"Delete the folder {folder} and start anew.",
                     )
-                check_unchanged(self._job, journal)
+                check_unchanged(self._job, self._decisive, journal)
             except InputError as problem:
                 problems.append(problem)
                 continue
@@ -103,8 +103,8 @@ class Mapping:
         progress.metric("mapping", {"way": journal["way"], **journal["figures"]})
         if self._job.dask or self._job.workers:
             map_on_cluster(self._job, self._store, progress)
-            return
-        map_tiles(TileMapper.of(model, self._student, stack, mask), self._store, progress, core_count())
+        else:
+            map_tiles(TileMapper.of(model, self._student, stack, mask), self._store, progress, core_count())
 
     def join(self, writer: MapWriter, progress: Progress) -> MapStatistics:
         """Write the tiles into the map."""

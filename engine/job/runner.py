@@ -39,10 +39,6 @@ from .summary import facts, provenance, summary
 from .target import open_target
 
 READ_SOURCE, READ_TARGET, WRITE = "Reading the source", "Reading the target", "Writing the files"
-TEACH, MAP = "Teaching the fast network", "Mapping the target"
-FEWEST_PIXELS = 1_000_000
-"""Pixels from which on a fast network is taught."""
-
 MOST_CACHE = 320 * 2**20
 """Memory of GDAL's blocks: those of a row of windows whose borders lie within blocks. Of the map, too, GDAL would keep
 as much as a twentieth of the machine holds."""
@@ -216,6 +212,10 @@ def writing(path: str) -> Iterator[None]:
 
 def _stages(job: Job, stack: Stack, learnt: bool) -> dict[str, float]:
     """The stages of the job with a rough guess of the seconds each takes; ``learnt``: there is a model already."""
+    from ..mapping.choose import FEWEST_PIXELS
+    from ..mapping.choose import STAGE as TEACH
+    from ..mapping.map_stack import STAGE as MAP
+
     pixels = stack.grid.width * stack.grid.height
     if job.exact or job.parcels or pixels < FEWEST_PIXELS:
         mapping = {MAP: 1 + pixels / EXACT_RATE}

@@ -56,9 +56,11 @@ def decisive(job: Job) -> dict[str, Any]:
     return {"version": __version__, "settings": settings, "files": {path: file_state(path) for path in _inputs(job)}}
 
 
-def check_unchanged(job: Job, journal: Mapping[str, Any]) -> None:
-    """Raise InputError (``resume-changed``) where a setting or an input is not what it was in an interrupted run."""
-    now = decisive(job)
+def check_unchanged(job: Job, now: Mapping[str, Any], journal: Mapping[str, Any]) -> None:
+    """Raise InputError (``resume-changed``) where a setting or an input is not what it was in an interrupted run.
+
+    ``now`` : what :func:`decisive` gives for the job.
+    """
     hint = "Put back what was, or start anew without resuming."
     if journal.get("version") != now["version"]:
         raise InputError(

@@ -13,21 +13,17 @@ from engine.alignment import METHODS, adaptation, fit
 from engine.errors import Cancelled, InputError
 from engine.progress import Progress
 from engine.series import SeriesSet
+from tests.scenes import SMALL
 
 PEAKS = {"early": 90.0, "late": 200.0, "long": 150.0}
 WIDTHS = {"early": 25.0, "late": 30.0, "long": 60.0}
 QUICK = {
-    "width": 32,
-    "layers": 2,
-    "batch": 32,
-    "target_batch": 32,
-    "pseudo_batch": 32,
+    **SMALL,
     "source_steps": 150,
     "align_steps": 50,
     "rounds": 2,
     "round_steps": 40,
     "condense_steps": 150,
-    "condensed_width": 16,
     "passes": 3,
     "scan_pixels": 150,
 }
@@ -265,9 +261,9 @@ def test_the_model_is_a_small_network_that_says_what_the_members_say_together(so
     kept = []
     finish = ghca.finish
 
-    def remember(run, good, small, pool, reading, seed):
-        kept.append(good.probability(pool, run.tick))
-        return finish(run, good, small, pool, reading, seed)
+    def remember(run, good, said, *more):
+        kept.append(said)
+        return finish(run, good, said, *more)
 
     monkeypatch.setattr(ghca, "finish", remember)
     member = fit("ghca", source, target, 0, Progress(), {**QUICK, "condense_steps": 0})

@@ -17,7 +17,7 @@ from engine.errors import Cancelled, InputError
 from engine.imagery import describe
 from engine.job import Job, LabelLayer, check, run
 from engine.progress import Progress
-from tests.scenes import CROPS, make_scene
+from tests.scenes import CROPS, SMALL, make_scene
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = [sys.executable, "-I", str(ROOT / "engine" / "__main__.py"), "worker"]
@@ -43,17 +43,12 @@ def job(scene, tmp_path):
 
 
 QUICK = {
-    "width": 32,
-    "layers": 2,
-    "batch": 32,
-    "target_batch": 32,
-    "pseudo_batch": 32,
+    **SMALL,
     "source_steps": 90,
     "align_steps": 20,
     "rounds": 2,
     "round_steps": 20,
     "condense_steps": 80,
-    "condensed_width": 16,
     "scan_pixels": 100,
 }
 
