@@ -35,6 +35,8 @@ def main() -> None:
     from bench_mapping import LARGE, measure_mapping
     from bench_mapping import line as mapping_line
     from bench_reading import SIDE, line, measure_reading
+    from bench_series import line as series_line
+    from bench_series import measure_series
     from bench_training import measure_training, training_line
 
     from engine.trust.standing import standings
@@ -74,6 +76,7 @@ def main() -> None:
         "mapping": []
         if options.no_mapping
         else measure_mapping(large=options.mapping_large, kills=20, progress=_silent),
+        "series": [] if options.no_mapping else measure_series(progress=_silent),
         "workers": [] if options.no_mapping else measure_workers(progress=_silent),
         "accuracy": [],
     }
@@ -108,6 +111,7 @@ def main() -> None:
     text += [line(row) for row in results["reading"]]
     text += [training_line(row) for row in results["training"]]
     text += [mapping_line(row) for row in results["mapping"]]
+    text += [series_line(row) for row in results["series"]]
     text += [workers_line(row) for row in results["workers"]]
     print("\n\n".join(text))
     print(f"\nresults: {output}")

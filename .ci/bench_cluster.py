@@ -62,7 +62,7 @@ def measure_workers(
             output=str(folder / "map.tif"),
             confidence=str(folder / "confidence.tif"),
             target=describe([str(folder / "stack.tif")]),
-            use_model=untrained_model(folder),
+            use_model=str(untrained_model(folder)),
             exact=True,
             memory=MEMORY,
         )
@@ -93,15 +93,25 @@ def measure_workers(
         return rows
 
 
-def untrained_model(folder: Path) -> str:
-    """A network of the size that GHCA leaves and that learnt for a moment: it need not be right."""
-    from engine.alignment import fit
+def untrained_model(folder: Path, dates: int = 24, bands: int = 10) -> Path:
+    """A network of the size that GHCA leaves for a stack that learnt for a moment: it need not be right."""
+    from engine.alignment.condense import CondensedSettings
+    from engine.alignment.source_only import SourceSettings, finish, learn_source, prepare_source
+    from engine.models.device import compute_device, seeded
+    from engine.models.encoder import CropNetwork
+    from engine.progress import Progress
     from engine.trust.compare import read_transfers
 
-    _, source, target = next(iter(read_transfers(DATA / "splits.json", [TRANSFER])))
-    path = folder / "model.safetensors"
-    fit("source_only", source, target, 0, options={"source_steps": 10, "width": 32, "layers": 2}).save(path)
-    return str(path)
+    _, source, _ = next(iter(read_transfers(DATA / "splits.json", [TRANSFER])))
+    source = replace(source, values=source.values[:, :, :bands], bands=source.bands[:bands])
+    settings, device = SourceSettings(source_steps=30), compute_device()
+    with seeded(0) as generator:
+        domain = prepare_source(source, settings.held_out, 0, device)
+        network = CropNetwork(CondensedSettings().size(bands, domain.classes, dates)).to(device)
+        learnt = learn_source(network, domain, settings, generator, Progress()).network
+        path = folder / f"model_{dates}_{bands}.safetensors"
+        finish(learnt, domain, source, "source_only", 0, Progress()).save(path)
+    return path
 
 
 def map_once(job: Any, client: Any) -> tuple[float, list[float]]:

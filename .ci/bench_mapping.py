@@ -98,31 +98,31 @@ def fitted_model(transfer: str, folder: Path, **options: Any) -> Path:
     return path
 
 
-def generate(path: Path, side: int) -> None:
-    """Fields of real series with noise."""
+def generate(path: Path, side: int, dates: int = DATES, first: int = FIRST_DATE, bands: int = 10) -> None:
+    """Fields of real series with noise: some dates of the season from ``first`` on, and the first bands."""
     from engine.trust.compare import read_transfers
 
     data = dict(np.load(DATA / "california_s2_2021.npz"))
     _, _, target = next(iter(read_transfers(DATA / "splits.json", [TRANSFER])))
-    series = target.values[:, FIRST_DATE : FIRST_DATE + DATES]
+    series = target.values[:, first : first + dates]
     rng = np.random.default_rng(0)
     fields = -(-side // FIELD)
     which = np.kron(rng.integers(len(series), size=(fields, fields)), np.ones((FIELD, FIELD), int))[:side, :side]
     noise = rng.normal(0, 0.015, (side, side)).astype(np.float32)
     options = ["TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256", "COMPRESS=DEFLATE", "PREDICTOR=2", "INTERLEAVE=BAND"]
-    bands = [str(band) for band in data["bands"]]
-    count = DATES * len(bands)
+    names = [str(band) for band in data["bands"]][:bands]
+    count = dates * bands
     out = gdal.GetDriverByName("GTiff").Create(str(path), side, side, count, gdal.GDT_UInt16, [*options, "BIGTIFF=YES"])
     out.SetGeoTransform((500000, 10, 0, 4000000, 0, -10))
     crs = osr.SpatialReference()
     crs.ImportFromEPSG(32611)
     out.SetProjection(crs.ExportToWkt())
     for number in range(count):
-        date, band = divmod(number, len(bands))
+        date, band = divmod(number, bands)
         plane = series[:, date, band][which] * (1 + np.roll(noise, 7919 * number))
         stored = np.where(np.isnan(plane), NODATA, np.clip(np.rint(plane * 10000), 0, NODATA - 1)).astype(np.uint16)
         raster = out.GetRasterBand(number + 1)
-        raster.SetDescription(f"{bands[band]}_{data['dates'][FIRST_DATE + date]}")
+        raster.SetDescription(f"{names[band]}_{data['dates'][first + date]}")
         raster.SetNoDataValue(NODATA)
         raster.WriteRaster(0, 0, side, side, stored.tobytes())
     out.FlushCache()

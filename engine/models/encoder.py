@@ -38,6 +38,8 @@ class NetworkSize:
     """Features of the projection that the contrast compares."""
     dropout: float = 0.1
     """Dropout in training."""
+    together: int = 1
+    """Observed dates, one after another, that the layers read as one token."""
 
 
 class DayEncoding(nn.Module):
@@ -102,7 +104,34 @@ class Layer(nn.Module):
         query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=keys)
         x = x + self.dropout(self.output(mixed.transpose(1, 2).reshape(b, t, d)))
-        return x + self.dropout(self.narrow(F.relu(self.widen(self.norm_forward(x)))))
+        return x + self.dropout(self.narrow(F.relu(self.widen(self.norm_forward(x)), inplace=True)))
+
+
+def moved_together(values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Series with their observed dates in front, as many as the one with most of them has.
+
+    So a token holds a series' own dates, whatever gaps other series have. Arguments as for :class:`SeriesNetwork`.
+    """
+    order = observed.int().argsort(dim=1, descending=True, stable=True)[:, : int(observed.sum(dim=1).max())]
+    values = values.take_along_dim(order.unsqueeze(-1), dim=1)
+    return values, observed.take_along_dim(order, dim=1), day.expand(observed.shape).take_along_dim(order, dim=1)
+
+
+class DatesTogether(nn.Module):
+    """Joins dates that follow one another into tokens, which halves or thirds the work of the layers."""
+
+    def __init__(self, width: int, together: int) -> None:
+        super().__init__()
+        self.together = together
+        self.join = nn.Linear(together * width, width)
+
+    def forward(self, x: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+        """Join features (b, t, d) of dates with counts (b, t) of their observations, 1 or 0, into those of tokens."""
+        b, t, d = x.shape
+        missing = -t % self.together
+        x = F.pad(x * count.unsqueeze(-1), (0, 0, 0, missing))
+        count = F.pad(count, (0, missing)).view(b, -1, self.together)
+        return self.join(x.view(b, -1, self.together * d)), count.sum(dim=2)
 
 
 class SeriesEncoder(nn.Module):
@@ -115,6 +144,7 @@ class SeriesEncoder(nn.Module):
         self.lift = nn.Linear(size.bands, d)
         self.norm_input = nn.LayerNorm(d)
         self.days = DayEncoding(d)
+        self.join = DatesTogether(d, size.together) if size.together > 1 else None
         self.layers = nn.ModuleList(Layer(d, size.heads, size.dropout) for _ in range(size.layers))
         self.norm_output = nn.LayerNorm(d)
         self.attend = nn.Linear(d, size.heads)
@@ -128,11 +158,16 @@ class SeriesEncoder(nn.Module):
         """
         whole = bool(observed.all())
         if not whole:
+            if self.join is not None:
+                values, observed, day = moved_together(values, observed, day)
             values = values.masked_fill(~observed.unsqueeze(-1), 0.0)
-        keys = None if whole else observed[:, None, None, :]
-        share = observed.to(values.dtype)
-        share = (share / share.sum(dim=1, keepdim=True)).unsqueeze(1)
         x = self.norm_input(self.lift(values)) + self.days(day)
+        count = observed.to(x.dtype)
+        if self.join is not None:
+            x, count = self.join(x, count)
+            observed = count > 0
+        keys = None if whole else observed[:, None, None, :]
+        share = (count / count.sum(dim=1, keepdim=True)).unsqueeze(1)
         x = self.layers[0](x, keys)
         first = (share @ x).squeeze(1)
         for layer in self.layers[1:]:

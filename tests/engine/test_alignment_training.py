@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from engine.alignment.augment import STRONG, mix, perturb, thin_dates
+from engine.alignment.condense import Taught, condense
 from engine.alignment.ghca import GHCASettings
 from engine.alignment.training import (
     BalancedSampler,
+    Pool,
     Teacher,
     mixed_errors,
     read_settings,
@@ -143,3 +145,16 @@ def test_mixed_series_are_the_proportional_mean_and_so_is_their_loss():
     np.testing.assert_allclose(mixed_errors(logits, labels, partner, share, 0.0), expected, rtol=1e-4)
     same, _, _ = mix(values, 1.0, generator)
     np.testing.assert_array_equal(same, values)
+
+
+@pytest.mark.parametrize(("dates", "seen", "together"), [(24, 24, 2), (24, 20, 2), (24, 19, 1), (8, 8, 1)])
+def test_the_small_network_reads_dates_in_pairs_where_series_have_enough(dates, seen, together):
+    generator = torch.Generator().manual_seed(0)
+    observed = torch.zeros(6, dates, dtype=torch.bool)
+    observed[:, dates - seen :] = True
+    pool = Pool(torch.randn(6, dates, 3, generator=generator), observed, torch.arange(dates) * 10.0)
+    taught = Taught(pool, torch.full((6, 4), 0.25), lambda count: torch.randint(6, (count,), generator=generator))
+    network = condense(taught, taught, GHCASettings(), 1, 0.5, generator, lambda done: None)
+    assert network.size.together == together
+    logits, _ = network.eval()(pool.values, pool.observed, pool.day)
+    assert logits.shape == (6, 4) and logits.isfinite().all()
