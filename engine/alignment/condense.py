@@ -22,7 +22,7 @@ HEADS = 2
 SOURCE_PART = 3
 """Target series for one of the source, so that the network does not forget where it comes from; its weight, too."""
 LONG = 20
-"""Observed dates from which on they are read in pairs: half the work at no loss. With 17, of NDVI alone, a point went."""
+"""Observed dates from which on they are read in pairs: half the work at no loss. With 17 of NDVI a point went."""
 
 
 @dataclass(frozen=True)
