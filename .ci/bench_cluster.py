@@ -1,7 +1,7 @@
 """What worker processes of Dask gain in mapping, and whether a map is the same when they are killed at random.
 
 Part of `make bench`; alone: `.ci/bench_cluster.py [--side 768] [--rounds 3] [--kills 4] [--output FILE]`. The stack is
-that of bench_mapping.py, every pixel classified by a network of the usual size. Rows:
+that of bench_stack.py, every pixel classified by a network of the usual size. Rows:
 
 - workers: pixels a second by one worker, by two (one thread each) and by two threads of one process, in turns, and
   their ratios round by round; workers were started and had loaded torch before. By the clock it takes two idle cores:
@@ -28,7 +28,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench_mapping import DATA, TRANSFER, generate
+from bench_stack import DATA, TRANSFER, generate
 
 SIDE, ROUNDS, KILLS = 768, 3, 4
 GOAL = 1.7

@@ -1,15 +1,14 @@
 """How fast, how well and in how much memory a stack is mapped, side by side in one run.
 
-Part of `make bench`; alone: `.ci/bench_mapping.py [--side 1024] [--large 10240] [--kills 20] [--output FILE]`. The
-stack has 24 dates x 10 bands UInt16 in tiles of 256, deflate: real Sentinel-2 series of California south (the target of
-CA_N2S), one a field of 12 x 12 pixels, with noise a pixel. A large one is a mosaic (VRT) of that stack repeated; the
-side is a multiple of 256, since otherwise its parts cut through the blocks of a window. Rows:
+Part of `make bench`; alone: `.ci/bench_mapping.py [--side 1024] [--large 2048 5120 10240] [--kills 20]`.
+The stack (bench_stack.py) has 24 dates x 10 bands. A large one is a mosaic (VRT) of that stack repeated; the side is a
+multiple of 256, since otherwise its parts cut through the blocks of a window. Rows:
 
 - speed: pixels a second from file to file by the fast network, by the model's own, by one of the members that it was
   condensed from and by a random forest of 200 trees of scikit-learn, through the same reader, tiles and writer; seconds
   of the processor beside those of the clock; operations a pixel, and the share of the cores' peak that they are;
 - agreement: on the targets of real transfers, how often the fast way gives the network's class, and its accuracy;
-- size: pixels a second and peak memory on the stack and on the large one;
+- size: pixels a second and peak memory on the stack and on the large ones;
 - kills: how many of so many jobs, killed at random and gone on with, end in the bytes of one that was not.
 """
 
@@ -29,29 +28,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from osgeo import gdal, osr
+from bench_stack import DATA, DATES, FIRST_DATE, ROOT, TRANSFER, generate, repeat
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-DATA = ROOT.parent / "shared" / "data"
-SIDE, LARGE = 1024, 4096
-DATES, FIRST_DATE, FIELD = 24, 6, 12
-NODATA = 65535
-TRANSFER = "CA_N2S"
+SIDE, LARGE = 1024, (4096,)
 WAYS = ("fast", "exact", "member", "forest")
 GOAL_AGREEMENT, GOAL_GROWTH = 0.98, 1.1
 GOALS = {"fast": " (goals: 4 times the forest, 10 times a member)", "exact": " (goal: 1 time the forest)"}
 
 
 def measure_mapping(
-    side: int = SIDE, large: int = LARGE, kills: int = 0, transfers: Sequence[str] = (TRANSFER,),
+    side: int = SIDE, large: Sequence[int] = LARGE, kills: int = 0, transfers: Sequence[str] = (TRANSFER,),
     models: Path | None = None, progress: Callable[[str], None] = print,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Rows ready for JSON; everything is written to a temporary folder and removed.
 
     Parameters
     ----------
-    side : width and height of the stack. ``large``: those of the large one; 0 for none.
+    side : width and height of the stack. ``large``: those of the large ones.
     kills : how many jobs are killed.
     transfers : for the agreement; the first also gives the model that maps.
     models : folder that keeps the models of the transfers, fitted where they are not there yet.
@@ -60,7 +53,7 @@ def measure_mapping(
     with tempfile.TemporaryDirectory() as folder:
         kept = models or Path(folder)
         fitted = {name: fitted_model(name, kept) for name in dict.fromkeys((TRANSFER, *transfers))}
-        stack, mosaic = Path(folder) / "stack.tif", Path(folder) / "large.vrt"
+        stack = Path(folder) / "stack.tif"
         generate(stack, side)
         member = fitted_model(TRANSFER, kept, condense_steps=0)
         for way in WAYS:
@@ -72,8 +65,9 @@ def measure_mapping(
         for name in transfers:
             rows.append({"row": "agreement", "transfer": name, **agreement(name, fitted[name])})
             progress(line(rows[-1]))
-        if large:
-            repeat(stack, mosaic, side, large)
+        for size in large:
+            mosaic = Path(folder) / f"large_{size}.vrt"
+            repeat(stack, mosaic, side, size)
             row = {"row": "size", **map_apart("fast", fitted[TRANSFER], mosaic, Path(folder))}
             small = rows[0]
             row["memory_growth"] = round(row["peak_memory_mb"] / small["peak_memory_mb"], 3)
@@ -96,63 +90,6 @@ def fitted_model(transfer: str, folder: Path, **options: Any) -> Path:
         _, source, target = next(iter(read_transfers(DATA / "splits.json", [transfer])))
         fit("ghca", source, target, 0, options=options).save(path)
     return path
-
-
-def generate(path: Path, side: int, dates: int = DATES, first: int = FIRST_DATE, bands: int = 10) -> None:
-    """Fields of real series with noise: some dates of the season from ``first`` on, and the first bands."""
-    from engine.trust.compare import read_transfers
-
-    data = dict(np.load(DATA / "california_s2_2021.npz"))
-    _, _, target = next(iter(read_transfers(DATA / "splits.json", [TRANSFER])))
-    series = target.values[:, first : first + dates]
-    rng = np.random.default_rng(0)
-    fields = -(-side // FIELD)
-    which = np.kron(rng.integers(len(series), size=(fields, fields)), np.ones((FIELD, FIELD), int))[:side, :side]
-    noise = rng.normal(0, 0.015, (side, side)).astype(np.float32)
-    options = ["TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256", "COMPRESS=DEFLATE", "PREDICTOR=2", "INTERLEAVE=BAND"]
-    names = [str(band) for band in data["bands"]][:bands]
-    count = dates * bands
-    out = gdal.GetDriverByName("GTiff").Create(str(path), side, side, count, gdal.GDT_UInt16, [*options, "BIGTIFF=YES"])
-    out.SetGeoTransform((500000, 10, 0, 4000000, 0, -10))
-    crs = osr.SpatialReference()
-    crs.ImportFromEPSG(32611)
-    out.SetProjection(crs.ExportToWkt())
-    for number in range(count):
-        date, band = divmod(number, bands)
-        plane = series[:, date, band][which] * (1 + np.roll(noise, 7919 * number))
-        stored = np.where(np.isnan(plane), NODATA, np.clip(np.rint(plane * 10000), 0, NODATA - 1)).astype(np.uint16)
-        raster = out.GetRasterBand(number + 1)
-        raster.SetDescription(f"{names[band]}_{data['dates'][first + date]}")
-        raster.SetNoDataValue(NODATA)
-        raster.WriteRaster(0, 0, side, side, stored.tobytes())
-    out.FlushCache()
-
-
-def repeat(stack: Path, mosaic: Path, side: int, large: int) -> None:
-    """A mosaic of ``large`` x ``large`` pixels that shows the stack again and again, all of it read and unpacked."""
-    source = gdal.Open(str(stack))
-    out = gdal.GetDriverByName("VRT").Create(str(mosaic), large, large, 0)
-    out.SetGeoTransform(source.GetGeoTransform())
-    out.SetProjection(source.GetProjection())
-    for number in range(1, source.RasterCount + 1):
-        out.AddBand(gdal.GDT_UInt16, ["BLOCKXSIZE=256", "BLOCKYSIZE=256"])
-        band = out.GetRasterBand(number)
-        band.SetDescription(source.GetRasterBand(number).GetDescription())
-        band.SetNoDataValue(NODATA)
-        parts = {}
-        for row in range(0, large, side):
-            for column in range(0, large, side):
-                width, height = min(side, large - column), min(side, large - row)
-                parts[f"source_{len(parts)}"] = (
-                    f'<SimpleSource><SourceFilename relativeToVRT="0">{stack}</SourceFilename>'
-                    f"<SourceBand>{number}</SourceBand>"
-                    f'<SourceProperties RasterXSize="{side}" RasterYSize="{side}" DataType="UInt16" '
-                    'BlockXSize="256" BlockYSize="256"/>'
-                    f'<SrcRect xOff="0" yOff="0" xSize="{width}" ySize="{height}"/>'
-                    f'<DstRect xOff="{column}" yOff="{row}" xSize="{width}" ySize="{height}"/></SimpleSource>'
-                )
-        band.SetMetadata(parts, "new_vrt_sources")
-    out.FlushCache()
 
 
 def map_apart(way: str, model: Path, stack: Path, folder: Path) -> dict[str, Any]:
@@ -382,7 +319,7 @@ def line(row: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--side", type=int, default=SIDE)
-    parser.add_argument("--large", type=int, default=LARGE)
+    parser.add_argument("--large", type=int, nargs="*", default=LARGE)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--transfers", nargs="+", default=[TRANSFER])
     parser.add_argument("--models", type=Path, help="folder that keeps the fitted models")

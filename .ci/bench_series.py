@@ -1,6 +1,6 @@
 """What a pixel costs to be mapped against its dates and its bands.
 
-Part of `make bench`; alone: `.ci/bench_series.py [--side 1024] [--output FILE]`. Stacks as in bench_mapping.py, with
+Part of `make bench`; alone: `.ci/bench_series.py [--side 1024] [--output FILE]`. Stacks of bench_stack.py, with
 fewer and more of the dates and bands of California; the networks are of the size that GHCA leaves and learnt for a
 moment, for the cost does not depend on what they learnt. Rows: microseconds of the processor a pixel from file to file,
 by the fast network (without its teaching, which is told beside it) and by the model's own, and their share of those at
@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from bench_cluster import untrained_model
-from bench_mapping import generate, map_apart
+from bench_mapping import map_apart
+from bench_stack import generate
 
 SIDE = 1024
 SHAPES = ((24, 10), (12, 10), (36, 10), (24, 5), (24, 2))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.alignment import METHODS, adaptation, fit
+from engine.alignment import METHODS, adaptation, fit, ghca
 from engine.errors import Cancelled, InputError
 from engine.progress import Progress
 from engine.series import SeriesSet
@@ -72,8 +72,24 @@ def target():
 
 
 @pytest.fixture(scope="module")
-def adapted(source, target):
-    return fit("ghca", source, target, 0, Progress(), QUICK)
+def fitted(source, target):
+    """GHCA's model, and what its members predict before the small network is learnt from them."""
+    kept = []
+    finish = ghca.finish
+
+    def remember(run, good, said, *more):
+        kept.append(said)
+        return finish(run, good, said, *more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ghca, "finish", remember)
+        model = fit("ghca", source, target, 0, Progress(), QUICK)
+    return model, kept[0]
+
+
+@pytest.fixture(scope="module")
+def adapted(fitted):
+    return fitted[0]
 
 
 def test_ghca_beats_source_only_across_sensors_and_class_shares(source, target, adapted):
@@ -171,8 +187,6 @@ def test_a_target_of_crops_the_source_does_not_know_does_not_break_the_known_one
 
 
 def test_a_stage_that_does_harm_is_undone(source, target, monkeypatch):
-    from engine.alignment import ghca
-
     kept = []
     align = ghca.align
 
@@ -253,26 +267,19 @@ def test_listing_the_methods_does_not_import_torch():
     assert subprocess.run([sys.executable, "-c", code], cwd=root).returncode == 0
 
 
-def test_the_model_is_a_small_network_that_says_what_the_members_say_together(source, target, adapted, monkeypatch):
-    from engine.alignment import ghca
-
+def test_the_model_is_a_small_network_that_says_what_the_members_say_together(target, fitted):
+    adapted, members = fitted
     assert (adapted.network.size.width, adapted.network.size.layers, adapted.network.size.heads) == (16, 2, 2)
     assert adapted.summary["condensed"]["agreement"] > 0.95
-    kept = []
-    finish = ghca.finish
-
-    def remember(run, good, said, *more):
-        kept.append(said)
-        return finish(run, good, said, *more)
-
-    monkeypatch.setattr(ghca, "finish", remember)
-    member = fit("ghca", source, target, 0, Progress(), {**QUICK, "condense_steps": 0})
-    assert member.network.size.width == QUICK["width"] and member.summary["condensed"] == {}
-    # The members do not depend on what is made of them.
-    together = kept[0].mean(axis=0).argmax(axis=1)
+    together = members.mean(axis=0).argmax(axis=1)
     said = adapted.predict_proba(target.values, target.day).argmax(axis=1)
     order = np.sort(np.random.default_rng([0, 1]).permutation(len(target))[:3000])
     assert (said[order] == together).mean() > 0.93
+
+
+def test_without_condensing_the_model_is_a_member(source, target):
+    member = fit("ghca", source, target, 0, Progress(), {**QUICK, "steps_scale": 0.1, "condense_steps": 0})
+    assert member.network.size.width == QUICK["width"] and member.summary["condensed"] == {}
 
 
 PARTS = {
@@ -292,8 +299,6 @@ PARTS = {
 
 
 def test_each_part_that_an_ablation_leaves_out_has_a_say_in_the_model(source, target, monkeypatch):
-    from engine.alignment import ghca
-
     monkeypatch.setattr(ghca, "veto", lambda now, before: None)  # so short a training would be undone
     options = {**QUICK, "steps_scale": 0.05, "find_shift": False, "passes": 2, "width": 16, "target_pixels": 120}
     models = {None: fit("ghca", source, target, 0, Progress(), options)}
