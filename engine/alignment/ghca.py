@@ -41,7 +41,7 @@ from .source_only import (
     prepare_source,
     validate,
 )
-from .training import BalancedSampler, Pool, Tick, make_pool, predict, read_settings, softmax
+from .training import BalancedSampler, Pool, make_pool, predict, read_settings, softmax
 from .vetoes import Standing, veto
 
 
@@ -105,12 +105,6 @@ class Good:
     shares: np.ndarray
     """(k,) class shares of the target to work with from here."""
 
-    def probability(self, pool: Pool, tick: Tick) -> np.ndarray:
-        """Calibrated predictions (m, n, k) of every member under equal class shares; NaN where a network broke."""
-        return np.stack(
-            [softmax(predict(t, pool, tick).logits, v.temperature) for t, v in zip(self.teachers, self.validations)]
-        )
-
 
 @dataclass
 class Run:
@@ -132,6 +126,15 @@ class Run:
         """Ask for cancel where no fraction is known."""
         self.progress.check()
 
+    def predictions(self, good: Good, pool: Pool) -> np.ndarray:
+        """Calibrated predictions (m, n, k) of every member under equal class shares; NaN where a network broke."""
+
+        def of(member: tuple[CropNetwork, Validation]) -> np.ndarray:
+            network, validation = member
+            return softmax(predict(network, pool, self.tick).logits, validation.temperature)
+
+        return np.stack(self.crew.each(of, list(zip(good.teachers, good.validations))))
+
     def stand(
         self, stage: str, networks: Sequence[CropNetwork], pool: Pool, doubt: Doubt,
         estimate: Callable[[np.ndarray], np.ndarray] = estimate_class_shares,
@@ -140,9 +143,9 @@ class Run:
 
         ``doubt`` says how far that ``estimate`` from predictions (n, k) is trusted.
         """
-        validations = tuple(validate(network, self.domain, self.tick) for network in networks)
+        validations = tuple(self.crew.each(lambda network: validate(network, self.domain, self.tick), networks))
         good = Good(tuple(networks), validations, np.full(self.domain.classes, 1.0 / self.domain.classes))
-        probability = good.probability(pool, self.tick).mean(axis=0)
+        probability = self.predictions(good, pool).mean(axis=0)
         weights = [p for network in networks for p in network.parameters()]
         finite = bool(np.isfinite(probability).all()) and all(bool(torch.isfinite(p).all()) for p in weights)
         shares = estimate(probability) if finite else good.shares
@@ -216,7 +219,7 @@ def fit(
             reason = f"The target has only {len(values)} observed pixels: the source model is used as it is."
             run.vetoes.append(reason)
             progress.warning(reason)
-            return finish(run, good, good.probability(pool, run.tick), None, pool, reading, seed)
+            return finish(run, good, run.predictions(good, pool), None, pool, reading, seed)
 
         students = [
             Student(network, teacher, domain, pool, settings, own)
@@ -236,7 +239,7 @@ def fit(
         progress.metric("class_shares_aligned", run.named(good.shares))
         progress.stage("Learning from pseudo-labels")
         good = learn_from_pseudo_labels(run, students, good, begun)
-        said = good.probability(pool, run.tick)
+        said = run.predictions(good, pool)
         small = condense_members(run, good, said, pool, generator) if settings.condense_steps else None
         return finish(run, good, said, small, pool, reading, seed)
 
@@ -306,7 +309,7 @@ def condense_members(run: Run, good: Good, said: np.ndarray, pool: Pool, generat
         return torch.from_numpy(probability.mean(axis=0).astype(np.float32)).to(device)
 
     target = Taught(pool, together(said), lambda count: torch.randint(len(pool), (count,), generator=generator))
-    source = Taught(known, together(good.probability(known, run.tick)), sampler.draw)
+    source = Taught(known, together(run.predictions(good, known)), sampler.draw)
     steps = settings.scaled(settings.condense_steps)
     network = condense(source, target, settings, steps, settings.least_own, generator, run.progress.update)
     small, standing = run.stand("Condensing the network", [network], pool, settings.of_aligned())
@@ -334,7 +337,7 @@ def finish(
     condensed = {}
     if small is not None:
         network, validation = small.teachers[0], small.validations[0]
-        agrees = small.probability(pool, run.tick)[0].argmax(axis=1) == together
+        agrees = run.predictions(small, pool)[0].argmax(axis=1) == together
         condensed = {
             "width": network.size.width,
             "layers": network.size.layers,
