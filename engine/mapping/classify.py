@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +14,8 @@ from ..models.student import Student
 
 Tick = Callable[[int], None]
 """Told how many more pixels are classified; raises Cancelled."""
+FEW = 64
+"""Fewer pixels with the same gaps are not worth a pass of the network of their own."""
 CHECKED_EVERY = 512
 """Of so many pixels one is classified by student and network both: what the map says of its own agreement."""
 
@@ -58,8 +60,7 @@ class Exact:
     def classify(self, pixels: np.ndarray, tick: Tick) -> Classified:
         """Classify series (n, t, c), each observed at least once."""
         best, percent = np.empty(len(pixels), np.int64), np.empty(len(pixels), np.int64)
-        for start in range(0, len(pixels), self.at_once):
-            part = slice(start, start + self.at_once)
+        for part in parts(pixels, self.at_once):
             best[part], percent[part] = _first(self.model.predict_proba(pixels[part], self.day))
             tick(len(best[part]))
         return Classified(best, percent)
@@ -91,6 +92,26 @@ class Fast:
         # Where both have looked, the network's word stands.
         best[asked], percent[asked] = answer.best, answer.percent
         return Classified(best, percent, int(unsure.sum()), int(sample.sum()), agreed)
+
+
+def parts(pixels: np.ndarray, most: int) -> Iterator[slice | np.ndarray]:
+    """Indices of all series (n, t, c) in parts of at most so many, those with gaps on the same dates together.
+
+    A cloud hides its dates from many pixels at once: without them their series have no gaps, and a network need not ask
+    which of their dates it may read.
+    """
+    seen = ~np.isnan(pixels[:, :, 0])
+    if seen.all():
+        yield from (slice(start, start + most) for start in range(0, len(pixels), most))
+        return
+    bits = np.packbits(seen, axis=1)
+    words = np.pad(bits, ((0, 0), (0, -bits.shape[1] % 8))).view(np.uint64)
+    order = np.lexsort(words.T)
+    alike = words[order]
+    groups = np.split(order, np.flatnonzero((alike[1:] != alike[:-1]).any(axis=1)) + 1)
+    few = [group for group in groups if len(group) < FEW]
+    for group in (*(group for group in groups if len(group) >= FEW), np.concatenate([order[:0], *few])):
+        yield from (group[start : start + most] for start in range(0, len(group), most))
 
 
 def _first(probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -126,11 +126,10 @@ class DatesTogether(nn.Module):
         self.join = nn.Linear(together * width, width)
 
     def forward(self, x: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
-        """Join features (b, t, d) of dates with counts (b, t) of their observations, 1 or 0, into those of tokens."""
+        """Join features (b, t, d) of dates, zero where there is none, and their counts (b, t) into those of tokens."""
         b, t, d = x.shape
         missing = -t % self.together
-        x = F.pad(x * count.unsqueeze(-1), (0, 0, 0, missing))
-        count = F.pad(count, (0, missing)).view(b, -1, self.together)
+        x, count = F.pad(x, (0, 0, 0, missing)), F.pad(count, (0, missing)).view(b, -1, self.together)
         return self.join(x.view(b, -1, self.together * d)), count.sum(dim=2)
 
 
@@ -164,7 +163,7 @@ class SeriesEncoder(nn.Module):
         x = self.norm_input(self.lift(values)) + self.days(day)
         count = observed.to(x.dtype)
         if self.join is not None:
-            x, count = self.join(x, count)
+            x, count = self.join(x if whole else x * count.unsqueeze(-1), count)
             observed = count > 0
         keys = None if whole else observed[:, None, None, :]
         share = (count / count.sum(dim=1, keepdim=True)).unsqueeze(1)

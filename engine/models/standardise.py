@@ -26,7 +26,7 @@ class Statistics:
     def apply(self, values: np.ndarray) -> np.ndarray:
         """Standardise values (n, t, c); gaps stay NaN; clipped at ``LIMIT``."""
         scaled = (values - self.mean.astype(np.float32)) / self.std.astype(np.float32)
-        return np.clip(scaled, -LIMIT, LIMIT).astype(np.float32)
+        return np.clip(scaled, -LIMIT, LIMIT, out=scaled).astype(np.float32, copy=False)
 
 
 def band_statistics(values: np.ndarray, weight: np.ndarray | None = None) -> Statistics:

@@ -131,15 +131,16 @@ class TrainedModel:
         if len(self.grid):
             return self._infer(fill_linearly(self.statistics.apply(values), observed, day, self.grid), self.grid)
         dates = observed.any(axis=0)  # a date that no pixel of the chunk has costs nothing
-        values, observed, day = values[:, dates], observed[:, dates], day[dates]
+        if not dates.all():
+            values, observed, day = values[:, dates], observed[:, dates], day[dates]
         most = int(observed.sum(axis=1).max())
         if most < DENSE * len(day):  # each pixel's own dates, moved together: gaps then cost nothing either
             order = np.argsort(~observed, axis=1, kind="stable")[:, :most]
             values = np.take_along_axis(values, order[:, :, None], axis=1)
             observed, day = np.take_along_axis(observed, order, axis=1), day[order]
-        return self._infer(
-            np.where(observed[:, :, None], self.statistics.apply(values), np.float32(0.0)), day, observed
-        )
+        standard = self.statistics.apply(values)
+        standard[~observed] = 0.0
+        return self._infer(standard, day, observed)
 
     def _infer(self, values: np.ndarray, day: np.ndarray, observed: np.ndarray | None = None) -> np.ndarray:
         device = self.device
