@@ -27,7 +27,7 @@ MIXTURES = 1.0
 """Mixtures of two pixels that are learnt from, in multiples of the pixels."""
 LEAST_OWN = 0.5
 """Least share a pixel keeps of itself in a mixture."""
-GOAL = 0.985
+GOAL = 0.99
 """Share of pixels on which student and teacher together shall give the teacher's class."""
 
 
