@@ -11,7 +11,7 @@ from engine.alignment import fit
 from engine.imagery import LabelLayer, Stack, describe, sample_labels
 from engine.job import Job, run
 from engine.mapping import choose, distil
-from engine.mapping.classify import Exact, Fast
+from engine.mapping.classify import FEW, Exact, Fast, parts
 from engine.models.student import Student, new_student
 from engine.models.trained import TrainedModel
 from engine.progress import Progress
@@ -55,6 +55,34 @@ def test_asking_the_teacher_below_a_probability_reaches_the_goal_with_the_fewest
     assert distil.choose_sureness(top, wrong, 1.0) == pytest.approx((0.7, 1.0, 0.5))
     # All three may: nothing is.
     assert distil.choose_sureness(top, wrong, 0.7) == pytest.approx((0.0, 0.7, 0.0))
+
+
+def test_pixels_with_gaps_on_the_same_dates_go_together_and_none_is_lost():
+    rng = np.random.default_rng(0)
+    # Three clouds over 70 dates (more than a word of bits has), and pixels with gaps of their own.
+    clouds = rng.random((3, 70)) < 0.4
+    hidden = np.concatenate([clouds[rng.integers(3, size=900)], rng.random((40, 70)) < 0.4])[rng.permutation(940)]
+    pixels = np.where(hidden[:, :, None], np.nan, rng.random((940, 70, 2))).astype(np.float32)
+    found = list(parts(pixels, 128))
+    assert sorted(np.concatenate(found)) == list(range(940)) and max(map(len, found)) <= 128
+    alike = [len(np.unique(hidden[part], axis=0)) == 1 for part in found]
+    assert sum(len(part) for part, same in zip(found, alike) if same) == 900
+    assert [same for part, same in zip(found, alike) if len(part) >= FEW].count(False) == 0
+    whole = np.zeros((300, 70, 2), np.float32)
+    assert [range(300)[part] for part in parts(whole, 128)] == [range(128), range(128, 256), range(256, 300)]
+    assert list(parts(whole[:0], 128)) == []
+
+
+def test_the_order_in_which_pixels_are_classified_changes_nothing(scene, model):
+    pixels, day = pixels_of(scene)
+    pixels = pixels.copy()
+    pixels[::3, 1] = pixels[1::5, 2] = np.nan
+    wanted = model.predict_proba(pixels, day)
+    found = Exact(model, day).classify(pixels, lambda count: None)
+    sure = np.sort(wanted, axis=1)
+    clear = sure[:, -1] - sure[:, -2] > 1e-4
+    assert clear.mean() > 0.99 and (found.best == wanted.argmax(axis=1))[clear].all()
+    assert np.abs(found.percent - 100 * wanted.max(axis=1)).max() < 0.51
 
 
 def test_a_student_gives_its_teachers_class_on_pixels_it_never_saw_and_is_asked_for_few(taught, model):
