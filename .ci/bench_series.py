@@ -48,7 +48,10 @@ def measure_series(side: int = SIDE, progress: Callable[[str], None] = print) ->
                 row[way] = round(1e6 * (found["processor_seconds"] - taught) / row["pixels"], 2)
                 row[f"{way}_pixels_per_second"] = found["mapping_pixels_per_second"]
                 row[f"{way}_of_first"] = round(row[way] / (rows[0] if rows else row)[way], 2)
-            row["teaching_seconds"] = found["teaching_seconds"]
+                if way == "fast":
+                    # How often a student has to ask hangs on what is mapped, and asking costs more than the student.
+                    row["asked"] = found["mapping"].get("map_asked", 1.0)
+                    row["teaching_seconds"] = found["teaching_seconds"]
             rows.append(row)
             progress(line(row))
             stack.unlink()
@@ -63,7 +66,7 @@ def line(row: dict[str, Any]) -> str:
         f"{row[f'{way}_pixels_per_second']:,} pixels a second)"
         for way in WAYS
     )
-    return f"Mapping {row['dates']} dates x {row['bands']} bands: {ways}."
+    return f"Mapping {row['dates']} dates x {row['bands']} bands: {ways}; the network asked for {row['asked']:.1%}."
 
 
 def main() -> None:
