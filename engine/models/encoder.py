@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .device import mixed_precision
-from .network import Features, SeriesNetwork
+from .network import Features, SeriesNetwork, moved_together
 
 DAY_SCALE = 1000.0
 """Longest period of the day encoding, in days over 2 pi (TimeMatch)."""
@@ -105,16 +105,6 @@ class Layer(nn.Module):
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=keys)
         x = x + self.dropout(self.output(mixed.transpose(1, 2).reshape(b, t, d)))
         return x + self.dropout(self.narrow(F.relu(self.widen(self.norm_forward(x)), inplace=True)))
-
-
-def moved_together(values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Series with their observed dates in front, as many as the one with most of them has.
-
-    So a token holds a series' own dates, whatever gaps other series have. Arguments as for :class:`SeriesNetwork`.
-    """
-    order = observed.int().argsort(dim=1, descending=True, stable=True)[:, : int(observed.sum(dim=1).max())]
-    values = values.take_along_dim(order.unsqueeze(-1), dim=1)
-    return values, observed.take_along_dim(order, dim=1), day.expand(observed.shape).take_along_dim(order, dim=1)
 
 
 class DatesTogether(nn.Module):

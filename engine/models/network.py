@@ -42,3 +42,14 @@ class SeriesNetwork(nn.Module):
         """Raise ValueError where weights that were loaded cannot have been learnt."""
         if not all(bool(weight.isfinite().all()) for weight in self.parameters()):
             raise ValueError("one of its weights is not a finite number")
+
+
+def moved_together(values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Series with their observed dates in front, as many as the one with most of them has.
+
+    What follows then costs what is observed, and which dates of a series stand side by side does not hang on the gaps
+    of others. Arguments as for :class:`SeriesNetwork`; the days returned are (b, t).
+    """
+    order = observed.int().argsort(dim=1, descending=True, stable=True)[:, : int(observed.sum(dim=1).max())]
+    values = values.take_along_dim(order.unsqueeze(-1), dim=1)
+    return values, observed.take_along_dim(order, dim=1), day.expand(observed.shape).take_along_dim(order, dim=1)

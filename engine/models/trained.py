@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from ..errors import InputError
 from ..series import Season, align_years, fill_linearly
 from .device import compute_device, moved, series_at_once
-from .network import SeriesNetwork
+from .network import SeriesNetwork, moved_together
 from .networks import build_network
 from .standardise import Statistics
 
@@ -133,11 +133,9 @@ class TrainedModel:
         dates = observed.any(axis=0)  # a date that no pixel of the chunk has costs nothing
         if not dates.all():
             values, observed, day = values[:, dates], observed[:, dates], day[dates]
-        most = int(observed.sum(axis=1).max())
-        if most < DENSE * len(day):  # each pixel's own dates, moved together: gaps then cost nothing either
-            order = np.argsort(~observed, axis=1, kind="stable")[:, :most]
-            values = np.take_along_axis(values, order[:, :, None], axis=1)
-            observed, day = np.take_along_axis(observed, order, axis=1), day[order]
+        if observed.sum(axis=1).max() < DENSE * len(day):  # gaps then cost nothing either
+            packed = moved_together(*map(torch.from_numpy, (values, observed, day)))
+            values, observed, day = (tensor.numpy() for tensor in packed)
         standard = self.statistics.apply(values)
         standard[~observed] = 0.0
         return self._infer(standard, day, observed)
