@@ -8,7 +8,7 @@ points; learnt from them it is as good, at a tenth of their operations.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -21,8 +21,6 @@ HEADS = 2
 """Attention heads of the small network: a single one lost a point, and four cost half as much again."""
 SOURCE_PART = 3
 """Target series for one of the source, so that the network does not forget where it comes from; its weight, too."""
-LONG = 20
-"""Observed dates from which on they are read in pairs: half the work at no loss. With 17 of NDVI a point went."""
 
 
 @dataclass(frozen=True)
@@ -35,23 +33,14 @@ class CondensedSettings:
     """Its features per date."""
     condensed_layers: int = 2
     """Its transformer layers."""
-    condensed_together: int = 2
-    """Observed dates that it reads as one token, where series are long."""
     condensed_batch: int = 96
     """Target series in a batch; a third as many of the source go with them."""
     condensed_rate: float = 2e-3
     """Greatest learning rate."""
 
-    def size(self, bands: int, classes: int, dates: float) -> NetworkSize:
-        """What the small network is for so many bands, classes and observed dates of a series."""
-        return NetworkSize(
-            bands,
-            classes,
-            self.condensed_width,
-            self.condensed_layers,
-            HEADS,
-            together=self.condensed_together if dates >= LONG else 1,
-        )
+    def size(self, member: NetworkSize) -> NetworkSize:
+        """What the small network is that stands for such a member."""
+        return replace(member, width=self.condensed_width, layers=self.condensed_layers, heads=HEADS)
 
 
 @dataclass(frozen=True)
@@ -77,20 +66,19 @@ class Taught:
 
 
 def condense(
-    source: Taught, target: Taught, settings: CondensedSettings, steps: int, least_own: float,
+    member: NetworkSize, source: Taught, target: Taught, settings: CondensedSettings, steps: int, least_own: float,
     generator: torch.Generator, update: Callable[[float], None],
 ) -> CropNetwork:  # fmt: skip
     """Learn the small network.
 
     Parameters
     ----------
+    member : size of the networks that it is to stand for.
     steps : optimiser steps.
     least_own : least share that a series keeps of itself when it is mixed with another.
     update : told how far it is, 0 to 1; raises Cancelled.
     """
-    bands, classes = target.pool.values.shape[2], target.probability.shape[1]
-    dates = float(target.pool.observed.sum(dim=1).double().median())
-    network = CropNetwork(settings.size(bands, classes, dates)).to(target.pool.values.device)
+    network = CropNetwork(settings.size(member)).to(target.pool.values.device)
     draw_from(network, int(torch.randint(2**31, (1,), generator=generator)))
     optimiser = make_optimiser(network, settings.condensed_rate, settings.condensed_rate)
     average = Teacher(network, steps)

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from operator import methodcaller
 from typing import Any
 
 import numpy as np
@@ -126,6 +125,23 @@ class Run:
         """Ask for cancel where no fraction is known."""
         self.progress.check()
 
+    def learn(
+        self, students: Sequence[Student], step_of: Callable[..., None], steps: Sequence[int], whole: int,
+        *arguments: object,
+    ) -> None:  # fmt: skip
+        """Let all students take these steps of a ``whole`` side by side; all stop when the user cancels.
+
+        ``step_of`` is called with a student, the step, the whole, and the other arguments.
+        """
+
+        def of(number: int) -> None:
+            told = self.progress if number == 0 else self.progress.quiet()
+            for step in steps:
+                told.update(step / whole)
+                step_of(students[number], step, whole, *arguments)
+
+        self.crew.each(of, range(len(students)))
+
     def predictions(self, good: Good, pool: Pool) -> np.ndarray:
         """Calibrated predictions (m, n, k) of every member under equal class shares; NaN where a network broke."""
 
@@ -181,7 +197,7 @@ def fit(
         domain = prepare_source(source, settings.held_out, seed, device)
         run = Run(source, domain, settings, known, crew, progress)
         members = settings.members
-        networks = [make_network(len(source.bands), domain.classes, settings, device) for _ in range(members)]
+        networks = [make_network(settings, device, source, target) for _ in range(members)]
         generators = [
             torch.Generator().manual_seed(int(s)) for s in torch.randint(2**31, (members,), generator=generator)
         ]
@@ -247,13 +263,10 @@ def fit(
 def align(run: Run, students: Sequence[Student], good: Good) -> tuple[Good, Standing]:
     """Weighted MK-MMD; the class shares are estimated again half way, and at the end."""
     steps = run.settings.scaled(run.settings.align_steps)
-    half = steps // 2
-    for step in range(steps):
-        run.progress.update(step / steps)
-        if step == half:
-            good, _ = _stand(run, "Aligning the features", students)
-        run.crew.each(methodcaller("align_step", step, steps, good.shares), students)
-    return _stand(run, "Aligning the features", students)
+    for part in (range(steps // 2), range(steps // 2, steps)):
+        run.learn(students, Student.align_step, part, steps, good.shares)
+        good, standing = _stand(run, "Aligning the features", students)
+    return good, standing
 
 
 def learn_from_pseudo_labels(run: Run, students: Sequence[Student], good: Good, begun: Standing) -> Good:
@@ -277,10 +290,8 @@ def learn_from_pseudo_labels(run: Run, students: Sequence[Student], good: Good, 
         relaxed = [run.source.classes[c] for c in picks.relaxed]
         run.rounds.append({"round": number + 1, "accepted": accepted, "relaxed": relaxed})
         run.progress.metric(f"pseudo_labels_round_{number + 1}", accepted)
-        for step in range(steps):
-            run.progress.update((number + step / steps) / settings.rounds)
-            done = number * steps + step
-            run.crew.each(methodcaller("round_step", done, settings.rounds * steps, good.shares, picks), students)
+        part = range(number * steps, (number + 1) * steps)
+        run.learn(students, Student.round_step, part, settings.rounds * steps, good.shares, picks)
         learnt, standing = _stand(run, f"Learning from pseudo-labels, round {number + 1}", students)
         if not run.passes(standing, replace(begun, shares=good.shares)):
             return good
@@ -311,7 +322,8 @@ def condense_members(run: Run, good: Good, said: np.ndarray, pool: Pool, generat
     target = Taught(pool, together(said), lambda count: torch.randint(len(pool), (count,), generator=generator))
     source = Taught(known, together(run.predictions(good, known)), sampler.draw)
     steps = settings.scaled(settings.condense_steps)
-    network = condense(source, target, settings, steps, settings.least_own, generator, run.progress.update)
+    member = good.teachers[0].size
+    network = condense(member, source, target, settings, steps, settings.least_own, generator, run.progress.update)
     small, standing = run.stand("Condensing the network", [network], pool, settings.of_aligned())
     samples = good.validations[0].samples
     accuracy = float(np.mean([v.accuracy for v in good.validations]))

@@ -7,6 +7,7 @@ import torch
 from engine.alignment.augment import STRONG, mix, perturb, thin_dates
 from engine.alignment.condense import Taught, condense
 from engine.alignment.ghca import GHCASettings
+from engine.alignment.source_only import make_network
 from engine.alignment.training import (
     BalancedSampler,
     Pool,
@@ -18,6 +19,8 @@ from engine.alignment.training import (
 )
 from engine.alignment.vetoes import Standing, veto
 from engine.errors import InputError
+from engine.models.encoder import NetworkSize
+from engine.series import SeriesSet
 
 
 def test_batches_hold_every_class_equally_often():
@@ -147,14 +150,29 @@ def test_mixed_series_are_the_proportional_mean_and_so_is_their_loss():
     np.testing.assert_array_equal(same, values)
 
 
-@pytest.mark.parametrize(("dates", "seen", "together"), [(24, 24, 2), (24, 20, 2), (24, 19, 1), (8, 8, 1)])
-def test_the_small_network_reads_dates_in_pairs_where_series_have_enough(dates, seen, together):
-    generator = torch.Generator().manual_seed(0)
-    observed = torch.zeros(6, dates, dtype=torch.bool)
-    observed[:, dates - seen :] = True
-    pool = Pool(torch.randn(6, dates, 3, generator=generator), observed, torch.arange(dates) * 10.0)
-    taught = Taught(pool, torch.full((6, 4), 0.25), lambda count: torch.randint(6, (count,), generator=generator))
-    network = condense(taught, taught, GHCASettings(), 1, 0.5, generator, lambda done: None)
+@pytest.mark.parametrize(
+    ("source", "target", "together"), [(24, 24, 2), (24, 20, 2), (24, 19, 1), (19, 24, 1), (8, 8, 1), (24, None, 2)]
+)
+def test_dates_are_read_in_pairs_where_all_domains_have_enough(source, target, together):
+    def series(seen):
+        values = np.full((6, 24, 3), np.nan, np.float32)
+        values[:, 24 - seen :] = np.random.default_rng(0).normal(size=(6, seen, 3))
+        return SeriesSet(values, np.arange(24) * 10.0, ("red", "nir", "swir"), None, ("wheat", "maize"))
+
+    domains = [series(seen) for seen in (source, target) if seen is not None]
+    network = make_network(GHCASettings(), torch.device("cpu"), *domains).eval()
     assert network.size.together == together
-    logits, _ = network.eval()(pool.values, pool.observed, pool.day)
-    assert logits.shape == (6, 4) and logits.isfinite().all()
+    values = torch.from_numpy(domains[0].values)
+    logits, _ = network(values.nan_to_num(), values[:, :, 0].isfinite(), torch.arange(24) * 10.0)
+    assert logits.shape == (6, 2) and logits.isfinite().all()
+
+
+def test_the_small_network_reads_dates_as_the_members_do():
+    generator = torch.Generator().manual_seed(0)
+    pool = Pool(
+        torch.randn(6, 24, 3, generator=generator), torch.ones(6, 24, dtype=torch.bool), torch.arange(24) * 10.0
+    )
+    taught = Taught(pool, torch.full((6, 4), 0.25), lambda count: torch.randint(6, (count,), generator=generator))
+    member = NetworkSize(bands=3, classes=4, together=2)
+    network = condense(member, taught, taught, GHCASettings(), 1, 0.5, generator, lambda done: None)
+    assert network.size == NetworkSize(bands=3, classes=4, width=32, layers=2, heads=2, together=2)

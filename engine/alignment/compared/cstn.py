@@ -107,7 +107,7 @@ def fit(
         progress.stage("Learning from the source")
         warn_of_few(target, progress)
         domain, seen = prepare(source, target, settings, seed, on_grid=False)
-        network = make_network(len(source.bands), domain.classes, settings, compute_device())
+        network = make_network(settings, compute_device(), source, target)
         optimiser = make_optimiser(network, settings.rate, settings.rate)
         steps = settings.scaled(settings.steps)
 
