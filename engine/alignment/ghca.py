@@ -210,15 +210,15 @@ def fit(
             return learn_source(networks[number], domain, settings, generators[number], told).network
 
         teachers = crew.each(learn, range(members))
-        validation = validate(teachers[0], domain, run.tick)
-        progress.metric("source_validation_accuracy", round(validation.accuracy, 4))
+        validations = crew.each(lambda network: validate(network, domain, run.tick), teachers)
+        progress.metric("source_validation_accuracy", round(float(np.mean([v.accuracy for v in validations])), 4))
 
         progress.stage("Estimating shift and class shares")
         rng = np.random.default_rng([seed, 1])
         values = target.values[np.sort(rng.permutation(len(target))[: settings.target_pixels])]
         enough = len(values) >= settings.least_target
         reading = choose_reading(
-            Judge(teachers[0], domain, source, validation.temperature, settings.of_source(), run.tick),
+            Judge(teachers, [v.temperature for v in validations], crew, domain, source, settings.of_source(), run.tick),
             values,
             target.day,
             settings.scan_pixels if enough else 0,

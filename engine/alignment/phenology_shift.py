@@ -56,6 +56,15 @@ class Evidence:
     shares: np.ndarray
     """(k,) class shares estimated under it."""
 
+    @staticmethod
+    def of_all(single: Sequence[Evidence]) -> Evidence:
+        """The evidence of several source models together: means of the logarithms, and of the class shares."""
+        discrepancy, inception = (
+            np.exp(np.mean([np.log(getattr(one, name)) for one in single], axis=0))
+            for name in ("discrepancy", "inception")
+        )
+        return Evidence(discrepancy, inception, np.mean([one.shares for one in single], axis=0))
+
     @property
     def score(self) -> float:
         """Both kinds of evidence in one figure; greater is better."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 
+from ..models.device import SideBySide
 from ..models.encoder import CropNetwork
 from ..models.standardise import Statistics, matched_statistics
 from ..progress import Progress
@@ -25,7 +26,7 @@ from .phenology_shift import (
     gather_evidence,
 )
 from .source_only import SourceDomain
-from .training import BalancedSampler, make_pool, predict, softmax
+from .training import BalancedSampler, Pool, Predictions, make_pool, predict, softmax
 
 SOURCE_PIXELS = 400
 """Class-balanced source series with which the target is compared."""
@@ -84,18 +85,20 @@ def matched_to_shares(
 
 @dataclass(frozen=True)
 class Judge:
-    """The source model as it judges a reading of the target."""
+    """The source models as they judge a reading of the target, all together: one alone errs more often."""
 
-    network: CropNetwork
-    """The source model."""
+    networks: Sequence[CropNetwork]
+    """The source models."""
+    temperatures: Sequence[float]
+    """Divisor of each one's logits."""
+    crew: SideBySide
+    """What lets them look at the same time."""
     domain: SourceDomain
     """The source as it was learnt."""
     source: SeriesSet
     """The source as it came."""
-    temperature: float
-    """Divisor of the source model's logits."""
     doubt: Doubt
-    """How far the class shares that it sees in the target are trusted."""
+    """How far the class shares that they see in the target are trusted."""
     tick: Callable[[], None]
     """Asked for cancel at every chunk."""
 
@@ -104,7 +107,7 @@ def choose_reading(
     judge: Judge, values: np.ndarray, day: np.ndarray, pixels: int, find_shift: bool, match: bool,
     rng: np.random.Generator, progress: Progress,
 ) -> Reading:  # fmt: skip
-    """Choose shift and standardisation on the source model.
+    """Choose shift and standardisation on the source models.
 
     Parameters
     ----------
@@ -127,13 +130,22 @@ def choose_reading(
     resamples = draw_resamples(len(sample), safeguard.bootstraps, rng)
     # Jittered days on both sides: two calendars on one grid of dates must not look alike for the grid's sake.
     noise = int(rng.integers(2**31))
-    embedding = predict(judge.network, pool, judge.tick, JITTER, torch.Generator().manual_seed(noise)).embedding
     device = domain.pool.values.device
+
+    def look(network: CropNetwork, series: Pool, seed: int) -> Predictions:
+        return predict(network, series, judge.tick, JITTER, torch.Generator().manual_seed(seed))
+
+    known = judge.crew.each(lambda network: look(network, pool, noise).embedding, judge.networks)
 
     def evidence_of(statistics: Statistics, shift: float) -> Evidence:
         seen = make_pool(sample, domain.calendar.place(day, shift), statistics, domain.calendar, device)
-        read = predict(judge.network, seen, judge.tick, JITTER, torch.Generator().manual_seed(noise + 1))
-        return gather_evidence(embedding, labels, read.embedding, softmax(read.logits, judge.temperature), resamples)
+
+        def of(number: int) -> Evidence:
+            read = look(judge.networks[number], seen, noise + 1)
+            probability = softmax(read.logits, judge.temperatures[number])
+            return gather_evidence(known[number], labels, read.embedding, probability, resamples)
+
+        return Evidence.of_all(judge.crew.each(of, range(len(judge.networks))))
 
     def matched_under(shares: np.ndarray, shift: float) -> Statistics:
         placed = domain.calendar.place(day, shift)

@@ -27,6 +27,25 @@ def test_the_best_shift_is_found_to_two_days(best):
     assert estimate_shift(valley(best)).days == pytest.approx(best, abs=2)
 
 
+def test_source_models_judge_together():
+    first, second = evidence(0.02, 0.9, noise=0.1), evidence(0.08, 0.4, noise=0.1, seed=1)
+    both = Evidence.of_all([first, second])
+    np.testing.assert_allclose(both.score, (first.score + second.score) / 2)
+    np.testing.assert_allclose(both.discrepancy, np.sqrt(first.discrepancy * second.discrepancy))
+    np.testing.assert_allclose(both.inception, np.sqrt(first.inception * second.inception))
+    one = Evidence.of_all([first])
+    np.testing.assert_allclose(one.discrepancy, first.discrepancy)
+
+
+def test_one_source_model_that_errs_is_outvoted():
+    # One takes -30 for the shift; two see that there is next to none.
+    def judge(shift):
+        return Evidence.of_all([valley(-30, depth=0.05)(shift), valley(0, depth=0.1)(shift), valley(2)(shift)])
+
+    assert valley(-30, depth=0.05)(-30).clearly_better(valley(-30, depth=0.05)(0), ShiftSafeguard())
+    assert abs(estimate_shift(judge).days) < 10
+
+
 def test_every_shift_is_judged_once():
     asked = []
 
