@@ -27,6 +27,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "MK-MMD at a single level": {"hierarchical": False},
     "without the adversary": {"adversary": 0.0},
     "shares as estimated": {"doubt_source": 0.0, "doubt_aligned": 0.0},
+    "shares trusted whole": {"trust_shares": 1.0},
     "without certainty": {"certainty": False},
     "without stability": {"stability": False},
     "without contrast": {"contrast": 0.0},

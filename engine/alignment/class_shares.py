@@ -53,12 +53,15 @@ def estimate_class_shares(
 
 
 def adjust_to_shares(
-    probability: np.ndarray, shares: np.ndarray, trained_shares: np.ndarray | None = None
+    probability: np.ndarray, shares: np.ndarray, trained_shares: np.ndarray | None = None, trust: float = 1.0
 ) -> np.ndarray:
-    """Predictions (..., k) as they would be had the classifier been trained under ``shares`` (k,)."""
+    """Predictions (..., k) as they would be had the classifier been trained under ``shares`` (k,).
+
+    ``trust`` is how far they follow them: 0 not at all, 1 as Bayes' rule has it.
+    """
     k = probability.shape[-1]
     trained = np.full(k, 1.0 / k) if trained_shares is None else np.asarray(trained_shares, float)
-    adjusted = probability * (shares / trained)
+    adjusted = probability * (shares / trained) ** trust
     return adjusted / np.maximum(adjusted.sum(axis=-1, keepdims=True), 1e-300)
 
 

@@ -74,15 +74,13 @@ class GHCASettings(CondensedSettings, AdaptationSettings, SourceSettings):
     """Least class share that is taken from the source model, in multiples of an equal share."""
     least_aligned: float = 0.1
     """The same from the aligned models."""
-    trust_shares: float = 0.5
-    """How far predictions follow the estimated class shares: 0 not at all, 1 as Bayes' rule has it. The shares
-    are estimates themselves; half way lost nothing in overall accuracy and spares the rare crops."""
     find_shift: bool = True
     """Whether to look for a shift of the season."""
     match_statistics: bool = True
     """Whether the target may be standardised by its own statistics, matched to its class shares."""
     class_shares: dict[str, float] = field(default_factory=dict)
-    """Known class shares of the target (regional crop statistics) by class name; empty: they are estimated."""
+    """Known class shares of the target (regional crop statistics) by class name, which are trusted whole; empty: they
+    are estimated."""
 
     def of_source(self) -> Doubt:
         """Doubt of the class shares that the source model sees."""
@@ -191,6 +189,8 @@ def fit(
     """Learn from the source and adapt to the target; see :func:`engine.alignment.fit`."""
     settings = read_settings(GHCASettings(), options)
     known = _known_shares(settings.class_shares, source.classes)
+    if known is not None:
+        settings = replace(settings, trust_shares=1.0)
     device = compute_device()
     with seeded(seed) as generator, SideBySide(settings.members) as crew:
         progress.stage("Learning from the source")

@@ -48,6 +48,12 @@ def test_adjusted_predictions_follow_bayes():
     np.testing.assert_allclose(adjust_to_shares(np.array([[0.5, 0.5]]), np.array([0.8, 0.2])), [[0.8, 0.2]])
 
 
+@pytest.mark.parametrize(("trust", "expected"), [(0.0, [0.5, 0.5]), (0.5, [2 / 3, 1 / 3]), (1.0, [0.8, 0.2])])
+def test_predictions_follow_shares_as_far_as_these_are_trusted(trust, expected):
+    adjusted = adjust_to_shares(np.array([[0.5, 0.5]]), np.array([0.8, 0.2]), trust=trust)
+    np.testing.assert_allclose(adjusted, [expected])
+
+
 def test_shares_that_differ_no_more_than_their_error_are_those_of_the_source():
     source = np.array([0.5, 0.3, 0.2])
     near, far = source + [0.06, -0.03, -0.03], np.array([0.1, 0.2, 0.7])

@@ -142,6 +142,8 @@ def test_known_class_shares_are_used_as_they_are(source, target):
     known = {"early": 0.11, "late": 0.61, "long": 0.28}
     model = fit("ghca", source, target, 0, Progress(), {**QUICK, "steps_scale": 0.1, "class_shares": known})
     assert model.summary["class_shares"] == pytest.approx(known, abs=0.01)
+    # Trusted whole, as estimated ones are not: the map follows them as Bayes' rule has it.
+    assert np.ptp(model.log_shares) == pytest.approx(np.log(0.61 / 0.11), abs=0.02)
     with pytest.raises(InputError, match="class_shares"):
         fit("ghca", source, target, 0, Progress(), {"class_shares": {"early": 1.0}})
 
@@ -292,6 +294,7 @@ PARTS = {
     "least_own": 1.0,
     "members": 1,
     "doubt_aligned": 0.0,
+    "trust_shares": 1.0,
     "rounds": 0,
     "match_statistics": False,
     "condense_steps": 0,
