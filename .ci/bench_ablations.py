@@ -37,6 +37,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "without mixing": {"least_own": 1.0},
     "one student": {"members": 1},
     "without pseudo-labels": {"rounds": 0},
+    "date by date": {"together": 1},
     "without condensing": {"condense_steps": 0},
 }
 

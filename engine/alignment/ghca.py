@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -79,8 +80,8 @@ class GHCASettings(CondensedSettings, AdaptationSettings, SourceSettings):
     match_statistics: bool = True
     """Whether the target may be standardised by its own statistics, matched to its class shares."""
     class_shares: dict[str, float] = field(default_factory=dict)
-    """Known class shares of the target (regional crop statistics) by class name, which are trusted whole; empty: they
-    are estimated."""
+    """Known class shares of the target (regional crop statistics) by class name, which are trusted whole unless
+    ``trust_shares`` is given, too; empty: they are estimated."""
 
     def of_source(self) -> Doubt:
         """Doubt of the class shares that the source model sees."""
@@ -124,21 +125,26 @@ class Run:
         self.progress.check()
 
     def learn(
-        self, students: Sequence[Student], step_of: Callable[..., None], steps: Sequence[int], whole: int,
-        *arguments: object,
+        self, students: Sequence[Student], step_of: Callable[..., None], steps: range, whole: int, *arguments: object
     ) -> None:  # fmt: skip
         """Let all students take these steps of a ``whole`` side by side; all stop when the user cancels.
 
         ``step_of`` is called with a student, the step, the whole, and the other arguments.
         """
 
+        taken = count()  # by all of them
+
         def of(number: int) -> None:
-            told = self.progress if number == 0 else self.progress.quiet()
+            told = self.progress if number == 0 or self.crew.in_turn else self.progress.quiet()
             for step in steps:
-                told.update(step / whole)
+                told.update((steps.start + next(taken) / len(students)) / whole)
                 step_of(students[number], step, whole, *arguments)
 
         self.crew.each(of, range(len(students)))
+
+    def validate(self, networks: Sequence[CropNetwork]) -> list[Validation]:
+        """What the held-out source says of each."""
+        return self.crew.each(lambda network: validate(network, self.domain, self.tick), networks)
 
     def predictions(self, good: Good, pool: Pool) -> np.ndarray:
         """Calibrated predictions (m, n, k) of every member under equal class shares; NaN where a network broke."""
@@ -150,15 +156,14 @@ class Run:
         return np.stack(self.crew.each(of, list(zip(good.teachers, good.validations))))
 
     def stand(
-        self, stage: str, networks: Sequence[CropNetwork], pool: Pool, doubt: Doubt,
+        self, stage: str, networks: Sequence[CropNetwork], validations: Sequence[Validation], pool: Pool, doubt: Doubt,
         estimate: Callable[[np.ndarray], np.ndarray] = estimate_class_shares,
     ) -> tuple[Good, Standing]:  # fmt: skip
-        """Validate the members after a stage and estimate the class shares of the target with them.
+        """How the members, validated, stand after a stage: the class shares of the target are estimated with them.
 
         ``doubt`` says how far that ``estimate`` from predictions (n, k) is trusted.
         """
-        validations = tuple(self.crew.each(lambda network: validate(network, self.domain, self.tick), networks))
-        good = Good(tuple(networks), validations, np.full(self.domain.classes, 1.0 / self.domain.classes))
+        good = Good(tuple(networks), tuple(validations), np.full(self.domain.classes, 1.0 / self.domain.classes))
         probability = self.predictions(good, pool).mean(axis=0)
         weights = [p for network in networks for p in network.parameters()]
         finite = bool(np.isfinite(probability).all()) and all(bool(torch.isfinite(p).all()) for p in weights)
@@ -189,7 +194,7 @@ def fit(
     """Learn from the source and adapt to the target; see :func:`engine.alignment.fit`."""
     settings = read_settings(GHCASettings(), options)
     known = _known_shares(settings.class_shares, source.classes)
-    if known is not None:
+    if known is not None and "trust_shares" not in options:
         settings = replace(settings, trust_shares=1.0)
     device = compute_device()
     with seeded(seed) as generator, SideBySide(settings.members) as crew:
@@ -197,7 +202,7 @@ def fit(
         domain = prepare_source(source, settings.held_out, seed, device)
         run = Run(source, domain, settings, known, crew, progress)
         members = settings.members
-        networks = [make_network(settings, device, source, target) for _ in range(members)]
+        networks = [make_network(domain, target, settings) for _ in range(members)]
         generators = [
             torch.Generator().manual_seed(int(s)) for s in torch.randint(2**31, (members,), generator=generator)
         ]
@@ -210,7 +215,7 @@ def fit(
             return learn_source(networks[number], domain, settings, generators[number], told).network
 
         teachers = crew.each(learn, range(members))
-        validations = crew.each(lambda network: validate(network, domain, run.tick), teachers)
+        validations = run.validate(teachers)
         progress.metric("source_validation_accuracy", round(float(np.mean([v.accuracy for v in validations])), 4))
 
         progress.stage("Estimating shift and class shares")
@@ -229,7 +234,9 @@ def fit(
         )
         day = domain.calendar.place(target.day, reading.shift)
         pool = make_pool(values, day, reading.statistics, domain.calendar, device)
-        good, begun = run.stand("Learning from the source", teachers, pool, settings.of_source(), expected_shares)
+        good, begun = run.stand(
+            "Learning from the source", teachers, validations, pool, settings.of_source(), expected_shares
+        )
         progress.metric("class_shares_source_model", run.named(begun.shares))
         if not enough:
             reason = f"The target has only {len(values)} observed pixels: the source model is used as it is."
@@ -305,7 +312,8 @@ def _look(run: Run, shares: np.ndarray, member: tuple[Student, Validation]) -> t
 
 
 def _stand(run: Run, stage: str, students: Sequence[Student]) -> tuple[Good, Standing]:
-    return run.stand(stage, [s.snapshot() for s in students], students[0].target, run.settings.of_aligned())
+    teachers = [student.snapshot() for student in students]
+    return run.stand(stage, teachers, run.validate(teachers), students[0].target, run.settings.of_aligned())
 
 
 def condense_members(run: Run, good: Good, said: np.ndarray, pool: Pool, generator: torch.Generator) -> Good | None:
@@ -324,7 +332,9 @@ def condense_members(run: Run, good: Good, said: np.ndarray, pool: Pool, generat
     steps = settings.scaled(settings.condense_steps)
     member = good.teachers[0].size
     network = condense(member, source, target, settings, steps, settings.least_own, generator, run.progress.update)
-    small, standing = run.stand("Condensing the network", [network], pool, settings.of_aligned())
+    small, standing = run.stand(
+        "Condensing the network", [network], run.validate([network]), pool, settings.of_aligned()
+    )
     samples = good.validations[0].samples
     accuracy = float(np.mean([v.accuracy for v in good.validations]))
     shares = estimate_class_shares(target.probability.cpu().numpy())

@@ -1,6 +1,6 @@
 """How many days the target's season runs before or behind the source's, estimated without target labels.
 
-Every shift is judged by two kinds of evidence on the source model: the class-share-weighted MK-MMD of the
+Every shift is judged by two kinds of evidence on the source models: the class-share-weighted MK-MMD of the
 embeddings, which is least, and the inception score of the predictions, which is greatest, where the calendars
 agree (the second is that of TimeMatch, Nyborg et al. 2022). No shift is taken unless both improve clearly, or the
 first decisively.

@@ -1,4 +1,4 @@
-"""How the target is read by the source model: the shift of its days and its standardisation, chosen without labels."""
+"""How the target is read by the source models: the shift of its days and its standardisation, chosen without labels."""
 
 from __future__ import annotations
 

@@ -30,12 +30,16 @@ KINDS = {int: "a whole number from 0 to 1e9", float: "a number from 0 to 1e9", b
 """How kinds of options are named to people."""
 GREATEST = 1e9
 """Of a number among the options: beyond it a product with the number of steps is none any more."""
+ENCODER = ("width", "layers", "together", "condensed_width", "condensed_layers")
+"""Options that are sizes of an encoder."""
 AT_LEAST_ONE = (
     *("batch", "target_batch", "pseudo_batch", "condensed_batch", "passes", "members", "look_every"),
-    *("width", "layers", "condensed_width", "condensed_layers"),
+    *ENCODER,
 )
 """Options of which none at all makes no sense."""
-SIZES = ("width", "hidden", "layers", "condensed_width", "condensed_layers", "trees", "discriminator", "members")
+AT_MOST_ONE = ("trust_shares", "least_own", "neighbour_share", "held_out", "smoothing")
+"""Options that are shares of a whole."""
+SIZES = (*ENCODER, "hidden", "trees", "discriminator", "members")
 """Options of which the memory of a fit is made: no larger than a model file may ask for (:data:`LIMITS`)."""
 MULTIPLE = "multiple of"
 """Key in the metadata of a setting for the number it must be a multiple of, such as the heads that share a width."""
@@ -297,6 +301,8 @@ def read_settings(default: Settings, options: Mapping[str, Any]) -> Settings:
             raise InputError("option", f"Option '{key}' is {value!r}; it must be {KINDS.get(kind, kind.__name__)}.")
         if key in AT_LEAST_ONE and value < 1:
             raise InputError("option", f"Option '{key}' is {value!r}; it must be 1 or more.")
+        if key in AT_MOST_ONE and value > 1:
+            raise InputError("option", f"Option '{key}' is {value!r}; it must be 1 or less.")
         if key in SIZES and value > LIMITS.get(key, LIMIT):
             most = LIMITS.get(key, LIMIT)
             raise InputError("option", f"Option '{key}' is {value!r}; it must be {most:,} or less.")

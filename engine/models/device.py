@@ -81,6 +81,11 @@ class SideBySide:
         threads = min(most, core_count())
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
+    @property
+    def in_turn(self) -> bool:
+        """Whether the work is done one after another."""
+        return self._pool is None
+
     def __enter__(self) -> SideBySide:
         return self
 

@@ -29,14 +29,14 @@ QUICK = {
 }
 
 
-def crops(counts, seed, shift=0.0, gain=1.0, offset=0.0, delay=0.0, names=tuple(PEAKS)):
+def crops(counts, seed, shift=0.0, gain=1.0, offset=0.0, delay=0.0, names=tuple(PEAKS), every=16):
     """Two-band series of known crops with gaps.
 
     The clock of the target runs ``shift`` days behind, its sensor has a gain and an offset, and its crops
     grow ``delay`` days later.
     """
     rng = np.random.default_rng(seed)
-    day = np.arange(10, 300, 16, dtype=np.float32)
+    day = np.arange(10, 300, every, dtype=np.float32)
     labels = np.repeat(np.arange(len(names)), counts)
     peak = np.array([PEAKS[n] for n in names])[labels] + rng.normal(0, 6, len(labels)) + delay
     width = np.array([WIDTHS[n] for n in names])[labels] * rng.uniform(0.9, 1.1, len(labels))
@@ -306,7 +306,8 @@ def test_each_part_that_an_ablation_leaves_out_has_a_say_in_the_model(source, ta
     options = {**QUICK, "steps_scale": 0.05, "find_shift": False, "passes": 2, "width": 16, "target_pixels": 120}
     models = {None: fit("ghca", source, target, 0, Progress(), options)}
     models |= {name: fit("ghca", source, target, 0, Progress(), {**options, name: PARTS[name]}) for name in PARTS}
-    assert len({model.model_id for model in models.values()}) == len(PARTS) + 1
+    weights = {b"".join(p.numpy().tobytes() for p in m.network.state_dict().values()) for m in models.values()}
+    assert len(weights) == len(PARTS) + 1
     assert models[None].summary["statistics"] == "matched"
     assert models["match_statistics"].summary["statistics"] == "source"
 
@@ -316,10 +317,27 @@ def test_a_shift_is_left_alone_where_none_is_to_be_found(source):
     assert fit("ghca", source, crops((90, 60, 90), seed=2, shift=20.0), 0, Progress(), options).shift_days == 0
 
 
-def test_the_model_is_the_same_on_one_core_and_on_two(source, target, monkeypatch):
+class Told(Progress):
+    """Keeps how far each stage was said to be."""
+
+    def __init__(self):
+        super().__init__()
+        self.told = {}
+
+    def stage(self, name):
+        self.told[name] = []
+        super().stage(name)
+
+    def update(self, fraction):
+        self.told[self._stage].append(fraction)
+        super().update(fraction)
+
+
+def test_the_model_is_the_same_on_one_core_and_on_two(monkeypatch):
     """The two students learn in threads where there are cores for them, each with random numbers of its own."""
     from engine.models import device
 
+    source, target = crops((30, 30, 30), seed=0, every=10), crops((30, 60, 40), seed=1, every=10)
     threads, models = set(), []
     step = adaptation.Student.round_step
 
@@ -327,10 +345,34 @@ def test_the_model_is_the_same_on_one_core_and_on_two(source, target, monkeypatc
         threads.add(threading.get_ident())
         step(student, *arguments)
 
+    monkeypatch.setattr(ghca, "veto", lambda now, before: None)  # so short a training would be undone
     monkeypatch.setattr(adaptation.Student, "round_step", note)
     for cores in (1, 2):
         threads.clear()
         monkeypatch.setattr(device, "core_count", lambda cores=cores: cores)
-        models.append(fit("ghca", source, target, 0, Progress(), {**QUICK, "steps_scale": 0.1}))
+        progress = Told()
+        models.append(fit("ghca", source, target, 0, progress, {**QUICK, "steps_scale": 0.1}))
         assert (threads == {threading.get_ident()}) == (cores == 1)
+        for stage in ("Aligning the features", "Learning from pseudo-labels"):
+            told = progress.told[stage]
+            assert told == sorted(told) and told[-1] > 0.7
+            assert cores == 2 or max(np.diff(told)) < 0.11  # five steps, of two students in turn
     assert models[0].model_id == models[1].model_id
+    assert models[0].network.size.together == 2
+
+
+def test_cancel_stops_both_students_in_their_threads(source, target, monkeypatch):
+    from engine.models import device
+
+    taken = []
+    step = adaptation.Student.align_step
+
+    def note(student, *arguments):
+        taken.append(threading.get_ident())
+        step(student, *arguments)
+
+    monkeypatch.setattr(adaptation.Student, "align_step", note)
+    monkeypatch.setattr(device, "core_count", lambda: 2)
+    with pytest.raises(Cancelled):
+        fit("ghca", source, target, 0, Progress(cancelled=lambda: len(taken) >= 6), {**QUICK, "source_steps": 5})
+    assert len(set(taken)) == 2 and 6 <= len(taken) <= 8

@@ -1,9 +1,19 @@
 """The shift of the season: found where there is one, kept at 0 where there is none."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
+from engine.alignment.class_shares import Doubt
 from engine.alignment.phenology_shift import Evidence, ShiftSafeguard, estimate_shift, inception_score
+from engine.alignment.reading import Judge, choose_reading
+from engine.alignment.source_only import prepare_source
+from engine.models.device import SideBySide
+from engine.models.encoder import CropNetwork, NetworkSize
+from engine.progress import Progress
+from engine.series import SeriesSet
 
 
 def evidence(discrepancy, inception, noise=0.0, seed=0):
@@ -33,8 +43,31 @@ def test_source_models_judge_together():
     np.testing.assert_allclose(both.score, (first.score + second.score) / 2)
     np.testing.assert_allclose(both.discrepancy, np.sqrt(first.discrepancy * second.discrepancy))
     np.testing.assert_allclose(both.inception, np.sqrt(first.inception * second.inception))
+    sure = replace(second, shares=np.array([0.9, 0.1]))
+    np.testing.assert_allclose(Evidence.of_all([first, sure]).shares, [0.7, 0.3])
     one = Evidence.of_all([first])
     np.testing.assert_allclose(one.discrepancy, first.discrepancy)
+
+
+def test_every_source_model_is_asked():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(90, 12, 2)).astype(np.float32)
+    labels, day = np.repeat([0, 1, 2], 30), np.arange(12) * 16.0
+    values += labels[:, None, None] * np.sin(day / 50)[:, None].astype(np.float32)
+    source = SeriesSet(values, day, ("red", "nir"), labels, ("wheat", "maize", "rape"))
+    domain = prepare_source(source, 0.15, 0, torch.device("cpu"))
+    torch.manual_seed(0)
+    networks = [CropNetwork(NetworkSize(2, 3, 16, 1)).eval() for _ in range(2)]
+    scores = []
+    with SideBySide(1) as crew:
+        for asked in (networks[:1], networks[1:], networks):
+            judge = Judge(asked, [1.0] * len(asked), crew, domain, source, Doubt(0.1, 0.1), lambda: None)
+            rng = np.random.default_rng(1)
+            reading = choose_reading(judge, values[::2] * 0.8, day, 40, True, False, rng, Progress())
+            scores.append({d: e.score for d, e in reading.estimates["source"].evidence.items()})
+    for shift in (0.0, 16.0, -48.0):  # others are looked at around the best, which need not be the same
+        assert scores[2][shift] == pytest.approx((scores[0][shift] + scores[1][shift]) / 2)
+        assert scores[0][shift] != pytest.approx(scores[1][shift], abs=1e-3)
 
 
 def test_one_source_model_that_errs_is_outvoted():

@@ -7,7 +7,7 @@ import torch
 from engine.alignment.augment import STRONG, mix, perturb, thin_dates
 from engine.alignment.condense import Taught, condense
 from engine.alignment.ghca import GHCASettings
-from engine.alignment.source_only import make_network
+from engine.alignment.source_only import make_network, prepare_source
 from engine.alignment.training import (
     BalancedSampler,
     Pool,
@@ -99,7 +99,10 @@ def test_the_teacher_follows_the_student():
 
 def test_options_override_settings_and_wrong_ones_are_named():
     assert read_settings(GHCASettings(), {"rounds": 2, "pseudo": 1}).rounds == 2
-    for options in ({"stepps": 3}, {"rounds": "two"}, {"rounds": -1}, {"rounds": True}, {"rounds": 1.5}):
+    for options in (
+        *({"stepps": 3}, {"rounds": "two"}, {"rounds": -1}, {"rounds": True}, {"rounds": 1.5}),
+        *({"together": 0}, {"together": 2000}, {"trust_shares": 1.5}),
+    ):
         with pytest.raises(InputError) as raised:
             read_settings(GHCASettings(), options)
         assert raised.value.code == "option" and next(iter(options)) in raised.value.message
@@ -150,20 +153,23 @@ def test_mixed_series_are_the_proportional_mean_and_so_is_their_loss():
     np.testing.assert_array_equal(same, values)
 
 
-@pytest.mark.parametrize(
-    ("source", "target", "together"), [(24, 24, 2), (24, 20, 2), (24, 19, 1), (19, 24, 1), (8, 8, 1), (24, None, 2)]
-)
-def test_dates_are_read_in_pairs_where_all_domains_have_enough(source, target, together):
-    def series(seen):
-        values = np.full((6, 24, 3), np.nan, np.float32)
-        values[:, 24 - seen :] = np.random.default_rng(0).normal(size=(6, seen, 3))
-        return SeriesSet(values, np.arange(24) * 10.0, ("red", "nir", "swir"), None, ("wheat", "maize"))
+def series_of(seen, begin=0.0, labels=None):
+    """Six series of 24 dates, ten days apart, of which the last ``seen`` were observed."""
+    values = np.full((6, 24, 3), np.nan, np.float32)
+    values[:, 24 - seen :] = np.random.default_rng(0).normal(size=(6, seen, 3))
+    return SeriesSet(values, begin + np.arange(24) * 10.0, ("red", "nir", "swir"), labels, ("wheat", "maize"))
 
-    domains = [series(seen) for seen in (source, target) if seen is not None]
-    network = make_network(GHCASettings(), torch.device("cpu"), *domains).eval()
+
+@pytest.mark.parametrize(
+    ("source", "target", "begin", "together"),
+    [(24, 24, 0, 2), (24, 20, 0, 2), (24, 19, 0, 1), (19, 24, 0, 1), (8, 8, 0, 1), (24, 24, 100, 1)],
+)
+def test_dates_are_read_in_pairs_where_both_sides_have_enough_in_season(source, target, begin, together):
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    domain = prepare_source(series_of(source, labels=labels), 0.15, 0, torch.device("cpu"))
+    network = make_network(domain, series_of(target, begin), GHCASettings()).eval()
     assert network.size.together == together
-    values = torch.from_numpy(domains[0].values)
-    logits, _ = network(values.nan_to_num(), values[:, :, 0].isfinite(), torch.arange(24) * 10.0)
+    logits, _ = network(domain.pool.values, domain.pool.observed, domain.pool.day)
     assert logits.shape == (6, 2) and logits.isfinite().all()
 
 

@@ -78,7 +78,7 @@ def fit_adversarially(
         progress.stage(STAGE)
         warn_of_few(target, progress)
         domain, seen = prepare(source, target, settings, seed, on_grid=False)
-        network = make_network(settings, device, source, target)
+        network = make_network(domain, target, settings)
         adversary = oppose(network.size, settings).to(device)
         optimiser = make_optimiser(network, settings.rate, settings.rate)
         parameters = list(adversary.parameters())

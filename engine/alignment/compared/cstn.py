@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...models.device import compute_device, seeded
+from ...models.device import seeded
 from ...models.encoder import CropNetwork
 from ...models.trained import TrainedModel
 from ...progress import Progress
@@ -107,7 +107,7 @@ def fit(
         progress.stage("Learning from the source")
         warn_of_few(target, progress)
         domain, seen = prepare(source, target, settings, seed, on_grid=False)
-        network = make_network(settings, compute_device(), source, target)
+        network = make_network(domain, target, settings)
         optimiser = make_optimiser(network, settings.rate, settings.rate)
         steps = settings.scaled(settings.steps)
 
