@@ -79,9 +79,9 @@ def main() -> None:
         raise SystemExit(f"{folder if not options.files else options.files[0]} has no run of a variant.")
     text = table(runs)
     print(text)
-    if options.steps_scale != 1.0 or not common_runs(runs, VARIANTS):
+    if options.steps_scale != 1.0 or not common_runs(runs, options.variants):
         print(
-            f"{PAGE.name} keeps its table: it wants a whole run of every variant on one transfer and seed.",
+            f"{PAGE.name} keeps its table: it wants a whole run of each of these variants on one transfer and seed.",
             file=sys.stderr,
         )
     elif not refresh(PAGE, text, BEGIN, END):

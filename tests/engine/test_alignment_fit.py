@@ -160,6 +160,7 @@ def test_a_tiny_target_and_a_tiny_source_still_give_a_model(pixels):
     assert accuracy(model, crops((40, 40), seed=5, names=("early", "late"))) > 0.8
     if pixels < 30:
         assert "pixels" in model.summary["vetoes"][0] and progress.warnings
+        assert not model.log_shares.any()
 
 
 def test_one_date_and_one_band_are_enough_to_run():
@@ -206,6 +207,7 @@ def test_a_stage_that_does_harm_is_undone(source, target, monkeypatch):
         "Condensing the network",
     ]
     assert "made up" in progress.warnings[0]
+    np.testing.assert_array_equal(model.log_shares, np.zeros(3))  # and nothing is left of the class shares seen there
     assert any(model.network is teacher for teacher in kept)
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from engine.alignment.class_shares import Doubt
-from engine.alignment.phenology_shift import Evidence, ShiftSafeguard, estimate_shift, inception_score
-from engine.alignment.reading import Judge, choose_reading
+from engine.alignment.phenology_shift import Evidence, ShiftEstimate, ShiftSafeguard, estimate_shift, inception_score
+from engine.alignment.reading import Judge, Reading, choose_reading
 from engine.alignment.source_only import prepare_source
 from engine.models.device import SideBySide
 from engine.models.encoder import CropNetwork, NetworkSize
@@ -68,6 +68,22 @@ def test_every_source_model_is_asked():
     for shift in (0.0, 16.0, -48.0):  # others are looked at around the best, which need not be the same
         assert scores[2][shift] == pytest.approx((scores[0][shift] + scores[1][shift]) / 2)
         assert scores[0][shift] != pytest.approx(scores[1][shift], abs=1e-3)
+
+
+@pytest.mark.parametrize(("matched", "left"), [(0.9, "source"), (0.2, "matched")])
+def test_matched_statistics_outlive_undone_stages_only_where_they_are_far_better(matched, left):
+    """``matched`` is the discrepancy under them, that under the source's being one."""
+    rng = np.random.default_rng(0)
+    values, labels = rng.normal(size=(40, 6, 1)).astype(np.float32), np.repeat([0, 1], 20)
+    source = SeriesSet(values, np.arange(6) * 16.0, ("NDVI",), labels, ("wheat", "maize"))
+    domain = prepare_source(source, 0.15, 0, torch.device("cpu"))
+    other = replace(domain.statistics, mean=domain.statistics.mean + 1)
+    estimates = {
+        name: ShiftEstimate(8.0, 8.0, {8.0: evidence(d, 0.5)}) for name, d in (("source", 1.0), ("matched", matched))
+    }
+    reading = Reading(8.0, other, "matched", estimates).unadapted(domain)
+    assert (reading.name, reading.shift) == (left, 8.0)
+    assert reading.statistics is (other if left == "matched" else domain.statistics)
 
 
 def test_one_source_model_that_errs_is_outvoted():
