@@ -37,7 +37,7 @@ AT_LEAST_ONE = (
     *ENCODER,
 )
 """Options of which none at all makes no sense."""
-AT_MOST_ONE = ("trust_shares", "least_own", "neighbour_share", "held_out", "smoothing")
+AT_MOST_ONE = ("trust_shares", "least_own", "neighbour_share", "held_out")
 """Options that are shares of a whole."""
 SIZES = (*ENCODER, "hidden", "trees", "discriminator", "members")
 """Options of which the memory of a fit is made: no larger than a model file may ask for (:data:`LIMITS`)."""

@@ -127,8 +127,8 @@ def test_cancel_takes_effect_within_two_seconds_and_leaves_nothing(
     dialog = filled_dialog()
     wait_ready(qtbot, dialog)
     dialog.run()
-    qtbot.waitUntil(lambda: dialog.panel.state.text() == "Mapping the target", timeout=WAIT)
-    assert dialog.panel.bar.value() == 500
+    qtbot.waitUntil(lambda: dialog.panel.bar.value() == 500, timeout=WAIT)
+    assert dialog.panel.state.text() == "Mapping the target"
     assert dialog.panel.time_left.text() == "a few seconds left"
     assert any(".part" in name for name in names(tmp_path / "out"))
     asked = time.monotonic()
