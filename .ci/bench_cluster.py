@@ -96,9 +96,9 @@ def measure_workers(
 def untrained_model(folder: Path, dates: int = 24, bands: int = 10) -> Path:
     """A network of the size that GHCA leaves for a stack that learnt for a moment: it need not be right."""
     from engine.alignment.condense import CondensedSettings
-    from engine.alignment.source_only import LONG, SourceSettings, finish, learn_source, prepare_source
+    from engine.alignment.source_only import SourceSettings, finish, learn_source, prepare_source
     from engine.models.device import compute_device, seeded
-    from engine.models.encoder import CropNetwork, NetworkSize
+    from engine.models.encoder import CropNetwork
     from engine.progress import Progress
     from engine.trust.compare import read_transfers
 
@@ -107,7 +107,7 @@ def untrained_model(folder: Path, dates: int = 24, bands: int = 10) -> Path:
     settings, device = SourceSettings(source_steps=30), compute_device()
     with seeded(0) as generator:
         domain = prepare_source(source, settings.held_out, 0, device)
-        member = NetworkSize(bands, domain.classes, together=settings.together if dates >= LONG else 1)
+        member = settings.network_size(bands, domain.classes, dates)
         network = CropNetwork(CondensedSettings().size(member)).to(device)
         learnt = learn_source(network, domain, settings, generator, Progress()).network
         path = folder / f"model_{dates}_{bands}.safetensors"

@@ -62,6 +62,11 @@ class EncoderSettings(StepSettings):
     together: int = 2
     """Observed dates that are read as one token, where the series of all domains are long."""
 
+    def network_size(self, bands: int, classes: int, dates: float) -> NetworkSize:
+        """What the network is for so many bands, classes and observed dates of a series."""
+        together = self.together if dates >= LONG else 1
+        return NetworkSize(bands, classes, self.width, self.layers, together=together)
+
 
 @dataclass(frozen=True)
 class SourceSettings(EncoderSettings):
@@ -158,9 +163,7 @@ def make_network(domain: SourceDomain, target: SeriesSet, settings: EncoderSetti
     inside = domain.calendar.inside(domain.calendar.place(target.day, 0.0))
     sides = (domain.pool.observed.cpu().numpy(), readable(target.observed, inside))
     dates = min(float(np.median(seen.sum(axis=1))) for seen in sides)
-    together = settings.together if dates >= LONG else 1
-    bands = domain.pool.values.shape[2]
-    size = NetworkSize(bands, domain.classes, settings.width, settings.layers, together=together)
+    size = settings.network_size(domain.pool.values.shape[2], domain.classes, dates)
     return CropNetwork(size).to(domain.pool.values.device)
 
 
