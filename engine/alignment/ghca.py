@@ -62,8 +62,8 @@ class GHCASettings(CondensedSettings, AdaptationSettings, SourceSettings):
     """The same in the last round."""
     target_pixels: int = 3000
     """Most target pixels that are learnt from, a random choice: the cost must not grow with the raster."""
-    scan_pixels: int = 500
-    """Target pixels on which the shift is estimated."""
+    scan_pixels: int = 1000
+    """Target pixels on which shift and standardisation are judged."""
     least_target: int = 30
     """With fewer target pixels nothing is adapted."""
     doubt_source: float = 0.15

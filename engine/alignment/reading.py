@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,9 @@ from ..progress import Progress
 from ..series import SeriesSet
 from .augment import JITTER
 from .class_shares import Doubt, shrink_shares
-from .phenology_shift import (
-    SHIFTS,
-    Evidence,
-    ShiftEstimate,
-    ShiftSafeguard,
-    draw_resamples,
-    estimate_shift,
-    gather_evidence,
-)
+from .crop_curves import CropCurves
+from .evidence import Evidence, gather_evidence
+from .phenology_shift import ShiftEstimate, estimate_shift
 from .source_only import SourceDomain
 from .training import BalancedSampler, Pool, Predictions, make_pool, predict, softmax
 
@@ -36,9 +31,7 @@ FAVOUR = 0.2
 CLEAR = 1.0
 """Gain in score by which matched statistics are clearly better, as with a sensor that scales its bands otherwise. Over
 thirty transfers it stayed below 0.7, and below that it says nothing of which of both is better."""
-REFINE = (8.0, 4.0, 2.0)
-"""Steps in days by which the best shift is refined."""
-REPEATS = 2
+REPEATS = 3
 """How often class shares and matched statistics are estimated in turn."""
 
 
@@ -52,8 +45,10 @@ class Reading:
     """Standardisation of the target."""
     name: str
     """``source`` for the source's statistics, ``matched`` for the target's own, corrected for class shares."""
-    estimates: dict[str, ShiftEstimate] = field(default_factory=dict)
-    """The evidence, by name of the standardisation."""
+    estimate: ShiftEstimate = ShiftEstimate()
+    """How the shift was found."""
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+    """The evidence for each standardisation that was judged, by its name."""
 
     def with_shares(
         self, shares: np.ndarray, domain: SourceDomain, source: SeriesSet, values: np.ndarray, placed: np.ndarray
@@ -68,21 +63,13 @@ class Reading:
         them, unless the target's own are far better (:data:`CLEAR`)."""
         if self.name != "matched":
             return self
-        gain = self.estimates["matched"].taken.score - self.estimates["source"].taken.score
+        gain = self.evidence["matched"].score - self.evidence["source"].score
         return self if gain > CLEAR else replace(self, statistics=domain.statistics, name="source")
 
     def report(self) -> dict[str, Any]:
         """JSON-ready account of the choice."""
-        account: dict[str, Any] = {"days": self.shift}
-        for name, estimate in self.estimates.items():
-            account[name] = {
-                "taken": estimate.days,
-                "best": estimate.best,
-                "score": {f"{d:g}": round(e.score, 3) for d, e in sorted(estimate.evidence.items())},
-            }
-        if self.name in self.estimates:
-            account["best"] = self.estimates[self.name].best
-        return account
+        score = {name: round(evidence.score, 3) for name, evidence in self.evidence.items()}
+        return {**self.estimate.report(), "score": score}
 
 
 def matched_to_shares(
@@ -137,8 +124,6 @@ def choose_reading(
     chosen = np.unique(domain.train[drawn.numpy()])
     labels = domain.labels[chosen]
     pool = domain.pool.take(chosen)
-    safeguard = ShiftSafeguard()
-    resamples = draw_resamples(len(sample), safeguard.bootstraps, rng)
     # Jittered days on both sides: two calendars on one grid of dates must not look alike for the grid's sake.
     noise = int(rng.integers(2**31))
     device = domain.pool.values.device
@@ -148,37 +133,38 @@ def choose_reading(
 
     known = judge.crew.each(lambda network: look(network, pool, noise).embedding, judge.networks)
 
-    def evidence_of(statistics: Statistics, shift: float) -> Evidence:
-        seen = make_pool(sample, domain.calendar.place(day, shift), statistics, domain.calendar, device)
+    estimate = ShiftEstimate()
+    if find_shift:
+        sampled = domain.sample
+        curves = CropCurves.of(
+            domain.statistics.apply(source.values[sampled]), source.day, domain.labels[sampled], domain.classes
+        )
+        plain = domain.statistics.apply(sample)
+        estimate = estimate_shift(curves, plain, partial(domain.calendar.place, day), judge.tick)
+    placed = domain.calendar.place(day, estimate.days)
+
+    def evidence_of(statistics: Statistics) -> Evidence:
+        seen = make_pool(sample, placed, statistics, domain.calendar, device)
 
         def of(number: int) -> Evidence:
             read = look(judge.networks[number], seen, noise + 1)
-            probability = softmax(read.logits, judge.temperatures[number])
-            return gather_evidence(known[number], labels, read.embedding, probability, resamples)
+            return gather_evidence(
+                known[number], labels, read.embedding, softmax(read.logits, judge.temperatures[number])
+            )
 
         return Evidence.of_all(judge.crew.each(of, range(len(judge.networks))))
 
-    def matched_under(shares: np.ndarray, shift: float) -> Statistics:
-        placed = domain.calendar.place(day, shift)
-        return matched_to_shares(shrink_shares(shares, domain.shares, judge.doubt), domain, source, sample, placed)
-
-    shifts, refine = (SHIFTS, REFINE) if find_shift else ((0.0,), ())
-    plain = estimate_shift(lambda shift: evidence_of(domain.statistics, shift), shifts, refine, safeguard)
-
-    def matched_evidence(shift: float) -> Evidence:
-        nearest = min(plain.evidence, key=lambda other: abs(other - shift))
-        return evidence_of(matched_under(plain.evidence[nearest].shares, shift), shift)
-
-    reading = Reading(plain.days, domain.statistics, "source", {"source": plain})
+    evidence = {"source": evidence_of(domain.statistics)}
+    reading = Reading(estimate.days, domain.statistics, "source", estimate, evidence)
     if match:
-        matched = estimate_shift(matched_evidence, shifts, refine, safeguard)
-        reading = replace(reading, estimates={"source": plain, "matched": matched})
-        if matched.taken.score > plain.taken.score - FAVOUR:
-            evidence = matched.taken
-            for _ in range(REPEATS):  # better statistics show better class shares, and those better statistics
-                statistics = matched_under(evidence.shares, matched.days)
-                evidence = evidence_of(statistics, matched.days)
-            reading = replace(reading, shift=matched.days, statistics=statistics, name="matched")
+        statistics, shares = domain.statistics, evidence["source"].shares
+        for _ in range(REPEATS):  # better statistics show better class shares, and those better statistics
+            trusted = shrink_shares(shares, domain.shares, judge.doubt)
+            statistics = matched_to_shares(trusted, domain, source, sample, placed)
+            evidence["matched"] = evidence_of(statistics)
+            shares = evidence["matched"].shares
+        if evidence["matched"].score > evidence["source"].score - FAVOUR:
+            reading = replace(reading, statistics=statistics, name="matched")
     progress.metric("shift_evidence", reading.report())
     progress.metric("shift_days", reading.shift)
     progress.metric("standardisation", reading.name)

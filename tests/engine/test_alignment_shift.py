@@ -1,151 +1,175 @@
 """The shift of the season: found where there is one, kept at 0 where there is none."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
-import torch
+from scipy.ndimage import gaussian_filter1d
+from scipy.stats import multivariate_t
+from sklearn.gaussian_process import GaussianProcessRegressor
 
-from engine.alignment.class_shares import Doubt
-from engine.alignment.phenology_shift import Evidence, ShiftEstimate, ShiftSafeguard, estimate_shift, inception_score
-from engine.alignment.reading import Judge, Reading, choose_reading
-from engine.alignment.source_only import prepare_source
-from engine.models.device import SideBySide
-from engine.models.encoder import CropNetwork, NetworkSize
-from engine.progress import Progress
-from engine.series import SeriesSet
+from engine.alignment.crop_curves import FREEDOM, CropCurves
+from engine.alignment.phenology_shift import (
+    CERTAIN,
+    LEAST_DAYS,
+    MOST_DATES,
+    estimate_shift,
+    mixture_likelihood,
+)
+
+PEAKS = (90.0, 150.0, 210.0)
+SHARES = (0.5, 0.3, 0.2)
 
 
-def evidence(discrepancy, inception, noise=0.0, seed=0):
+def season(count, day, seed, delay=0.0, shares=SHARES, missing=0.25, noise=0.08, bands=1):
+    """Series (n, t, c) of three crops that peak one after another, ``delay`` days late, and their labels."""
     rng = np.random.default_rng(seed)
-    wobble = 1 + noise * rng.normal(size=(2, 101))
-    return Evidence(discrepancy * wobble[0], inception * wobble[1], np.array([0.5, 0.5]))
+    labels = rng.choice(3, count, p=shares)
+    peak = np.array(PEAKS)[labels] + delay + rng.normal(0, 6, count)
+    bell = np.exp(-0.5 * ((day - peak[:, None]) / 30) ** 2)[:, :, None] * np.linspace(1, -0.5, bands)
+    values = bell + rng.normal(0, 0.1, (count, 1, 1)) + rng.normal(0, noise, bell.shape)
+    values[rng.random(bell.shape[:2]) < missing] = np.nan
+    return (values / 0.3).astype(np.float32), labels
 
 
-def valley(best, depth=0.1):
-    """Evidence as of a target whose season is ``best`` days off."""
-
-    def judge(shift):
-        apart = ((shift - best) / 30) ** 2
-        return evidence(depth * (0.1 + apart), 0.9 / (1 + apart))
-
-    return judge
+HERE, THERE = np.arange(10, 350, 16.0), np.sort(np.random.default_rng(5).uniform(10, 350, 12))
+SOURCE = season(600, HERE, seed=0)
+CURVES = CropCurves.of(SOURCE[0], HERE, SOURCE[1], 3)
 
 
-@pytest.mark.parametrize("best", [-20, -3 * 16, 13, 31])
-def test_the_best_shift_is_found_to_two_days(best):
-    assert estimate_shift(valley(best)).days == pytest.approx(best, abs=2)
+def found(values, day=THERE, curves=CURVES, **keywords):
+    return estimate_shift(curves, values, lambda shift: day + shift, **keywords)
 
 
-def test_source_models_judge_together():
-    first, second = evidence(0.02, 0.9, noise=0.1), evidence(0.08, 0.4, noise=0.1, seed=1)
-    both = Evidence.of_all([first, second])
-    np.testing.assert_allclose(both.score, (first.score + second.score) / 2)
-    np.testing.assert_allclose(both.discrepancy, np.sqrt(first.discrepancy * second.discrepancy))
-    np.testing.assert_allclose(both.inception, np.sqrt(first.inception * second.inception))
-    sure = replace(second, shares=np.array([0.9, 0.1]))
-    np.testing.assert_allclose(Evidence.of_all([first, sure]).shares, [0.7, 0.3])
-    one = Evidence.of_all([first])
-    np.testing.assert_allclose(one.discrepancy, first.discrepancy)
+@pytest.mark.parametrize("delay", [-40, -20, 16, 31, 48])
+def test_an_injected_shift_is_found_on_few_dates_with_gaps_and_other_class_shares(delay):
+    values, _ = season(400, THERE, seed=1, delay=delay, shares=(0.1, 0.2, 0.7))
+    estimate = found(values)
+    assert estimate.best == pytest.approx(-delay, abs=4)
+    assert estimate.days == pytest.approx(-delay, abs=8) and abs(estimate.days) <= abs(estimate.best)
+    assert estimate.certainty > CERTAIN
 
 
-def test_every_source_model_is_asked():
+@pytest.mark.parametrize("shares", [SHARES, (0.05, 0.05, 0.9), (0.9, 0.05, 0.05)])
+def test_where_only_the_crops_differ_the_calendar_is_kept(shares):
+    estimate = found(season(400, THERE, seed=2, shares=shares)[0])
+    assert estimate.days == 0 and abs(estimate.best) < LEAST_DAYS
+
+
+def test_a_small_drift_is_seen_and_left_alone():
+    estimate = found(season(400, THERE, seed=3, delay=8)[0])
+    assert estimate.days == 0 and estimate.best == pytest.approx(-8, abs=4) and estimate.certainty > CERTAIN
+
+
+@pytest.mark.parametrize(("gain", "offset"), [(1.4, 0.0), (0.7, 0.0), (1.0, 0.8), (1.2, -0.5)])
+def test_another_sensor_does_not_move_the_season(gain, offset):
+    values, _ = season(400, THERE, seed=1, delay=24)
+    assert found(gain * values + np.float32(offset)).days == pytest.approx(-24, abs=8)
+    values, _ = season(400, THERE, seed=1)
+    assert found(gain * values + np.float32(offset)).days == 0
+
+
+@pytest.mark.parametrize("width", [2.0, 50.0], ids=["other courses", "no course"])
+def test_series_that_look_like_no_crop_show_no_shift(width):
     rng = np.random.default_rng(0)
-    values = rng.normal(size=(90, 12, 2)).astype(np.float32)
-    labels, day = np.repeat([0, 1, 2], 30), np.arange(12) * 16.0
-    values += labels[:, None, None] * np.sin(day / 50)[:, None].astype(np.float32)
-    source = SeriesSet(values, day, ("red", "nir"), labels, ("wheat", "maize", "rape"))
-    domain = prepare_source(source, 0.15, 0, torch.device("cpu"))
-    torch.manual_seed(0)
-    networks = [CropNetwork(NetworkSize(2, 3, 16, 1)).eval() for _ in range(2)]
-    scores = []
-    with SideBySide(1) as crew:
-        for asked in (networks[:1], networks[1:], networks):
-            judge = Judge(asked, [1.0] * len(asked), crew, domain, source, Doubt(0.1, 0.1), lambda: None)
-            rng = np.random.default_rng(1)
-            reading = choose_reading(judge, values[::2] * 0.8, day, 40, True, False, rng, Progress())
-            scores.append({d: e.score for d, e in reading.estimates["source"].evidence.items()})
-    for shift in (0.0, 16.0, -48.0):  # others are looked at around the best, which need not be the same
-        assert scores[2][shift] == pytest.approx((scores[0][shift] + scores[1][shift]) / 2)
-        assert scores[0][shift] != pytest.approx(scores[1][shift], abs=1e-3)
+    values = gaussian_filter1d(rng.normal(size=(300, len(THERE), 1)), width, axis=1, mode="wrap")
+    values = (values / values.std() + rng.normal(0, 0.2, values.shape)).astype(np.float32)
+    estimate = found(values)
+    # Some calendar fits better than the others, far beyond chance; none fits.
+    assert estimate.days == 0 and estimate.certainty > CERTAIN and estimate.recognised < 0
+    assert found(season(300, THERE, seed=1, delay=24)[0]).recognised > 0
 
 
-@pytest.mark.parametrize(("matched", "left"), [(0.9, "source"), (0.2, "matched")])
-def test_matched_statistics_outlive_undone_stages_only_where_they_are_far_better(matched, left):
-    """``matched`` is the discrepancy under them, that under the source's being one."""
-    rng = np.random.default_rng(0)
-    values, labels = rng.normal(size=(40, 6, 1)).astype(np.float32), np.repeat([0, 1], 20)
-    source = SeriesSet(values, np.arange(6) * 16.0, ("NDVI",), labels, ("wheat", "maize"))
-    domain = prepare_source(source, 0.15, 0, torch.device("cpu"))
-    other = replace(domain.statistics, mean=domain.statistics.mean + 1)
-    estimates = {
-        name: ShiftEstimate(8.0, 8.0, {8.0: evidence(d, 0.5)}) for name, d in (("source", 1.0), ("matched", matched))
-    }
-    reading = Reading(8.0, other, "matched", estimates).unadapted(domain)
-    assert (reading.name, reading.shift) == (left, 8.0)
-    assert reading.statistics is (other if left == "matched" else domain.statistics)
+def test_a_few_clouds_that_were_missed_do_not_decide():
+    values, _ = season(400, THERE, seed=1, delay=24)
+    values[:12] = 8.0  # where standardised values are clipped
+    assert found(values).days == pytest.approx(-24, abs=8)
 
 
-def test_one_source_model_that_errs_is_outvoted():
-    # One takes -30 for the shift; two see that there is next to none.
-    def judge(shift):
-        return Evidence.of_all([valley(-30, depth=0.05)(shift), valley(0, depth=0.1)(shift), valley(2)(shift)])
+def test_several_bands_tell_together():
+    values, labels = season(600, HERE, seed=0, bands=3)
+    curves = CropCurves.of(values, HERE, labels, 3)
+    assert 1 / 3 <= curves.weight <= 1
+    assert found(season(400, THERE, seed=1, delay=-24, bands=3)[0], curves=curves).days == pytest.approx(24, abs=6)
+    copies = CropCurves.of(SOURCE[0].repeat(4, axis=2), HERE, SOURCE[1], 3)
+    assert copies.weight == pytest.approx(1 / 4)  # four copies of one band tell no more than it does
 
-    assert valley(-30, depth=0.05)(-30).clearly_better(valley(-30, depth=0.05)(0), ShiftSafeguard())
-    assert abs(estimate_shift(judge).days) < 10
+
+def test_likelihoods_are_those_of_a_multivariate_t_whatever_is_missing():
+    values, _ = season(20, THERE, seed=4)
+    values[0] = np.nan_to_num(values[0])
+    ours = CURVES.log_likelihood(values, THERE)
+    mean, covariance = CURVES.bands[0].at(THERE)
+    for series, row in zip(values[:, :, 0], ours):
+        seen = np.isfinite(series)
+        theirs = [
+            multivariate_t(m[seen], covariance[np.ix_(seen, seen)], df=FREEDOM).logpdf(series[seen]) for m in mean
+        ]
+        # Up to a constant that depends on the number of dates alone.
+        np.testing.assert_allclose(row - row[0], np.array(theirs) - theirs[0], atol=1e-6)
+    alone = np.concatenate([CURVES.log_likelihood(values[i : i + 1], THERE) for i in range(len(values))])
+    np.testing.assert_allclose(ours, alone, atol=1e-9)
 
 
-def test_every_shift_is_judged_once():
+def test_curves_pass_through_the_means_and_are_unsure_far_from_the_dates():
+    mean, covariance = CURVES.bands[0].at(HERE)
+    truth = [np.nanmean(SOURCE[0][SOURCE[1] == crop][:, :, 0], axis=0) for crop in range(3)]
+    np.testing.assert_allclose(mean, truth, atol=0.15)
+    _, away = CURVES.bands[0].at(np.array([HERE[0] - 60, HERE[5]]))
+    assert away[0, 0] > 1.3 * away[1, 1]
+    assert isinstance(CURVES.bands[0].process, GaussianProcessRegressor)
+
+
+def test_a_crop_that_was_never_seen_on_a_date_gets_a_curve():
+    values, labels = season(60, HERE, seed=6)
+    values[labels == 2, 3:6] = np.nan
+    mean, covariance = CropCurves.of(values, HERE, labels, 3).bands[0].at(HERE)
+    assert np.isfinite(mean).all() and np.isfinite(covariance).all()
+
+
+def test_the_mixture_weighs_the_crops_as_the_series_show_them():
+    # Two crops that cannot be taken for each other, three series of four from the first.
+    each = np.log(np.array([[0.8, 1e-12]] * 3000 + [[1e-12, 0.8]] * 1000))
+    np.testing.assert_allclose(mixture_likelihood(each)[[0, -1]], np.log([0.8 * 0.75, 0.8 * 0.25]), atol=1e-3)
+
+
+def test_every_shift_is_judged_once_and_a_cancel_is_heard():
+    class Stop(Exception):
+        pass
+
     asked = []
+    values, _ = season(60, THERE, seed=1, delay=24)
 
-    def judge(shift):
-        asked.append(shift)
-        return valley(20)(shift)
+    estimate = found(values, tick=lambda: asked.append(1))
+    assert len(asked) == len(estimate.gain) >= 17 and estimate.gain[0.0] == 0
 
-    estimate_shift(judge)
-    assert len(asked) == len(set(asked)) and 0.0 in asked
+    def stop():
+        raise Stop
 
-
-def test_a_gain_of_one_kind_alone_keeps_the_calendar():
-    def only_inception(shift):
-        return evidence(0.05, 0.5 + abs(shift) / 200)
-
-    found = estimate_shift(only_inception)
-    assert found.best != 0 and found.days == 0
+    with pytest.raises(Stop):
+        found(values, tick=stop)
 
 
-def test_a_gain_within_the_noise_keeps_the_calendar():
-    def noisy(shift):
-        return evidence(0.05 if shift else 0.075, 0.85 if shift else 0.8, noise=0.3, seed=int(shift) + 100)
-
-    assert estimate_shift(noisy).days == 0
-    assert estimate_shift(lambda shift: evidence(0.05 if shift else 0.075, 0.85 if shift else 0.8)).days != 0
-
-
-def test_a_small_drift_for_a_tiny_gain_keeps_the_calendar():
-    found = estimate_shift(lambda shift: evidence(0.05 + 1e-4 * abs(shift - 8), 0.8 - 1e-4 * abs(shift - 8)))
-    assert found.best == 8 and found.days == 0
+def test_too_few_dates_or_series_show_nothing():
+    values, _ = season(60, THERE, seed=1, delay=24, missing=0.0)
+    assert found(values[:, :3], THERE[:3]).gain is None
+    assert found(values[:1]).gain is None
+    assert found(np.full_like(values, np.nan)).gain is None
+    three = CropCurves.of(SOURCE[0][:, :3], HERE[:3], SOURCE[1], 3)
+    assert found(values, curves=three).days == 0 and found(values, curves=three).gain is None
+    one = CropCurves.of(SOURCE[0][:, :1], HERE[:1], SOURCE[1], 3)
+    assert found(values, curves=one).gain is None
 
 
-def test_better_needs_both_margins_where_neither_is_decisive():
-    safeguard = ShiftSafeguard()
-    here = evidence(0.05, 0.8)
-    assert evidence(0.03, 0.9).clearly_better(here, safeguard)
-    assert not evidence(0.033, 0.8).clearly_better(here, safeguard)
-    assert not evidence(0.05, 0.9).clearly_better(here, safeguard)
-    assert not evidence(0.0443, 0.816).clearly_better(here, safeguard)  # each by a little: 0.12 and 0.02
+def test_of_a_dense_season_some_dates_are_asked():
+    day = np.linspace(10, 350, 2 * MOST_DATES)
+    values, _ = season(200, day, seed=1, delay=24)
+    seen = []
 
+    class Asked:
+        dates, without_course = CURVES.dates, CURVES.without_course
 
-def test_a_decisive_fall_of_the_discrepancy_is_enough_for_a_network_that_is_sure_of_everything():
-    safeguard, here = ShiftSafeguard(), evidence(0.05, 0.8)
-    assert evidence(0.02, 0.79).clearly_better(here, safeguard)
-    assert not evidence(0.02, 0.7).clearly_better(here, safeguard)
-    assert not evidence(0.035, 0.79).clearly_better(here, safeguard)
+        def log_likelihood(self, values, day):
+            seen.append(values.shape[1])
+            return CURVES.log_likelihood(values, day)
 
-
-def test_the_inception_score_is_one_for_sure_and_even_and_zero_for_one_class_or_none():
-    assert inception_score(np.eye(4))[0] == pytest.approx(1, abs=1e-6)
-    assert inception_score(np.eye(4)[[2, 2, 2]])[0] == pytest.approx(0, abs=1e-6)
-    assert inception_score(np.full((5, 4), 0.25))[0] == pytest.approx(0, abs=1e-6)
-    weights = np.array([[1, 1, 0, 0.0], [1, 1, 1, 1]])
-    np.testing.assert_allclose(inception_score(np.eye(4), weights), [0.5, 1.0], atol=1e-6)
+    assert estimate_shift(Asked(), values, lambda shift: day + shift).days == pytest.approx(-24, abs=8)
+    assert set(seen) == {MOST_DATES}

@@ -36,7 +36,7 @@ from ...models.trained import Calendar, TrainedModel, readable
 from ...progress import Progress
 from ...series import SeriesSet
 from ..augment import Perturbation
-from ..phenology_shift import inception_score
+from ..evidence import inception_score
 from ..source_only import SourceDomain, finish
 from ..training import CHUNK, MULTIPLE, Pool, cosine, read_settings, set_rate
 from .learner import FEWEST_TARGET, ComparedSettings, learn, prepare, warn_of_few
@@ -127,7 +127,7 @@ class ShiftScan:
 
     def by_inception(self, shifts: Sequence[float]) -> float:
         """The shift with the greatest inception score."""
-        return best_shift(shifts, lambda shift: float(inception_score(self.probability(shift))[0]))
+        return best_shift(shifts, lambda shift: inception_score(self.probability(shift)))
 
     def by_am(self, shifts: Sequence[float], pseudo_labelled_at: float) -> float:
         """The shift with the least AM score, under the class shares predicted at ``pseudo_labelled_at``."""

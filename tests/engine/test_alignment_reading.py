@@ -1,0 +1,91 @@
+"""How the target is read: what the source models say of a standardisation, and what is left where stages are undone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from engine.alignment.class_shares import Doubt
+from engine.alignment.evidence import Evidence, gather_evidence, inception_score
+from engine.alignment.phenology_shift import ShiftEstimate
+from engine.alignment.reading import Judge, Reading, choose_reading
+from engine.alignment.source_only import prepare_source
+from engine.models.device import SideBySide
+from engine.models.encoder import CropNetwork, NetworkSize
+from engine.progress import Progress
+from engine.series import SeriesSet
+
+
+def evidence(discrepancy, inception, shares=(0.5, 0.5)):
+    return Evidence(discrepancy, inception, np.array(shares))
+
+
+def test_source_models_judge_together():
+    first, second = evidence(0.02, 0.9), evidence(0.08, 0.4, (0.9, 0.1))
+    both = Evidence.of_all([first, second])
+    assert both.score == pytest.approx((first.score + second.score) / 2)
+    assert both.discrepancy == pytest.approx(0.04) and both.inception == pytest.approx(0.6)
+    np.testing.assert_allclose(both.shares, [0.7, 0.3])
+    assert Evidence.of_all([first]).discrepancy == pytest.approx(first.discrepancy)
+
+
+def test_every_source_model_is_asked():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(90, 12, 2)).astype(np.float32)
+    labels, day = np.repeat([0, 1, 2], 30), np.arange(12) * 16.0
+    values += labels[:, None, None] * np.sin(day / 50)[:, None].astype(np.float32)
+    source = SeriesSet(values, day, ("red", "nir"), labels, ("wheat", "maize", "rape"))
+    domain = prepare_source(source, 0.15, 0, torch.device("cpu"))
+    torch.manual_seed(0)
+    networks = [CropNetwork(NetworkSize(2, 3, 16, 1)).eval() for _ in range(2)]
+    scores, told = [], []
+    with SideBySide(1) as crew:
+        for asked in (networks[:1], networks[1:], networks):
+            judge = Judge(asked, [1.0] * len(asked), crew, domain, source, Doubt(0.1, 0.1), lambda: None)
+            rng = np.random.default_rng(1)
+            reading = choose_reading(judge, values[::2] * 0.8, day, 40, True, True, rng, Progress(told.append))
+            scores.append(reading.evidence["source"].score)
+            assert set(reading.evidence) == {"source", "matched"}
+    assert scores[2] == pytest.approx((scores[0] + scores[1]) / 2)
+    assert scores[0] != pytest.approx(scores[1], abs=1e-3)
+    metric = next(event["value"] for event in told if event.get("name") == "shift_evidence")
+    assert metric["days"] == 0 and metric["gain"]["0"] == 0 and set(metric["score"]) == {"source", "matched"}
+
+
+@pytest.mark.parametrize(("matched", "left"), [(0.9, "source"), (0.2, "matched")])
+def test_matched_statistics_outlive_undone_stages_only_where_they_are_far_better(matched, left):
+    """``matched`` is the discrepancy under them, that under the source's being one."""
+    rng = np.random.default_rng(0)
+    values, labels = rng.normal(size=(40, 6, 1)).astype(np.float32), np.repeat([0, 1], 20)
+    source = SeriesSet(values, np.arange(6) * 16.0, ("NDVI",), labels, ("wheat", "maize"))
+    domain = prepare_source(source, 0.15, 0, torch.device("cpu"))
+    other = replace(domain.statistics, mean=domain.statistics.mean + 1)
+    seen = {"source": evidence(1.0, 0.5), "matched": evidence(matched, 0.5)}
+    reading = Reading(24.0, other, "matched", ShiftEstimate(24.0, 26.0, 9.0, 1.0, {0.0: 0.0}), seen).unadapted(domain)
+    assert (reading.name, reading.shift) == (left, 24.0)
+    assert reading.statistics is (other if left == "matched" else domain.statistics)
+
+
+def test_evidence_is_best_where_the_embeddings_lie_as_the_sources_do():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 50)
+    near = rng.normal(size=(100, 4)) + 4 * labels[:, None]
+    probability = np.where(labels[:, None] == [0, 1], 0.95, 0.05)
+    here = torch.from_numpy(near)
+    same = gather_evidence(here, labels, torch.from_numpy(near + rng.normal(0, 0.1, near.shape)), probability)
+    apart = gather_evidence(here, labels, here + 2, probability)
+    unsure = gather_evidence(here, labels, here, np.full((100, 2), 0.5))
+    assert same.score > apart.score and same.discrepancy < 0.1 * apart.discrepancy
+    assert unsure.inception == pytest.approx(1e-6) and same.inception > 0.5
+    # Other class shares are no discrepancy.
+    few = np.r_[0:50, 50:60]
+    fewer = gather_evidence(here, labels, here[few], probability[few])
+    assert fewer.discrepancy < 0.02 and fewer.shares[0] == pytest.approx(5 / 6, abs=0.06)
+
+
+def test_the_inception_score_is_one_for_sure_and_even_and_zero_for_one_class_or_none():
+    assert inception_score(np.eye(4)) == pytest.approx(1, abs=1e-6)
+    assert inception_score(np.eye(4)[[2, 2, 2]]) == pytest.approx(0, abs=1e-6)
+    assert inception_score(np.full((5, 4), 0.25)) == pytest.approx(0, abs=1e-6)
+    assert inception_score(np.eye(4)[[0, 0, 1, 1]]) == pytest.approx(0.5, abs=1e-6)
