@@ -1,32 +1,31 @@
 """What the crops of the source look like over its season, and how likely the series of a target are as one of them.
 
 Each crop's mean curve of a band is a Gaussian process through its means on the source's dates (Rasmussen and Williams
-2006, ch. 2), and a series strays from it by a constant, by a part that varies slowly, and by noise. So a
-series of any dates, gaps among them, has a likelihood under each crop: no network is asked, that might be sure of
-what it never saw. Sensors that differ in scale and level change it little: a level of its own costs a series nearly
-nothing, and tails are those of Student's t.
+2006, ch. 2; its kernel is that of Ornstein and Uhlenbeck, which bridges gaps nearly straight). A series strays from it
+by a constant, by a part that varies slowly, and by noise. So a series of any dates, gaps among them, has a likelihood
+under each crop: no network is asked, that might be sure of what it never saw. Sensors that differ in scale and level
+change it little: a level of its own costs a series nearly nothing, and tails are those of Student's t.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from scipy.optimize import nnls
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import RBF, ConstantKernel
+from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
 FREEDOM = 4.0
 """Degrees of freedom of Student's t: clouds that were missed must not outweigh all other series."""
 LEVEL = 1.0
 """Standard deviation of a level of its own that a series may have beside that seen in the source, in standard
 deviations of the band: another sensor, another atmosphere."""
-LENGTHS = (12.0, 60.0)
-"""Days over which mean curves stay alike, least and most."""
+LENGTH = 40.0
+"""Days over which mean curves forget their course. Learnt from few dates, this came out too long now and then, and a
+gap of months between two dates was bridged by a curve as sure as it was wrong."""
 STRAY_LENGTHS = (12.0, 24.0, 40.0, 64.0)
 """The same of what makes single series stray from them; the best of these is taken."""
 LEAST_NOISE = 0.05
@@ -71,12 +70,9 @@ class BandCurves:
         course = (mean - level[:, None]).T
         error = variance * (1.0 / np.maximum(count, 0.5)).mean(axis=0)
         spread = max(float(np.var(course)), FLOOR)
-        kernel = ConstantKernel(spread, (spread / 3, spread * 3)) * RBF(24.0, LENGTHS)
+        kernel = ConstantKernel(spread, "fixed") * Matern(LENGTH, "fixed", nu=0.5)
         process = GaussianProcessRegressor(kernel, alpha=error + FLOOR * spread)
-        with warnings.catch_warnings():
-            # The bounds of the kernel are meant: curves that wiggle more are noise.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            process.fit(day[:, None].astype(np.float64), course)
+        process.fit(day[:, None].astype(np.float64), course)
         return BandCurves(level, process, constant, slow, length, noise)
 
     def at(self, day: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -73,7 +73,7 @@ def estimate_shift(
     values : (n, t, c) target series, standardised as the source's were, NaN for gaps.
     place : gives the days (t,) on the source's calendar under a shift in days.
     tick : called before each shift; may raise to cancel.
-    shifts : shifts looked at first; 0 is always among them.
+    shifts : shifts looked at first, increasing; one at the ends of their range is not taken. 0 is always among them.
     """
     if min(values.shape[1], curves.dates) < LEAST_DATES:
         return ShiftEstimate()
@@ -106,7 +106,9 @@ def estimate_shift(
     near = min((shift for shift, mean in means.items() if mean >= NEARLY * means[at]), key=abs)
     strange = mixture_likelihood(curves.without_course().log_likelihood(values, place(0.0)[asked]))
     recognised = float((likelihood[at] - strange).mean())
-    taken = near if abs(near) >= LEAST_DAYS and certainty > CERTAIN and recognised > 0 else 0.0
+    # Where the likelihood still rises at the end of what was looked at, the greatest one is not known.
+    inside = min(shifts) < at < max(shifts)
+    taken = near if inside and abs(near) >= LEAST_DAYS and certainty > CERTAIN and recognised > 0 else 0.0
     return ShiftEstimate(taken, at, certainty, recognised, means)
 
 
