@@ -23,9 +23,11 @@ REFINE = (4.0, 2.0)
 LEAST_DAYS = 12.0
 """No shift below this is taken: crops of one region differ by as much from year to year, and networks learn on series
 whose days are jittered."""
-CERTAIN = 4.0
-"""Least gain in likelihood of a series, in standard errors. Of 33 transfers those without a shift stayed below 3 where
-the best was as far as :data:`LEAST_DAYS`; injected shifts of 16 to 40 days came out above 4, most above 10."""
+CERTAIN = 5.0
+"""Least gain in likelihood of a series, in standard errors: more than chance, since neighbours are alike."""
+LEAST_GAIN = 0.1
+"""Least gain, in shares of what the series gain by knowing the crops' curves at all: the curves of two regions or
+years differ by more than a shift, and where they differ some shift always fits a little better."""
 NEARLY = 0.95
 """Of shifts that gain nearly as much as the best, in shares of its gain, the least is taken: what crops grew in
 a season moves the curves a little, too."""
@@ -108,7 +110,8 @@ def estimate_shift(
     recognised = float((likelihood[at] - strange).mean())
     # Where the likelihood still rises at the end of what was looked at, the greatest one is not known.
     inside = min(shifts) < at < max(shifts)
-    taken = near if inside and abs(near) >= LEAST_DAYS and certainty > CERTAIN and recognised > 0 else 0.0
+    clear = certainty > CERTAIN and means[at] > LEAST_GAIN * recognised > 0
+    taken = near if inside and clear and abs(near) >= LEAST_DAYS else 0.0
     return ShiftEstimate(taken, at, certainty, recognised, means)
 
 
