@@ -33,7 +33,7 @@ NEARLY = 0.95
 a season moves the curves a little, too."""
 LEAST_DATES = 4
 """With fewer dates, here or there, no shift is looked for."""
-MOST_DATES = 60
+MOST_DATES = 40
 """Dates of the target that are asked at most, evenly drawn: the cost grows with their third power."""
 
 
