@@ -50,6 +50,8 @@ class ShiftEstimate:
     recognised: float = 0.0
     """Mean gain in log-likelihood of a series under the best over curves without a course; below 0 the target looks
     like no crop of the source on any calendar."""
+    beyond: bool = False
+    """Whether the best is clear, and as far as was looked: then it is not taken."""
     gain: dict[float, float] | None = None
     """Mean gain in log-likelihood of a series by every shift looked at; None where none was."""
 
@@ -108,11 +110,11 @@ def estimate_shift(
     near = min((shift for shift, mean in means.items() if mean >= NEARLY * means[at]), key=abs)
     strange = mixture_likelihood(curves.without_course().log_likelihood(values, place(0.0)[asked]))
     recognised = float((likelihood[at] - strange).mean())
-    # Where the likelihood still rises at the end of what was looked at, the greatest one is not known.
-    inside = min(shifts) < at < max(shifts)
     clear = certainty > CERTAIN and means[at] > LEAST_GAIN * recognised > 0
-    taken = near if inside and clear and abs(near) >= LEAST_DAYS else 0.0
-    return ShiftEstimate(taken, at, certainty, recognised, means)
+    # Where the likelihood still rises at the end of what was looked at, the greatest one is not known.
+    beyond = clear and not min(shifts) < at < max(shifts)
+    taken = near if clear and not beyond and abs(near) >= LEAST_DAYS else 0.0
+    return ShiftEstimate(taken, at, certainty, recognised, beyond, means)
 
 
 def mixture_likelihood(log_likelihood: np.ndarray) -> np.ndarray:

@@ -141,6 +141,11 @@ def choose_reading(
         )
         plain = domain.statistics.apply(sample)
         estimate = estimate_shift(curves, plain, partial(domain.calendar.place, day), judge.tick)
+        if estimate.beyond:
+            progress.warning(
+                "The target's series look most like crops of the source when their dates are moved by "
+                f"{estimate.best:+.0f} days or more, which is not done: check the dates, or give both season starts."
+            )
     placed = domain.calendar.place(day, estimate.days)
 
     def evidence_of(statistics: Statistics) -> Evidence:

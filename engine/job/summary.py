@@ -77,11 +77,7 @@ def facts(job: Job, model: Any, stack: Stack, side: Side, season: Season, summar
     if season.days:
         told["Season of the target"] = f"its {season.start} is read as 01-01 of the source ({season.days:+d} days)"
     told["Target dates"] = ", ".join(stack.dates)
-    told["Shift of the season"] = (
-        f"{model.shift_days:+.0f} days, added to the target's dates to meet the source's calendar"
-        if model.shift_days
-        else "none"
-    )
+    told["Shift of the season"] = _shift(model)
     if statistics := model.summary.get("statistics"):
         own = "the target's own statistics, matched to its class shares"
         told["Standardisation"] = own if statistics == "matched" else "the statistics of the source"
@@ -94,6 +90,14 @@ def facts(job: Job, model: Any, stack: Stack, side: Side, season: Season, summar
     told["Time"] = ", ".join(f"{name.lower()} {seconds:.0f} s" for name, seconds in summary["seconds"].items())
     told["Made by"] = f"Crop Transfer {__version__}, model {model.model_id}"
     return told
+
+
+def _shift(model: Any) -> str:
+    """The shift that was taken, or the likeliest where none was clear."""
+    if model.shift_days:
+        return f"{model.shift_days:+.0f} days, added to the target's dates to meet the source's calendar"
+    best = model.summary.get("shift", {}).get("best", 0.0)
+    return f"none ({best:+.0f} days would be likeliest, which is too little or not clear)" if best else "none"
 
 
 def _way(mapping: dict[str, Any]) -> str:

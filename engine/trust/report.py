@@ -76,6 +76,7 @@ def write_report(
             "confidence": _confidence_picture(statistics),
             "curves": curves,
             "shares": _shares_picture(model, source, classes),
+            "shift": _shift_picture(model),
         },
         facts=list(facts.items()),
     )
@@ -167,6 +168,22 @@ def _shares_picture(model: TrainedModel, source: SeriesSet | None, classes: list
     axes.set_yticks(np.arange(len(classes)) + 0.4 - width / 2, [label(crop["name"]) for crop in classes])
     axes.invert_yaxis()
     axes.set_xlabel("Share (%)")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, frameon=False)
+    plain_axes(axes)
+    return embedded(figure)
+
+
+def _shift_picture(model: TrainedModel) -> str:
+    """How likely the target's series are by the shift of their days, where it was estimated so."""
+    gain = model.summary.get("shift", {}).get("gain")
+    if not gain:
+        return ""
+    days, gains = zip(*sorted((float(shift), gained) for shift, gained in gain.items()))
+    figure = Figure(figsize=(9, 2.8), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(days, gains, color="#225588", linewidth=2)
+    axes.axvline(model.shift_days, color="#cc6644", label=f"taken: {model.shift_days:+g} days")
+    axes.set(xlabel="Days added to the target's dates", ylabel="Gain in log-likelihood", xlim=(days[0], days[-1]))
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, frameon=False)
     plain_axes(axes)
     return embedded(figure)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine.alignment import reading
 from engine.alignment.class_shares import Doubt
 from engine.alignment.evidence import Evidence, gather_evidence, inception_score
 from engine.alignment.phenology_shift import ShiftEstimate
@@ -30,27 +31,53 @@ def test_source_models_judge_together():
     assert Evidence.of_all([first]).discrepancy == pytest.approx(first.discrepancy)
 
 
-def test_every_source_model_is_asked():
+def small_source():
+    """Three crops of two bands, 12 dates; their calendar."""
     rng = np.random.default_rng(0)
     values = rng.normal(size=(90, 12, 2)).astype(np.float32)
     labels, day = np.repeat([0, 1, 2], 30), np.arange(12) * 16.0
     values += labels[:, None, None] * np.sin(day / 50)[:, None].astype(np.float32)
-    source = SeriesSet(values, day, ("red", "nir"), labels, ("wheat", "maize", "rape"))
+    return SeriesSet(values, day, ("red", "nir"), labels, ("wheat", "maize", "rape"))
+
+
+def read(source, networks, told, find_shift=True):
+    """The reading that these networks choose for half of the source, darker."""
     domain = prepare_source(source, 0.15, 0, torch.device("cpu"))
-    torch.manual_seed(0)
-    networks = [CropNetwork(NetworkSize(2, 3, 16, 1)).eval() for _ in range(2)]
-    scores, told = [], []
     with SideBySide(1) as crew:
-        for asked in (networks[:1], networks[1:], networks):
-            judge = Judge(asked, [1.0] * len(asked), crew, domain, source, Doubt(0.1, 0.1), lambda: None)
-            rng = np.random.default_rng(1)
-            reading = choose_reading(judge, values[::2] * 0.8, day, 40, True, True, rng, Progress(told.append))
-            scores.append(reading.evidence["source"].score)
-            assert set(reading.evidence) == {"source", "matched"}
+        judge = Judge(networks, [1.0] * len(networks), crew, domain, source, Doubt(0.1, 0.1), lambda: None)
+        rng = np.random.default_rng(1)
+        return choose_reading(
+            judge, source.values[::2] * 0.8, source.day, 40, find_shift, True, rng, Progress(told.append)
+        )
+
+
+def two_networks():
+    torch.manual_seed(0)
+    return [CropNetwork(NetworkSize(2, 3, 16, 1)).eval() for _ in range(2)]
+
+
+def test_every_source_model_is_asked():
+    networks, source = two_networks(), small_source()
+    scores, told = [], []
+    for asked in (networks[:1], networks[1:], networks):
+        chosen = read(source, asked, told)
+        scores.append(chosen.evidence["source"].score)
+        assert set(chosen.evidence) == {"source", "matched"}
     assert scores[2] == pytest.approx((scores[0] + scores[1]) / 2)
     assert scores[0] != pytest.approx(scores[1], abs=1e-3)
     metric = next(event["value"] for event in told if event.get("name") == "shift_evidence")
     assert metric["days"] == 0 and metric["gain"]["0"] == 0 and set(metric["score"]) == {"source", "matched"}
+
+
+def test_seasons_that_lie_too_far_apart_are_told(monkeypatch):
+    monkeypatch.setattr(reading, "estimate_shift", lambda *_: ShiftEstimate(0.0, -64.0, 20.0, 3.0, True))
+    told = []
+    assert read(small_source(), two_networks(), told).shift == 0
+    [warning] = [event["message"] for event in told if event["event"] == "warning"]
+    assert "-64 days or more" in warning and "season starts" in warning
+    told.clear()
+    assert read(small_source(), two_networks(), told, find_shift=False).estimate.gain is None
+    assert not [event for event in told if event["event"] == "warning"]
 
 
 @pytest.mark.parametrize(("matched", "left"), [(0.9, "source"), (0.2, "matched")])
@@ -62,9 +89,9 @@ def test_matched_statistics_outlive_undone_stages_only_where_they_are_far_better
     domain = prepare_source(source, 0.15, 0, torch.device("cpu"))
     other = replace(domain.statistics, mean=domain.statistics.mean + 1)
     seen = {"source": evidence(1.0, 0.5), "matched": evidence(matched, 0.5)}
-    reading = Reading(24.0, other, "matched", ShiftEstimate(24.0, 26.0, 9.0, 1.0, {0.0: 0.0}), seen).unadapted(domain)
-    assert (reading.name, reading.shift) == (left, 24.0)
-    assert reading.statistics is (other if left == "matched" else domain.statistics)
+    kept = Reading(24.0, other, "matched", ShiftEstimate(24.0, 26.0, 9.0, 1.0), seen).unadapted(domain)
+    assert (kept.name, kept.shift) == (left, 24.0)
+    assert kept.statistics is (other if left == "matched" else domain.statistics)
 
 
 def test_evidence_is_best_where_the_embeddings_lie_as_the_sources_do():

@@ -148,6 +148,13 @@ def test_every_shift_is_judged_once_and_a_cancel_is_heard():
         found(values, tick=stop)
 
 
+@pytest.mark.parametrize("shifts", [range(-64, 25, 8), range(-64, 33, 8)])
+def test_a_shift_that_may_be_farther_than_was_looked_is_told_and_not_taken(shifts):
+    estimate = found(season(400, THERE, seed=1, delay=-40)[0], shifts=tuple(shifts))
+    assert estimate.beyond and estimate.days == 0 and estimate.best >= 16
+    assert not found(season(400, THERE, seed=1, delay=-40)[0]).beyond
+
+
 def test_too_few_dates_or_series_show_nothing():
     values, _ = season(60, THERE, seed=1, delay=24, missing=0.0)
     assert found(values[:, :3], THERE[:3]).gain is None

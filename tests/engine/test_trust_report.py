@@ -18,7 +18,7 @@ DAY = np.arange(60, 300, 20, dtype=np.float32)
 
 @pytest.fixture
 def figures(tmp_path, monkeypatch):
-    """The text of a report and its figures: map, confidence, curves and shares."""
+    """The text of a report and its figures: curves, map, confidence, shares and shift."""
     drawn = []
     embedded = report.embedded
     monkeypatch.setattr(report, "embedded", lambda figure: drawn.append(figure) or embedded(figure))
@@ -34,7 +34,8 @@ def figures(tmp_path, monkeypatch):
     first = datetime.date(2022, 1, 1)
     dates = tuple((first + datetime.timedelta(days=float(day) + 5)).isoformat() for day in DAY)
     stack = SimpleNamespace(dates=dates, day=DAY + 6, bands=("B04", "B08"))
-    model = SimpleNamespace(bands=("B04", "B08"), classes=CLASSES, summary={})
+    shift = {"days": -24.0, "gain": {"0": 0.0, "-24": 1.5, "-64": -1.0, "8": -0.5}}
+    model = SimpleNamespace(bands=("B04", "B08"), classes=CLASSES, summary={"shift": shift}, shift_days=-24.0)
     crops = [
         {"name": name, "value": i + 1, "pixels": 4, "hectares": 1.0, "share": 1 / 3, "confidence": 80.0}
         for i, name in enumerate(CLASSES)
@@ -51,7 +52,8 @@ def figures(tmp_path, monkeypatch):
         str(tmp_path / "map.tif"),
         {"Method": "GHCA"},
     )
-    return (tmp_path / "report.html").read_text("utf-8"), dict(zip(("curves", "map", "confidence", "shares"), drawn))
+    names = ("curves", "map", "confidence", "shares", "shift")
+    return (tmp_path / "report.html").read_text("utf-8"), dict(zip(names, drawn))
 
 
 def test_the_curves_of_source_and_target_lie_in_one_season(figures):
@@ -66,3 +68,10 @@ def test_every_class_is_named_as_it_is(figures):
     assert "&lt;wheat&gt; &amp; rye" in text and "A &lt;b&gt;warning&lt;/b&gt;." in text
     shown = [entry.get_text().strip().replace("\\$", "$") for entry in drawn["map"].axes[0].get_legend().get_texts()]
     assert shown == list(CLASSES)
+
+
+def test_the_gain_of_every_shift_is_drawn_in_order_and_the_one_taken_is_marked(figures):
+    axes = figures[1]["shift"].axes[0]
+    gain, taken = axes.lines
+    np.testing.assert_array_equal(gain.get_xydata(), [(-64, -1), (-24, 1.5), (0, 0), (8, -0.5)])
+    assert set(taken.get_xdata()) == {-24} and axes.get_legend().get_texts()[0].get_text() == "taken: -24 days"
