@@ -14,7 +14,6 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,10 @@ BANDS = ("ndvi", "ndvi", "ndvi", "ndvi", "all")
 DATES = ("all", "second", "own", "own", "own")
 MISSING = (0.25, 0.25, 0.0)
 SHIFTS = (0, 0, 0, 16, 24, -24, 32, -32, 40)
-LEAST_SHARE, MOST_SERIES = 0.04, 3000
+LEAST_SHARE = 0.04
+"""Least share of a class, where they are drawn."""
+MOST_SERIES = 3000
+"""Most series of a target whose classes come in other shares."""
 
 
 @dataclass(frozen=True)
@@ -116,10 +118,10 @@ def ndvi(series: Any) -> Any:
 
 def other_shares(labels: np.ndarray, classes: int, rng: np.random.Generator) -> np.ndarray:
     """Indices of series in random class shares; of a class too small for its share some come twice."""
-    shares = np.maximum(rng.dirichlet(np.ones(classes)), LEAST_SHARE)
-    shares /= shares.sum()
     have = np.bincount(labels, minlength=classes)
-    count = min(max(int((have / shares).min()), min(400, len(labels))), MOST_SERIES)
+    shares = np.maximum(rng.dirichlet(np.ones(classes)), LEAST_SHARE) * (have > 0)
+    shares /= shares.sum()
+    count = min(max(int((have[have > 0] / shares[have > 0]).min()), min(400, len(labels))), MOST_SERIES)
     wanted = np.round(count * shares).astype(int)
     drawn = [
         rng.choice(np.flatnonzero(labels == crop), number, replace=number > have[crop])
@@ -129,20 +131,17 @@ def other_shares(labels: np.ndarray, classes: int, rng: np.random.Generator) -> 
 
 
 def found_shift(source: Any, target: Any, seed: int) -> Any:
-    """The estimate of the shift alone."""
+    """The estimate of the shift alone; a fit draws other series of the target for it."""
     import torch
 
-    from engine.alignment.crop_curves import CropCurves
     from engine.alignment.ghca import GHCASettings
-    from engine.alignment.phenology_shift import estimate_shift
+    from engine.alignment.reading import find_shift_of
     from engine.alignment.source_only import prepare_source
 
     settings = GHCASettings()
     domain = prepare_source(source, settings.held_out, seed, torch.device("cpu"))
-    read, sampled = domain.statistics.apply, domain.sample
-    curves = CropCurves.of(read(source.values[sampled]), source.day, domain.labels[sampled], domain.classes)
     drawn = np.random.default_rng(seed).permutation(len(target))[: settings.scan_pixels]
-    return estimate_shift(curves, read(target.values[np.sort(drawn)]), partial(domain.calendar.place, target.day))
+    return find_shift_of(domain, source, target.values[np.sort(drawn)], target.day, lambda: None)
 
 
 def fit_all(todo: list[Disturbed], seeds: int, workers: int) -> list[dict[str, Any]]:
@@ -196,7 +195,7 @@ def main() -> None:
     parser.add_argument("--draw", type=int, default=0, help="seed of the draw")
     parser.add_argument("--seeds", type=int, default=1, help="fits of each method")
     parser.add_argument("--shifts", action="store_true", help="estimate the shifts alone, of all transfers drawn")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="fits at the same time")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="fits at the same time")
     parser.add_argument("--output", type=Path, default=ROOT / "bench" / "disturbed.json")
     options = parser.parse_args()
     todo = draw(options.count, options.draw)

@@ -1,8 +1,8 @@
 """How many days the target's season runs before or behind the source's, estimated without target labels.
 
 The shift is that under which the target's series are likeliest as those of the source's crops (:mod:`crop_curves`),
-in class shares of their own: maximum likelihood over a mixture. It is taken where the gain is far beyond chance and
-the target looks like crops of the source at all.
+in class shares of their own. It is taken where it is long enough to matter, the gain is far beyond chance and large
+beside what the curves tell at all, and the target looks like crops of the source.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp, softmax
 
+from ..models.trained import Calendar
 from .class_shares import estimate_class_shares
 from .crop_curves import CropCurves
 
@@ -32,9 +33,11 @@ NEARLY = 0.95
 """Of shifts that gain nearly as much as the best, in shares of its gain, the least is taken: what crops grew in
 a season moves the curves a little, too."""
 LEAST_DATES = 4
-"""With fewer dates, here or there, no shift is looked for."""
+"""With fewer dates in season, here or there, no shift is looked for."""
+LEAST_OVERLAP = 0.5
+"""Least share of the target's dates in season that must be so under a shift, too, for it to be looked at."""
 MOST_DATES = 40
-"""Dates of the target that are asked at most, evenly drawn: the cost grows with their third power."""
+"""Dates of the target that are asked at most: the cost grows with their third power."""
 
 
 @dataclass(frozen=True)
@@ -58,66 +61,113 @@ class ShiftEstimate:
     def report(self) -> dict[str, object]:
         """JSON-ready account."""
         gain = {f"{days:g}": round(value, 3) for days, value in sorted((self.gain or {}).items())}
-        certainty, recognised = round(self.certainty, 2), round(self.recognised, 3)
-        return {"days": self.days, "best": self.best, "certainty": certainty, "recognised": recognised, "gain": gain}
+        return {
+            "days": self.days,
+            "best": self.best,
+            "certainty": round(self.certainty, 2),
+            "recognised": round(self.recognised, 3),
+            "beyond": self.beyond,
+            "gain": gain,
+        }
 
 
 def estimate_shift(
     curves: CropCurves,
     values: np.ndarray,
-    place: Callable[[float], np.ndarray],
+    day: np.ndarray,
+    calendar: Calendar,
     tick: Callable[[], None] = lambda: None,
     shifts: Sequence[float] = SHIFTS,
 ) -> ShiftEstimate:
     """Find the shift of the target's days, or keep 0.
 
+    A shift is compared with none on the dates that are in season under both: a season that is seen in part
+    must not look like one that is moved.
+
     Parameters
     ----------
     curves : those of the source.
-    values : (n, t, c) target series, standardised as the source's were, NaN for gaps.
-    place : gives the days (t,) on the source's calendar under a shift in days.
+    values : (n, t, c) target series, standardised as the source's were; NaN for gaps, in all bands.
+    day : (t,) their days as they came.
+    calendar : the season of the source.
     tick : called before each shift; may raise to cancel.
-    shifts : shifts looked at first, increasing; one at the ends of their range is not taken. 0 is always among them.
+    shifts : shifts looked at first, increasing; the best is not taken at the ends of their range. 0 is always
+        among them.
     """
-    if min(values.shape[1], curves.dates) < LEAST_DATES:
+    kept = _most_seen(np.isfinite(values).all(axis=2) & calendar.inside(calendar.place(day, 0.0)))
+    if min(len(kept), curves.dates) < LEAST_DATES:
         return ShiftEstimate()
-    asked = np.unique(np.linspace(0, values.shape[1] - 1, MOST_DATES).round().astype(int))
-    values = values[:, asked]
+    values, day = values[:, kept], day[kept]
     values = values[np.isfinite(values).all(axis=2).any(axis=1)]
     if len(values) < 2:
         return ShiftEstimate()
-    likelihood: dict[float, np.ndarray] = {}
+    gains: dict[float, np.ndarray] = {0.0: np.zeros(len(values))}
+
+    def likelihood(model: CropCurves, shift: float, dates: np.ndarray) -> np.ndarray:
+        return mixture_likelihood(model.log_likelihood(values[:, dates], calendar.place(day, shift)[dates]))
+
+    unmoved: dict[bytes, np.ndarray] = {}
+
+    def in_season(shift: float) -> np.ndarray:
+        return calendar.inside(calendar.place(day, shift))
 
     def judge(shift: float) -> None:
-        if shift not in likelihood:
-            tick()
-            likelihood[shift] = mixture_likelihood(curves.log_likelihood(values, place(shift)[asked]))
+        dates = in_season(shift)
+        if shift in gains or dates.sum() < max(LEAST_DATES, LEAST_OVERLAP * len(day)):
+            return
+        tick()
+        if dates.tobytes() not in unmoved:
+            unmoved[dates.tobytes()] = likelihood(curves, 0.0, dates)
+        gains[shift] = likelihood(curves, shift, dates) - unmoved[dates.tobytes()]
 
     def best() -> float:
-        return max(sorted(likelihood, key=abs), key=lambda shift: float(likelihood[shift].mean()))
+        return max(sorted(gains, key=abs), key=lambda shift: float(gains[shift].mean()))
 
-    for shift in sorted({0.0, *map(float, shifts)}):
+    for shift in sorted(map(float, shifts)):
         judge(shift)
+    first, last = min(gains), max(gains)
     for step in REFINE:
         at = best()
-        judge(at - step)
-        judge(at + step)
+        judge(max(first, at - step))
+        judge(min(last, at + step))
     at = best()
-    gains = {shift: each - likelihood[0.0] for shift, each in likelihood.items()}
     means = {shift: float(each.mean()) for shift, each in gains.items()}
-    error = float(gains[at].std(ddof=1)) / np.sqrt(len(values))
+    error = float(gains[at].std(ddof=1) / np.sqrt(len(values)))
     certainty = means[at] / error if error > 0 else 0.0
-    near = min((shift for shift, mean in means.items() if mean >= NEARLY * means[at]), key=abs)
-    strange = mixture_likelihood(curves.without_course().log_likelihood(values, place(0.0)[asked]))
-    recognised = float((likelihood[at] - strange).mean())
+    dates = in_season(at)
+    recognised = float((likelihood(curves, at, dates) - likelihood(curves.without_course(), at, dates)).mean())
     clear = certainty > CERTAIN and means[at] > LEAST_GAIN * recognised > 0
     # Where the likelihood still rises at the end of what was looked at, the greatest one is not known.
-    beyond = clear and not min(shifts) < at < max(shifts)
-    taken = near if clear and not beyond and abs(near) >= LEAST_DAYS else 0.0
+    beyond = clear and at in (first, last)
+    taken = _least_of_the_best(means, at)
+    if not clear or beyond or abs(taken) < LEAST_DAYS:
+        taken = 0.0
     return ShiftEstimate(taken, at, certainty, recognised, beyond, means)
 
 
+def _least_of_the_best(means: dict[float, float], at: float) -> float:
+    """The shift nearest to 0 in the unbroken run beside the best (``at``) whose gains are nearly as great; 0 where one
+    to the other side is as good: nobody knows then."""
+    nearly = {shift for shift, mean in means.items() if mean >= NEARLY * means[at]}
+    if any(shift * at < 0 for shift in nearly):
+        return 0.0
+    taken = at
+    for shift in sorted((shift for shift in means if 0 <= shift * np.sign(at) < abs(at)), key=abs, reverse=True):
+        if shift not in nearly:
+            break
+        taken = shift
+    return taken
+
+
+def _most_seen(seen: np.ndarray) -> np.ndarray:
+    """At most ``MOST_DATES`` of the dates of series (n, t) that were seen: of as many runs of dates the most seen."""
+    count = seen.sum(axis=0)
+    runs = np.array_split(np.flatnonzero(count), MOST_DATES)
+    return np.array([run[count[run].argmax()] for run in runs if len(run)], dtype=int)
+
+
 def mixture_likelihood(log_likelihood: np.ndarray) -> np.ndarray:
-    """Log-likelihood (n,) of series in the mixture of crops that fits them all best, from that (n, k) as each crop."""
+    """Log-likelihood (n,) of series in a mixture of crops, from that (n, k) as each crop; its class shares are found
+    by expectation-maximisation."""
     shares = estimate_class_shares(softmax(log_likelihood, axis=1))
     return logsumexp(log_likelihood + np.log(shares), axis=1)

@@ -1,10 +1,9 @@
-"""How the target is read by the source models: the shift of its days and its standardisation, chosen without labels."""
+"""How the target is read: the shift of its days and its standardisation, chosen without its labels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -81,6 +80,21 @@ def matched_to_shares(
     return matched_statistics(source.values[domain.sample], source.day, weight, values, placed, domain.statistics)
 
 
+def find_shift_of(
+    domain: SourceDomain, source: SeriesSet, values: np.ndarray, day: np.ndarray, tick: Callable[[], None]
+) -> ShiftEstimate:
+    """Estimate the shift of target series (n, t, c) with days (t,) as they came."""
+
+    def standardised(series: np.ndarray) -> np.ndarray:
+        scaled = domain.statistics.apply(series)
+        scaled[~np.isfinite(series).all(axis=2)] = np.nan
+        return scaled
+
+    known = standardised(source.values[domain.sample])
+    curves = CropCurves.of(known, source.day, domain.labels[domain.sample], domain.classes)
+    return estimate_shift(curves, standardised(values), day, domain.calendar, tick)
+
+
 @dataclass(frozen=True)
 class Judge:
     """The source models as they judge a reading of the target, all together: one alone errs more often."""
@@ -105,7 +119,7 @@ def choose_reading(
     judge: Judge, values: np.ndarray, day: np.ndarray, pixels: int, find_shift: bool, match: bool,
     rng: np.random.Generator, progress: Progress,
 ) -> Reading:  # fmt: skip
-    """Choose shift and standardisation on the source models.
+    """Choose the shift by the crops' curves, and the standardisation by the source models.
 
     Parameters
     ----------
@@ -124,7 +138,7 @@ def choose_reading(
     chosen = np.unique(domain.train[drawn.numpy()])
     labels = domain.labels[chosen]
     pool = domain.pool.take(chosen)
-    # Jittered days on both sides: two calendars on one grid of dates must not look alike for the grid's sake.
+    # Jittered days on both sides: two domains must not look alike because they share a grid of dates.
     noise = int(rng.integers(2**31))
     device = domain.pool.values.device
 
@@ -133,19 +147,12 @@ def choose_reading(
 
     known = judge.crew.each(lambda network: look(network, pool, noise).embedding, judge.networks)
 
-    estimate = ShiftEstimate()
-    if find_shift:
-        sampled = domain.sample
-        curves = CropCurves.of(
-            domain.statistics.apply(source.values[sampled]), source.day, domain.labels[sampled], domain.classes
+    estimate = find_shift_of(domain, source, sample, day, judge.tick) if find_shift else ShiftEstimate()
+    if estimate.beyond:
+        progress.warning(
+            "The target's series look most like crops of the source when their dates are moved by "
+            f"{estimate.best:+.0f} days or more, which is not done: check the dates, or give both season starts."
         )
-        plain = domain.statistics.apply(sample)
-        estimate = estimate_shift(curves, plain, partial(domain.calendar.place, day), judge.tick)
-        if estimate.beyond:
-            progress.warning(
-                "The target's series look most like crops of the source when their dates are moved by "
-                f"{estimate.best:+.0f} days or more, which is not done: check the dates, or give both season starts."
-            )
     placed = domain.calendar.place(day, estimate.days)
 
     def evidence_of(statistics: Statistics) -> Evidence:

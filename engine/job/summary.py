@@ -96,8 +96,11 @@ def _shift(model: Any) -> str:
     """The shift that was taken, or the likeliest where none was clear."""
     if model.shift_days:
         return f"{model.shift_days:+.0f} days, added to the target's dates to meet the source's calendar"
-    best = model.summary.get("shift", {}).get("best", 0.0)
-    return f"none ({best:+.0f} days would be likeliest, which is too little or not clear)" if best else "none"
+    shift = model.summary.get("shift", {})
+    if not (best := shift.get("best")):
+        return "none"
+    why = "which is as far as was looked" if shift["beyond"] else "which is too little or not clear"
+    return f"none ({best:+.0f} days would be likeliest, {why})"
 
 
 def _way(mapping: dict[str, Any]) -> str:
