@@ -27,6 +27,8 @@ BANDS = ("ndvi", "ndvi", "ndvi", "ndvi", "all")
 DATES = ("all", "second", "own", "own", "own")
 MISSING = (0.25, 0.25, 0.0)
 SHIFTS = (0, 0, 0, 16, 24, -24, 32, -32, 40)
+NEAR = 16
+"""Days to within which a shift counts as found: one step of MODIS composites."""
 LEAST_SHARE = 0.04
 """Least share of a class, where they are drawn."""
 MOST_SERIES = 3000
@@ -134,7 +136,7 @@ def found_shift(source: Any, target: Any, seed: int) -> Any:
     """The estimate of the shift alone; a fit draws other series of the target for it."""
     import torch
 
-    from engine.alignment.ghca import GHCASettings
+    from engine.alignment.ghca_run import GHCASettings
     from engine.alignment.reading import find_shift_of
     from engine.alignment.source_only import prepare_source
 
@@ -142,6 +144,27 @@ def found_shift(source: Any, target: Any, seed: int) -> Any:
     domain = prepare_source(source, settings.held_out, seed, torch.device("cpu"))
     drawn = np.random.default_rng(seed).permutation(len(target))[: settings.scan_pixels]
     return find_shift_of(domain, source, target.values[np.sort(drawn)], target.day, lambda: None)
+
+
+def print_shifts(todo: list[Disturbed]) -> None:
+    """Estimate the shift of each and tell how they compare with those injected; seasons also differ by themselves."""
+    pairs = []
+    for one in todo:
+        estimate = found_shift(*disturb(one), seed=0)
+        pairs.append((-one.shift, estimate.days))
+        print(
+            f"{one.name}: true {-one.shift:+d}, taken {estimate.days:+g}, likeliest {estimate.best:+g} "
+            f"({estimate.certainty:.1f} standard errors, recognised {estimate.recognised:.2f})",
+            flush=True,
+        )
+    moved = [(true, days) for true, days in pairs if true]
+    found = sum(days != 0 and abs(days - true) <= NEAR for true, days in moved)
+    missed = sum(days == 0 for _, days in moved)
+    invented = sum(days != 0 for true, days in pairs if not true)
+    print(
+        f"{found} of {len(moved)} shifts found to within {NEAR} days, {missed} missed, {len(moved) - found - missed} "
+        f"wrong by more; {invented} invented in {len(pairs) - len(moved)} transfers without one."
+    )
 
 
 def fit_all(todo: list[Disturbed], seeds: int, workers: int) -> list[dict[str, Any]]:
@@ -191,22 +214,16 @@ def table(todo: list[Disturbed], rows: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=9, help="transfers to draw")
-    parser.add_argument("--draw", type=int, default=0, help="seed of the draw")
+    parser.add_argument("--count", type=int, default=9, help="transfers in a draw")
+    parser.add_argument("--draw", type=int, nargs="+", default=[0], help="seeds of the draws")
     parser.add_argument("--seeds", type=int, default=1, help="fits of each method")
     parser.add_argument("--shifts", action="store_true", help="estimate the shifts alone, of all transfers drawn")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="fits at the same time")
     parser.add_argument("--output", type=Path, default=ROOT / "bench" / "disturbed.json")
     options = parser.parse_args()
-    todo = draw(options.count, options.draw)
+    todo = [one for seed in options.draw for one in draw(options.count, seed)]
     if options.shifts:
-        for one in todo:
-            estimate = found_shift(*disturb(one), seed=0)
-            print(
-                f"{one.name}: true {-one.shift:+d}, taken {estimate.days:+g}, likeliest {estimate.best:+g} "
-                f"({estimate.certainty:.1f} standard errors, recognised {estimate.recognised:.2f})",
-                flush=True,
-            )
+        print_shifts(todo)
         return
     rows = fit_all(todo, options.seeds, options.workers)
     options.output.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ import torch
 
 from engine.alignment.augment import STRONG, mix, perturb, thin_dates
 from engine.alignment.condense import Taught, condense
-from engine.alignment.ghca import GHCASettings
+from engine.alignment.ghca_run import GHCASettings
 from engine.alignment.source_only import make_network, prepare_source
 from engine.alignment.training import (
     BalancedSampler,
