@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.alignment import METHODS, adaptation, fit, ghca
+from engine.alignment import METHODS, adaptation, fit, ghca, ghca_run
 from engine.errors import Cancelled, InputError
 from engine.progress import Progress
 from engine.series import SeriesSet
@@ -198,7 +198,7 @@ def test_a_stage_that_does_harm_is_undone(source, target, monkeypatch):
         return align(run, student, good)
 
     monkeypatch.setattr(ghca, "align", remember)
-    monkeypatch.setattr(ghca, "veto", lambda now, before: f"{now.stage}: made up.")
+    monkeypatch.setattr(ghca_run, "veto", lambda now, before: f"{now.stage}: made up.")
     progress = Progress()
     model = fit("ghca", source, target, 0, progress, {**QUICK, "rounds": 1, "steps_scale": 0.1})
     assert [v.split(":")[0] for v in model.summary["vetoes"]] == [
@@ -304,7 +304,7 @@ PARTS = {
 
 
 def test_each_part_that_an_ablation_leaves_out_has_a_say_in_the_model(source, target, monkeypatch):
-    monkeypatch.setattr(ghca, "veto", lambda now, before: None)  # so short a training would be undone
+    monkeypatch.setattr(ghca_run, "veto", lambda now, before: None)  # so short a training would be undone
     options = {**QUICK, "steps_scale": 0.05, "find_shift": False, "passes": 2, "width": 16, "target_pixels": 120}
     models = {None: fit("ghca", source, target, 0, Progress(), options)}
     models |= {name: fit("ghca", source, target, 0, Progress(), {**options, name: PARTS[name]}) for name in PARTS}
@@ -347,7 +347,7 @@ def test_the_model_is_the_same_on_one_core_and_on_two(monkeypatch):
         threads.add(threading.get_ident())
         step(student, *arguments)
 
-    monkeypatch.setattr(ghca, "veto", lambda now, before: None)  # so short a training would be undone
+    monkeypatch.setattr(ghca_run, "veto", lambda now, before: None)  # so short a training would be undone
     monkeypatch.setattr(adaptation.Student, "round_step", note)
     for cores in (1, 2):
         threads.clear()
