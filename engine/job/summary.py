@@ -99,7 +99,8 @@ def _shift(model: Any) -> str:
     shift = model.summary.get("shift", {})
     if not (best := shift.get("best")):
         return "none"
-    why = "which is as far as was looked" if shift["beyond"] else "which is too little or not clear"
+    # Models of an earlier version do not say whether it lay at the end of what was looked at.
+    why = "which is as far as was looked" if shift.get("beyond") else "which is too little or not clear"
     return f"none ({best:+.0f} days would be likeliest, {why})"
 
 

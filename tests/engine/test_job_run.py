@@ -16,6 +16,7 @@ from engine.alignment import METHODS
 from engine.errors import Cancelled, InputError
 from engine.imagery import describe
 from engine.job import Job, LabelLayer, check, run
+from engine.models.trained import TrainedModel
 from engine.progress import Progress
 from tests.scenes import CROPS, SMALL, make_scene
 
@@ -108,6 +109,24 @@ def test_the_model_file_gives_the_same_map_again(job, tmp_path):
     run(again, Progress())
     np.testing.assert_array_equal(read(tmp_path / "again.tif"), read(tmp_path / "map.tif"))
     np.testing.assert_array_equal(read(tmp_path / "again_confidence.tif"), read(tmp_path / "confidence.tif"))
+
+
+@pytest.mark.parametrize(
+    ("shift", "told"),
+    [
+        ({"days": 0.0, "best": 8.0, "source": {"taken": 0.0}}, "none (+8 days would be likeliest, which is too little"),
+        ({"days": 0.0, "best": -64.0, "beyond": True}, "none (-64 days would be likeliest, which is as far as was"),
+        ({"days": 0.0, "best": 0.0, "beyond": False}, "<td>none</td>"),
+    ],
+    ids=["earlier version", "beyond", "best unmoved"],
+)
+def test_a_report_tells_why_no_shift_was_taken(job, tmp_path, shift, told):
+    run(replace(job, method="source_only", options={"steps_scale": 0.01, "width": 16}), Progress())
+    model = TrainedModel.load(job.model)
+    replace(model, summary={**model.summary, "shift": shift}).save(tmp_path / "other.safetensors")
+    again = {"output": str(tmp_path / "again.tif"), "report": str(tmp_path / "again.html")}
+    run(Job(target=job.target, use_model=str(tmp_path / "other.safetensors"), **again), Progress())
+    assert told in (tmp_path / "again.html").read_text("utf-8")
 
 
 def test_cancel_leaves_no_file_behind(job, tmp_path):
