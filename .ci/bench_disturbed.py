@@ -80,6 +80,7 @@ def draw(count: int, seed: int) -> list[Disturbed]:
 
 def disturb(one: Disturbed) -> tuple[Any, Any]:
     """Source and target (SeriesSet) of it."""
+    from engine.imagery.indices import add_indices
     from engine.trust.compare import read_transfers
 
     rng = np.random.default_rng(one.seed)
@@ -87,7 +88,7 @@ def disturb(one: Disturbed) -> tuple[Any, Any]:
 
     def thinned(series: Any) -> Any:
         if one.bands == "ndvi":
-            series = ndvi(series)
+            series = add_indices(series, ["NDVI"]).with_bands(["NDVI"])
         kept = np.arange(len(series.day))
         if one.dates == "second":
             kept = kept[::2]
@@ -106,16 +107,6 @@ def disturb(one: Disturbed) -> tuple[Any, Any]:
         target = target.take(other_shares(target.labels, len(target.classes), rng))
     source, target = with_gaps(source), with_gaps(target)
     return source, replace(target, day=target.day + np.float32(one.shift))
-
-
-def ndvi(series: Any) -> Any:
-    """The series with NDVI as their only band."""
-    if "NDVI" in series.bands:
-        return series.with_bands(["NDVI"])
-    red, near = (series.values[:, :, series.bands.index(band)] for band in ("B04", "B08"))
-    with np.errstate(all="ignore"):
-        index = np.clip((near - red) / (near + red), -1, 1)
-    return replace(series, values=index[:, :, None].astype(np.float32), bands=("NDVI",))
 
 
 def other_shares(labels: np.ndarray, classes: int, rng: np.random.Generator) -> np.ndarray:

@@ -106,7 +106,13 @@ def estimate_shift(
     def likelihood(model: CropCurves, shift: float, dates: np.ndarray) -> np.ndarray:
         return mixture_likelihood(model.log_likelihood(values[:, dates], calendar.place(day, shift)[dates]))
 
-    unmoved: dict[bytes, np.ndarray] = {}
+    known: dict[bytes, np.ndarray] = {}
+
+    def unmoved(dates: np.ndarray) -> np.ndarray:
+        key = dates.tobytes()
+        if key not in known:
+            known[key] = likelihood(curves, 0.0, dates)
+        return known[key]
 
     def in_season(shift: float) -> np.ndarray:
         return calendar.inside(calendar.place(day, shift))
@@ -116,9 +122,7 @@ def estimate_shift(
         if shift in gains or dates.sum() < max(LEAST_DATES, LEAST_OVERLAP * len(day)):
             return
         tick()
-        if dates.tobytes() not in unmoved:
-            unmoved[dates.tobytes()] = likelihood(curves, 0.0, dates)
-        gains[shift] = likelihood(curves, shift, dates) - unmoved[dates.tobytes()]
+        gains[shift] = likelihood(curves, shift, dates) - unmoved(dates)
 
     def best() -> float:
         return max(sorted(gains, key=abs), key=lambda shift: float(gains[shift].mean()))
@@ -135,7 +139,7 @@ def estimate_shift(
     error = float(gains[at].std(ddof=1) / np.sqrt(len(values)))
     certainty = means[at] / error if error > 0 else 0.0
     dates = in_season(at)
-    recognised = float((likelihood(curves, at, dates) - likelihood(curves.without_course(), at, dates)).mean())
+    recognised = float((gains[at] + unmoved(dates) - likelihood(curves.without_course(), at, dates)).mean())
     clear = certainty > CERTAIN and means[at] > LEAST_GAIN * recognised > 0
     # Where the likelihood still rises at the end of what was looked at, the greatest one is not known.
     beyond = clear and at in (first, last)

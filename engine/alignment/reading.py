@@ -38,8 +38,6 @@ REPEATS = 3
 class Reading:
     """A shift and a standardisation of the target."""
 
-    shift: float
-    """Days added to the target's days."""
     statistics: Statistics
     """Standardisation of the target."""
     name: str
@@ -48,6 +46,11 @@ class Reading:
     """How the shift was found."""
     evidence: dict[str, Evidence] = field(default_factory=dict)
     """The evidence for each standardisation that was judged, by its name."""
+
+    @property
+    def shift(self) -> float:
+        """Days added to the target's days."""
+        return self.estimate.days
 
     def with_shares(
         self, shares: np.ndarray, domain: SourceDomain, source: SeriesSet, values: np.ndarray, placed: np.ndarray
@@ -131,7 +134,7 @@ def choose_reading(
     """
     domain, source = judge.domain, judge.source
     if not pixels:
-        return Reading(0.0, domain.statistics, "source")
+        return Reading(domain.statistics, "source")
     sample = values[np.sort(rng.permutation(len(values))[:pixels])]
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
     drawn = BalancedSampler(domain.labels[domain.train], domain.classes, generator).draw(SOURCE_PIXELS)
@@ -167,7 +170,7 @@ def choose_reading(
         return Evidence.of_all(judge.crew.each(of, range(len(judge.networks))))
 
     evidence = {"source": evidence_of(domain.statistics)}
-    reading = Reading(estimate.days, domain.statistics, "source", estimate, evidence)
+    reading = Reading(domain.statistics, "source", estimate, evidence)
     if match:
         statistics, shares = domain.statistics, evidence["source"].shares
         for _ in range(REPEATS):  # better statistics show better class shares, and those better statistics

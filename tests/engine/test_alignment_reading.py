@@ -89,7 +89,7 @@ def test_matched_statistics_outlive_undone_stages_only_where_they_are_far_better
     domain = prepare_source(source, 0.15, 0, torch.device("cpu"))
     other = replace(domain.statistics, mean=domain.statistics.mean + 1)
     seen = {"source": evidence(1.0, 0.5), "matched": evidence(matched, 0.5)}
-    kept = Reading(24.0, other, "matched", ShiftEstimate(24.0, 26.0, 9.0, 1.0), seen).unadapted(domain)
+    kept = Reading(other, "matched", ShiftEstimate(24.0, 26.0, 9.0, 1.0), seen).unadapted(domain)
     assert (kept.name, kept.shift) == (left, 24.0)
     assert kept.statistics is (other if left == "matched" else domain.statistics)
 
