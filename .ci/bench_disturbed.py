@@ -3,17 +3,22 @@
 Each is drawn at random from the transfers of ../shared/data/splits.json: NDVI alone or all bands; all dates, every
 second, or 10 to 12 of each side's own; a quarter of the observations missing or none; the target's calendar some weeks
 off or not; the target's classes in other shares or in theirs. Target labels only draw those shares, and score.
-`--shifts` fits nothing and takes a minute: it tells the shifts alone.
+`--windows` draws from other ones: ten dates of NDVI, 16 days apart and the same on both sides, of a target whose season
+was as many days earlier or later. `--shifts` fits nothing and takes a minute or two: it tells the shifts alone.
+`--variants` fits GHCA without one of its parts at a time instead, for the second table of docs/ablations.md. What the
+output holds is not fitted again.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +27,10 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 SPLITS = ROOT.parent / "shared" / "data" / "splits.json"
-METHODS = ("source_only", "ghca")
+SOURCE_ONLY, GHCA = "source only", "GHCA"
+METHODS: dict[str, tuple[str, dict[str, Any]]] = {SOURCE_ONLY: ("source_only", {}), GHCA: ("ghca", {})}
+"""What is fitted: method and settings by the name in the table."""
+BEGIN, END = "<!-- ablations:disturbed -->", "<!-- /ablations:disturbed -->"
 BANDS = ("ndvi", "ndvi", "ndvi", "ndvi", "all")
 DATES = ("all", "second", "own", "own", "own")
 MISSING = (0.25, 0.25, 0.0)
@@ -33,6 +41,10 @@ LEAST_SHARE = 0.04
 """Least share of a class, where they are drawn."""
 MOST_SERIES = 3000
 """Most series of a target whose classes come in other shares."""
+WINDOW, COMPOSITE = 10, 16
+"""Dates of a window, and days from one to the next: those of MODIS composites."""
+FIRST_DATES = (3, 5, 8)
+"""First dates of the windows in the series of Mato Grosso, which have 23 from September on."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +56,7 @@ class Disturbed:
     bands: str
     """``ndvi`` or ``all``."""
     dates: str
-    """``all``, every ``second``, or ``own``: 10 to 12 different ones on each side."""
+    """``all``, every ``second``, ``own``: 10 to 12 different ones on each side, or ``window`` and its first."""
     missing: float
     """Share of the observations that are missing."""
     shift: int
@@ -78,6 +90,18 @@ def draw(count: int, seed: int) -> list[Disturbed]:
     return [Disturbed(*kind, seed=1000 * seed + number) for number, kind in enumerate(kinds)]
 
 
+def draw_windows(count: int, seed: int) -> list[Disturbed]:
+    """``count`` windows at random, or all 120 of them."""
+    names = ("MT15_MT16", "MT16_MT15_control", "MT_N2S", "PG11-13_MT15-16")
+    kinds = list(product(names, FIRST_DATES, (0, -32, -16, 16, 32), ((0.0, False), (0.25, True))))
+    chosen = np.random.default_rng([seed, 8]).permutation(len(kinds))[:count]
+    return [
+        Disturbed(name, "ndvi", f"window {first}", missing, shift, shares, seed=1000 * seed + int(number))
+        for number in sorted(chosen)
+        for name, first, shift, (missing, shares) in [kinds[number]]
+    ]
+
+
 def disturb(one: Disturbed) -> tuple[Any, Any]:
     """Source and target (SeriesSet) of it."""
     from engine.imagery.indices import add_indices
@@ -86,7 +110,7 @@ def disturb(one: Disturbed) -> tuple[Any, Any]:
     rng = np.random.default_rng(one.seed)
     _, source, target = next(iter(read_transfers(SPLITS, [one.transfer])))
 
-    def thinned(series: Any) -> Any:
+    def thinned(series: Any, later: int = 0) -> Any:
         if one.bands == "ndvi":
             series = add_indices(series, ["NDVI"]).with_bands(["NDVI"])
         kept = np.arange(len(series.day))
@@ -94,7 +118,9 @@ def disturb(one: Disturbed) -> tuple[Any, Any]:
             kept = kept[::2]
         elif one.dates == "own":
             kept = np.sort(rng.permutation(len(kept))[: int(rng.integers(10, 13))])
-        return replace(series, values=series.values[:, kept], day=series.day[kept])
+        elif one.dates.startswith("window"):
+            kept = int(one.dates.split()[1]) + np.arange(WINDOW)
+        return replace(series, values=series.values[:, kept + later], day=series.day[kept])
 
     def with_gaps(series: Any) -> Any:
         values = series.values.copy()
@@ -102,11 +128,13 @@ def disturb(one: Disturbed) -> tuple[Any, Any]:
         series = replace(series, values=values)
         return series.take(series.observed.any(axis=1))
 
-    source, target = thinned(source), thinned(target)
+    # What the target showed later, on the days of the source, is a season that comes earlier.
+    later = -one.shift // COMPOSITE if one.dates.startswith("window") else 0
+    source, target = thinned(source), thinned(target, later)
     if one.shares:
         target = target.take(other_shares(target.labels, len(target.classes), rng))
     source, target = with_gaps(source), with_gaps(target)
-    return source, replace(target, day=target.day + np.float32(one.shift))
+    return source, target if later else replace(target, day=target.day + np.float32(one.shift))
 
 
 def other_shares(labels: np.ndarray, classes: int, rng: np.random.Generator) -> np.ndarray:
@@ -158,69 +186,121 @@ def print_shifts(todo: list[Disturbed]) -> None:
     )
 
 
-def fit_all(todo: list[Disturbed], seeds: int, workers: int) -> list[dict[str, Any]]:
-    """Fit both methods to all of them, side by side; the rows of the results."""
+def fit_all(
+    todo: list[Disturbed], fits: dict[str, tuple[str, dict[str, Any]]], seeds: int, workers: int, output: Path
+) -> list[dict[str, Any]]:
+    """Fit all of ``fits`` to all of ``todo``, side by side; the rows of the results, which ``output`` keeps."""
     from engine.job.children import Work, run_side_by_side
+    from engine.job.journal import code_digest
     from engine.trust.compare import Transfer, pack, score
     from engine.trust.one_run import RunTask
 
+    code = code_digest()
+    rows = json.loads(output.read_text("utf-8")) if output.exists() else []
+    # Other draws stand at another place.
+    rows = [row for row in rows if row["code"] == code and any(vars(one).items() <= row.items() for one in todo)]
+    done = {(row["name"], row["seed"], row["fit"], row["fit_seed"]) for row in rows}
     runs, works = [], []
     for one in todo:
         transfer = Transfer.of(one.name, *disturb(one))
         packed = pack(transfer.source, labels=True), pack(transfer.target, labels=False)
-        for method in METHODS:
+        for name, (method, options) in fits.items():
             for seed in range(seeds):
-                runs.append((one, transfer, method, seed))
-                works.append(Work(RunTask(method, seed), packed))
-    rows, shifts = [], {}
+                if (one.name, one.seed, name, seed) not in done:
+                    runs.append((one, transfer, name, seed))
+                    works.append(Work(RunTask(method, seed, options), packed))
+    shifts: dict[int, float] = {}
+    output.parent.mkdir(parents=True, exist_ok=True)
     for number, event in run_side_by_side(works, workers, lambda: None):
-        one, transfer, method, seed = runs[number]
+        one, transfer, name, seed = runs[number]
         if event["event"] == "metric" and event["name"] == "shift_days":
             shifts[number] = event["value"]
         elif event["event"] == "error":
-            raise SystemExit(f"{one.name}, {method}: {event['message']}\n{event['log']}")
+            raise SystemExit(f"{one.name}, {name}: {event['message']}\n{event['log']}")
         elif event["event"] == "result":
             answer = event["summary"]
             figures = score(transfer, np.array(answer["predicted"]))
-            row = {**vars(one), "name": one.name, "method": method, "fit_seed": seed, "notes": answer["notes"]}
-            row |= {"found": shifts.get(number, 0.0), "oa": figures["oa"], "macro_f1": figures["macro_f1"]}
-            rows.append(row)
-            told = f"{one.name}, {method}, seed {seed}: OA {row['oa']:.3f}, macro-F1 {row['macro_f1']:.3f}"
+            row = {**vars(one), "name": one.name, "fit": name, "fit_seed": seed, "code": code}
+            row |= {"notes": answer["notes"], "found": shifts.get(number, 0.0), "seconds": answer["fit_seconds"]}
+            rows.append(row | {"oa": figures["oa"], "macro_f1": figures["macro_f1"]})
+            output.write_text(json.dumps(rows, indent=1), "utf-8")
+            told = f"{one.name}, {name}, seed {seed}: OA {figures['oa']:.3f}, macro-F1 {figures['macro_f1']:.3f}"
             print(told, file=sys.stderr, flush=True)
     return rows
 
 
+def means_of(todo: list[Disturbed], rows: list[dict[str, Any]], fit: str, key: str = "oa") -> np.ndarray:
+    """The score ``key`` of one of the fits on each transfer, means over the seeds."""
+    own = [[row[key] for row in rows if row["seed"] == one.seed and row["fit"] == fit] for one in todo]
+    return np.array([np.mean(each) for each in own])
+
+
 def table(todo: list[Disturbed], rows: list[dict[str, Any]]) -> str:
-    """The rows as Markdown: OA of both methods, means over the seeds."""
+    """The rows as Markdown: OA of both methods on each transfer."""
     lines = ["| transfer made harder | true shift | found | source only | GHCA |", "|---|---|---|---|---|"]
-    means = []
-    for one in todo:
-        own = [[row for row in rows if row["seed"] == one.seed and row["method"] == method] for method in METHODS]
-        means.append([float(np.mean([row["oa"] for row in each])) for each in own])
-        found = ", ".join(f"{days:+g}" for days in dict.fromkeys(row["found"] for row in own[1]))
-        lines.append(f"| {one.name} | {-one.shift:+d} | {found} | {means[-1][0]:.3f} | {means[-1][1]:.3f} |")
-    plain, ours = np.mean(means, axis=0)
-    return "\n".join([*lines, f"| mean of {len(todo)} | | | {plain:.3f} | {ours:.3f} |"])
+    plain, ours = (means_of(todo, rows, name) for name in METHODS)
+    for number, one in enumerate(todo):
+        days = [row["found"] for row in rows if row["seed"] == one.seed and row["fit"] == GHCA]
+        found = ", ".join(f"{day:+g}" for day in dict.fromkeys(days))
+        lines.append(f"| {one.name} | {-one.shift:+d} | {found} | {plain[number]:.3f} | {ours[number]:.3f} |")
+    return "\n".join([*lines, f"| mean of {len(todo)} | | | {plain.mean():.3f} | {ours.mean():.3f} |"])
+
+
+def variants_table(todo: list[Disturbed], rows: list[dict[str, Any]], names: Sequence[str], whole: str) -> str:
+    """The rows as Markdown: every variant over all transfers, and how far it is from the ``whole``."""
+    from bench_accuracy import seeds_line
+
+    seeds = {row["fit_seed"] for row in rows}
+    lines = [
+        f"{datetime.date.today().isoformat()}, defaults, {len(todo)} transfers. {seeds_line([len(seeds)])} "
+        "Differences: means over the transfers, ± their standard error.",
+        "",
+        "| GHCA | mean OA / macro-F1 | difference in OA, points | least to most |",
+        "|---|---|---|---|",
+    ]
+    for name in names:
+        difference = 100 * (means_of(todo, rows, name) - means_of(todo, rows, whole))
+        mean = difference.mean(), difference.std(ddof=1) / np.sqrt(len(todo))
+        scores = (f"{means_of(todo, rows, name, key).mean():.3f}" for key in ("oa", "macro_f1"))
+        cells = [
+            name,
+            " / ".join(scores),
+            f"{mean[0]:+.1f} ± {mean[1]:.1f}",
+            f"{min(difference):+.1f} to {max(difference):+.1f}",
+        ]
+        lines.append(f"| {' | '.join(cells[:2] if name == whole else cells)} |" + " | |" * (name == whole))
+    return "\n".join(lines)
 
 
 def main() -> None:
+    from bench_ablations import PAGE, VARIANTS, WHOLE
+    from bench_accuracy import refresh
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=9, help="transfers in a draw")
     parser.add_argument("--draw", type=int, nargs="+", default=[0], help="seeds of the draws")
+    parser.add_argument("--windows", action="store_true", help="draw windows of ten dates, of which there are 120")
     parser.add_argument("--seeds", type=int, default=1, help="fits of each method")
     parser.add_argument("--shifts", action="store_true", help="estimate the shifts alone, of all transfers drawn")
+    parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), help="fit GHCA and these instead")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="fits at the same time")
-    parser.add_argument("--output", type=Path, default=ROOT / "bench" / "disturbed.json")
+    parser.add_argument("--output", type=Path, help="default: bench/disturbed.json or bench/ablations_disturbed.json")
     options = parser.parse_args()
-    todo = [one for seed in options.draw for one in draw(options.count, seed)]
+    drawn = draw_windows if options.windows else draw
+    todo = [one for seed in options.draw for one in drawn(options.count, seed)]
     if options.shifts:
         print_shifts(todo)
         return
-    rows = fit_all(todo, options.seeds, options.workers)
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(rows, indent=1), "utf-8")
-    print(table(todo, rows))
-    print(f"\nresults: {options.output}")
+    names = list(dict.fromkeys((WHOLE, *options.variants))) if options.variants else []
+    fits = {name: ("ghca", VARIANTS[name]) for name in names}
+    fits = {**fits, SOURCE_ONLY: METHODS[SOURCE_ONLY]} if names else METHODS
+    output = options.output or ROOT / "bench" / ("ablations_disturbed.json" if names else "disturbed.json")
+    rows = fit_all(todo, fits, options.seeds, options.workers, output)
+    text = variants_table(todo, rows, list(fits), WHOLE) if names else table(todo, rows)
+    print(text)
+    if names and not refresh(PAGE, text, BEGIN, END):
+        print(f"{PAGE.name} has no place for the table.", file=sys.stderr)
+    print(f"\nresults: {output}")
 
 
 if __name__ == "__main__":
