@@ -29,6 +29,10 @@ CERTAIN = 5.0
 LEAST_GAIN = 0.1
 """Least gain, in shares of what the series gain by knowing the crops' curves at all: the curves of two regions or
 years differ by more than a shift, and where they differ some shift always fits a little better."""
+LEAST_GAIN_FAR = 0.6
+"""Least gain in log-likelihood of a series by a shift of 64 days; by others it goes with the square of their days, as
+if shifts came from a normal distribution. Series that tell little fit some far shift by chance, above all where their
+dates come to lie in a gap of the source's."""
 NEARLY = 0.95
 """Of shifts that gain nearly as much as the best, in shares of its gain, the least is taken: what crops grew in
 a season moves the curves a little, too."""
@@ -140,7 +144,8 @@ def estimate_shift(
     certainty = means[at] / error if error > 0 else 0.0
     dates = in_season(at)
     recognised = float((gains[at] + unmoved(dates) - likelihood(curves.without_course(), at, dates)).mean())
-    clear = certainty > CERTAIN and means[at] > LEAST_GAIN * recognised > 0
+    least = max(LEAST_GAIN * recognised, LEAST_GAIN_FAR * (at / SHIFTS[-1]) ** 2)
+    clear = certainty > CERTAIN and means[at] > least and recognised > 0
     # Where the likelihood still rises at the end of what was looked at, the greatest one is not known.
     beyond = clear and at in (first, last)
     taken = _least_of_the_best(means, at)

@@ -142,6 +142,16 @@ def test_a_gain_that_is_small_beside_what_the_curves_tell_keeps_the_calendar():
     assert estimate.best == -24 and estimate.days == 0 and estimate.certainty > CERTAIN
 
 
+def test_a_far_shift_must_gain_more_than_a_near_one():
+    def weak(at, height):
+        return taken(peak(at, height), spread=0.01, recognised=0.5)
+
+    assert weak(20, 0.1).days != 0  # .6 times (20 / 64) squared is .06, (56 / 64) squared .46
+    estimate = weak(56, 0.4)
+    assert estimate.best == 56 and estimate.days == 0 and estimate.certainty > CERTAIN
+    assert weak(56, 0.5).days != 0
+
+
 def test_of_shifts_that_are_nearly_as_good_the_least_is_taken():
     estimate = taken(peak(-40))
     assert estimate.best == -40 and estimate.days == -36
