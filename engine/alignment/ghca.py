@@ -27,7 +27,7 @@ from ..models.trained import TrainedModel
 from ..progress import Progress
 from ..series import SeriesSet
 from .adaptation import Student
-from .class_shares import estimate_class_shares, expected_shares
+from .class_shares import expected_shares
 from .condense import Taught, condense
 from .ghca_run import GHCASettings, Good, Run
 from .pseudo_labels import Selection, select_pseudo_labels
@@ -191,16 +191,18 @@ def condense_members(run: Run, good: Good, said: np.ndarray, pool: Pool, generat
     steps = settings.scaled(settings.condense_steps)
     member = good.teachers[0].size
     network = condense(member, source, target, settings, steps, settings.least_own, generator, run.progress.update)
+    # It has learnt calibrated probabilities. Their mean is judged: what expectation-maximisation makes of unsure ones
+    # is too much by chance.
+    validation = replace(run.validate([network])[0], temperature=1.0)
     small, standing = run.stand(
-        "Condensing the network", [network], run.validate([network]), pool, settings.of_aligned()
+        "Condensing the network", [network], [validation], pool, settings.of_aligned(), expected_shares
     )
     samples = good.validations[0].samples
     accuracy = float(np.mean([v.accuracy for v in good.validations]))
-    shares = estimate_class_shares(target.probability.cpu().numpy())
+    shares = expected_shares(target.probability.cpu().numpy())
     if not run.passes(standing, Standing("", accuracy, samples, shares, True)):
         return None
-    # It has learnt calibrated probabilities.
-    return replace(small, validations=(replace(small.validations[0], temperature=1.0),), shares=good.shares)
+    return replace(small, shares=good.shares)
 
 
 def finish(

@@ -163,7 +163,7 @@ class Run:
 
     def passes(self, now: Standing, before: Standing) -> bool:
         """Whether a stage does no harm; the reason is logged where it does."""
-        reason = veto(now, before)
+        reason = veto(now, before, self.source.classes)
         if reason is None:
             return True
         self.vetoes.append(reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,12 +36,12 @@ class Limits:
     """Classes estimated below this may vanish."""
 
 
-def veto(now: Standing, before: Standing, limits: Limits = Limits()) -> str | None:
+def veto(now: Standing, before: Standing, classes: Sequence[str], limits: Limits = Limits()) -> str | None:
     """The reason, as a sentence, why a stage may not stand; None when it may.
 
     Parameters
     ----------
-    now : the stage to be judged. ``before``: the source model's standing.
+    now : the stage to be judged. ``before``: the source model's standing. ``classes``: their k names.
     """
     if not now.finite:
         return f"{now.stage}: the model is not a number any more."
@@ -54,7 +55,7 @@ def veto(now: Standing, before: Standing, limits: Limits = Limits()) -> str | No
     for c in np.flatnonzero(expected >= limits.least_share):
         if now.shares[c] < limits.collapse * expected[c]:
             return (
-                f"{now.stage}: the share of class {c + 1} in the target collapsed from"
+                f"{now.stage}: the share of {classes[c]} in the target collapsed from"
                 f" {100 * expected[c]:.0f} to {100 * now.shares[c]:.0f} percent."
             )
     return None

@@ -198,7 +198,7 @@ def test_a_stage_that_does_harm_is_undone(source, target, monkeypatch):
         return align(run, student, good)
 
     monkeypatch.setattr(ghca, "align", remember)
-    monkeypatch.setattr(ghca_run, "veto", lambda now, before: f"{now.stage}: made up.")
+    monkeypatch.setattr(ghca_run, "veto", lambda now, before, classes: f"{now.stage}: made up.")
     progress = Progress()
     model = fit("ghca", source, target, 0, progress, {**QUICK, "rounds": 1, "steps_scale": 0.1})
     assert [v.split(":")[0] for v in model.summary["vetoes"]] == [
@@ -279,6 +279,11 @@ def test_the_model_is_a_small_network_that_says_what_the_members_say_together(ta
     said = adapted.predict_proba(target.values, target.day).argmax(axis=1)
     order = np.sort(np.random.default_rng([0, 1]).permutation(len(target))[:3000])
     assert (said[order] == together).mean() > 0.93
+    # It is judged by the mean of what it says under equal class shares.
+    equal = replace(adapted, log_shares=np.zeros_like(adapted.log_shares))
+    shares = equal.predict_proba(target.values, target.day)[order].mean(axis=0)
+    judged = next(row for row in adapted.summary["stages"] if row["stage"] == "Condensing the network")
+    assert list(judged["class_shares"].values()) == pytest.approx(shares.tolist(), abs=1e-3)
 
 
 def test_without_condensing_the_model_is_a_member(source, target):
@@ -304,7 +309,7 @@ PARTS = {
 
 
 def test_each_part_that_an_ablation_leaves_out_has_a_say_in_the_model(source, target, monkeypatch):
-    monkeypatch.setattr(ghca_run, "veto", lambda now, before: None)  # so short a training would be undone
+    monkeypatch.setattr(ghca_run, "veto", lambda now, before, classes: None)  # so short a training would be undone
     options = {**QUICK, "steps_scale": 0.05, "find_shift": False, "passes": 2, "width": 16, "target_pixels": 120}
     models = {None: fit("ghca", source, target, 0, Progress(), options)}
     models |= {name: fit("ghca", source, target, 0, Progress(), {**options, name: PARTS[name]}) for name in PARTS}
@@ -347,7 +352,7 @@ def test_the_model_is_the_same_on_one_core_and_on_two(monkeypatch):
         threads.add(threading.get_ident())
         step(student, *arguments)
 
-    monkeypatch.setattr(ghca_run, "veto", lambda now, before: None)  # so short a training would be undone
+    monkeypatch.setattr(ghca_run, "veto", lambda now, before, classes: None)  # so short a training would be undone
     monkeypatch.setattr(adaptation.Student, "round_step", note)
     for cores in (1, 2):
         threads.clear()

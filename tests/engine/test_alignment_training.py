@@ -108,35 +108,36 @@ def test_options_override_settings_and_wrong_ones_are_named():
         assert raised.value.code == "option" and next(iter(options)) in raised.value.message
 
 
+CROPS = ("rice", "wheat", "maize")
 GOOD = Standing("Learning from the source", 0.9, 200, np.array([0.6, 0.3, 0.1]), True)
 
 
 def test_a_stage_that_does_no_harm_stands():
-    assert veto(Standing("Aligning", 0.88, 200, np.array([0.4, 0.45, 0.15]), True), GOOD) is None
+    assert veto(Standing("Aligning", 0.88, 200, np.array([0.4, 0.45, 0.15]), True), GOOD, CROPS) is None
 
 
 @pytest.mark.parametrize(
     ("now", "word"),
     [
         (Standing("Aligning", 0.7, 200, GOOD.shares, True), "fell from 0.90 to 0.70"),
-        (Standing("Aligning", 0.9, 200, np.array([0.65, 0.34, 0.01]), True), "class 3"),
+        (Standing("Aligning", 0.9, 200, np.array([0.65, 0.34, 0.01]), True), "share of maize"),
         (Standing("Aligning", 0.9, 200, GOOD.shares, False), "not a number"),
     ],
 )
 def test_harm_is_vetoed_with_its_reason(now, word):
-    reason = veto(now, GOOD)
+    reason = veto(now, GOOD, CROPS)
     assert word in reason and reason.startswith("Aligning")
 
 
 def test_few_validation_samples_veto_only_a_large_fall():
     few = Standing("Learning from the source", 0.9, 10, GOOD.shares, True)
-    assert veto(Standing("Aligning", 0.75, 10, GOOD.shares, True), few) is None
-    assert veto(Standing("Aligning", 0.6, 10, GOOD.shares, True), few) is not None
+    assert veto(Standing("Aligning", 0.75, 10, GOOD.shares, True), few, CROPS) is None
+    assert veto(Standing("Aligning", 0.6, 10, GOOD.shares, True), few, CROPS) is not None
 
 
 def test_a_class_that_was_hardly_there_may_vanish():
     before = Standing("Learning from the source", 0.9, 200, np.array([0.6, 0.38, 0.02]), True)
-    assert veto(Standing("Aligning", 0.9, 200, np.array([0.6, 0.4, 0.0]), True), before) is None
+    assert veto(Standing("Aligning", 0.9, 200, np.array([0.6, 0.4, 0.0]), True), before, CROPS) is None
 
 
 def test_mixed_series_are_the_proportional_mean_and_so_is_their_loss():
