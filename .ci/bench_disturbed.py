@@ -198,7 +198,7 @@ def fit_all(
     code = code_digest()
     rows = json.loads(output.read_text("utf-8")) if output.exists() else []
     # Other draws stand at another place.
-    rows = [row for row in rows if row["code"] == code and any(vars(one).items() <= row.items() for one in todo)]
+    rows = [row for row in rows if row.get("code") == code and any(vars(one).items() <= row.items() for one in todo)]
     done = {(row["name"], row["seed"], row["fit"], row["fit_seed"]) for row in rows}
     runs, works = [], []
     for one in todo:
