@@ -6,7 +6,7 @@ off or not; the target's classes in other shares or in theirs. Target labels onl
 `--windows` draws from other ones: ten dates of NDVI, 16 days apart and the same on both sides, of a target whose season
 was as many days earlier or later. `--shifts` fits nothing and takes a minute or two: it tells the shifts alone.
 `--variants` fits GHCA without one of its parts at a time instead, for the second table of docs/ablations.md. What the
-output holds is not fitted again.
+same code has fitted before is not fitted again: a journal beside the output keeps it.
 """
 
 from __future__ import annotations
@@ -128,13 +128,13 @@ def disturb(one: Disturbed) -> tuple[Any, Any]:
         series = replace(series, values=values)
         return series.take(series.observed.any(axis=1))
 
-    # What the target showed later, on the days of the source, is a season that comes earlier.
-    later = -one.shift // COMPOSITE if one.dates.startswith("window") else 0
+    # What the target showed some composites later, on the days of the source, is a season that comes earlier.
+    later, ahead = (-one.shift // COMPOSITE, 0) if one.dates.startswith("window") else (0, one.shift)
     source, target = thinned(source), thinned(target, later)
     if one.shares:
         target = target.take(other_shares(target.labels, len(target.classes), rng))
     source, target = with_gaps(source), with_gaps(target)
-    return source, target if later else replace(target, day=target.day + np.float32(one.shift))
+    return source, replace(target, day=target.day + np.float32(ahead))
 
 
 def other_shares(labels: np.ndarray, classes: int, rng: np.random.Generator) -> np.ndarray:
@@ -189,30 +189,31 @@ def print_shifts(todo: list[Disturbed]) -> None:
 def fit_all(
     todo: list[Disturbed], fits: dict[str, tuple[str, dict[str, Any]]], seeds: int, workers: int, output: Path
 ) -> list[dict[str, Any]]:
-    """Fit all of ``fits`` to all of ``todo``, side by side; the rows of the results, which ``output`` keeps."""
+    """Fit all of ``fits`` to all of ``todo``, side by side; the rows of the results, also written to ``output``."""
     from engine.job.children import Work, run_side_by_side
-    from engine.job.journal import code_digest
+    from engine.job.journal import Journal, code_digest, content_digest, run_key
     from engine.trust.compare import Transfer, pack, score
     from engine.trust.one_run import RunTask
 
     code = code_digest()
-    rows = json.loads(output.read_text("utf-8")) if output.exists() else []
-    # Other draws stand at another place.
-    rows = [row for row in rows if row.get("code") == code and any(vars(one).items() <= row.items() for one in todo)]
-    done = {(row["name"], row["seed"], row["fit"], row["fit_seed"]) for row in rows}
-    runs, works = [], []
+    journal = Journal.beside(str(output))
+    finished = journal.read()
+    planned, runs, works = [], [], []
     for one in todo:
         transfer = Transfer.of(one.name, *disturb(one))
+        data = content_digest(transfer.source, transfer.target)
         packed = pack(transfer.source, labels=True), pack(transfer.target, labels=False)
         for name, (method, options) in fits.items():
             for seed in range(seeds):
-                if (one.name, one.seed, name, seed) not in done:
-                    runs.append((one, transfer, name, seed))
-                    works.append(Work(RunTask(method, seed, options), packed))
+                task = RunTask(method, seed, options)
+                planned.append(run_key(data, vars(one), name, vars(task), code))
+                if planned[-1] not in finished:
+                    runs.append((planned[-1], one, transfer, name, seed))
+                    works.append(Work(task, packed))
     shifts: dict[int, float] = {}
     output.parent.mkdir(parents=True, exist_ok=True)
     for number, event in run_side_by_side(works, workers, lambda: None):
-        one, transfer, name, seed = runs[number]
+        key, one, transfer, name, seed = runs[number]
         if event["event"] == "metric" and event["name"] == "shift_days":
             shifts[number] = event["value"]
         elif event["event"] == "error":
@@ -222,10 +223,12 @@ def fit_all(
             figures = score(transfer, np.array(answer["predicted"]))
             row = {**vars(one), "name": one.name, "fit": name, "fit_seed": seed, "code": code}
             row |= {"notes": answer["notes"], "found": shifts.get(number, 0.0), "seconds": answer["fit_seconds"]}
-            rows.append(row | {"oa": figures["oa"], "macro_f1": figures["macro_f1"]})
-            output.write_text(json.dumps(rows, indent=1), "utf-8")
+            finished[key] = row | {"oa": figures["oa"], "macro_f1": figures["macro_f1"]}
+            journal.add(key, finished[key])
             told = f"{one.name}, {name}, seed {seed}: OA {figures['oa']:.3f}, macro-F1 {figures['macro_f1']:.3f}"
             print(told, file=sys.stderr, flush=True)
+    rows = [finished[key] for key in planned]
+    output.write_text(json.dumps(rows, indent=1), "utf-8")
     return rows
 
 
@@ -259,16 +262,12 @@ def variants_table(todo: list[Disturbed], rows: list[dict[str, Any]], names: Seq
         "|---|---|---|---|",
     ]
     for name in names:
-        difference = 100 * (means_of(todo, rows, name) - means_of(todo, rows, whole))
-        mean = difference.mean(), difference.std(ddof=1) / np.sqrt(len(todo))
-        scores = (f"{means_of(todo, rows, name, key).mean():.3f}" for key in ("oa", "macro_f1"))
-        cells = [
-            name,
-            " / ".join(scores),
-            f"{mean[0]:+.1f} ± {mean[1]:.1f}",
-            f"{min(difference):+.1f} to {max(difference):+.1f}",
-        ]
-        lines.append(f"| {' | '.join(cells[:2] if name == whole else cells)} |" + " | |" * (name == whole))
+        oa, macro_f1 = (means_of(todo, rows, name, key) for key in ("oa", "macro_f1"))
+        points = 100 * (oa - means_of(todo, rows, whole))
+        error = points.std(ddof=1) / np.sqrt(len(todo))
+        apart = [f"{points.mean():+.1f} ± {error:.1f}", f"{points.min():+.1f} to {points.max():+.1f}"]
+        cells = [name, f"{oa.mean():.3f} / {macro_f1.mean():.3f}", *(apart if name != whole else ("", ""))]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -291,15 +290,18 @@ def main() -> None:
     if options.shifts:
         print_shifts(todo)
         return
-    names = list(dict.fromkeys((WHOLE, *options.variants))) if options.variants else []
-    fits = {name: ("ghca", VARIANTS[name]) for name in names}
-    fits = {**fits, SOURCE_ONLY: METHODS[SOURCE_ONLY]} if names else METHODS
-    output = options.output or ROOT / "bench" / ("ablations_disturbed.json" if names else "disturbed.json")
-    rows = fit_all(todo, fits, options.seeds, options.workers, output)
-    text = variants_table(todo, rows, list(fits), WHOLE) if names else table(todo, rows)
-    print(text)
-    if names and not refresh(PAGE, text, BEGIN, END):
-        print(f"{PAGE.name} has no place for the table.", file=sys.stderr)
+    if options.variants:
+        fits = {name: ("ghca", VARIANTS[name]) for name in (WHOLE, *options.variants)}
+        fits[SOURCE_ONLY] = METHODS[SOURCE_ONLY]
+        output = options.output or ROOT / "bench" / "ablations_disturbed.json"
+        rows = fit_all(todo, fits, options.seeds, options.workers, output)
+        text = variants_table(todo, rows, list(fits), WHOLE)
+        print(text)
+        if not refresh(PAGE, text, BEGIN, END):
+            print(f"{PAGE.name} has no place for the table.", file=sys.stderr)
+    else:
+        output = options.output or ROOT / "bench" / "disturbed.json"
+        print(table(todo, fit_all(todo, METHODS, options.seeds, options.workers, output)))
     print(f"\nresults: {output}")
 
 

@@ -30,6 +30,14 @@ def ablations(monkeypatch):
     return bench_ablations
 
 
+@pytest.fixture()
+def disturbed(monkeypatch):
+    monkeypatch.syspath_prepend(str(CI))
+    import bench_disturbed
+
+    return bench_disturbed
+
+
 def row(method, seed, oa, transfer="CA_N2S", **more):
     plain = {"kappa": oa, "f1_per_class": {"a": oa}, "confusion": None, "fit_seconds": 10.0, "predict_seconds": 0.1}
     plain |= {"peak_memory_mb": 300, "code": "c", "options": {}, "notes": [], "prediction_id": str(oa)}
@@ -154,17 +162,15 @@ def test_the_page_of_ablations_wants_every_variant_on_one_transfer_and_seed(abla
     assert [line[0] for line in cells(shown, "| ")[1:]] == list(ablations.VARIANTS)
 
 
-def test_variants_are_told_by_their_mean_difference_over_the_transfers_made_harder(bench):
-    import bench_disturbed
-
-    transfers = bench_disturbed.draw(3, seed=0)
+def test_variants_are_told_by_their_mean_difference_over_the_transfers_made_harder(disturbed):
+    transfers = disturbed.draw(3, seed=0)
     oa = {"all of it": (0.9, 0.8, 0.7), "without contrast": (0.88, 0.8, 0.66), "source only": (0.5, 0.9, 0.4)}
     rows = [
         {"seed": one.seed, "fit": name, "fit_seed": 0, "oa": value, "macro_f1": value / 2}
         for name, values in oa.items()
         for one, value in zip(transfers, values)
     ]
-    text = bench_disturbed.variants_table(transfers, rows, list(oa), "all of it")
+    text = disturbed.variants_table(transfers, rows, list(oa), "all of it")
     assert "3 transfers. One seed each" in text
     # -2, 0 and -4 points: a standard deviation of 2, by the root of 3.
     assert [line for line in cells(text, "| ") if len(line) == 4][1:] == [
@@ -174,25 +180,21 @@ def test_variants_are_told_by_their_mean_difference_over_the_transfers_made_hard
     ]
 
 
-def test_a_draw_of_transfers_made_harder_has_every_kind_of_disturbance_and_is_the_same_each_time(bench):
-    import bench_disturbed
-
-    drawn = bench_disturbed.draw(9, seed=7)
-    assert drawn == bench_disturbed.draw(9, seed=7) != bench_disturbed.draw(9, seed=8)
+def test_a_draw_of_transfers_made_harder_has_every_kind_of_disturbance_and_is_the_same_each_time(disturbed):
+    drawn = disturbed.draw(9, seed=7)
+    assert drawn == disturbed.draw(9, seed=7) != disturbed.draw(9, seed=8)
     assert {one.shift for one in drawn} >= {0, 16, 24, -24, 32, -32, 40}
     assert {one.missing for one in drawn} == {0.0, 0.25} and {one.shares for one in drawn} == {True, False}
     assert {one.dates for one in drawn} == {"all", "second", "own"}
 
 
-def test_the_season_of_a_window_has_moved_by_what_its_name_says(bench):
-    import bench_disturbed
-
-    if not bench_disturbed.SPLITS.exists():
+def test_the_season_of_a_window_has_moved_by_what_its_name_says(disturbed):
+    if not disturbed.SPLITS.exists():
         pytest.skip("the real data is not there: ../shared/data")
-    windows = bench_disturbed.draw_windows(200, seed=0)
+    windows = disturbed.draw_windows(200, seed=0)
     assert len({replace(one, seed=0) for one in windows}) == len(windows) == 120
     of = {(one.transfer, one.dates, one.shift, one.missing): one for one in windows}
-    kept, moved = (bench_disturbed.disturb(of["MT_N2S", "window 5", shift, 0.0]) for shift in (0, 32))
+    kept, moved = (disturbed.disturb(of["MT_N2S", "window 5", shift, 0.0]) for shift in (0, 32))
     source, target = kept
     assert len(source.day) == 10 and np.array_equal(source.day, target.day)
     assert np.array_equal(moved[1].day, target.day)
