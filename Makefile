@@ -9,10 +9,10 @@ export OMP_WAIT_POLICY ?= PASSIVE
 SHIPPED := __init__.py plugin.py engine ui
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint bench ablations sample package clean
+.PHONY: help env demo test lint architecture-lists bench ablations sample package clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 env: .venv/.stamp  ## QGIS with apt where missing, and .venv: its Python with torch and the test tools
 
@@ -32,6 +32,10 @@ lint: env  ## ruff, mypy on the engine, and the checks of plugins.qgis.org on wh
 	$(BIN)/mypy
 	$(BIN)/bandit --configfile pyproject.toml --quiet --recursive $(SHIPPED)
 	$(BIN)/python .ci/find_secrets.py $(SHIPPED) resources metadata.txt
+
+architecture-lists: env  ## the lists of long functions and missing docstrings as the tree is now
+	$(BIN)/python tests/architecture/test_sizes.py --write
+	$(BIN)/python tests/architecture/test_docstrings.py --write
 
 bench: env  ## accuracy, speed and memory on the real data in ../shared/data, as JSON in bench/
 	$(BIN)/python .ci/bench.py

@@ -1,8 +1,8 @@
-"""The last step of GHCA: one small network learns what all members say together (distillation, Hinton et al. 2015,
-arXiv:1503.02531), from perturbed series, as a noisy student does (Xie et al. 2020, arXiv:1911.04252).
+"""The last step of GHCA: one small network learns what all members predict together.
 
-It is the network of the model file. Learnt from labels a network of its size is worse than the members by one to four
-points; learnt from them it is as good, at a tenth of their operations.
+Distillation (Hinton et al. 2015, arXiv:1503.02531) from perturbed series, as a noisy student does (Xie et al. 2020,
+arXiv:1911.04252). It is the network of the model file. Learnt from labels a network of its size is worse than the
+members by one to four points; learnt from them it is as good, at a tenth of their operations.
 """
 
 from __future__ import annotations

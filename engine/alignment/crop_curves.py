@@ -192,8 +192,10 @@ def _bridged(mean: np.ndarray, count: np.ndarray, day: np.ndarray) -> np.ndarray
 
 
 def _stray(covariance: np.ndarray, seen: np.ndarray, day: np.ndarray) -> tuple[float, float, float]:
-    """Constant and slow variance, and the length of the second in days, that fit the covariances (t, t) of those pairs
-    of dates that were ``seen`` (t, t) in one series."""
+    """Constant and slow variance, and the length of the second in days, that fit the covariances (t, t).
+
+    Only pairs of dates count that were ``seen`` (t, t) in one series.
+    """
     apart = np.abs(day[:, None] - day)
     pairs = seen & (apart > 0)
     if not pairs.any():

@@ -43,8 +43,10 @@ class Evidence:
 
 
 def inception_score(probability: np.ndarray) -> float:
-    """Mutual information of pixel and class, from predictions (n, k): entropy of the mean prediction less the mean
-    entropy, in shares of log k, 0 to 1."""
+    """Mutual information of pixel and class, from predictions (n, k), in shares of log k, 0 to 1.
+
+    It is the entropy of the mean prediction less the mean entropy.
+    """
     p = np.maximum(probability.astype(np.float64), 1e-12)
     mean = p.mean(axis=0)
     return float((-(mean * np.log(mean)).sum() + (p * np.log(p)).sum(axis=1).mean()) / np.log(p.shape[1]))

@@ -108,7 +108,6 @@ class Run:
 
         ``step_of`` is called with a student, the step, the whole, and the other arguments.
         """
-
         taken = count()  # by all of them
 
         def of(number: int) -> None:

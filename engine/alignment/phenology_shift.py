@@ -155,8 +155,10 @@ def estimate_shift(
 
 
 def _least_of_the_best(means: dict[float, float], at: float) -> float:
-    """The shift nearest to 0 in the unbroken run beside the best (``at``) whose gains are nearly as great; 0 where one
-    to the other side is as good: nobody knows then."""
+    """The shift nearest to 0 in the unbroken run beside the best (``at``) whose gains are nearly as great.
+
+    It is 0 where one to the other side is as good.
+    """
     nearly = {shift for shift, mean in means.items() if mean >= NEARLY * means[at]}
     if any(shift * at < 0 for shift in nearly):
         return 0.0
@@ -176,7 +178,9 @@ def _most_seen(seen: np.ndarray) -> np.ndarray:
 
 
 def mixture_likelihood(log_likelihood: np.ndarray) -> np.ndarray:
-    """Log-likelihood (n,) of series in a mixture of crops, from that (n, k) as each crop; its class shares are found
-    by expectation-maximisation."""
+    """Log-likelihood (n,) of series in a mixture of crops, from that (n, k) as each crop.
+
+    The class shares are found by expectation-maximisation.
+    """
     shares = estimate_class_shares(softmax(log_likelihood, axis=1))
     return logsumexp(log_likelihood + np.log(shares), axis=1)

@@ -61,8 +61,10 @@ class Reading:
         return replace(self, statistics=matched_to_shares(shares, domain, source, values, placed))
 
     def unadapted(self, domain: SourceDomain) -> Reading:
-        """The reading where no stage after the source models passed: with the source's statistics, as source only has
-        them, unless the target's own are far better (:data:`CLEAR`)."""
+        """The reading where no stage after the source models passed.
+
+        It has the source's statistics, as source only has them, unless the target's own are far better (:data:`CLEAR`).
+        """
         if self.name != "matched":
             return self
         gain = self.evidence["matched"].score - self.evidence["source"].score

@@ -251,8 +251,10 @@ def _stem(path: str) -> str:
 
 
 def _date_of_place(path: str) -> str | None:
-    """The date in the name of a file or, if it has none, of its folder or three of them (``2021/5/1``), as archives
-    are sorted; a product's folder goes before both."""
+    """The date in the name of a file or, if it has none, of its folder or three of them.
+
+    Archives are sorted as ``2021/5/1``; a product's folder goes before both.
+    """
     safe = re.search(r"([^\\/]+)\.SAFE[\\/]", path, re.IGNORECASE)
     if safe and parse_date(safe.group(1))[0]:
         return parse_date(safe.group(1))[0]

@@ -229,6 +229,7 @@ class LabelReader:
         return str(text).strip() or None
 
     def no_geometry(self) -> InputError:
+        """Make the error of a layer without usable geometry."""
         return InputError(
             "labels-geometry", f"The layer {self.name} has no points or polygons.", "Choose a point or polygon layer."
         )
@@ -347,7 +348,6 @@ def _features(number: int) -> str:
 
 def sorted_classes(names: Any) -> tuple[str, ...]:
     """Class names in their order: by value when all are whole numbers, else by name."""
-
     numbers = all(re.fullmatch(r"[+-]?\d+", name) for name in names)
     return tuple(sorted(names, key=lambda name: (int(name) if numbers else 0, name.casefold(), name)))
 

@@ -36,8 +36,10 @@ class LabelPreview:
 
 
 def name_columns(path: str) -> tuple[str, ...]:
-    """Columns of text in the attribute table of a raster, which may name its classes; raises InputError
-    (``raster-unreadable``)."""
+    """Columns of text in the attribute table of a raster, which may name its classes.
+
+    Raises InputError (``raster-unreadable``).
+    """
     # A band without its dataset crashes.
     dataset = open_raster(path)
     columns, _ = attribute_table(dataset.GetRasterBand(1), path)

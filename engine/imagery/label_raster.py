@@ -90,6 +90,7 @@ class LabelRaster:
 
     @property
     def classes(self) -> tuple[str, ...]:
+        """Names of the classes that are kept."""
         return tuple(self._kept)
 
     @property

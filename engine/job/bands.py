@@ -51,8 +51,10 @@ def source_side(job: Job) -> tuple[Side, tuple[str, ...]]:
 
 
 def source_series(job: Job, series: SeriesSet) -> SeriesSet:
-    """The series of a series file with the bands and indices to learn from; raises InputError as :func:`source_side`,
-    and ``index-bands``."""
+    """The series of a series file with the bands and indices to learn from.
+
+    Raises InputError as :func:`source_side`, and ``index-bands``.
+    """
     where = f"series file {Path(job.series or '').name}"
     keys = tuple(index_name(name) or name for name in series.bands)
     series = replace(series, bands=keys) if len(set(keys)) == len(keys) else series

@@ -124,6 +124,7 @@ def read_data(comparison: Comparison) -> list[Transfer]:
 
 
 def plan_problems(comparison: Comparison) -> list[InputError]:
+    """List what is wrong with the methods, seeds, transfers and options."""
     problems = []
     known = f"Choose from: {', '.join(METHODS)}."
     for method in comparison.methods:
@@ -154,6 +155,7 @@ def plan_problems(comparison: Comparison) -> list[InputError]:
 
 
 def output_problems(comparison: Comparison) -> list[InputError]:
+    """List what is wrong with the output files."""
     if not comparison.output:
         hint = "Choose a file whose name ends in .json."
         return [InputError("no-output", "There is no place for the results.", hint)]

@@ -103,8 +103,11 @@ def _aside(path: Path, job_id: str) -> Path:
 
 
 def _sidecars(path: Path) -> list[Path]:
-    """Files in which more is kept of another: of a raster its statistics, overviews and mask, of a GeoPackage that is
-    open somewhere what was not written into it yet, which must not be taken for that of a new one."""
+    """Files in which more is kept of another: of a raster its statistics, overviews and mask.
+
+    Of a GeoPackage that is open somewhere what was not written into it yet, which must not be taken for that of a new
+    one.
+    """
     return [path.with_name(path.name + ending) for ending in SIDECARS]
 
 

@@ -101,7 +101,6 @@ def pixels_to_map(stack: Stack, mask: Mask | None) -> int:
 
 def ask(model: TrainedModel, pixels: np.ndarray, day: np.ndarray, check: Callable[[], None]) -> np.ndarray:
     """Probabilities (n, k) of the network for series (n, t, c), pieces of them side by side on the cores."""
-
     at_once = series_at_once(model.device)
 
     def piece(start: int) -> np.ndarray:

@@ -27,7 +27,7 @@ class Sample:
     """(m, t, c) float32, NaN for gaps."""
 
     def joined(self, other: Sample) -> Sample:
-        """This and what another window holds of the same parcel."""
+        """Join this and what another window holds of the same parcel."""
         key = np.concatenate([self.key, other.key])
         order = np.argsort(key, kind="stable")[:MOST_PIXELS]
         return Sample(self.count + other.count, key[order], np.concatenate([self.series, other.series])[order])

@@ -89,8 +89,10 @@ class Student:
     """Share of those pixels for which the teacher is asked."""
 
     def predict_proba(self, values: np.ndarray) -> np.ndarray:
-        """Probabilities (n, k) float32 of values (n, t, c) on all dates of the stack; zeros where it sees none of its
-        dates."""
+        """Probabilities (n, k) float32 of values (n, t, c) on all dates of the stack.
+
+        They are zeros where it sees none of its dates.
+        """
         if len(self.dates) != values.shape[1]:
             values = values[:, self.dates]
         with torch.inference_mode():

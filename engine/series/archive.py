@@ -149,8 +149,10 @@ class Archive:
                 pass
 
     def _mapped(self, key: str, rows: int, width: int, step: int) -> Iterator[tuple[int, np.ndarray]]:
-        """As :meth:`_blocks`, of a member that is not compressed; each block has a map of its own, since the pages of
-        one map would stay in memory until its end."""
+        """As :meth:`_blocks`, of a member that is not compressed.
+
+        Each block has a map of its own, since the pages of one map would stay in memory until its end.
+        """
         header, info = self.header(key), self._members[key]
         with self.path.open("rb") as file:
             file.seek(info.header_offset)

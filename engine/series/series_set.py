@@ -19,17 +19,29 @@ class Series(Protocol):
     """Time series as they are joined and written: a :class:`SeriesSet`, or what lies in a file."""
 
     @property
-    def day(self) -> np.ndarray: ...
+    def day(self) -> np.ndarray:
+        """Days of the dates, shape (t,)."""
+
     @property
-    def bands(self) -> tuple[str, ...]: ...
+    def bands(self) -> tuple[str, ...]:
+        """Names of the bands, shape (c,)."""
+
     @property
-    def labels(self) -> np.ndarray | None: ...
+    def labels(self) -> np.ndarray | None:
+        """Index of each series' class, shape (n,)."""
+
     @property
-    def classes(self) -> tuple[str, ...]: ...
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+
     @property
-    def block(self) -> np.ndarray | None: ...
+    def block(self) -> np.ndarray | None:
+        """Spatial block of each series, shape (n,)."""
+
     @property
-    def place(self) -> np.ndarray | None: ...
+    def place(self) -> np.ndarray | None:
+        """Longitude and latitude of each series, shape (n, 2)."""
+
     def __len__(self) -> int: ...
     def blocks(self) -> Iterator[np.ndarray]:
         """The values (b, t, c) of all series, some at a time."""
