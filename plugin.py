@@ -8,11 +8,11 @@ from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import QCoreApplication, QLocale, QSettings, QTranslator
 from qgis.PyQt.QtWidgets import QAction
 
-from .ui.icons import FOLDER, icon
+from .ui.common.icons import FOLDER, icon
 from .ui.processing.provider import CropTransferProvider
 
 if TYPE_CHECKING:
-    from .ui.transfer_dialog import TransferDialog
+    from .ui.transfer.dialog import TransferDialog
 
 
 class CropTransferPlugin:
@@ -69,7 +69,7 @@ class CropTransferPlugin:
 
     def open_dialog(self) -> None:
         """Show the dialog; there is one, which keeps what was filled in."""
-        from .ui.transfer_dialog import TransferDialog
+        from .ui.transfer.dialog import TransferDialog
 
         if self.dialog is None:
             self.dialog = TransferDialog(self.iface)

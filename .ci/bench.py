@@ -39,7 +39,7 @@ def main() -> None:
     from bench_series import measure_series
     from bench_training import measure_training, training_line
 
-    from engine.trust.standing import standings
+    from engine.evaluation.ranking import standings
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
@@ -128,7 +128,7 @@ def _silent(told: str) -> None:
 def measure_job(side: int) -> dict:
     """Seconds and peak memory of one job, from labels and stacks to the finished map."""
     from engine.imagery import describe
-    from engine.job import Job, LabelLayer
+    from engine.tasks import Job, LabelLayer
 
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "target.tif"

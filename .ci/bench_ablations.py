@@ -97,7 +97,7 @@ def variant_of(row: dict[str, Any], steps_scale: float = 1.0) -> str | None:
 
 def _holds(path: Path, transfers: list[str], seeds: int, settings: dict[str, Any]) -> bool:
     """Whether the finished results at ``path`` are those wanted, of the code as it is."""
-    from engine.job.journal import code_digest
+    from engine.tasks.storage.comparison_log import code_digest
 
     if not path.exists():
         return False
@@ -114,7 +114,7 @@ def table(runs: dict[tuple[str, str, int], dict[str, Any]]) -> str:
     """
     from bench_accuracy import ONE_SEED, code_line, seeds_line
 
-    from engine.trust.standing import Spread
+    from engine.evaluation.ranking import Spread
 
     names = [name for name in VARIANTS if any(variant == name for variant, _, _ in runs)]
     found_in = {transfer for _, transfer, _ in runs}

@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.alignment import METHODS
-from engine.job import Comparison, run_comparison
+from engine.evaluation.ranking import GHCA, ORACLE, SOURCE_ONLY, Standing, mean_over, method_title, standings
+from engine.methods import METHODS
 from engine.progress import Progress
-from engine.trust.standing import GHCA, ORACLE, SOURCE_ONLY, Standing, mean_over, method_title, standings
+from engine.tasks import Comparison, run_comparison
 
 CROSS_REGION = ("CA_N2S", "CA_S2N", "MT_N2S", "MT15-16_PG11-13", "PG11-13_MT15-16")
 CROSS_YEAR = ("MT15_MT16",)

@@ -51,8 +51,8 @@ def measure_workers(
     from distributed import Client
 
     from engine.imagery import describe
-    from engine.job import Job
-    from engine.job.cluster import local_cluster
+    from engine.tasks import Job
+    from engine.tasks.cluster.dask_executor import local_cluster
 
     with tempfile.TemporaryDirectory() as name, ExitStack() as open_things:
         folder = Path(name)
@@ -95,12 +95,12 @@ def measure_workers(
 
 def untrained_model(folder: Path, dates: int = 24, bands: int = 10) -> Path:
     """A network of the size that GHCA leaves for a stack that learnt for a moment: it need not be right."""
-    from engine.alignment.condense import CondensedSettings
-    from engine.alignment.source_only import SourceSettings, finish, learn_source, prepare_source
+    from engine.evaluation.transfers import read_transfers
+    from engine.methods.ghca.distillation import CondensedSettings
+    from engine.methods.shared.source_only import SourceSettings, finish, learn_source, prepare_source
     from engine.models.device import compute_device, seeded
     from engine.models.encoder import CropNetwork
     from engine.progress import Progress
-    from engine.trust.compare import read_transfers
 
     _, source, _ = next(iter(read_transfers(DATA / "splits.json", [TRANSFER])))
     source = replace(source, values=source.values[:, :, :bands], bands=source.bands[:bands])
@@ -117,8 +117,8 @@ def untrained_model(folder: Path, dates: int = 24, bands: int = 10) -> Path:
 
 def map_once(job: Any, client: Any) -> tuple[float, list[float]]:
     """Seconds of the mapping stage by the clock, and of the processor in each process that mapped."""
-    from engine.job import run
     from engine.progress import Progress
+    from engine.tasks import run
 
     def spent() -> list[float]:
         times = {"": time.process_time()} if client is None else client.run(time.process_time)
@@ -154,8 +154,8 @@ def workers_row(side: int, seconds: dict[str, list[float]], processor: dict[str,
 
 def survive(job: Any, client: Any, kills: int, wanted: bytes) -> dict[str, Any]:
     """Kill workers at random moments until enough were, each as soon as there are two again; map, and compare."""
-    from engine.job import run
     from engine.progress import Progress
+    from engine.tasks import run
 
     rng, over = random.Random(0), threading.Event()
     done: list[int] = []

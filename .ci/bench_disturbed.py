@@ -104,8 +104,8 @@ def draw_windows(count: int, seed: int) -> list[Disturbed]:
 
 def disturb(one: Disturbed) -> tuple[Any, Any]:
     """Source and target (SeriesSet) of it."""
-    from engine.imagery.indices import add_indices
-    from engine.trust.compare import read_transfers
+    from engine.evaluation.transfers import read_transfers
+    from engine.imagery.sensors.spectral_indices import add_indices
 
     rng = np.random.default_rng(one.seed)
     _, source, target = next(iter(read_transfers(SPLITS, [one.transfer])))
@@ -155,9 +155,9 @@ def found_shift(source: Any, target: Any, seed: int) -> Any:
     """The estimate of the shift alone; a fit draws other series of the target for it."""
     import torch
 
-    from engine.alignment.ghca_run import GHCASettings
-    from engine.alignment.reading import find_shift_of
-    from engine.alignment.source_only import prepare_source
+    from engine.methods.ghca.run import GHCASettings
+    from engine.methods.ghca.target_preprocessing import find_shift_of
+    from engine.methods.shared.source_only import prepare_source
 
     settings = GHCASettings()
     domain = prepare_source(source, settings.held_out, seed, torch.device("cpu"))
@@ -190,10 +190,10 @@ def fit_all(
     todo: list[Disturbed], fits: dict[str, tuple[str, dict[str, Any]]], seeds: int, workers: int, output: Path
 ) -> list[dict[str, Any]]:
     """Fit all of ``fits`` to all of ``todo``, side by side; the rows of the results, also written to ``output``."""
-    from engine.job.children import Work, run_side_by_side
-    from engine.job.journal import Journal, code_digest, content_digest, run_key
-    from engine.trust.compare import Transfer, pack, score
-    from engine.trust.one_run import RunTask
+    from engine.evaluation.run_method import RunTask
+    from engine.evaluation.transfers import Transfer, pack, score
+    from engine.tasks.runs.child_processes import Work, run_side_by_side
+    from engine.tasks.storage.comparison_log import Journal, code_digest, content_digest, run_key
 
     code = code_digest()
     journal = Journal.beside(str(output))

@@ -83,8 +83,8 @@ def measure_mapping(
 
 def fitted_model(transfer: str, folder: Path, **options: Any) -> Path:
     """The model of GHCA with seed 0 for a transfer, and with its defaults but for the options."""
-    from engine.alignment import fit
-    from engine.trust.compare import read_transfers
+    from engine.evaluation.transfers import read_transfers
+    from engine.methods import fit
 
     path = folder / f"{'_'.join((transfer, *options))}.safetensors"
     if not path.exists():
@@ -107,9 +107,9 @@ def map_here(way: str, model: str, stack: str, folder: str) -> dict[str, Any]:
     from bench_reading import own_peak
 
     from engine.imagery import describe
-    from engine.job import Job, run
     from engine.models import TrainedModel
     from engine.progress import Progress
+    from engine.tasks import Job, run
 
     if way == "forest":
         forest_classifies()
@@ -148,8 +148,8 @@ def forest_classifies() -> None:
     """Let a forest of 200 trees of scikit-learn, learnt from the source of the transfer, take the network's place."""
     from sklearn.ensemble import RandomForestClassifier
 
+    from engine.evaluation.transfers import read_transfers
     from engine.mapping.classify import Classified, Exact
-    from engine.trust.compare import read_transfers
 
     _, source, _ = next(iter(read_transfers(DATA / "splits.json", [TRANSFER])))
     values = np.nan_to_num(source.values[:, FIRST_DATE : FIRST_DATE + DATES])
@@ -211,12 +211,12 @@ def add_ratios(rows: list[dict[str, Any]]) -> None:
 
 def agreement(transfer: str, path: Path) -> dict[str, Any]:
     """On held-out quarters of a real target: how often the fast way gives the network's class, and how right."""
+    from engine.evaluation.transfers import read_transfers
     from engine.mapping.choose import ask
     from engine.mapping.classify import Exact, Fast
     from engine.mapping.distil import MIXTURES, distil, mixtures
     from engine.models import TrainedModel
     from engine.progress import Progress
-    from engine.trust.compare import read_transfers
 
     _, _, target = next(iter(read_transfers(DATA / "splits.json", [transfer])))
     target = target.take(target.observed.any(axis=1))

@@ -22,7 +22,7 @@ NODATA = 65535
 
 def generate(path: Path, side: int, dates: int = DATES, first: int = FIRST_DATE, bands: int = 10) -> None:
     """Fields of real series with noise: some dates of the season from ``first`` on, and the first bands."""
-    from engine.trust.compare import read_transfers
+    from engine.evaluation.transfers import read_transfers
 
     data = dict(np.load(DATA / "california_s2_2021.npz"))
     _, _, target = next(iter(read_transfers(DATA / "splits.json", [TRANSFER])))

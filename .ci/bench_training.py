@@ -61,8 +61,8 @@ def read(path: str) -> dict[str, Any]:
     """Read a series file as a job does; memory in MB and seconds."""
     from bench_reading import own_peak
 
-    from engine.job.runner import SAMPLES_PER_CLASS
     from engine.series import SeriesFile
+    from engine.tasks.specs.limits import SAMPLES_PER_CLASS
 
     before, begin, busy = own_peak(), time.perf_counter(), time.process_time()
     with SeriesFile(path) as file:

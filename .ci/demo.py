@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from osgeo import gdal
 
-from croptransfer.engine.trust.scores import Scores
+from croptransfer.engine.evaluation.metrics import Scores
 
 ROOT = Path(__file__).resolve().parent.parent
 SCENE = ROOT / "resources" / "sample"

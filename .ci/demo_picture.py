@@ -29,7 +29,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtGui import QColor, QFont
 
-from croptransfer.ui.layers import style_confidence, style_crops
+from croptransfer.ui.common.layers import style_confidence, style_crops
 
 WIDTH, HEIGHT = 240.0, 166.0
 """Size of the page in millimetres."""

@@ -10,7 +10,7 @@ if not __package__:
     __package__ = "engine"
     import engine  # noqa: F401
 
-from .job.cli import main
+from .tasks.cli.main import main
 
 # Worker processes on this machine (``--workers``) run this file again under another name.
 if __name__ == "__main__":

@@ -42,3 +42,11 @@ def listed(names: Sequence[str], most: int = 5) -> str:
     """The names as a message lists them: the first ``most``, then how many more there are."""
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
+
+
+def told_fault(fault: Exception) -> tuple[str, str]:
+    """A fault as a sentence and a hint for people."""
+    # GDAL and torch report memory as RuntimeError, NumPy as MemoryError, whose text may be empty.
+    if isinstance(fault, MemoryError) or "allocate memory" in str(fault):
+        return "The engine ran out of memory.", "Close other programs, or map a smaller target or fewer dates."
+    return f"The engine failed: {str(fault) or type(fault).__name__}", "The log has the details."

@@ -100,8 +100,8 @@ if BEHAVIOUR == "compare":
 sys.path.insert(0, PLUGIN)
 import numpy
 from engine.imagery import MapWriter, ParcelLayer, ParcelWriter, Stack, class_colors, write_parcel_qml, write_qml
-from engine.imagery.parcel_store import Decision
-from engine.imagery.stack import StackBand
+from engine.imagery.parcels.store import Decision
+from engine.imagery.geo.types import StackBand
 names = ("maize", "rapeseed", "wheat", "sunflower")
 with Stack([StackBand(**band) for band in job["target"]], "target") as stack:
     colors = class_colors(names)

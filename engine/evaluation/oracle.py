@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..alignment import fit
+from ..methods import fit
 from ..progress import Progress
 from ..series import MINIMUM_SAMPLES, SeriesSet
 

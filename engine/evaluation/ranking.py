@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..alignment import METHODS
-from .one_run import ORACLE
+from ..methods import METHODS
+from .run_method import ORACLE
 
 SOURCE_ONLY, FOREST, GHCA = "source_only", "rf", "ghca"
 LEAST_GAP = 0.01

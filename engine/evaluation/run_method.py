@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ..alignment import METHODS, fit
+from ..methods import METHODS, fit
 from ..progress import Progress
 from ..series import SeriesSet
-from .features import feature_map
+from .feature_projection import feature_map
 from .oracle import cross_validate
 
 ORACLE = "oracle"
@@ -28,7 +28,7 @@ class RunTask:
     """What one process has to do."""
 
     method: str
-    """Key of ``engine.alignment.METHODS``."""
+    """Key of ``engine.methods.METHODS``."""
     seed: int
     """Seed of everything random."""
     options: dict[str, Any] = field(default_factory=dict)
@@ -66,7 +66,7 @@ def do_run(task: RunTask, domains: list[SeriesSet], progress: Progress) -> dict[
     ``fit_seconds``, ``predict_seconds``, ``peak_memory_mb``, ``model_id``, ``features``, ``notes``.
     """
     # Reading the libraries from disk is no part of a fit.
-    importlib.import_module(f"..alignment.{METHODS[task.method].module}", __package__)
+    importlib.import_module(f"..methods.{METHODS[task.method].module}", __package__)
     features = model_id = None
     if task.oracle:
         [target] = domains

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..series import SeriesSet, read_series, require_source, told_draw
-from .scores import Scores
+from .metrics import Scores
 
 SOURCE_SERIES = 20_000
 """Series of a class that a comparison reads of a source at most: ten times as many as a job."""

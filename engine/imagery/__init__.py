@@ -8,24 +8,24 @@ map, and a :class:`ParcelWriter` the polygons of a :class:`ParcelLayer` with the
 GDAL is used here and nowhere else in the engine.
 """
 
-from .area import pixel_hectares
-from .cloud_optimized import make_cloud_optimized
-from .describe import Description, describe, describe_path, describe_with_notes
-from .label_layer import LabelLayer
-from .labels import label_problems
-from .map_mosaic import MapMosaic
-from .map_writer import MapWriter
-from .mask import Mask, mask_problems
-from .matching import BandMatch, match_bands
-from .palette import class_colors
-from .parcel_layer import ParcelLayer, parcel_problems
-from .parcel_writer import ParcelWriter
-from .preview import read_preview
-from .problems import stack_problems, writable_problems
-from .reader import Stack
-from .sampling import sample_labels, sample_unlabelled
-from .stack import Grid, StackBand, Window
-from .style import write_parcel_qml, write_qml
+from .discovery.describe import Description, describe, describe_path, describe_with_notes
+from .geo.geodesy import pixel_hectares
+from .geo.thumbnail import read_preview
+from .geo.types import Grid, StackBand, Window
+from .labels.label_layer import LabelLayer
+from .labels.sampling import sample_labels, sample_unlabelled
+from .labels.validate import label_problems
+from .maps.cog import make_cloud_optimized
+from .maps.geotiff import MapWriter
+from .maps.palette import class_colors
+from .maps.qml import write_parcel_qml, write_qml
+from .maps.vrt import MapMosaic
+from .parcels.layer import ParcelLayer, parcel_problems
+from .parcels.writer import ParcelWriter
+from .sensors.band_matching import BandMatch, match_bands
+from .stack.mask import Mask, mask_problems
+from .stack.reader import Stack
+from .stack.validate import stack_problems, writable_problems
 
 __all__ = [
     "BandMatch",

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import Cancelled
 from ..imagery import MapWriter, Mask, Stack, Window
-from ..imagery.planes import Memory
+from ..imagery.stack.decode import Memory
 from ..models import TrainedModel
 from ..models.device import core_count, one_thread
 from ..models.student import Student

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..imagery.parcel_layer import MEDIAN
+from ..imagery.parcels.layer import MEDIAN
 
 
 @dataclass(frozen=True)

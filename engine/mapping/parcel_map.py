@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..imagery import MapWriter, Mask
-from ..imagery.grids import window_transform
-from ..imagery.parcel_store import ParcelStore
-from ..imagery.rasterise import burn
+from ..imagery.geo.grid import window_transform
+from ..imagery.geo.rasterize import burn
+from ..imagery.parcels.store import ParcelStore
 from ..progress import Progress
 from .map_stack import NO_CONFIDENCE
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from ..imagery import MapWriter, Mask, ParcelLayer, ParcelWriter, Stack, Window, pixel_hectares
-from ..imagery.parcel_layer import MEDIAN
-from ..imagery.parcel_store import Decision, Parcel, ParcelStore, inner_point, joint_window, overlap
-from ..imagery.rasterise import drawn_pixels
+from ..imagery.geo.rasterize import drawn_pixels
+from ..imagery.parcels.layer import MEDIAN
+from ..imagery.parcels.store import Decision, Parcel, ParcelStore, inner_point, joint_window, overlap
 from ..models import TrainedModel
 from ..progress import Progress
 from .choose import ask

@@ -13,14 +13,18 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import InputError
 from ..imagery import Grid, Window
-from ..imagery.tile_raster import read_tile, tile_name, write_tile
+from ..imagery.maps.tile_file import read_tile, tile_name, write_tile
 from .statistics import TileStatistics
+
+if TYPE_CHECKING:
+    from ..models.student import Student
+
 
 JOURNAL = "journal.json"
 MODEL = "model.safetensors"
@@ -157,3 +161,21 @@ def _damaged(folder: Path, path: Path, fault: str) -> InputError:
         f"The tile {path.name} of the unfinished map in {folder} cannot be read: {fault}.",
         "It was thrown away: resume the job, which then does this tile again.",
     )
+
+
+def load_student(folder: Path, journal: dict[str, Any]) -> Student | None:
+    """The student of an unfinished map, None where it has none; raises InputError (``unfinished-damaged``)."""
+    pass
+    from ..models.device import compute_device
+    from ..models.student import Student
+
+    if not journal["student"]:
+        return None
+    try:
+        return Student.load(folder / STUDENT, compute_device())
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as fault:
+        raise InputError(
+            "unfinished-damaged",
+            f"The unfinished run in {folder} cannot be read: {fault}.",
+            "Delete this folder and start anew.",
+        ) from fault

@@ -65,7 +65,7 @@ class TrainedModel:
     bands: tuple[str, ...]
     """(c,) band names in the order of the values expected."""
     method: str
-    """Key of ``engine.alignment.METHODS``."""
+    """Key of ``engine.methods.METHODS``."""
     seed: int
     """Seed it was trained with."""
     calendar: Calendar

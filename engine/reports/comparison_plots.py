@@ -11,10 +11,10 @@ from matplotlib.dates import DateFormatter, MonthLocator
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from ..evaluation.ranking import FOREST, GHCA, ORACLE, SOURCE_ONLY, Spread, Standing, method_title
+from ..evaluation.transfers import Transfer
 from ..series import SeriesSet, align_years
-from .compare import Transfer
-from .pictures import embedded, greenness, label, plain_axes
-from .standing import FOREST, GHCA, ORACLE, SOURCE_ONLY, Spread, Standing, method_title
+from .plotting import embedded, greenness, label, plain_axes
 
 OURS, OTHER, GREY = "#1b6e4f", "#9db4c8", "#444444"
 WIDE = 9.5

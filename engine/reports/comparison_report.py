@@ -8,19 +8,12 @@ from typing import Any
 
 import jinja2
 
+from ..evaluation.ranking import GHCA, ORACLE, Standing, method_title
+from ..evaluation.transfers import Transfer
 from ..imagery import class_colors
 from ..progress import Progress
-from .compare import Transfer
-from .comparison_pictures import (
-    confusion_matrices,
-    f1_table,
-    feature_maps,
-    score_bars,
-    season_curves,
-    transfer_table,
-)
-from .pictures import greenness, hex_colors
-from .standing import GHCA, ORACLE, Standing, method_title
+from .comparison_plots import confusion_matrices, f1_table, feature_maps, score_bars, season_curves, transfer_table
+from .plotting import greenness, hex_colors
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "resources" / "comparison.html"
 

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 
 from ..imagery import read_preview
 from ..series import align_years
-from .pictures import Color, embedded, greenness, hex_colors, label, plain_axes
+from .plotting import Color, embedded, greenness, hex_colors, label, plain_axes
 
 if TYPE_CHECKING:
     from ..imagery import Stack
@@ -48,7 +48,7 @@ def write_report(
     stack : the target stack.
     statistics : counts of the map.
     colors : one (r, g, b) a class.
-    summary : the job's summary (see ``engine.job.runner``).
+    summary : the job's summary (see ``engine.tasks.runs.job``).
     map_path : the map's file, for the picture.
     facts : further lines of the last table: what, and its value.
     """

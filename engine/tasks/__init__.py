@@ -7,13 +7,20 @@ is the same for a :class:`Comparison` of methods: what it is, its check and its 
 """
 
 from ..imagery import LabelLayer
-from .check import check
-from .comparison import Comparison, check_comparison, run_comparison
-from .extract import Extraction, check_extraction, run_extraction
-from .job import Job
-from .parts import remove_parts
-from .regularize import Regularization, check_regularization, run_regularization
-from .runner import Result, run
+from .checks.comparison import check_comparison
+from .checks.extraction import check_extraction
+from .checks.job import check
+from .checks.regularization import check_regularization
+from .runs.comparison import run_comparison
+from .runs.extraction import run_extraction
+from .runs.job import run
+from .runs.regularization import run_regularization
+from .runs.result import Result
+from .specs.comparison import Comparison
+from .specs.extraction import Extraction
+from .specs.job import Job
+from .specs.regularization import Regularization
+from .storage.partial_outputs import remove_parts
 
 __all__ = [
     "Comparison",

@@ -17,18 +17,24 @@ import traceback
 from collections.abc import Callable
 from typing import IO, Any
 
-from ..errors import Cancelled, InputError
+from ..errors import Cancelled, InputError, told_fault
 from ..progress import Event, Progress
-from .comparison import KIND as COMPARISON
-from .comparison import Comparison, run_comparison
-from .extract import KIND as EXTRACTION
-from .extract import Extraction, run_extraction
-from .job import Job
-from .regularize import KIND as REGULARIZATION
-from .regularize import Regularization, run_regularization
-from .runner import Result, run
-from .search import KIND as SEARCH
-from .search import Search, run_search
+from .protocol import EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, EXIT_INPUT, RUN
+from .runs.comparison import run_comparison
+from .runs.extraction import run_extraction
+from .runs.job import run
+from .runs.regularization import run_regularization
+from .runs.result import Result
+from .runs.search import run_search
+from .specs.comparison import KIND as COMPARISON
+from .specs.comparison import Comparison
+from .specs.extraction import KIND as EXTRACTION
+from .specs.extraction import Extraction
+from .specs.job import Job
+from .specs.regularization import KIND as REGULARIZATION
+from .specs.regularization import Regularization
+from .specs.search import KIND as SEARCH
+from .specs.search import Search
 
 WORKS: dict[str, tuple[Any, Callable[[Any, Progress], Result]]] = {
     COMPARISON: (Comparison, run_comparison),
@@ -37,10 +43,6 @@ WORKS: dict[str, tuple[Any, Callable[[Any, Progress], Result]]] = {
     SEARCH: (Search, run_search),
 }
 """What may be asked for beside a job, by its kind: how it is described, and who does it."""
-RUN = "run"
-"""Kind of a line that asks for one run of a comparison."""
-
-EXIT_DONE, EXIT_FAULT, EXIT_INPUT, EXIT_CANCELLED = 0, 1, 2, 130
 
 
 def main() -> int:
@@ -76,14 +78,6 @@ def main() -> int:
         return EXIT_FAULT
 
 
-def told_fault(fault: Exception) -> tuple[str, str]:
-    """A fault as a sentence and a hint for people."""
-    # GDAL and torch report memory as RuntimeError, NumPy as MemoryError, whose text may be empty.
-    if isinstance(fault, MemoryError) or "allocate memory" in str(fault):
-        return "The engine ran out of memory.", "Close other programs, or map a smaller target or fewer dates."
-    return f"The engine failed: {str(fault) or type(fault).__name__}", "The log has the details."
-
-
 def _work(line: str, commands: IO[bytes], told: threading.Event) -> Callable[[Progress], Result]:
     """What the first line asks for; raises InputError where it is no job.
 
@@ -96,7 +90,7 @@ def _work(line: str, commands: IO[bytes], told: threading.Event) -> Callable[[Pr
         return lambda progress: do(task, progress)
     if kind == RUN:
         # Imported here: a job for QGIS starts without the parts that only a comparison needs.
-        from .children import read_run
+        from .runs.child_processes import read_run
 
         return read_run(line, commands)
     job = Job.from_json(line)

@@ -20,7 +20,7 @@ from qgis.PyQt.QtWidgets import QApplication
 app = QgsApplication([], True)
 app.initQgis()
 import croptransfer
-from croptransfer.ui.transfer_dialog import TransferDialog
+from croptransfer.ui.transfer.dialog import TransferDialog
 plugin = croptransfer.classFactory(None)
 plugin.initProcessing()
 algorithms = [a.id() for a in plugin.provider.algorithms()]

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from engine.imagery import describe
-from engine.job import Job, LabelLayer
 from engine.series import read_series
+from engine.tasks import Job, LabelLayer
 
 from .conftest import box, point, write_layer, write_raster
 from .malformed import SIDE, Case, Desk, series_fields

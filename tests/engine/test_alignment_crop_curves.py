@@ -7,7 +7,7 @@ from scipy.stats import multivariate_t
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
-from engine.alignment.crop_curves import FLOOR, FREEDOM, LENGTH, LEVEL, CropCurves
+from engine.methods.ghca.temporal_profiles import FLOOR, FREEDOM, LENGTH, LEVEL, CropCurves
 
 from .test_alignment_shift import CURVES, HERE, SOURCE, THERE, season
 

@@ -4,10 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from engine.alignment.calibration import fit_temperature
-from engine.alignment.class_shares import Doubt, adjust_to_shares, estimate_class_shares, expected_shares, shrink_shares
-from engine.alignment.neighbours import nearest_neighbours, smooth_over_neighbours
-from engine.alignment.training import softmax
+from engine.methods.ghca.knn_smoothing import nearest_neighbours, smooth_over_neighbours
+from engine.methods.shared.calibration import fit_temperature
+from engine.methods.shared.class_shares import (
+    Doubt,
+    adjust_to_shares,
+    estimate_class_shares,
+    expected_shares,
+    shrink_shares,
+)
+from engine.methods.shared.training import softmax
 from engine.models.standardise import band_statistics, matched_statistics
 
 

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from engine.alignment import METHODS, adaptation, fit, ghca, ghca_run
 from engine.errors import Cancelled, InputError
+from engine.methods import METHODS, fit
+from engine.methods.ghca import fit as ghca
+from engine.methods.ghca import run as ghca_run
+from engine.methods.ghca import training_steps as adaptation
 from engine.progress import Progress
 from engine.series import SeriesSet
 from tests.scenes import SMALL
@@ -266,7 +269,7 @@ def test_mixed_precision_learns_the_same_crops(source, target, monkeypatch):
 
 
 def test_listing_the_methods_does_not_import_torch():
-    code = "import sys; from engine.alignment import METHODS; sys.exit('torch' in sys.modules or not METHODS)"
+    code = "import sys; from engine.methods import METHODS; sys.exit('torch' in sys.modules or not METHODS)"
     root = str(__import__("pathlib").Path(__file__).resolve().parents[2])
     assert subprocess.run([sys.executable, "-c", code], cwd=root).returncode == 0
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from engine.alignment.adaptation import share_loss
-from engine.alignment.contrast import prototype_loss, supervised_contrast, update_prototypes
-from engine.alignment.mmd import hierarchical_mk_mmd, mean_squared_distance, mk_mmd
+from engine.methods.ghca.training_steps import share_loss
+from engine.methods.shared.contrast import prototype_loss, supervised_contrast, update_prototypes
+from engine.methods.shared.mmd import hierarchical_mk_mmd, mean_squared_distance, mk_mmd
 
 
 def plain_mk_mmd(u, v, a, b):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.alignment.pseudo_labels import Selection, mutual_information, select_pseudo_labels
+from engine.methods.ghca.pseudo_labels import Selection, mutual_information, select_pseudo_labels
 
 
 def passes_of(classes, top, k=3, s=4):

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from engine.alignment import reading
-from engine.alignment.class_shares import Doubt
-from engine.alignment.evidence import Evidence, gather_evidence, inception_score
-from engine.alignment.phenology_shift import ShiftEstimate
-from engine.alignment.reading import Judge, Reading, choose_reading
-from engine.alignment.source_only import prepare_source
+from engine.methods.ghca import target_preprocessing as reading
+from engine.methods.ghca.phenology_shift import ShiftEstimate
+from engine.methods.ghca.target_preprocessing import Judge, Reading, choose_reading
+from engine.methods.shared.adaptation_score import Evidence, gather_evidence, inception_score
+from engine.methods.shared.class_shares import Doubt
+from engine.methods.shared.source_only import prepare_source
 from engine.models.device import SideBySide
 from engine.models.encoder import CropNetwork, NetworkSize
 from engine.progress import Progress

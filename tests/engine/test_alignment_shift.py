@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
 
-from engine.alignment.crop_curves import CropCurves
-from engine.alignment.phenology_shift import CERTAIN, LEAST_DAYS, MOST_DATES, estimate_shift, mixture_likelihood
+from engine.methods.ghca.phenology_shift import CERTAIN, LEAST_DAYS, MOST_DATES, estimate_shift, mixture_likelihood
+from engine.methods.ghca.temporal_profiles import CropCurves
 from engine.models.trained import Calendar
 
 PEAKS = (90.0, 150.0, 210.0)

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from engine.alignment.augment import STRONG, mix, perturb, thin_dates
-from engine.alignment.condense import Taught, condense
-from engine.alignment.ghca_run import GHCASettings
-from engine.alignment.source_only import make_network, prepare_source
-from engine.alignment.training import (
+from engine.errors import InputError
+from engine.methods.ghca.distillation import Taught, condense
+from engine.methods.ghca.run import GHCASettings
+from engine.methods.ghca.safeguards import Standing, veto
+from engine.methods.shared.augment import STRONG, mix, perturb, thin_dates
+from engine.methods.shared.source_only import make_network, prepare_source
+from engine.methods.shared.training import (
     BalancedSampler,
     Pool,
     Teacher,
@@ -17,8 +19,6 @@ from engine.alignment.training import (
     split_source,
     stratified_sample,
 )
-from engine.alignment.vetoes import Standing, veto
-from engine.errors import InputError
 from engine.models.encoder import NetworkSize
 from engine.series import SeriesSet
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from engine.alignment.compared import learner
-from engine.alignment.compared.learner import ComparedSettings
-from engine.alignment.source_only import prepare_source
+from engine.methods.baselines import training_loop as learner
+from engine.methods.baselines.training_loop import ComparedSettings
+from engine.methods.shared.source_only import prepare_source
 from engine.models.temporal_cnn import TemporalCnn, TemporalCnnSize
 from engine.progress import Progress
 

@@ -15,12 +15,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from sklearn.ensemble import RandomForestClassifier
 
-from engine.alignment import METHODS, fit
-from engine.alignment.compared import forest as forest_recipe
-from engine.alignment.compared import supervised
-from engine.alignment.compared.dcm import DcmSettings
-from engine.alignment.source_only import prepare_source
 from engine.errors import Cancelled, InputError
+from engine.methods import METHODS, fit
+from engine.methods.baselines import random_forest as forest_recipe
+from engine.methods.baselines import supervised
+from engine.methods.baselines.dcm import DcmSettings
+from engine.methods.shared.source_only import prepare_source
 from engine.models import TrainedModel
 from engine.models.dcm import DcmNetwork, DcmSize
 from engine.models.phenocropnet import PhenoCropNetSize, PhenoCropNetwork, period_lengths

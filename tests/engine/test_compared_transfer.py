@@ -9,17 +9,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from engine.alignment import METHODS, fit
-from engine.alignment.adversary import domain_loss, reversal, reverse_gradient
-from engine.alignment.compared import learner
-from engine.alignment.compared.adversarial import AdversarialSettings
-from engine.alignment.compared.cdan import ConditionalAdversary, entropy_weight, outer_product
-from engine.alignment.compared.cstn import confident
-from engine.alignment.compared.timematch import am_score, best_shift, focal_loss, shifted
-from engine.alignment.mmd import mk_mmd
-from engine.alignment.source_only import prepare_source
-from engine.alignment.training import Pool, make_pool, predict
 from engine.errors import Cancelled, InputError
+from engine.methods import METHODS, fit
+from engine.methods.baselines import training_loop as learner
+from engine.methods.baselines.adversarial import AdversarialSettings
+from engine.methods.baselines.cdan import ConditionalAdversary, entropy_weight, outer_product
+from engine.methods.baselines.cstn import confident
+from engine.methods.baselines.timematch import am_score, best_shift, focal_loss, shifted
+from engine.methods.shared.adversary import domain_loss, reversal, reverse_gradient
+from engine.methods.shared.mmd import mk_mmd
+from engine.methods.shared.source_only import prepare_source
+from engine.methods.shared.training import Pool, make_pool, predict
 from engine.models import TrainedModel
 from engine.models.encoder import NetworkSize
 from engine.models.ltae import LtaeNetwork, LtaeSize

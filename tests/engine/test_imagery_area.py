@@ -5,8 +5,8 @@ import math
 import pytest
 from osgeo import osr
 
-from engine.imagery.area import pixel_hectares
-from engine.imagery.stack import Grid
+from engine.imagery.geo.geodesy import pixel_hectares
+from engine.imagery.geo.types import Grid
 
 
 def wkt(epsg):

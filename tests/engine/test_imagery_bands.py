@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.imagery.bands import COMMON, NEAR, common_name, common_names, readings
+from engine.imagery.sensors.wavelengths import COMMON, NEAR, common_name, common_names, readings
 
 SAME = [
     ("blue", "B02 b2 BLUE Blu sur_refl_b03 B13 Nadir_Reflectance_Band3"),

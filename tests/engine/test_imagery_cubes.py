@@ -10,8 +10,8 @@ from scipy.io import netcdf_file
 
 from engine.errors import InputError
 from engine.imagery import Stack, describe, stack_problems
-from engine.imagery.cubes import dates_since
-from engine.imagery.describe import describe_with_notes
+from engine.imagery.discovery.cubes import dates_since
+from engine.imagery.discovery.describe import describe_with_notes
 
 from .conftest import crs_wkt, write_raster
 

@@ -7,8 +7,8 @@ from osgeo import gdal
 
 from engine.errors import InputError
 from engine.imagery import describe, stack_problems
-from engine.imagery.describe import describe_with_notes
-from engine.imagery.opening import file_name
+from engine.imagery.discovery.describe import describe_with_notes
+from engine.imagery.geo.gdal_io import file_name
 
 from .conftest import UTM, write_raster
 

@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 
 from engine.errors import InputError
-from engine.imagery.bands import COMMON
-from engine.imagery.indices import INDICES, add_indices, bands_of_index, computable, compute, index_names
+from engine.imagery.sensors.spectral_indices import (
+    INDICES,
+    add_indices,
+    bands_of_index,
+    computable,
+    compute,
+    index_names,
+)
+from engine.imagery.sensors.wavelengths import COMMON
 from engine.series import SeriesSet
 
 GREEN_FIELD = {"blue": 0.03, "green": 0.06, "red": 0.04, "nir": 0.4, "swir16": 0.2, "swir22": 0.1}

@@ -11,7 +11,7 @@ from osgeo import gdal, ogr
 
 from engine.errors import InputError
 from engine.imagery import LabelLayer, Stack, describe, label_problems, sample_labels
-from engine.imagery.label_raster import inside_classes
+from engine.imagery.labels.validate.label_raster import inside_classes
 
 from .conftest import UTM, crs_wkt, write_raster
 
@@ -181,7 +181,7 @@ def test_the_pure_pixels_are_those_of_a_plain_search():
 def test_the_nearest_pixel_of_another_grid_and_crs_counts(tmp_path, stack_path, windows, monkeypatch):
     """A finer map in Web Mercator, and the stack in small windows: each pixel has the class in its middle."""
     if windows == "many":
-        monkeypatch.setattr("engine.imagery.label_pixels.RASTER_TILE", 4000)
+        monkeypatch.setattr("engine.imagery.labels.label_pixels.RASTER_TILE", 4000)
     fine = str(tmp_path / "fine.tif")
     source = write_raster(tmp_path / "map.tif", quarters()[None])
     gdal.Warp(fine, source, dstSRS="EPSG:3857", xRes=4, yRes=4, resampleAlg="near", dstNodata=0)

@@ -9,7 +9,7 @@ from osgeo import gdal, ogr
 
 from engine.errors import InputError
 from engine.imagery import LabelLayer, Stack, describe, label_problems, sample_labels
-from engine.imagery.class_table import read_class_table
+from engine.imagery.labels.validate.class_table import read_class_table
 
 from .conftest import UTM, box, crs_wkt, point, write_layer, write_raster
 

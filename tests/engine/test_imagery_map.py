@@ -12,7 +12,7 @@ from osgeo import gdal
 
 from engine.errors import InputError
 from engine.imagery import Grid, MapWriter, Window, class_colors, write_qml
-from engine.imagery.map_writer import NO_CONFIDENCE
+from engine.imagery.maps.geotiff import NO_CONFIDENCE
 
 from .conftest import UTM, crs_wkt
 

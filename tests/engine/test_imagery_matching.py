@@ -4,7 +4,7 @@ import pytest
 
 from engine.errors import InputError
 from engine.imagery import StackBand
-from engine.imagery.matching import BandPair, adapt_target, match_bands, require_match
+from engine.imagery.sensors.band_matching import BandPair, adapt_target, match_bands, require_match
 
 SENTINEL = "B02 B03 B04 B05 B06 B07 B08 B8A B11 B12".split()
 LANDSAT = "BLUE GREEN RED NIR08 SWIR16 SWIR22".split()

@@ -6,8 +6,8 @@ from osgeo import gdal, osr
 
 from engine.errors import InputError
 from engine.imagery import LabelLayer, Stack, Window, describe, label_problems, mask_problems, stack_problems
-from engine.imagery.tiling import stack_grid
-from engine.job.cli import main
+from engine.imagery.geo.types.tiling import stack_grid
+from engine.tasks.cli.main import main
 
 from ..scenes import make_scene
 from .conftest import UTM, box, write_layer, write_raster

@@ -2,9 +2,9 @@
 
 import pytest
 
-from engine.imagery.date_patterns import DATE_PATTERNS
-from engine.imagery.names import band_order, date_choices, of_sensor, parse_band, parse_date, sensor_of
-from engine.imagery.quality import QUALITY
+from engine.imagery.sensors.band_names import band_order, date_choices, of_sensor, parse_band, parse_date, sensor_of
+from engine.imagery.sensors.date_patterns import DATE_PATTERNS
+from engine.imagery.sensors.quality_flags import QUALITY
 
 EXAMPLES = [(kind.title, text, meaning) for kind in DATE_PATTERNS for text, meaning in kind.examples]
 
@@ -17,7 +17,7 @@ def test_every_pattern_reads_its_examples(title, text, meaning):
 @pytest.mark.parametrize("kind", DATE_PATTERNS, ids=lambda kind: kind.title)
 def test_no_pattern_is_dead(kind, monkeypatch):
     others = tuple(other for other in DATE_PATTERNS if other is not kind)
-    monkeypatch.setattr("engine.imagery.names.DATE_PATTERNS", others)
+    monkeypatch.setattr("engine.imagery.sensors.band_names.DATE_PATTERNS", others)
     assert any(parse_date(text)[0] != meaning for text, meaning in kind.examples)
 
 

@@ -14,7 +14,7 @@ from osgeo import gdal
 
 from engine.errors import InputError
 from engine.imagery import Stack, describe, stack_problems
-from engine.imagery.describe import describe_with_notes
+from engine.imagery.discovery.describe import describe_with_notes
 
 from .conftest import UTM, crs_wkt, write_raster
 

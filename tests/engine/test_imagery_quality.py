@@ -6,7 +6,7 @@ from osgeo import osr
 
 from engine.errors import InputError
 from engine.imagery import Stack, StackBand, Window, stack_problems
-from engine.imagery.quality import QUALITY, check_choice, data_bands, hidden, is_quality, told_hidden
+from engine.imagery.sensors.quality_flags import QUALITY, check_choice, data_bands, hidden, is_quality, told_hidden
 
 from .conftest import UTM, write_raster
 

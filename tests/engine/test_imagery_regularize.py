@@ -15,8 +15,8 @@ from osgeo import gdal
 
 from engine.errors import Cancelled, InputError
 from engine.imagery import Stack, describe
-from engine.imagery.regularize import PIXELS, Recipe, fitting_type, regularize, score_name
-from engine.imagery.stack_writer import StackWriter
+from engine.imagery.geo.types.regularize import PIXELS, Recipe, fitting_type, regularize, score_name
+from engine.imagery.geo.types.writer import StackWriter
 from engine.progress import Progress
 from engine.series.periods import season_periods
 from engine.series.whittaker import smooth
@@ -111,8 +111,8 @@ def test_the_file_is_a_valid_cloud_optimized_geotiff(tmp_path):
 def test_windows_and_pieces_leave_no_seam(tmp_path, monkeypatch):
     path, values = write_season(tmp_path, width=530, height=400, count=9)
     make(path, tmp_path / "whole.tif", Recipe(fill="whittaker"))
-    monkeypatch.setattr("engine.imagery.regularize.WINDOW_BYTES", 4 * 128 * 128 * 9 * 2)
-    monkeypatch.setattr("engine.imagery.stack_writer.BLOCKS", (128,))
+    monkeypatch.setattr("engine.imagery.stack.regularize.WINDOW_BYTES", 4 * 128 * 128 * 9 * 2)
+    monkeypatch.setattr("engine.imagery.stack.writer.BLOCKS", (128,))
     make(path, tmp_path / "pieces.tif", Recipe(fill="whittaker"))
     np.testing.assert_array_equal(read(tmp_path / "whole.tif")[0], read(tmp_path / "pieces.tif")[0])
     assert 530 * 400 > 10 * PIXELS
@@ -287,8 +287,8 @@ def test_memory_does_not_grow_with_the_raster(tmp_path):
         "from pathlib import Path\n"
         "from tests.engine.test_imagery_regularize import make, Recipe\n"
         "from osgeo import gdal; gdal.SetCacheMax(2**24)\n"
-        "import engine.imagery.regularize; engine.imagery.regularize.WINDOW_BYTES = 2**22\n"
-        "import engine.imagery.stack_writer; engine.imagery.stack_writer.BLOCKS = (128,)\n"
+        "import engine.imagery.stack.regularize; engine.imagery.stack.regularize.WINDOW_BYTES = 2**22\n"
+        "import engine.imagery.stack.writer; engine.imagery.stack.writer.BLOCKS = (128,)\n"
         "make(sys.argv[2], Path(sys.argv[3]), Recipe(fill='whittaker'))\n"
         "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1])\n"
     )

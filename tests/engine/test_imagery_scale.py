@@ -7,7 +7,7 @@ import pytest
 from osgeo import gdal
 
 from engine.imagery import Stack, StackBand, Window, describe
-from engine.imagery.scale import scale_warnings
+from engine.imagery.sensors.product_scaling import scale_warnings
 from engine.series import SeriesSet
 
 from .conftest import write_raster

@@ -3,10 +3,10 @@
 import numpy as np
 from osgeo import ogr
 
-from engine.imagery import rasterise
-from engine.imagery.rasterise import burn
-from engine.imagery.shapes import Shapes
-from engine.imagery.stack import Window
+from engine.imagery.geo import rasterize as rasterise
+from engine.imagery.geo.rasterize import burn
+from engine.imagery.geo.shapes import Shapes
+from engine.imagery.geo.types import Window
 
 from .conftest import UTM, box, point
 

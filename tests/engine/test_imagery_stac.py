@@ -10,13 +10,13 @@ from osgeo import gdal, ogr
 
 from engine.errors import InputError
 from engine.imagery import Stack, describe
-from engine.imagery.opening import transformation
-from engine.imagery.stac import find_scenes
-from engine.imagery.stac_catalogues import CATALOGUES, Access
-from engine.imagery.stac_dates import days_of, harmonised
-from engine.imagery.stac_folder import StackFolder
-from engine.imagery.stac_query import Query, lon_lat_extent, reference
-from engine.imagery.stac_rasters import common_grid, read_headers
+from engine.imagery.geo.crs import transformation
+from engine.imagery.stac.client.catalogs import CATALOGUES, Access
+from engine.imagery.stac.client.client import find_scenes
+from engine.imagery.stac.client.group_by_date import days_of, harmonised
+from engine.imagery.stac.client.headers import common_grid, read_headers
+from engine.imagery.stac.client.query import Query, lon_lat_extent, reference
+from engine.imagery.stac.client.vrt_folder import StackFolder
 from tests.stac_server import CORNER, SIDE, UTM_34, StacServer, add_sentinel_scene, make_item, outline_of, stored
 from tests.stac_server import write_asset as write
 
@@ -65,7 +65,7 @@ def values_of(files, name):
 def test_signed_rasters_are_signed_by_gdal_whenever_they_are_read(server, tmp_path, monkeypatch):
     """GDAL asks for a signature by itself; here it is asked of the test's own server."""
     signed = replace(CATALOGUES[1], url=server.url, hosts=("127.0.0.1",))
-    monkeypatch.setattr("engine.imagery.stac_catalogues.CATALOGUES", (signed,))
+    monkeypatch.setattr("engine.imagery.stac.catalogs.CATALOGUES", (signed,))
     add_sentinel_scene(server, "S", "2021-05-01")
     server.signature = "sig=moon"
     gdal.SetConfigOption("VSICURL_PC_SAS_TOKEN_URL", server.url + "/token/")
@@ -192,7 +192,7 @@ def test_a_catalogue_that_fails_is_named_in_one_sentence(server, fault, said):
 
 def test_a_catalogue_that_does_not_answer_in_time(server, monkeypatch):
     server.fault = "slow"
-    monkeypatch.setattr("engine.imagery.stac.TIMEOUT", (1.0, 0.3))
+    monkeypatch.setattr("engine.imagery.stac.client.TIMEOUT", (1.0, 0.3))
     with pytest.raises(InputError, match="does not answer within") as caught:
         find_scenes(query(server))
     assert server.url in caught.value.message

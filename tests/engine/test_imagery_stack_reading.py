@@ -9,8 +9,8 @@ from osgeo import gdal
 
 from engine.errors import InputError
 from engine.imagery import Stack, StackBand, Window
-from engine.imagery.planes import PIECE, Meaning, place, values_of
-from engine.imagery.raster_file import OpenFiles, RasterFile
+from engine.imagery.geo.types.decode import PIECE, Meaning, place, values_of
+from engine.imagery.geo.types.raster_file import OpenFiles, RasterFile
 from engine.series import align_years
 
 from .conftest import UTM, write_raster
@@ -126,7 +126,7 @@ def test_signed_numbers_and_a_nodata_beyond_their_type():
 def test_older_gdal_without_buffers_reads_the_same(tmp_path, monkeypatch):
     with Stack(make(tmp_path), "target") as stack:
         values = stack.read(Window(3, 5, 70, 60))
-        monkeypatch.setattr("engine.imagery.raster_file.INTO_BUFFER", False)
+        monkeypatch.setattr("engine.imagery.stack.raster_file.INTO_BUFFER", False)
         assert np.array_equal(values, stack.read(Window(3, 5, 70, 60)), equal_nan=True)
 
 

@@ -13,11 +13,12 @@ from osgeo import gdal
 
 from engine.errors import InputError
 from engine.imagery import Stack, describe, sample_labels
-from engine.job import Job, LabelLayer, check, run
-from engine.job.bands import model_bands
 from engine.models import TrainedModel
 from engine.progress import Progress
 from engine.series import read_series, write_series
+from engine.tasks import Job, LabelLayer, run
+from engine.tasks.checks import job as check
+from engine.tasks.resolve.bands import model_bands
 from tests.scenes import NODATA, make_scene
 
 ROOT = Path(__file__).resolve().parents[2]

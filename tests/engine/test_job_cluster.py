@@ -13,13 +13,18 @@ import pytest
 from distributed import Client
 from osgeo import gdal
 
-from engine.alignment import fit
 from engine.errors import Cancelled, InputError
 from engine.imagery import LabelLayer, Stack, describe, sample_labels
-from engine.job import Job, check, cli, cluster, mapping, run, tile_worker
-from engine.job.targets import read_targets
-from engine.job.unfinished import unfinished_folders
+from engine.methods import fit
 from engine.progress import Progress
+from engine.tasks import Job, run
+from engine.tasks.checks import job as check
+from engine.tasks.cli import main as cli
+from engine.tasks.cluster import dask_executor as cluster
+from engine.tasks.cluster import tile_worker
+from engine.tasks.runs import map_job as mapping
+from engine.tasks.runs.many_targets import read_targets
+from engine.tasks.storage.checkpoint import unfinished_folders
 from tests.scenes import make_scene
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,9 +13,9 @@ import pytest
 
 from engine.errors import Cancelled, InputError
 from engine.imagery import LabelLayer, Stack, describe, sample_labels
-from engine.job import Extraction, check_extraction, run_extraction
 from engine.progress import Progress
 from engine.series import SeriesSet, read_series, require_source, write_series
+from engine.tasks import Extraction, check_extraction, run_extraction
 from tests.scenes import CROPS, make_scene
 
 from .conftest import write_raster

@@ -8,12 +8,14 @@ import pytest
 from osgeo import gdal
 
 from engine.imagery import MapMosaic, describe
-from engine.imagery.cloud_optimized import make_cloud_optimized
-from engine.imagery.map_writer import MapWriter
-from engine.imagery.stack import Grid, Window
-from engine.imagery.tile_raster import tile_name, write_tile
-from engine.job import Job, LabelLayer, check, mapping, run
+from engine.imagery.geo.types import Grid, Window
+from engine.imagery.maps.cog import make_cloud_optimized
+from engine.imagery.maps.geotiff import MapWriter
+from engine.imagery.maps.tile_file import tile_name, write_tile
 from engine.progress import Progress
+from engine.tasks import Job, LabelLayer, run
+from engine.tasks.checks import job as check
+from engine.tasks.runs import map_job as mapping
 from tests.scenes import CROPS, make_scene
 
 

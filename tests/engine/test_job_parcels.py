@@ -14,9 +14,10 @@ from osgeo import gdal, ogr
 
 from engine.errors import Cancelled, InputError
 from engine.imagery import describe
-from engine.job import Job, LabelLayer, check, run
-from engine.job.parts import part_path, publish_parts
 from engine.progress import Progress
+from engine.tasks import Job, LabelLayer, run
+from engine.tasks.checks import job as check
+from engine.tasks.storage.partial_outputs import part_path, publish_parts
 from tests.scenes import CROPS, make_scene
 
 from .conftest import box, write_layer

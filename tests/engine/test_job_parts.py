@@ -5,8 +5,8 @@ import os
 import pytest
 
 from engine.errors import InputError
-from engine.job import Job, remove_parts
-from engine.job.parts import part_path, publish_parts
+from engine.tasks import Job, remove_parts
+from engine.tasks.storage.partial_outputs import part_path, publish_parts
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from osgeo import gdal
 
 from engine.errors import Cancelled, InputError
 from engine.imagery import Stack, StackBand, describe
-from engine.job import Regularization, check_regularization, run_regularization
-from engine.job.cli import main
 from engine.progress import Progress
+from engine.tasks import Regularization, check_regularization, run_regularization
+from engine.tasks.cli.main import main
 from tests.engine.conftest import write_raster
 from tests.scenes import make_scene
 

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from osgeo import gdal, ogr
 
-from engine.alignment import fit
 from engine.errors import Cancelled, InputError
-from engine.imagery import describe, reader
-from engine.job import Job, run
-from engine.job.unfinished import unfinished_folders
+from engine.imagery import describe
+from engine.imagery.geo.types import reader
+from engine.methods import fit
 from engine.progress import Progress
 from engine.series import SeriesSet
+from engine.tasks import Job, run
+from engine.tasks.storage.checkpoint import unfinished_folders
 from tests.scenes import CROPS, make_scene
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +27,7 @@ TILES = 14
 COMMAND = f"""
 import sys
 from engine.imagery import reader
-from engine.job.cli import main
+from engine.tasks.cli.main import main
 reader.WINDOW_PIXELS = {TILE}
 sys.exit(main(sys.argv[1:]))
 """
@@ -301,7 +302,7 @@ def test_a_full_disk_keeps_the_finished_tiles(scene, model, tmp_path, monkeypatc
 
 def test_a_learnt_model_is_gone_on_with_and_not_learnt_again(scene, tmp_path, monkeypatch):
     from engine.imagery import LabelLayer
-    from engine.job import runner
+    from engine.tasks.runs import job as runner
 
     monkeypatch.setattr(reader, "WINDOW_PIXELS", TILE)
     job = Job(

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from osgeo import gdal
 
-from engine.alignment import METHODS
 from engine.errors import Cancelled, InputError
 from engine.imagery import describe
-from engine.job import Job, LabelLayer, check, run
+from engine.methods import METHODS
 from engine.models.trained import TrainedModel
 from engine.progress import Progress
+from engine.tasks import Job, LabelLayer, run
+from engine.tasks.checks import job as check
 from tests.scenes import CROPS, SMALL, make_scene
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -262,7 +263,8 @@ def test_an_interrupted_or_terminated_command_leaves_nothing(job, tmp_path, numb
 def test_crops_print_in_an_alphabet_that_lacks_their_letters(monkeypatch):
     import io
 
-    from engine.job import Result, cli
+    from engine.tasks import Result
+    from engine.tasks.cli import main as cli
 
     crop = {"name": "小麦", "share": 1.0, "hectares": None, "confidence": 90.0}
     monkeypatch.setattr(cli, "run", lambda job, progress, keep: Result({"map": "карта.tif"}, {"classes": [crop]}))
@@ -276,7 +278,7 @@ def test_crops_print_in_an_alphabet_that_lacks_their_letters(monkeypatch):
 
 
 def test_running_out_of_memory_is_told_in_words(job, monkeypatch, capsys):
-    from engine.job import cli
+    from engine.tasks.cli import main as cli
 
     def exhausted(*arguments, **more):
         raise MemoryError
@@ -289,7 +291,7 @@ def test_running_out_of_memory_is_told_in_words(job, monkeypatch, capsys):
 
 
 def test_two_runs_of_one_job_file_keep_their_unfinished_files_apart(job, tmp_path):
-    from engine.job.cli import _job_of, _parser
+    from engine.tasks.cli.main import _job_of, _parser
 
     (tmp_path / "job.json").write_text(job.to_json(), "utf-8")
     options = _parser().parse_args(["map", "--job", str(tmp_path / "job.json")])

@@ -14,10 +14,12 @@ from osgeo import gdal
 
 from engine.errors import Cancelled, InputError
 from engine.imagery import Stack, describe
-from engine.imagery.stac_catalogues import Access
-from engine.job.cli import main
-from engine.job.search import Search, check_search, run_search
+from engine.imagery.stac.client.catalogs import Access
 from engine.progress import Progress
+from engine.tasks.checks.search import check_search
+from engine.tasks.cli.main import main
+from engine.tasks.runs.search import run_search
+from engine.tasks.specs.search import Search
 from tests.stac_server import StacServer, add_sentinel_scene, stored
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -233,7 +235,7 @@ def test_the_worker_serves_a_search_and_its_streams_hold_no_credentials(server, 
 
 def test_qgis_can_describe_a_search_without_the_client_of_catalogues():
     code = (
-        f"import sys; sys.path.insert(0, {str(ROOT)!r}); import engine.job.search; "
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); import engine.tasks.runs.search; "
         "print(sorted({'pystac', 'pystac_client', 'requests'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, timeout=60)

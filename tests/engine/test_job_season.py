@@ -12,12 +12,12 @@ import pytest
 from osgeo import gdal
 
 from engine.imagery import Stack, describe, sample_labels
-from engine.imagery.latitude import grid_latitude
-from engine.imagery.stack import Grid
-from engine.job import Job, LabelLayer, run
+from engine.imagery.geo.geodesy import grid_latitude
+from engine.imagery.geo.types import Grid
 from engine.models import TrainedModel
 from engine.progress import Progress
 from engine.series import Season, write_series
+from engine.tasks import Job, LabelLayer, run
 from tests.engine.conftest import UTM, crs_wkt
 from tests.scenes import make_scene, srs_of
 

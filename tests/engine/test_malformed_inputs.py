@@ -16,7 +16,7 @@ import pytest
 from osgeo import gdal, ogr
 
 from engine.errors import InputError
-from engine.job import cli
+from engine.tasks.cli import main as cli
 from tests.scenes import make_scene
 
 from .conftest import UTM, box, write_layer, write_raster

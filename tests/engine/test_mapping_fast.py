@@ -7,14 +7,14 @@ import pytest
 import torch
 from osgeo import gdal
 
-from engine.alignment import fit
 from engine.imagery import LabelLayer, Stack, describe, sample_labels
-from engine.job import Job, run
 from engine.mapping import choose, distil
 from engine.mapping.classify import FEW, Exact, Fast, parts
+from engine.methods import fit
 from engine.models.student import Student, new_student
 from engine.models.trained import TrainedModel
 from engine.progress import Progress
+from engine.tasks import Job, run
 from tests.scenes import make_scene
 
 

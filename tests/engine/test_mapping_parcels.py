@@ -11,7 +11,8 @@ import torch
 from osgeo import gdal, ogr, osr
 
 from engine.errors import Cancelled, InputError
-from engine.imagery import MapWriter, Mask, ParcelLayer, Stack, describe, parcel_store
+from engine.imagery import MapWriter, Mask, ParcelLayer, Stack, describe
+from engine.imagery.parcels import store as parcel_store
 from engine.mapping import map_parcels, parcel_sample, parcels
 from engine.progress import Progress
 from engine.series.spread import even_key

@@ -6,10 +6,10 @@ from osgeo import gdal
 
 from engine.errors import InputError
 from engine.imagery import Stack, describe
-from engine.imagery.file_state import file_state
-from engine.job.mapping import window_bytes
+from engine.imagery.geo.file_state import file_state
 from engine.mapping import MapStatistics, TileMapper, map_tiles
 from engine.mapping.classify import Classified
+from engine.mapping.memory import window_bytes
 from engine.mapping.tile_store import TileStore
 from engine.models.device import core_count
 from engine.progress import Progress

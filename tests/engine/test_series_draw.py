@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from engine.alignment.source_only import prepare_source
 from engine.errors import InputError
-from engine.job import Job, check, run
-from engine.job.check import read_source_series
-from engine.job.journal import content_digest
+from engine.evaluation import transfers as compare
+from engine.evaluation.transfers import pack, read_files, unpack
+from engine.methods.shared.source_only import prepare_source
 from engine.progress import Progress
 from engine.series import SeriesFile, SeriesSet, read_series, require_source, told_draw
-from engine.trust import compare
-from engine.trust.compare import pack, read_files, unpack
+from engine.tasks import Job, run
+from engine.tasks.checks import job as check
+from engine.tasks.checks.job import read_source_series
+from engine.tasks.storage.comparison_log import content_digest
 from tests.scenes import make_scene
 
 COUNTS = {"maize": 600, "wheat": 90, "rice": 30}
@@ -152,7 +153,7 @@ def test_a_job_tells_that_it_learns_from_a_draw(tmp_path, monkeypatch):
     with Stack(describe([str(scene.source)]), "source") as stack:
         source = sample_labels(LabelLayer(str(scene.labels), "fields", "crop"), stack, 0, 60)
     write_series(tmp_path / "s.npz", source)
-    monkeypatch.setattr("engine.job.runner.SAMPLES_PER_CLASS", 40)
+    monkeypatch.setattr("engine.tasks.specs.limits.SAMPLES_PER_CLASS", 40)
     job = Job(
         output=str(tmp_path / "map.tif"),
         series=str(tmp_path / "s.npz"),

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from engine.errors import InputError
-from engine.job.extract import Extraction, run_extraction
 from engine.progress import Progress
 from engine.series import SeriesFile, SeriesSet, archive, read_series, series_set, write_series
 from engine.series.join import join_series
+from engine.tasks.runs.extraction import run_extraction
+from engine.tasks.specs.extraction import Extraction
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("one", "two")
@@ -97,7 +98,7 @@ def test_a_file_that_ends_too_early_leaves_no_joined_one(parts, tmp_path):
 PEAK = """
 import json, sys
 from pathlib import Path
-from engine.job.extract import Extraction, run_extraction
+from engine.tasks.runs.extraction import Extraction, run_extraction
 from engine.progress import Progress
 def peak():
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024

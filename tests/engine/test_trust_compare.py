@@ -7,17 +7,17 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from engine.alignment import METHODS, fit
 from engine.errors import InputError
-from engine.job.journal import Journal, content_digest
+from engine.evaluation.feature_projection import feature_map
+from engine.evaluation.oracle import cross_validate, oracle_folds
+from engine.evaluation.ranking import Spread, add_gaps, gap_closed, mean_over, method_title, reading, standings
+from engine.evaluation.run_method import options_of
+from engine.evaluation.transfers import Transfer, pack, score, unpack
+from engine.methods import METHODS, fit
 from engine.progress import Progress
+from engine.reports.comparison_report import write_comparison_report
 from engine.series import SeriesSet
-from engine.trust.compare import Transfer, pack, score, unpack
-from engine.trust.comparison_report import write_comparison_report
-from engine.trust.features import feature_map
-from engine.trust.one_run import options_of
-from engine.trust.oracle import cross_validate, oracle_folds
-from engine.trust.standing import Spread, add_gaps, gap_closed, mean_over, method_title, reading, standings
+from engine.tasks.storage.comparison_log import Journal, content_digest
 
 CROPS = ("maize", "<wheat> & rye", "soy")
 DAY = np.arange(20, 300, 20, dtype=np.float32)

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from engine.errors import Cancelled, InputError
-from engine.job import Comparison, check_comparison, run_comparison
-from engine.job import children as processes
+from engine.evaluation.metrics import Scores
 from engine.progress import Progress
 from engine.series import SeriesSet, write_series
-from engine.trust.scores import Scores
+from engine.tasks import Comparison, check_comparison, run_comparison
+from engine.tasks.runs import child_processes as processes
 
 ROOT = Path(__file__).resolve().parents[2]
 CROPS = ("early", "late", "long")

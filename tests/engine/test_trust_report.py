@@ -9,8 +9,8 @@ from matplotlib.dates import date2num
 from osgeo import gdal
 
 from engine.mapping import MapStatistics
+from engine.reports import map_report as report
 from engine.series import SeriesSet
-from engine.trust import report
 
 CLASSES = ("Soybeans/Cotton double crop", "_other $x_$", "<wheat> & rye")
 DAY = np.arange(60, 300, 20, dtype=np.float32)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, cohen_kappa_score, confusion_matrix, f1_score
 
-from engine.trust.scores import Scores
+from engine.evaluation.metrics import Scores
 
 
 def test_scores_equal_those_of_scikit_learn():

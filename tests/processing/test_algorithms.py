@@ -33,10 +33,10 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QUrl, QVariant
 from qgis.PyQt.QtGui import QTextDocument
 
-from croptransfer.engine.alignment import METHODS
 from croptransfer.engine.errors import InputError
-from croptransfer.ui import inputs as inputs_module
-from croptransfer.ui.inputs import VectorInput
+from croptransfer.engine.methods import METHODS
+from croptransfer.ui.common import inputs as inputs_module
+from croptransfer.ui.common.inputs import VectorInput
 from croptransfer.ui.processing.mapping import MappingAlgorithm
 
 

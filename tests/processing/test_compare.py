@@ -24,7 +24,7 @@ from qgis.core import (
     QgsProcessingUtils,
 )
 
-from croptransfer.engine.alignment import METHODS
+from croptransfer.engine.methods import METHODS
 from croptransfer.engine.series import SeriesSet, write_series
 from tests.processing.log import Log
 

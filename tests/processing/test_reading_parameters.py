@@ -8,7 +8,7 @@ import pytest
 from osgeo import gdal
 from qgis.core import QgsProcessingContext, QgsProcessingException, QgsProcessingFeedback
 
-from croptransfer.engine.job.bands import model_bands
+from croptransfer.engine.tasks.resolve.bands import model_bands
 
 
 @pytest.fixture()

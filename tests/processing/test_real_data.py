@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from osgeo import gdal, ogr
 
+from croptransfer.engine.evaluation.metrics import Scores
 from croptransfer.engine.series import read_series, write_series
-from croptransfer.engine.trust.scores import Scores
 from tests.fake_engine import make_quick
 
 ROOT = Path(__file__).resolve().parents[2]

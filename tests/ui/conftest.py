@@ -25,7 +25,7 @@ def fresh_settings(qgis_app):
 @pytest.fixture()
 def open_dialog(qtbot, qgis_iface, qgis_new_project, fresh_settings):
     """A function that opens the dialog."""
-    from croptransfer.ui.transfer_dialog import TransferDialog
+    from croptransfer.ui.transfer.dialog import TransferDialog
 
     dialogs = []
 

@@ -12,8 +12,8 @@ import numpy
 import pytest
 
 from croptransfer.engine.errors import Cancelled, InputError
-from croptransfer.ui import environment, installer
-from croptransfer.ui.environment import Interpreter
+from croptransfer.ui.engine_process import environment, installer
+from croptransfer.ui.engine_process.environment import Interpreter
 from tests.fake_engine import make_fake
 
 PIP = r"""#!{python}

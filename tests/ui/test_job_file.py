@@ -10,9 +10,10 @@ import pytest
 from qgis.PyQt.QtCore import QDate, Qt
 
 from croptransfer.engine.errors import InputError
-from croptransfer.engine.job import Job
-from croptransfer.ui.class_table import WANTED
-from croptransfer.ui.job_file import read_job, save_job, show_job
+from croptransfer.engine.tasks import Job
+from croptransfer.ui.labels.class_table import WANTED
+from croptransfer.ui.transfer.dialog import show_job
+from croptransfer.ui.transfer.job_file import read_job, save_job
 
 WAIT = 30_000
 

@@ -12,10 +12,10 @@ from qgis.PyQt.QtCore import QMimeData, QPointF, Qt, QUrl
 from qgis.PyQt.QtGui import QDropEvent
 from qgis.PyQt.QtWidgets import QApplication
 
-from croptransfer.engine.job import LabelLayer
-from croptransfer.ui.class_table import FOUND, WANTED
-from croptransfer.ui.inputs import VectorInput
-from croptransfer.ui.labels_widget import LabelsWidget
+from croptransfer.engine.tasks import LabelLayer
+from croptransfer.ui.common.inputs import VectorInput
+from croptransfer.ui.labels.class_table import FOUND, WANTED
+from croptransfer.ui.labels.labels_widget import LabelsWidget
 from tests.scenes import srs_of
 
 WAIT = 20_000

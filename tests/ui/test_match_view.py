@@ -11,9 +11,9 @@ from qgis.core import QgsProject, QgsVectorLayer
 from qgis.PyQt.QtCore import QDate, Qt
 
 from croptransfer.engine.imagery import describe
-from croptransfer.engine.job import Job
-from croptransfer.ui.fit import fit_of
-from croptransfer.ui.quality_table import QualityTable
+from croptransfer.engine.tasks import Job
+from croptransfer.ui.compatibility.model import fit_of
+from croptransfer.ui.compatibility.quality_table import QualityTable
 from tests.scenes import srs_of, write_fields
 
 WAIT = 20_000

@@ -6,7 +6,7 @@ from qgis.PyQt.QtCore import QPoint, QPointF, Qt
 from qgis.PyQt.QtGui import QWheelEvent
 from qgis.PyQt.QtWidgets import QApplication
 
-from croptransfer.engine.alignment import METHODS
+from croptransfer.engine.methods import METHODS
 
 WAIT = 20_000
 

@@ -8,7 +8,8 @@ import pytest
 from qgis.core import QgsFeature, QgsFeatureRequest, QgsGeometry, QgsProject, QgsVectorLayer
 
 from croptransfer.engine.errors import InputError
-from croptransfer.ui.job_file import read_job, save_job, show_job
+from croptransfer.ui.transfer.dialog import show_job
+from croptransfer.ui.transfer.job_file import read_job, save_job
 
 WAIT = 30_000
 

@@ -56,7 +56,7 @@ def test_loads_opens_its_dialog_and_unloads(qtbot, qgis_app, qgis_new_project, f
 
 
 def test_the_icon_is_drawn(qgis_app):
-    from croptransfer.ui.icons import icon
+    from croptransfer.ui.common.icons import icon
 
     image = icon("croptransfer").pixmap(64, 64).toImage()
     opaque = sum(image.pixelColor(x, y).alpha() > 0 for x in range(64) for y in range(64))

@@ -130,7 +130,7 @@ def test_credentials_of_qgis_reach_the_server_and_no_file(search_dialog, server,
 
 
 def test_an_address_is_remembered_after_a_search_and_can_be_forgotten(search_dialog, server, qtbot):
-    from croptransfer.ui import settings
+    from croptransfer.ui.common import settings
 
     assert not search_dialog.forget_button.isEnabled()
     search_dialog.search()

@@ -12,9 +12,10 @@ from qgis.PyQt.QtCore import QDateTime, QMimeData, QPoint, QPointF, Qt, QUrl
 from qgis.PyQt.QtGui import QDragEnterEvent, QDropEvent
 from qgis.PyQt.QtWidgets import QApplication
 
-from croptransfer.ui.band_table import BAND, DATE, summary
-from croptransfer.ui.stack_inputs import in_orders
-from croptransfer.ui.stack_widget import StackWidget
+from croptransfer.ui.stack.band_table import BAND, DATE
+from croptransfer.ui.stack.stack_inputs import in_orders
+from croptransfer.ui.stack.stack_widget import StackWidget
+from croptransfer.ui.stack.summary import summary
 from tests.scenes import srs_of
 
 WAIT = 20_000

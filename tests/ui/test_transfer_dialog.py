@@ -13,7 +13,7 @@ from qgis.PyQt.QtCore import QMimeData, QPointF, Qt, QUrl
 from qgis.PyQt.QtGui import QDropEvent
 from qgis.PyQt.QtWidgets import QApplication
 
-from croptransfer.ui.band_table import BAND, DATE
+from croptransfer.ui.stack.band_table import BAND, DATE
 
 WAIT = 20_000
 
@@ -192,7 +192,8 @@ def test_without_an_engine_there_is_a_banner_with_two_ways_out(filled_dialog, qt
 
 
 def test_choosing_a_python_brings_the_engine(filled_dialog, qtbot, fake_engine, monkeypatch, tmp_path, plugin_folder):
-    from croptransfer.ui import environment, settings
+    from croptransfer.ui.common import settings
+    from croptransfer.ui.engine_process import environment
     from tests.fake_engine import make_fake
 
     working = make_fake(tmp_path / "conda", "map", plugin_folder)
@@ -207,7 +208,8 @@ def test_choosing_a_python_brings_the_engine(filled_dialog, qtbot, fake_engine, 
 
 
 def test_a_python_that_cannot_run_the_engine_is_not_remembered(open_dialog, qtbot, monkeypatch, tmp_path):
-    from croptransfer.ui import environment, settings
+    from croptransfer.ui.common import settings
+    from croptransfer.ui.engine_process import environment
 
     monkeypatch.delenv("CROPTRANSFER_PYTHON", raising=False)
     monkeypatch.setattr(environment, "_own", lambda packages: iter(()))

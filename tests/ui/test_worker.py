@@ -8,9 +8,9 @@ import pytest
 
 from croptransfer.engine.errors import Cancelled, InputError
 from croptransfer.engine.imagery import describe
-from croptransfer.engine.job import Job
-from croptransfer.ui.environment import Interpreter, worker_environment
-from croptransfer.ui.worker import Worker, WorkerFault
+from croptransfer.engine.tasks import Job
+from croptransfer.ui.engine_process.environment import Interpreter, worker_environment
+from croptransfer.ui.engine_process.worker import Worker, WorkerFault
 from tests.scenes import make_scene
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from qgis.PyQt.QtGui import QIcon
 
-FOLDER = Path(__file__).resolve().parent.parent / "resources" / "icons"
+FOLDER = Path(__file__).resolve().parents[2] / "resources" / "icons"
 
 
 def icon(name: str) -> QIcon:

@@ -28,8 +28,8 @@ from qgis.core import (
     QgsWkbTypes,
 )
 
-from ..engine.errors import Cancelled, InputError
-from ..engine.job import LabelLayer
+from ...engine.errors import Cancelled, InputError
+from ...engine.tasks import LabelLayer
 
 RETRIES, PAUSE = 5, 0.5
 """How often a file that QGIS is opening anew is read again, and seconds between."""

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
-from qgis.core import QgsApplication, QgsSettings
+from qgis.core import QgsSettings
 
-from ..engine.imagery.stac_catalogues import CATALOGUES
-from . import environment
-from .environment import Interpreter
+from ...engine.imagery.stac.client.catalogs import CATALOGUES
 
 PREFIX = "croptransfer/"
 
@@ -23,16 +20,6 @@ def get(key: str, default: Any = "") -> Any:
 def put(key: str, value: Any) -> None:
     """Remember ``value`` under ``key``."""
     QgsSettings().setValue(PREFIX + key, value)
-
-
-def packages() -> Path:
-    """The plugin's private package folder in this profile."""
-    return environment.packages_folder(Path(QgsApplication.qgisSettingsDirPath()))
-
-
-def interpreter() -> Interpreter:
-    """The Python that runs the engine; raises InputError (``engine-missing``)."""
-    return environment.find(str(get("python", "")), packages())
 
 
 def catalogues() -> dict[str, dict[str, str]]:

@@ -7,20 +7,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..engine.errors import InputError
-from ..engine.imagery import StackBand
-from ..engine.imagery.indices import INDICES, computable, index_name
-from ..engine.imagery.latitude import stack_latitude
-from ..engine.imagery.matching import BandMatch, match_bands
-from ..engine.imagery.problems import complete_dates
-from ..engine.imagery.quality import data_bands, is_quality
-from ..engine.job import Job
-from ..engine.job.bands import source_side
-from ..engine.job.season import target_season
-from ..engine.series import Season, read_latitude
-from ..engine.series.season import day_of_year
-from ..engine.series.series_set import align_years
-from .band_table import is_date, tr
+from ...engine.errors import InputError
+from ...engine.imagery import StackBand
+from ...engine.imagery.geo.geodesy import stack_latitude
+from ...engine.imagery.geo.types.validate import complete_dates
+from ...engine.imagery.sensors.band_matching import BandMatch, match_bands
+from ...engine.imagery.sensors.quality_flags import data_bands, is_quality
+from ...engine.imagery.sensors.spectral_indices import INDICES, computable, index_name
+from ...engine.series import Season, read_latitude
+from ...engine.series.season import day_of_year
+from ...engine.series.series_set import align_years
+from ...engine.tasks import Job
+from ...engine.tasks.resolve.bands import source_side
+from ...engine.tasks.resolve.season import target_season
+from ..common.qt import tr
+from ..stack.dates import is_date
 
 
 @dataclass(frozen=True)

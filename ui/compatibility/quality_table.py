@@ -8,8 +8,8 @@ from typing import Any
 from qgis.PyQt.QtCore import QSignalBlocker, Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QPushButton, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
-from ..engine.imagery.quality import QUALITY, Choice, hidden_values
-from .band_table import number_of
+from ...engine.imagery.sensors.quality_flags import QUALITY, Choice, hidden_values
+from ..common.qt import number_of
 
 POSITION = number_of(Qt.ItemDataRole.UserRole)
 

@@ -9,8 +9,8 @@ from qgis.PyQt.QtCore import QEvent, QLocale, QRectF, QSize, Qt
 from qgis.PyQt.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPalette, QPen
 from qgis.PyQt.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from .band_table import tr
-from .fit import Fit, Row
+from ..common.qt import tr
+from .model import Fit, Row
 
 SOURCE, TARGET = QColor("#2a7f4f"), QColor("#c26a12")
 """Green and orange, told apart by people who see no red or no green as well: one is much darker."""

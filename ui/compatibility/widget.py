@@ -21,12 +21,12 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from ..engine.imagery.indices import INDICES
-from ..engine.imagery.matching import COMPUTED, NEAR_WAVELENGTH, SAME_NAME, SAME_WAVELENGTH, BandPair
-from ..engine.job import Job
-from .background import Background
-from .band_table import RED
-from .fit import Fit, SeriesFacts, fit_of
+from ...engine.imagery.sensors.band_matching import COMPUTED, NEAR_WAVELENGTH, SAME_NAME, SAME_WAVELENGTH, BandPair
+from ...engine.imagery.sensors.spectral_indices import INDICES
+from ...engine.tasks import Job
+from ..common.background import Background
+from ..common.qt import RED
+from .model import Fit, SeriesFacts, fit_of
 from .quality_table import QualityTable
 from .timeline import Timeline
 

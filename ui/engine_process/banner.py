@@ -19,9 +19,10 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from ..engine.errors import InputError
-from . import environment, settings
-from .background import Background
+from ...engine.errors import InputError
+from ..common import settings
+from ..common.background import Background
+from . import environment
 from .environment import Check, Interpreter
 from .installer import InstallTask
 

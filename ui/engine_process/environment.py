@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..engine.errors import InputError
+from ...engine.errors import InputError
 
-PLUGIN = Path(__file__).resolve().parent.parent
+PLUGIN = Path(__file__).resolve().parents[2]
 
 MODULES = ("torch", "safetensors", "jinja2", "matplotlib", "sklearn", "numpy", "scipy", "osgeo")
 """What the engine imports beyond the standard library."""

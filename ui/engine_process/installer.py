@@ -23,7 +23,7 @@ from typing import Any
 from qgis.core import QgsTask
 from qgis.PyQt.QtCore import pyqtSignal
 
-from ..engine.errors import Cancelled, InputError
+from ...engine.errors import Cancelled, InputError
 from . import environment
 from .environment import Interpreter
 

@@ -8,8 +8,8 @@ from typing import Any
 from qgis.core import QgsMessageLog, QgsTask
 from qgis.PyQt.QtCore import pyqtSignal
 
-from ..engine.errors import Cancelled, InputError
-from ..engine.job import Job
+from ...engine.errors import Cancelled, InputError
+from ...engine.tasks import Job
 from . import environment
 from .environment import Interpreter
 from .worker import Outcome, Worker, WorkerFault

@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from ..engine.errors import Cancelled, InputError
-from ..engine.job import Job
-from ..engine.job.parts import Writing, remove_parts
-from ..engine.job.unfinished import forget, unfinished_folder, unfinished_folders
+from ...engine.errors import Cancelled, InputError
+from ...engine.tasks import Job
+from ...engine.tasks.storage.checkpoint import forget, unfinished_folder, unfinished_folders
+from ...engine.tasks.storage.partial_outputs import Writing, remove_parts
 from .environment import Interpreter, worker_environment
 
-ENTRY = Path(__file__).resolve().parent.parent / "engine" / "__main__.py"
+ENTRY = Path(__file__).resolve().parents[2] / "engine" / "__main__.py"
 
 POLL = 0.05
 """Seconds between two looks at the cancel flag."""

@@ -20,10 +20,10 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from ..engine.errors import InputError
-from ..engine.imagery.class_table import OTHERS, read_class_table, wanted_class
-from . import settings
-from .band_table import number_of, tr
+from ...engine.errors import InputError
+from ...engine.imagery.labels.validate.class_table import OTHERS, read_class_table, wanted_class
+from ..common import settings
+from ..common.qt import number_of, tr
 
 FOUND, COUNT, WANTED = range(3)
 

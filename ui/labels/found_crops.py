@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from qgis.core import QgsVectorLayer
 
-from ..engine.errors import InputError
-from ..engine.imagery.label_preview import name_columns, preview_labels
-from ..engine.imagery.stack import StackBand
-from ..engine.job import LabelLayer
-from .band_table import RED, tr
+from ...engine.errors import InputError
+from ...engine.imagery.geo.types import StackBand
+from ...engine.imagery.labels.validate.label_preview import name_columns, preview_labels
+from ...engine.tasks import LabelLayer
+from ..common.qt import RED, tr
 
 SHOWN = 12
 """Crops listed by name; more of them are counted only."""

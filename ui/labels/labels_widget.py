@@ -26,16 +26,16 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from ..engine.errors import InputError
-from ..engine.imagery.delimited import is_text_table
-from ..engine.imagery.stack import StackBand
-from ..engine.job import LabelLayer
-from ..engine.series import MINIMUM_SAMPLES
-from . import settings
-from .background import Background
+from ...engine.errors import InputError
+from ...engine.imagery.geo.types import StackBand
+from ...engine.imagery.labels.validate.text_table import is_text_table
+from ...engine.series import MINIMUM_SAMPLES
+from ...engine.tasks import LabelLayer
+from ..common import settings
+from ..common.background import Background
+from ..common.inputs import VectorInput, raster_path
 from .class_table import ClassTable
 from .found_crops import Found, likely_field, look_at_raster, told, warning
-from .inputs import VectorInput, raster_path
 from .table_layer import table_layer
 
 FILTER = (

@@ -8,8 +8,8 @@ from typing import Any
 from qgis.core import QgsCoordinateReferenceSystem, QgsFeature, QgsField, QgsGeometry, QgsVectorLayer, QgsWkbTypes
 from qgis.PyQt.QtCore import QThread
 
-from ..engine.errors import InputError
-from ..engine.imagery.delimited import open_text_table
+from ...engine.errors import InputError
+from ...engine.imagery.labels.validate.text_table import open_text_table
 
 KINDS = {"Integer64": "int8", "Integer": "integer", "Real": "double"}
 """What QGIS calls the types of OGR; everything else is text."""
@@ -25,7 +25,7 @@ def table_layer(path: str, thread: QThread) -> tuple[QgsVectorLayer, list[str]]:
     Raises
     ------
     InputError
-        As :func:`engine.imagery.delimited.open_text_table`; ``labels-geometry`` where no row has a place.
+        As :func:`engine.imagery.labels.text_table.open_text_table`; ``labels-geometry`` where no row has a place.
     """
     dataset, rows, notes = open_text_table(path)
     name, layer, count = Path(path).stem, None, 0

@@ -24,10 +24,11 @@ from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
 from ...engine.errors import Cancelled, InputError
-from .. import environment, settings
-from ..help import help_url
-from ..icons import icon
-from ..worker import Outcome, Task, Worker, WorkerFault
+from ..common import settings
+from ..common.help import help_url
+from ..common.icons import icon
+from ..engine_process import environment
+from ..engine_process.worker import Outcome, Task, Worker, WorkerFault
 from .values import unreadable
 
 

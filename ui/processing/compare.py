@@ -19,14 +19,14 @@ from qgis.core import (
     QgsProcessingUtils,
 )
 
-from ...engine.alignment import METHODS
 from ...engine.errors import InputError
-from ...engine.job import Comparison, check_comparison
-from ...engine.job.comparing import COMPARE, DRAW, READ
-from ...engine.job.journal import Journal
-from ...engine.trust.one_run import ORACLE
-from ...engine.trust.standing import GHCA, Spread, method_title
-from ..worker import Outcome
+from ...engine.evaluation.ranking import GHCA, Spread, method_title
+from ...engine.evaluation.run_method import ORACLE
+from ...engine.methods import METHODS
+from ...engine.tasks import Comparison, check_comparison
+from ...engine.tasks.runs.comparison import COMPARE, DRAW, READ
+from ...engine.tasks.storage.comparison_log import Journal
+from ..engine_process.worker import Outcome
 from .base import EngineAlgorithm
 from .methods import MethodParameter, method_lines
 from .values import names

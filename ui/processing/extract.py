@@ -23,14 +23,14 @@ from qgis.core import (
 
 from ...engine import imagery
 from ...engine.errors import InputError
-from ...engine.imagery.class_table import read_class_table
-from ...engine.imagery.delimited import is_text_table
-from ...engine.imagery.label_raster import is_label_raster
-from ...engine.job import Extraction, LabelLayer, check_extraction
-from ...engine.job.quality import read_quality
-from ...engine.job.runner import SAMPLES_PER_CLASS
-from ..inputs import VectorInput
-from ..worker import Outcome
+from ...engine.imagery.labels.validate.class_table import read_class_table
+from ...engine.imagery.labels.validate.label_raster import is_label_raster
+from ...engine.imagery.labels.validate.text_table import is_text_table
+from ...engine.tasks import Extraction, LabelLayer, check_extraction
+from ...engine.tasks.specs.limits import SAMPLES_PER_CLASS
+from ...engine.tasks.specs.quality_text import read_quality
+from ..common.inputs import VectorInput
+from ..engine_process.worker import Outcome
 from .base import EngineAlgorithm
 from .values import listed, mask_input, raster_paths
 

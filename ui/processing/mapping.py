@@ -29,13 +29,14 @@ from qgis.PyQt import sip
 
 from ...engine import imagery
 from ...engine.errors import InputError
-from ...engine.imagery.parcel_layer import MEDIAN, READINGS
-from ...engine.imagery.stack import StackBand
-from ...engine.job import Job, check
-from ...engine.job.quality import read_quality
-from ..inputs import VectorInput
-from ..layers import style_confidence, style_crops
-from ..worker import Outcome
+from ...engine.imagery.geo.types import StackBand
+from ...engine.imagery.parcels.layer import MEDIAN, READINGS
+from ...engine.tasks import Job
+from ...engine.tasks.checks import job as check
+from ...engine.tasks.specs.quality_text import read_quality
+from ..common.inputs import VectorInput
+from ..common.layers import style_confidence, style_crops
+from ..engine_process.worker import Outcome
 from .base import EngineAlgorithm
 from .values import mask_input, raster_paths, vector_input
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from qgis.core import QgsProcessingContext, QgsProcessingParameterEnum
 
-from ...engine.alignment import METHODS
+from ...engine.methods import METHODS
 
 
 class MethodParameter(QgsProcessingParameterEnum):

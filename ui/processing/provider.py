@@ -6,7 +6,7 @@ from qgis.core import QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
 from ...engine import __version__
-from ..icons import icon
+from ..common.icons import icon
 from .classify import ClassifyAlgorithm
 from .compare import CompareAlgorithm
 from .extract import ExtractAlgorithm

@@ -22,14 +22,14 @@ from qgis.PyQt.QtCore import Qt
 
 from ...engine import imagery
 from ...engine.errors import InputError
-from ...engine.imagery.stack_writer import DATA_TYPES
-from ...engine.job import Regularization, check_regularization
-from ...engine.job.quality import read_quality
-from ...engine.job.regularize import AUTO
+from ...engine.imagery.geo.types.writer import DATA_TYPES
 from ...engine.series.composites import METHODS
 from ...engine.series.periods import MONTH
 from ...engine.series.regular import ENDS, FILLS
-from ..worker import Outcome
+from ...engine.tasks import Regularization, check_regularization
+from ...engine.tasks.specs.quality_text import read_quality
+from ...engine.tasks.specs.regularization import AUTO
+from ..engine_process.worker import Outcome
 from .base import EngineAlgorithm
 from .values import listed, names, raster_paths
 

@@ -22,10 +22,12 @@ from qgis.core import (
 from qgis.PyQt.QtCore import Qt
 
 from ...engine.errors import InputError
-from ...engine.imagery.stac_catalogues import CATALOGUES, catalogue_of
-from ...engine.job.search import Search, check_search, scene_line
-from ..search_task import SearchTask, with_credentials
-from ..worker import Outcome
+from ...engine.imagery.stac.client.catalogs import CATALOGUES, catalogue_of
+from ...engine.tasks.checks.search import check_search
+from ...engine.tasks.cli.search import scene_line
+from ...engine.tasks.specs.search import Search
+from ..engine_process.worker import Outcome
+from ..search.search_task import SearchTask, with_credentials
 from .base import EngineAlgorithm
 from .values import names
 

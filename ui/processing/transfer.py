@@ -17,10 +17,10 @@ from qgis.core import (
     QgsProcessingParameterNumber,
 )
 
-from ...engine.alignment import METHODS
-from ...engine.imagery.indices import INDICES
-from ...engine.job import Job
-from ..worker import Outcome
+from ...engine.imagery.sensors.spectral_indices import INDICES
+from ...engine.methods import METHODS
+from ...engine.tasks import Job
+from ..engine_process.worker import Outcome
 from .mapping import MappingAlgorithm
 from .methods import MethodParameter, method_lines
 from .values import names, raster_paths, vector_input

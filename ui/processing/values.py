@@ -17,7 +17,7 @@ from qgis.core import (
 )
 
 from ...engine.errors import InputError
-from ..inputs import VectorInput, raster_path
+from ..common.inputs import VectorInput, raster_path
 
 
 def listed(value: Any, context: QgsProcessingContext) -> list[Any]:

@@ -27,15 +27,16 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from ..engine.errors import InputError
-from ..engine.imagery.stac_catalogues import catalogue_of
-from ..engine.job.search import Search, check_search
-from . import settings
-from .background import Background
+from ...engine.errors import InputError
+from ...engine.imagery.stac.client.catalogs import catalogue_of
+from ...engine.tasks.checks.search import check_search
+from ...engine.tasks.specs.search import Search
+from ..common import settings
+from ..common.background import Background
+from ..engine_process.task import JobTask
+from ..engine_process.worker import Outcome
 from .scene_table import SceneTable
 from .search_task import SearchTask, with_credentials
-from .task import JobTask
-from .worker import Outcome
 
 GEOGRAPHIC = "EPSG:4326"
 

@@ -8,8 +8,8 @@ from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import QUrl
 from qgis.PyQt.QtNetwork import QNetworkRequest
 
-from ..engine.errors import InputError
-from ..engine.job.search import Search, access_to
+from ...engine.errors import InputError
+from ...engine.tasks.specs.search import Search, access_to
 
 
 class SearchTask:

@@ -4,86 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
-from qgis.PyQt.QtCore import QAbstractTableModel, QCoreApplication, QModelIndex, QObject, Qt
-from qgis.PyQt.QtGui import QBrush, QColor, QPainter, QPaintEvent, QPalette
+from qgis.PyQt.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
+from qgis.PyQt.QtGui import QBrush, QPainter, QPaintEvent, QPalette
 from qgis.PyQt.QtWidgets import QApplication, QStyle, QTableView
 
-from ..engine.imagery.names import parse_date as find_date
-from ..engine.imagery.opening import file_name
-from ..engine.imagery.problems import complete_dates
-from ..engine.imagery.quality import QUALITY, data_bands, is_quality, told_hidden
-from ..engine.imagery.stack import StackBand
+from ...engine.imagery.geo.gdal_io import file_name
+from ...engine.imagery.geo.types import StackBand
+from ...engine.imagery.sensors.quality_flags import is_quality
+from ..common.qt import BAD, number_of, tr
+from .dates import is_date, parse_date
+from .summary import quality_told
 
 FILE, NUMBER, DATE, BAND = range(4)
-BAD = QColor(192, 57, 43, 70)
-"""Reddish, see-through: readable on light and dark themes alike."""
-
-RED = "#c0392b"
-"""Of texts that say what is wrong."""
-
-
-def tr(text: str) -> str:
-    """The text in the user's language."""
-    return QCoreApplication.translate("CropTransfer", text)
-
-
-def number_of(flag: Any) -> int:
-    """A Qt flag as the number that item models and font metrics want; flags are no numbers in Qt 6."""
-    return int(getattr(flag, "value", flag))
-
-
-@lru_cache(maxsize=4096)
-def parse_date(text: str) -> str | None:
-    """A date in any spelling that file names use, as an ISO date; None when there is more or less than one."""
-    date, rest = find_date(text)
-    return date if not rest.strip() else None
-
-
-def is_date(text: str | None) -> bool:
-    """Whether the text is a date as the table writes it; a text that was typed in wrongly is not."""
-    return bool(text) and parse_date(text) == text
-
-
-def summary(bands: Sequence[StackBand]) -> str:
-    """One line on a stack, such as ``24 dates x 10 bands, 2021-01-01 to 2021-12-21``; quality bands do not count."""
-    if not bands:
-        return tr("No rasters yet.")
-    data = data_bands(bands)
-    dates = sorted({b.date for b in data if is_date(b.date)})
-    names = list(dict.fromkeys(b.band for b in data if b.band))
-    unknown = sum(1 for b in bands if not is_date(b.date) or not b.band)
-    parts = []
-    if dates and names:
-        shown = ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
-        parts.append(
-            tr("{dates} dates × {bands} bands ({names}), {first} to {last}").format(
-                dates=len(dates), bands=len(names), names=shown, first=dates[0], last=dates[-1]
-            )
-        )
-    quality = list(dict.fromkeys(str(b.band).upper() for b in bands if is_quality(b.band)))
-    if quality:
-        parts.append(tr("clouds are hidden by {names}").format(names=", ".join(quality)))
-    if unknown:
-        parts.append(
-            tr("{count} of {all} raster bands lack a date or a band name").format(count=unknown, all=len(bands))
-        )
-    elif lacking := len(complete_dates(data)[1]):
-        parts.append(
-            tr("1 date lacks a band and is left out")
-            if lacking == 1
-            else tr("{count} dates lack a band and are left out").format(count=lacking)
-        )
-    return "; ".join(parts)
-
-
-def quality_told(name: str) -> str:
-    """What a quality band is, and what it hides by default."""
-    return tr("{title}: no data, but hides {what}.").format(
-        title=QUALITY[name.upper()].title, what=told_hidden(name) or tr("nothing")
-    )
 
 
 class BandTableModel(QAbstractTableModel):

@@ -10,12 +10,12 @@ from pathlib import Path
 from qgis.core import Qgis, QgsDateTimeRange, QgsMimeDataUtils, QgsProject, QgsRasterLayer
 from qgis.PyQt.QtCore import QDateTime, QMimeData
 
-from ..engine.errors import InputError
-from ..engine.imagery import describe_path
-from ..engine.imagery.names import date_choices
-from ..engine.imagery.opening import file_name
-from ..engine.imagery.stack import StackBand
-from .band_table import tr
+from ...engine.errors import InputError
+from ...engine.imagery import describe_path
+from ...engine.imagery.geo.gdal_io import file_name
+from ...engine.imagery.geo.types import StackBand
+from ...engine.imagery.sensors.band_names import date_choices
+from ..common.qt import tr
 
 Key = tuple[str, int]
 """Path and number of a raster band."""

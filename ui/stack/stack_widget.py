@@ -21,16 +21,18 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from ..engine.errors import InputError
-from ..engine.imagery.mixed_sensors import named_alike
-from ..engine.imagery.opening import file_name
-from ..engine.imagery.stack import StackBand
-from . import settings
-from .background import Background
-from .band_table import BAND, DATE, FILE, NUMBER, RED, BandTable, BandTableModel, summary
-from .inputs import raster_path
-from .search_dialog import FindImageryButton
+from ...engine.errors import InputError
+from ...engine.imagery.discovery.mixed_sensors import named_alike
+from ...engine.imagery.geo.gdal_io import file_name
+from ...engine.imagery.geo.types import StackBand
+from ..common import settings
+from ..common.background import Background
+from ..common.inputs import raster_path
+from ..common.qt import RED
+from ..search.dialog import FindImageryButton
+from .band_table import BAND, DATE, FILE, NUMBER, BandTable, BandTableModel
 from .stack_inputs import ORDERS, InputRead, Key, date_of_layer, dropped, read_inputs
+from .summary import summary
 
 FILTER = (
     "Rasters, cubes and scenes (*.tif *.tiff *.vrt *.img *.jp2 *.nc *.nc4 *.hdf *.h5 *.zip *.tar *.tgz *.tar.gz "

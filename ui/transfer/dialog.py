@@ -25,26 +25,27 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from ..engine.alignment import METHODS
-from ..engine.errors import InputError
-from ..engine.job import Job, LabelLayer, check
-from ..engine.job.unfinished import unfinished_folders
-from . import settings
-from .background import Background
-from .engine_banner import EngineBanner
-from .fit import SeriesFacts, told
-from .help import open_help
-from .icons import icon
-from .inputs import VectorInput, raster_path
+from ...engine.errors import InputError
+from ...engine.methods import METHODS
+from ...engine.tasks import Job, LabelLayer
+from ...engine.tasks.checks import job as check
+from ...engine.tasks.storage.checkpoint import unfinished_folders
+from ..common import settings
+from ..common.background import Background
+from ..common.help import open_help
+from ..common.icons import icon
+from ..common.inputs import VectorInput, raster_path
+from ..common.layers import add_result
+from ..common.messages import follow, links, push
+from ..compatibility.model import SeriesFacts, told
+from ..compatibility.widget import FitWidget
+from ..engine_process.banner import EngineBanner
+from ..engine_process.task import JobTask
 from .job_file import FOLDER_PREFIX, JobButton
-from .layers import add_result
-from .match_view import FitWidget
-from .messages import follow, links, push
-from .output_widget import OutputWidget, free_name
+from .output import OutputWidget, free_name
 from .run_panel import RunPanel, readable
-from .source_widget import SourceWidget
-from .target_widget import TargetWidget
-from .task import JobTask
+from .source import SourceWidget
+from .target import TargetWidget
 
 CHECK_DELAY = 300
 """Milliseconds without a change after which the form is checked."""
@@ -426,3 +427,26 @@ def _scrolled(widget: QWidget) -> QScrollArea:
     area.setFrameShape(QScrollArea.Shape.NoFrame)
     area.setWidget(widget)
     return area
+
+
+def show_job(dialog: TransferDialog, job: Job) -> None:
+    """Fill the form with a job."""
+    source, output = dialog.source, dialog.output
+    source.series_button.setChecked(bool(job.series))
+    source.layer_button.setChecked(not job.series)
+    if job.series:
+        source.series_file.setFilePath(job.series)
+    source.stack.set_bands(job.source)
+    dialog.target.stack.set_bands(job.target)
+    if job.labels is not None:
+        source.labels.show_labels(job.labels)
+    dialog.target.set_mask(job.mask)
+    dialog.target.set_parcels(job.parcels, job.parcel_reading)
+    dialog.fit.show_fields(job)
+    output.set_map_path(job.output)
+    output.set_method(job.method)
+    output.seed_box.setValue(job.seed)
+    output.exact_box.setChecked(job.exact)
+    output.memory_box.setValue(job.memory)
+    for name in ("confidence", "model", "report"):
+        getattr(output, f"{name}_box").setChecked(getattr(job, name) is not None)

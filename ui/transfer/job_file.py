@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from qgis.PyQt.QtWidgets import QFileDialog, QMenu, QMessageBox, QPushButton
 
-from ..engine.errors import InputError
-from ..engine.job import Job
-from ..engine.job.sources import split_layer
-from . import settings
+from ...engine.errors import InputError
+from ...engine.tasks import Job
+from ...engine.tasks.specs.layer_path import split_layer
+from ..common import settings
+from .dialog import show_job
 
 if TYPE_CHECKING:
-    from .transfer_dialog import TransferDialog
+    from .dialog import TransferDialog
 
 FILTER = "Jobs of Crop Transfer (*.json)"
 FOLDER_PREFIX = "croptransfer-"
@@ -91,26 +92,3 @@ def read_job(path: str) -> Job:
         message = f"The job {Path(path).name} holds settings that the dialog does not have."
         raise InputError("job", message, f"Run it by: croptransfer map --job {path}")
     return job
-
-
-def show_job(dialog: TransferDialog, job: Job) -> None:
-    """Fill the form with a job."""
-    source, output = dialog.source, dialog.output
-    source.series_button.setChecked(bool(job.series))
-    source.layer_button.setChecked(not job.series)
-    if job.series:
-        source.series_file.setFilePath(job.series)
-    source.stack.set_bands(job.source)
-    dialog.target.stack.set_bands(job.target)
-    if job.labels is not None:
-        source.labels.show_labels(job.labels)
-    dialog.target.set_mask(job.mask)
-    dialog.target.set_parcels(job.parcels, job.parcel_reading)
-    dialog.fit.show_fields(job)
-    output.set_map_path(job.output)
-    output.set_method(job.method)
-    output.seed_box.setValue(job.seed)
-    output.exact_box.setChecked(job.exact)
-    output.memory_box.setValue(job.memory)
-    for name in ("confidence", "model", "report"):
-        getattr(output, f"{name}_box").setChecked(getattr(job, name) is not None)

@@ -11,8 +11,8 @@ from qgis.PyQt.QtCore import QDir, Qt, pyqtSignal
 from qgis.PyQt.QtGui import QWheelEvent
 from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QFormLayout, QGroupBox, QLabel, QSpinBox, QVBoxLayout, QWidget
 
-from ..engine.alignment import METHODS
-from . import settings
+from ...engine.methods import METHODS
+from ..common import settings
 
 
 class _MethodCombo(QComboBox):

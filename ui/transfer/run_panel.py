@@ -19,7 +19,7 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from .band_table import number_of
+from ..common.qt import number_of
 
 SHOWN = 7
 """Lines of problems that are seen without scrolling."""

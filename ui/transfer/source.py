@@ -6,12 +6,12 @@ from qgis.gui import QgsFileWidget
 from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import QGroupBox, QLabel, QRadioButton, QStackedWidget, QVBoxLayout, QWidget
 
-from ..engine.series import SeriesFile
-from .background import Background
-from .band_table import tr
-from .fit import SeriesFacts
-from .labels_widget import LabelsWidget
-from .stack_widget import StackWidget
+from ...engine.series import SeriesFile
+from ..common.background import Background
+from ..common.qt import tr
+from ..compatibility.model import SeriesFacts
+from ..labels.labels_widget import LabelsWidget
+from ..stack.stack_widget import StackWidget
 
 BY_LAYER, BY_SERIES = 0, 1
 

@@ -6,9 +6,9 @@ from qgis.core import QgsMapLayer, QgsMapLayerProxyModel
 from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtWidgets import QComboBox, QFormLayout, QGroupBox, QLabel, QVBoxLayout, QWidget
 
-from ..engine.imagery.parcel_layer import MEDIAN, SET
+from ...engine.imagery.parcels.layer import MEDIAN, SET
+from ..stack.stack_widget import StackWidget
 from .layer_choice import LayerChoice
-from .stack_widget import StackWidget
 
 
 class TargetWidget(QWidget):
@@ -76,7 +76,7 @@ class TargetWidget(QWidget):
         return self._parcels.layer()
 
     def parcel_reading(self) -> str:
-        """How parcels are classified: one of ``engine.imagery.parcel_layer.READINGS``."""
+        """How parcels are classified: one of ``engine.imagery.parcels.layer.READINGS``."""
         return self.reading_combo.currentData()
 
     def set_parcels(self, path: str | None, reading: str = MEDIAN) -> None:

@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 from osgeo import gdal
 
-from ..errors import InputError
-from .names import date_choices, parse_band, parse_date
-from .opening import attempt, file_name, no_listing
-from .stack import StackBand
+from ...errors import InputError
+from ..geo.gdal_errors import attempt
+from ..geo.gdal_io import file_name
+from ..geo.remote import no_listing
+from ..geo.types import StackBand
+from ..sensors.band_names import date_choices, parse_band, parse_date
 
 CUBES = frozenset("nc nc4 cdf h5 hdf5 he5 zarr".split())
 """Endings of files that may hold cubes."""

@@ -11,14 +11,15 @@ from typing import Any
 
 from osgeo import gdal
 
-from ..errors import InputError, listed
+from ...errors import InputError, listed
+from ..geo.gdal_io import file_name, open_container, open_raster
+from ..geo.remote import address_of
+from ..geo.types import StackBand
+from ..geo.vrt_sources import sources_of
+from ..sensors.band_names import date_choices, of_sensor, parse_band, parse_date, sensor_of, standard_name
 from .cubes import describe_cube, is_cube
 from .mixed_sensors import named_alike
-from .names import date_choices, of_sensor, parse_band, parse_date, sensor_of, standard_name
-from .opening import address_of, file_name, open_container, open_raster
-from .products import Source, expand
-from .stack import StackBand
-from .vrt_sources import sources_of
+from .scene_files import Source, expand
 
 ACQUIRED = (
     "ACQUISITION_DATE",

@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..errors import listed
-from .bands import common_names
-from .names import sensor_of
-from .products import scene_of
-from .quality import data_bands, is_quality
-from .stack import StackBand
+from ...errors import listed
+from ..geo.types import StackBand
+from ..sensors.band_names import sensor_of
+from ..sensors.quality_flags import data_bands, is_quality
+from ..sensors.wavelengths import common_names
+from .scene_files import scene_of
 
 SENTINEL_2 = "Sentinel-2 and its half of HLS"
 

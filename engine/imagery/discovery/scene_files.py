@@ -15,9 +15,11 @@ from pathlib import Path
 
 from osgeo import gdal
 
-from ..errors import InputError
-from .names import of_sensor, parse_band, parse_date, sensor_of
-from .opening import address_of, attempt, file_name, no_listing, remote_fault
+from ...errors import InputError
+from ..geo.gdal_errors import attempt
+from ..geo.gdal_io import file_name
+from ..geo.remote import address_of, no_listing, remote_fault
+from ..sensors.band_names import of_sensor, parse_band, parse_date, sensor_of
 
 RASTERS = frozenset("tif tiff gtiff jp2 vrt img nc nc4 hdf h4 hdf4 h5 hdf5 he5 zarr".split())
 """Endings of the files that are taken from a folder."""

@@ -9,33 +9,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from osgeo import gdal, ogr, osr
+from osgeo import gdal, ogr
 
-from ..errors import InputError, listed
-
-Result = TypeVar("Result")
-
-NO_LISTING = "GDAL_DISABLE_READDIR_ON_OPEN"
-"""GDAL's option against reading the folder of a file that is opened."""
-ANSWERS = {"401": "(not authorised)", "403": "(forbidden)", "404": "(not found)", "410": "(gone)"}
-"""What a server's answers mean."""
+from ...errors import InputError, listed
+from .crs import crs_of
+from .gdal_errors import UNKNOWN, _in_one_line, attempt
+from .remote import address_of, no_listing, remote_fault
 
 VECTORS = (".shp", ".gpkg", ".geojson", ".fgb", ".kml", ".gml", ".tab")
 """Endings of the vector files that are looked for in a zip."""
-
-UNKNOWN = "unknown error"
-"""What is told where GDAL fails without a word."""
-
-SAME_CRS = (
-    "CRITERION=EQUIVALENT_EXCEPT_AXIS_ORDER_GEOGCRS",
-    "IGNORE_DATA_AXIS_TO_SRS_AXIS_MAPPING=YES",
-    "IGNORE_COORDINATE_EPOCH=YES",
-)
 
 
 def file_name(path: str) -> str:
@@ -46,34 +31,6 @@ def file_name(path: str) -> str:
         return re.sub(r'"[^"]*[\\/]([^"\\/]+)"', r'"\1"', path, count=1)
     name = Path(path).name
     return path if ":" in name or not name else name
-
-
-@contextmanager
-def quiet_gdal() -> Iterator[None]:
-    """Keep GDAL's messages off the console; the last one can still be asked for."""
-    gdal.PushErrorHandler("CPLQuietErrorHandler")
-    try:
-        gdal.ErrorReset()
-        yield
-    finally:
-        gdal.PopErrorHandler()
-
-
-def attempt(call: Callable[[], Result]) -> tuple[Result | None, str]:
-    """The result of a GDAL call and its error message, whether or not GDAL raises; one of them is empty."""
-    with quiet_gdal():
-        try:
-            result = call()
-        except RuntimeError as fault:
-            return None, _in_one_line(str(fault))
-        if result is None:
-            return None, _in_one_line(gdal.GetLastErrorMsg())
-        return result, ""
-
-
-def _in_one_line(fault: str) -> str:
-    """GDAL's message as part of a sentence: some of them go over several lines."""
-    return " ".join(fault.split()).strip(" .") or UNKNOWN
 
 
 def next_feature(layer: Any) -> tuple[Any, str]:
@@ -137,46 +94,6 @@ def _unreadable(path: str, fault: str) -> InputError:
             "raster-unreadable", message, "This GDAL reads no Zarr: export the cube as netCDF or GeoTIFF."
         )
     return InputError("raster-unreadable", message, "It may be damaged, or no raster.")
-
-
-@contextmanager
-def no_listing(path: str) -> Iterator[None]:
-    """Open a remote file without asking its server for the files beside it: it is slow and mostly in vain."""
-    if "/vsicurl" not in path:
-        yield
-        return
-    before = gdal.GetThreadLocalConfigOption(NO_LISTING)
-    gdal.SetThreadLocalConfigOption(NO_LISTING, "EMPTY_DIR")
-    try:
-        yield
-    finally:
-        gdal.SetThreadLocalConfigOption(NO_LISTING, before)
-
-
-def address_of(path: str) -> str:
-    """The address of a remote file, without what signs it; the path itself of another."""
-    return re.sub(r"^.*?/vsicurl/", "", path).split("?")[0]
-
-
-def remote_fault(path: str) -> str:
-    """Why the remote file of ``path`` cannot be fetched; empty where it can, or where it is a local one."""
-    remote = re.search(r"/vsicurl/.*?(?:\.(?:zip|tar|tgz)(?=/|$)|$)", path)
-    if remote is None:
-        return ""
-    address = remote.group()
-    # A failure is remembered without its reason, so it is asked for afresh.
-    gdal.VSICurlPartialClearCache(address)
-    gdal.VSIErrorReset()
-    with no_listing(address):
-        file, _ = attempt(lambda: gdal.VSIFOpenExL(address, "rb", True))
-    if file is not None:
-        gdal.VSIFCloseL(file)
-        return ""
-    fault = gdal.VSIGetLastErrorMsg()
-    code = re.search(r"response code: (\d{3})", fault)
-    if code:
-        return f"the server answers {code.group(1)} {ANSWERS.get(code.group(1), '')}".strip()
-    return re.sub(r"^CURL error: ", "", fault).strip(" .\n") or "it is not there, or the server cannot be reached"
 
 
 def _placed(dataset: Any, path: str) -> Any:
@@ -265,59 +182,6 @@ def _inside_zip(path: str) -> str:
         told = f"holds {len(found)} vector files: {listed(found)}" if found else "holds no vector file"
         raise InputError("vector-unreadable", f"The archive {path} {told}.", "Unpack it and choose the layer.")
     return f"/vsizip/{path}/{found[0]}"
-
-
-def crs_of(wkt: str) -> Any:
-    """The spatial reference of a WKT text with x before y, or None when the text is empty or wrong."""
-    if not wkt:
-        return None
-    crs = osr.SpatialReference()
-    done, fault = attempt(lambda: crs.ImportFromWkt(wkt))
-    if fault or done:
-        return None
-    crs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
-    return crs
-
-
-def crs_of_layer(layer: Any) -> Any:
-    """The spatial reference of an OGR layer with x before y, or None where it has none."""
-    found = layer.GetSpatialRef()
-    if found is None:
-        return None
-    crs = found.Clone()
-    crs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
-    return crs
-
-
-def same_crs(first: str, second: str) -> bool:
-    """Whether two WKT texts mean the same system; unknown on either side counts as the same."""
-    if first == second:
-        return True
-    one, other = crs_of(first), crs_of(second)
-    if one is None or other is None:
-        return True
-    return bool(one.IsSame(other, list(SAME_CRS)))
-
-
-def transformation(source: Any, target: Any) -> Any:
-    """Coordinate transformation between two spatial references (x before y), or None when not needed.
-
-    Raises
-    ------
-    InputError
-        ``crs-unrelated`` where there is none, as from a local system without a place on the Earth.
-    """
-    if source is None or target is None or source.IsSame(target, list(SAME_CRS)):
-        return None
-    change, _ = attempt(lambda: osr.CoordinateTransformation(source, target))
-    # Without exceptions GDAL hands out an empty shell.
-    if change is None or getattr(change, "this", None) is None:
-        raise InputError(
-            "crs-unrelated",
-            f"Nothing leads from the coordinate reference system {source.GetName()} to {target.GetName()}.",
-            "Give every layer and raster a system that is tied to the Earth.",
-        )
-    return change
 
 
 def memory_layer(crs: Any, geometries: list[Any], values: list[int]) -> tuple[Any, Any]:

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from osgeo import osr
 
-from ..errors import InputError
-from .opening import attempt, crs_of, file_name, same_crs, transformation
-from .stack import Grid, Window
+from ...errors import InputError
+from .crs import crs_of, same_crs, transformation
+from .gdal_errors import attempt
+from .gdal_io import file_name
+from .types import Grid, Window
 
 TOLERANCE = 0.01
 """Pixels by which two grids may differ and still count as the same."""
@@ -106,3 +108,26 @@ def overlaps(grid: Grid, other: Grid) -> bool:
     return (
         right > TOLERANCE and bottom > TOLERANCE and left < other.width - TOLERANCE and top < other.height - TOLERANCE
     )
+
+
+def extent_meets(extent: tuple[float, float, float, float], crs: Any, grid: Grid) -> bool:
+    """Whether the extent of a layer meets the grid; true as well where that cannot be computed."""
+    x, y = np.meshgrid(np.linspace(extent[0], extent[1], 21), np.linspace(extent[2], extent[3], 21))
+    x, y = x.ravel(), y.ravel()
+    change = transformation(crs, crs_of(grid.crs))
+    if change is not None:
+        points = transform_points(change, x, y)
+        if not np.isfinite(points).all():
+            return True
+        x, y = points[:, 0], points[:, 1]
+    return box_meets((x.min(), x.max(), y.min(), y.max()), grid)
+
+
+def box_meets(box: tuple[float, float, float, float], grid: Grid) -> bool:
+    """Whether a box (least x, greatest x, least y, greatest y) in the grid's CRS touches the grid."""
+    # In plain numbers: ten times as fast as arrays of four.
+    if not all(map(math.isfinite, box)):
+        return False
+    places: list[Any] = [(x, y) for x in box[:2] for y in box[2:]]
+    columns, rows = zip(*(to_pixel(grid.transform, x, y) for x, y in places))
+    return max(columns) >= 0 and max(rows) >= 0 and min(columns) <= grid.width and min(rows) <= grid.height

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from .grids import to_map, to_pixel, transform_points
-from .opening import crs_of, transformation
-from .stack import Grid, Window
+from .crs import crs_of, transformation
+from .grid import to_map, to_pixel, transform_points
+from .types import Grid, Window
 
 LATTICE = 32
 """Pixels between the exactly transformed points of another CRS; between them positions are interpolated

@@ -9,8 +9,9 @@ from typing import Any
 
 from osgeo import gdal
 
-from ..errors import InputError
-from .opening import attempt, file_name, open_vector
+from ...errors import InputError
+from ..geo.gdal_errors import attempt
+from ..geo.gdal_io import file_name, open_vector
 
 VALUE_COLUMNS = ("value", "code", "class", "id", "class_value", "pixel_value")
 NAME_COLUMNS = ("class_name", "class_names", "classname", "name", "label", "crop", "class", "landcover", "category")

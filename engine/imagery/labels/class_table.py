@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ..errors import InputError
-from .delimited import is_text_table, read_text_table
+from ...errors import InputError
+from .text_table import is_text_table, read_text_table
 
 OTHERS = "*"
 """Stands in a class table for every name that is not listed."""

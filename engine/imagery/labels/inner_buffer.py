@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from osgeo import ogr
 
-from .earth import epsg, to_degrees
-from .opening import attempt, crs_of, transformation
-from .stack import Grid
+from ..geo.crs import crs_of, transformation
+from ..geo.gdal_errors import attempt
+from ..geo.geodesy import epsg, to_degrees
+from ..geo.types import Grid
 
 UTM_NORTH, UTM_SOUTH = 32600, 32700
 """EPSG codes of UTM zones are these plus the number of the zone."""

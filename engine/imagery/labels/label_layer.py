@@ -12,17 +12,19 @@ from typing import Any
 import numpy as np
 from osgeo import gdal, ogr
 
-from ..errors import InputError
-from ..series import MINIMUM_SAMPLES, few_samples
+from ...errors import InputError
+from ...series import MINIMUM_SAMPLES, few_samples
+from ..geo.crs import crs_of, crs_of_layer, transformation
+from ..geo.gdal_errors import attempt, quiet_gdal
+from ..geo.gdal_io import file_name, next_feature, open_vector
+from ..geo.grid import box_meets, extent_meets, to_map, transform_points
+from ..geo.rasterize import single_parts, usable_shape
+from ..geo.shapes import Shapes
+from ..geo.types import Grid, StackBand
+from ..stack.tiling import stack_grid
 from .class_table import require_known, wanted_class
-from .delimited import is_text_table, open_text_table
-from .grids import to_map, transform_points
 from .inner_buffer import shrunk
-from .opening import attempt, crs_of, crs_of_layer, file_name, next_feature, open_vector, quiet_gdal, transformation
-from .rasterise import box_meets, single_parts, usable_shape
-from .shapes import Shapes
-from .stack import Grid, StackBand
-from .tiling import stack_grid
+from .text_table import is_text_table, open_text_table
 
 QUICK_FEATURES = 100_000
 """Features that the quick check looks at."""
@@ -369,16 +371,3 @@ def _few_points(reader: LabelReader, counts: Counter[str]) -> InputError | None:
         if counts[name] < MINIMUM_SAMPLES:
             return few_samples(name, counts[name], f"the layer {reader.name}", "points")
     return None
-
-
-def extent_meets(extent: tuple[float, float, float, float], crs: Any, grid: Grid) -> bool:
-    """Whether the extent of a layer meets the grid; true as well where that cannot be computed."""
-    x, y = np.meshgrid(np.linspace(extent[0], extent[1], 21), np.linspace(extent[2], extent[3], 21))
-    x, y = x.ravel(), y.ravel()
-    change = transformation(crs, crs_of(grid.crs))
-    if change is not None:
-        points = transform_points(change, x, y)
-        if not np.isfinite(points).all():
-            return True
-        x, y = points[:, 0], points[:, 1]
-    return box_meets((x.min(), x.max(), y.min(), y.max()), grid)

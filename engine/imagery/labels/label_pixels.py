@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..progress import Progress
-from ..series.spread import rank_within, spread_order
-from .grids import to_pixel, window_transform
+from ...progress import Progress
+from ...series.spread import rank_within, spread_order
+from ..geo.grid import to_pixel, window_transform
+from ..geo.rasterize import burn
+from ..geo.types import Grid, Window
 from .label_layer import LabelledShapes, sorted_classes
 from .label_raster import LabelRaster
-from .rasterise import burn
-from .stack import Grid, Window
 
 LABEL_TILE = 1024
 """Side, in pixels, of the squares in which labels are drawn."""

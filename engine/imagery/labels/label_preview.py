@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from osgeo import gdal
 
+from ..geo.gdal_io import file_name, open_raster
+from ..geo.grid import grid_of
+from ..geo.types import Grid, StackBand, Window
+from ..stack.tiling import stack_grid
 from .class_names import attribute_table
-from .grids import grid_of
 from .label_layer import LabelLayer
 from .label_raster import LabelRaster
-from .opening import file_name, open_raster
-from .stack import Grid, StackBand, Window
-from .tiling import stack_grid
 
 ALL_PIXELS = 2_000_000
 """Pixels up to which a stack is looked at as a whole."""

@@ -8,17 +8,18 @@ from collections.abc import Sequence
 import numpy as np
 from osgeo import gdal
 
-from ..errors import InputError
+from ...errors import InputError
+from ..geo.gdal_errors import attempt
+from ..geo.gdal_io import file_name, open_raster
+from ..geo.geodesy import pixel_metres
+from ..geo.grid import grid_of, overlaps, same_grid
+from ..geo.resample import Resampler
+from ..geo.types import Grid, StackBand, Window
+from ..stack.tiling import stack_grid
 from .class_names import class_names
 from .class_table import require_known, wanted_class
-from .delimited import is_text_table
-from .earth import pixel_metres
-from .grids import grid_of, overlaps, same_grid
 from .label_layer import LabelLayer, no_overlap
-from .opening import attempt, file_name, open_raster
-from .resample import Resampler
-from .stack import Grid, StackBand, Window
-from .tiling import stack_grid
+from .text_table import is_text_table
 
 SMALL_TYPES, SMALLEST_TOO_LARGE = (gdal.GDT_Byte, gdal.GDT_UInt16), 65536
 WHOLE_TYPES = (gdal.GDT_Byte, gdal.GDT_UInt16, gdal.GDT_Int16, gdal.GDT_UInt32, gdal.GDT_Int32)

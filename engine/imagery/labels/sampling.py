@@ -6,20 +6,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import InputError
-from ..progress import Progress
-from ..series import MINIMUM_SAMPLES, SeriesSet, few_samples
-from ..series.spread import rank_within, spread_order
-from .earth import to_degrees
-from .grids import to_map
+from ...errors import InputError
+from ...progress import Progress
+from ...series import MINIMUM_SAMPLES, SeriesSet, few_samples
+from ...series.spread import rank_within, spread_order
+from ..geo.crs import crs_of
+from ..geo.gdal_io import file_name
+from ..geo.geodesy import to_degrees
+from ..geo.grid import to_map
+from ..geo.types import Grid, Window
+from ..stack.mask import Mask
+from ..stack.reader import WINDOW_BYTES, Stack
 from .label_layer import LabelLayer, LabelledShapes, read_shapes
 from .label_pixels import Claims, LabelledPixels, claims_of_raster, claims_of_shapes, joined
 from .label_raster import LabelRaster, is_label_raster
-from .labels import setting_problems
-from .mask import Mask
-from .opening import crs_of, file_name
-from .reader import WINDOW_BYTES, Stack
-from .stack import Grid, Window
+from .validate import setting_problems
 
 TARGET_SAMPLES = 5000
 """Unlabelled pixels that are enough to learn from."""

@@ -18,9 +18,11 @@ from typing import Any
 import numpy as np
 from osgeo import gdal, ogr
 
-from ..errors import InputError
-from .earth import wgs84
-from .opening import attempt, crs_of, file_name
+from ...errors import InputError
+from ..geo.crs import crs_of
+from ..geo.gdal_errors import attempt
+from ..geo.gdal_io import file_name
+from ..geo.geodesy import wgs84
 
 SUFFIXES = (".csv", ".tsv", ".txt")
 SEPARATORS = (",", ";", "\t", "|")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ..errors import InputError
+from ...errors import InputError
+from ..geo.types import StackBand
 from .label_layer import LabelLayer, layer_problems
 from .label_raster import is_label_raster, raster_problems
-from .stack import StackBand
 
 
 def label_problems(labels: LabelLayer, source_bands: Sequence[StackBand], least: int = 2) -> list[InputError]:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from osgeo import gdal
 
-from ..errors import InputError
-from .opening import attempt, file_name
+from ...errors import InputError
+from ..geo.gdal_errors import attempt
+from ..geo.gdal_io import file_name
 
 OPTIONS = ("COMPRESS=DEFLATE", "BLOCKSIZE=512", "BIGTIFF=IF_SAFER")
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from osgeo import gdal
 
-from ..errors import InputError
-from .opening import attempt, file_name, quiet_gdal
-from .stack import Grid, Window
+from ...errors import InputError
+from ..geo.gdal_errors import attempt, quiet_gdal
+from ..geo.gdal_io import file_name
+from ..geo.types import Grid, Window
 
 NODATA = 0
 NO_CONFIDENCE = 255

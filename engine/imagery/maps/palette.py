@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-PALETTE = Path(__file__).resolve().parents[2] / "resources" / "palette.json"
+PALETTE = Path(__file__).resolve().parents[3] / "resources" / "palette.json"
 Color = tuple[int, int, int]
 
 FEW = 14

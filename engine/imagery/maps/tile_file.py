@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from osgeo import gdal
 
-from .grids import window_transform
-from .map_writer import NODATA
-from .opening import attempt
-from .stack import Grid, Window
+from ..geo.gdal_errors import attempt
+from ..geo.grid import window_transform
+from ..geo.types import Grid, Window
+from .geotiff import NODATA
 
 
 def tile_name(number: int) -> str:

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .map_writer import Color, MapWriter, create_plane
-from .stack import Grid, Window
-from .tile_raster import tile_name
+from ..geo.types import Grid, Window
+from .geotiff import Color, MapWriter, create_plane
+from .tile_file import tile_name
 
 
 class MapMosaic(MapWriter):

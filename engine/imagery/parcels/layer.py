@@ -7,21 +7,14 @@ from typing import Any
 
 from osgeo import ogr
 
-from ..errors import InputError
-from .label_layer import extent_meets
-from .opening import (
-    attempt,
-    crs_of,
-    crs_of_layer,
-    file_name,
-    next_feature,
-    open_vector,
-    quiet_gdal,
-    transformation,
-)
-from .rasterise import usable_shape
-from .stack import Grid, StackBand
-from .tiling import stack_grid
+from ...errors import InputError
+from ..geo.crs import crs_of, crs_of_layer, transformation
+from ..geo.gdal_errors import attempt, quiet_gdal
+from ..geo.gdal_io import file_name, next_feature, open_vector
+from ..geo.grid import extent_meets
+from ..geo.rasterize import usable_shape
+from ..geo.types import Grid, StackBand
+from ..stack.tiling import stack_grid
 
 MEDIAN, SET = "median", "set"
 READINGS = (MEDIAN, SET)

@@ -16,10 +16,11 @@ from typing import Any
 
 from osgeo import ogr
 
-from ..errors import InputError
-from .grids import to_pixel
-from .opening import attempt, file_name
-from .stack import Grid, Window
+from ...errors import InputError
+from ..geo.gdal_errors import attempt
+from ..geo.gdal_io import file_name
+from ..geo.grid import to_pixel
+from ..geo.types import Grid, Window
 
 AT_ONCE = 1000
 """Parcels in memory at once, at most."""

@@ -7,10 +7,11 @@ from typing import Any
 
 from osgeo import gdal, ogr
 
-from ..errors import InputError
-from .opening import attempt, file_name, quiet_gdal
-from .parcel_layer import POLYGONS, ParcelLayer, polygon_of
-from .parcel_store import Decision
+from ...errors import InputError
+from ..geo.gdal_errors import attempt, quiet_gdal
+from ..geo.gdal_io import file_name
+from .layer import POLYGONS, ParcelLayer, polygon_of
+from .store import Decision
 
 IN_ONE_TRANSACTION = 20_000
 """Features after which what was written goes to the disk."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..errors import InputError, listed
-from .bands import COMMON, LOOSE, NEAR, common_names, readings
-from .indices import INDICES, bands_of_index, index_name
-from .stack import StackBand
+from ...errors import InputError, listed
+from ..geo.types import StackBand
+from .spectral_indices import INDICES, bands_of_index, index_name
+from .wavelengths import COMMON, LOOSE, NEAR, common_names, readings
 
 SAME_NAME, SAME_WAVELENGTH, NEAR_WAVELENGTH, COMPUTED = "same name", "same wavelength", "near wavelength", "computed"
 MOST = 20

@@ -30,9 +30,10 @@ from typing import Any
 import numpy as np
 from osgeo import gdal
 
-from ..series import SeriesSet
-from .indices import index_name
-from .opening import attempt, file_name
+from ...series import SeriesSet
+from ..geo.gdal_errors import attempt
+from ..geo.gdal_io import file_name
+from .spectral_indices import index_name
 
 FACTOR = 10000.0
 """Reflectance and indices are commonly stored as integers times this."""

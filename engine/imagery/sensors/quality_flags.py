@@ -21,8 +21,8 @@ from typing import Union
 
 import numpy as np
 
-from ..errors import InputError
-from .stack import StackBand
+from ...errors import InputError
+from ..geo.types import StackBand
 
 Choice = Mapping[str, Sequence[Union[int, str]]]
 """Hidden values of quality bands by the band's name: numbers of classes, or names of flags."""

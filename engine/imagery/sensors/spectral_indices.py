@@ -30,9 +30,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..errors import InputError
-from ..series import SeriesSet
-from .bands import NEAR, common_names
+from ...errors import InputError
+from ...series import SeriesSet
+from .wavelengths import NEAR, common_names
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from typing import Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
 from urllib.request import url2pathname
 
-from .bands import common_name
-from .names import standard_name
-from .quality import is_quality
-from .stac_catalogues import PRODUCTS, SENTINEL_2, Catalogue, Product, belongs
+from ..sensors.band_names import standard_name
+from ..sensors.quality_flags import is_quality
+from ..sensors.wavelengths import common_name
+from .catalogs import PRODUCTS, SENTINEL_2, Catalogue, Product, belongs
 
 SCHEMES = {"s3": "/vsis3/", "gs": "/vsigs/"}
 """Stores that GDAL opens by a prefix of their own."""

@@ -16,12 +16,12 @@ from typing import Any
 
 from osgeo import ogr
 
-from ..errors import InputError
-from .names import parse_date
-from .opening import attempt
-from .stac_assets import Asset, baseline_of, choose_assets, offset_in_doubt, product_of
-from .stac_catalogues import NO_ACCESS, Access, Catalogue, catalogue_of
-from .stac_query import Query, lon_lat_extent, query_problems, rectangle
+from ...errors import InputError
+from ..geo.gdal_errors import attempt
+from ..sensors.band_names import parse_date
+from .assets import Asset, baseline_of, choose_assets, offset_in_doubt, product_of
+from .catalogs import NO_ACCESS, Access, Catalogue, catalogue_of
+from .query import Query, lon_lat_extent, query_problems, rectangle
 
 TIMEOUT = (10.0, 60.0)
 """Seconds until a catalogue must have answered the call, and sent its answer."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from osgeo import ogr
 
-from .bands import common_name
-from .quality import is_quality
-from .stac import Scene, naming_of
-from .stac_assets import Asset
+from ..sensors.quality_flags import is_quality
+from ..sensors.wavelengths import common_name
+from .assets import Asset
+from .client import Scene, naming_of
 
 SHOWN = 5
 """Names listed in a message before "and n more"."""

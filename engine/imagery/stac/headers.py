@@ -16,15 +16,16 @@ from urllib.parse import urlsplit
 
 from osgeo import gdal
 
-from ..errors import InputError
-from .grids import grid_of
-from .opening import attempt, crs_of, same_crs, transformation
-from .quality import is_quality
-from .stac_assets import Asset
-from .stac_catalogues import Access
-from .stac_dates import Day, Warn, listed
-from .stac_query import Query, rectangle, reference
-from .stack import Grid
+from ...errors import InputError
+from ..geo.crs import crs_of, same_crs, transformation
+from ..geo.gdal_errors import attempt
+from ..geo.grid import grid_of
+from ..geo.types import Grid
+from ..sensors.quality_flags import is_quality
+from .assets import Asset
+from .catalogs import Access
+from .group_by_date import Day, Warn, listed
+from .query import Query, rectangle, reference
 
 OPENED_AT_ONCE = 16
 """Headers read at the same time: each is a wait for an answer, and no work."""

@@ -9,9 +9,10 @@ from typing import Any
 
 from osgeo import ogr, osr
 
-from ..errors import InputError
-from .opening import attempt, transformation
-from .stac_catalogues import catalogue_of
+from ...errors import InputError
+from ..geo.crs import transformation
+from ..geo.gdal_errors import attempt
+from .catalogs import catalogue_of
 
 STEPS = 20
 """Points on every edge of an extent that is brought into another system."""

@@ -14,15 +14,16 @@ from typing import Any
 
 from osgeo import gdal
 
-from ..errors import InputError
-from .opening import attempt, same_crs
-from .quality import is_quality
-from .stac import Scene
-from .stac_assets import Asset
-from .stac_catalogues import NO_ACCESS, Access
-from .stac_dates import Day
-from .stac_rasters import TOLERANCE, Header, remote_reading
-from .stack import Grid, StackBand
+from ...errors import InputError
+from ..geo.crs import same_crs
+from ..geo.gdal_errors import attempt
+from ..geo.types import Grid, StackBand
+from ..sensors.quality_flags import is_quality
+from .assets import Asset
+from .catalogs import NO_ACCESS, Access
+from .client import Scene
+from .group_by_date import Day
+from .headers import TOLERANCE, Header, remote_reading
 
 WARPED = "warped"
 """Folder of the rasters of other zones, inside the stack's."""

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 from osgeo import gdal, ogr
 
-from ..errors import InputError
-from .file_state import file_state
-from .grids import grid_of, overlaps, same_grid, window_transform
-from .opening import attempt, crs_of, crs_of_layer, file_name, next_feature, open_vector, transformation
-from .rasterise import box_meets, burn, usable_shape
-from .resample import Resampler
-from .stack import Grid, StackBand, Window
+from ...errors import InputError
+from ..geo.crs import crs_of, crs_of_layer, transformation
+from ..geo.file_state import file_state
+from ..geo.gdal_errors import attempt
+from ..geo.gdal_io import file_name, next_feature, open_vector
+from ..geo.grid import box_meets, grid_of, overlaps, same_grid, window_transform
+from ..geo.rasterize import burn, usable_shape
+from ..geo.resample import Resampler
+from ..geo.types import Grid, StackBand, Window
 from .tiling import stack_grid
 
 

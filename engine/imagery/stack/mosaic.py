@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .grids import pixel_bounds, same_grid, to_pixel, window_transform
-from .planes import Memory
-from .resample import Resampler
-from .stack import Grid, Window
+from ..geo.grid import pixel_bounds, same_grid, to_pixel, window_transform
+from ..geo.resample import Resampler
+from ..geo.types import Grid, Window
+from .decode import Memory
 from .tile import Tile
 from .tiling import finest, joined, whole
 

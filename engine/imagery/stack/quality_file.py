@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from osgeo import gdal
 
-from ..errors import InputError
-from .grids import grid_of, same_grid
-from .opening import attempt, file_name
-from .quality import Choice, hidden
-from .resample import Resampler
-from .scale import INTEGERS
-from .stack import Grid, StackBand, Window
+from ...errors import InputError
+from ..geo.gdal_errors import attempt
+from ..geo.gdal_io import file_name
+from ..geo.grid import grid_of, same_grid
+from ..geo.resample import Resampler
+from ..geo.types import Grid, StackBand, Window
+from ..sensors.product_scaling import INTEGERS
+from ..sensors.quality_flags import Choice, hidden
 
 
 class QualityFile:

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 from osgeo import gdal
 
-from ..errors import InputError
-from .grids import grid_of
-from .opening import attempt, file_name, open_raster
-from .planes import Meaning, place
-from .scale import Stored, stored_as
-from .stack import StackBand, Window
-from .vrt_sources import sources_of
+from ...errors import InputError
+from ..geo.gdal_errors import attempt
+from ..geo.gdal_io import file_name, open_raster
+from ..geo.grid import grid_of
+from ..geo.types import StackBand, Window
+from ..geo.vrt_sources import sources_of
+from ..sensors.product_scaling import Stored, stored_as
+from .decode import Meaning, place
 
 TYPES = {
     gdal.GDT_Byte: np.uint8,

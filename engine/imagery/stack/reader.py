@@ -12,22 +12,22 @@ from types import TracebackType
 
 import numpy as np
 
-from ..errors import listed
-from ..series.season import NEW_YEAR, day_of_year
-from .grids import grid_of
-from .indices import compute, index_names, require_index
+from ...errors import listed
+from ...series.season import NEW_YEAR, day_of_year
+from ..geo.gdal_io import file_name
+from ..geo.grid import grid_of
+from ..geo.types import StackBand, Window
+from ..sensors.band_names import band_order
+from ..sensors.quality_flags import Choice, check_choice, data_bands, is_quality, told_hidden
+from ..sensors.spectral_indices import compute, index_names, require_index
+from .decode import Memory
 from .mosaic import Mosaic
-from .names import band_order
-from .opening import file_name
-from .planes import Memory
-from .problems import complete_dates, stack_problems
-from .quality import Choice, check_choice, data_bands, is_quality, told_hidden
 from .quality_file import QualityFile
 from .raster_file import OpenFiles, RasterFile
-from .stack import StackBand, Window
-from .stack_scale import StackScale
+from .scaling import StackScale
 from .tile import Tile
 from .tiling import places
+from .validate import complete_dates, stack_problems
 
 WINDOW_BYTES = 128 * 2**20
 """Memory of the values of one window, at most."""

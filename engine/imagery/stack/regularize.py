@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import InputError
-from ..progress import Progress
-from ..series.composites import compose
-from ..series.periods import Periods, middle_distance
-from ..series.regular import fill_gaps
-from ..series.whittaker import default_smoothness
-from .indices import INDICES, index_name
+from ...errors import InputError
+from ...progress import Progress
+from ...series.composites import compose
+from ...series.periods import Periods, middle_distance
+from ...series.regular import fill_gaps
+from ...series.whittaker import default_smoothness
+from ..geo.types import Window
+from ..sensors.product_scaling import NOT_REFLECTANCE
+from ..sensors.spectral_indices import INDICES, index_name
 from .reader import Stack
-from .scale import NOT_REFLECTANCE
-from .stack import Window
-from .stack_writer import FLOAT32, INT16, LARGEST, StackWriter
+from .writer import FLOAT32, INT16, LARGEST, StackWriter
 
 PIXELS = 4096
 """Pixels made regular at a time: their series stay in the processor's cache, and a cancel is heard."""

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from osgeo import gdal
 
+from ..geo.types import Window
+from ..sensors.product_scaling import FACTOR, NOT_REFLECTANCE, by_size, offset_warnings
 from .raster_file import FileBand, RasterFile
-from .scale import FACTOR, NOT_REFLECTANCE, by_size, offset_warnings
-from .stack import Window
 
 SAMPLE_SIDE = 64
 SAMPLE_BANDS = 3

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .grids import same_grid
-from .planes import Meaning, Memory, place
+from ..geo.grid import same_grid
+from ..geo.resample import Resampler
+from ..geo.types import Window
+from .decode import Meaning, Memory, place
 from .quality_file import QualityFile
 from .raster_file import FileBand, RasterFile
-from .resample import Resampler
-from .stack import Window
-from .stack_scale import StackScale
+from .scaling import StackScale
 from .tiling import finest
 
 ZERO_IS_GAP_FROM = 3

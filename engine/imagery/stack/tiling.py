@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from .grids import TOLERANCE, grid_of, pixel_bounds, same_grid, window_transform
-from .opening import open_raster, same_crs
-from .quality import data_bands
-from .stack import Grid, StackBand, Window
+from ..geo.crs import same_crs
+from ..geo.gdal_io import open_raster
+from ..geo.grid import TOLERANCE, grid_of, pixel_bounds, same_grid, window_transform
+from ..geo.types import Grid, StackBand, Window
+from ..sensors.quality_flags import data_bands
 
 Thing = TypeVar("Thing")
 

@@ -12,12 +12,13 @@ from typing import Any
 
 from osgeo import gdal
 
-from ..errors import InputError, listed
-from .describe import choices_of
-from .grids import grid_of
-from .opening import attempt, file_name, open_raster
-from .quality import data_bands
-from .stack import Grid, StackBand
+from ...errors import InputError, listed
+from ..discovery.describe import choices_of
+from ..geo.gdal_errors import attempt
+from ..geo.gdal_io import file_name, open_raster
+from ..geo.grid import grid_of
+from ..geo.types import Grid, StackBand
+from ..sensors.quality_flags import data_bands
 from .tiling import places, stray
 
 UNFINISHED = "-0000.part.before.aux.xml"

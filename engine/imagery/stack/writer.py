@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from osgeo import gdal
 
-from ..errors import Cancelled, InputError
-from .opening import attempt, file_name, quiet_gdal
-from .scale import AS_STORED, FACTOR
-from .stack import Grid, Window
+from ...errors import Cancelled, InputError
+from ..geo.gdal_errors import attempt, quiet_gdal
+from ..geo.gdal_io import file_name
+from ..geo.types import Grid, Window
+from ..sensors.product_scaling import AS_STORED, FACTOR
 
 INT16, FLOAT32 = "int16", "float32"
 DATA_TYPES = {

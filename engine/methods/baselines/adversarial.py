@@ -26,11 +26,11 @@ from ...models.encoder import NetworkSize
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
-from ..adversary import reversal
-from ..augment import MEDIUM, STRONG
-from ..source_only import EncoderSettings, finish, make_network
-from ..training import cosine, make_optimiser, read_settings, set_rate
-from .learner import ComparedSettings, learn, natural_weights, prepare, warn_of_few
+from ..shared.adversary import reversal
+from ..shared.augment import MEDIUM, STRONG
+from ..shared.source_only import EncoderSettings, finish, make_network
+from ..shared.training import cosine, make_optimiser, read_settings, set_rate
+from .training_loop import ComparedSettings, learn, natural_weights, prepare, warn_of_few
 
 STAGE = "Learning from both domains"
 

@@ -21,7 +21,7 @@ from ...models.encoder import NetworkSize
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
-from ..adversary import Discriminator, domain_loss, reverse_gradient
+from ..shared.adversary import Discriminator, domain_loss, reverse_gradient
 from .adversarial import AdversarialSettings, Adversary, Sighting, fit_adversarially
 
 MOST_ENTRIES = 4096

@@ -26,11 +26,11 @@ from ...models.encoder import CropNetwork
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
-from ..augment import MEDIUM, STRONG
-from ..contrast import TEMPERATURE, prototype_loss, update_prototypes
-from ..source_only import EncoderSettings, SourceDomain, finish, make_network
-from ..training import Pool, cosine, make_optimiser, predict, read_settings, set_rate, softmax
-from .learner import ComparedSettings, learn, prepare, warn_of_few
+from ..shared.augment import MEDIUM, STRONG
+from ..shared.contrast import TEMPERATURE, prototype_loss, update_prototypes
+from ..shared.source_only import EncoderSettings, SourceDomain, finish, make_network
+from ..shared.training import Pool, cosine, make_optimiser, predict, read_settings, set_rate, softmax
+from .training_loop import ComparedSettings, learn, prepare, warn_of_few
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,12 @@ from ...models.temporal_cnn import TemporalCnn, TemporalCnnSize
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
-from ..adversary import reversal
-from ..source_only import finish
-from ..training import read_settings
+from ..shared.adversary import reversal
+from ..shared.source_only import finish
+from ..shared.training import read_settings
 from .adversarial import STAGE
-from .aligned import aligned_loss
-from .learner import ComparedSettings, learn, prepare, warn_of_few
+from .mmd_aligned import aligned_loss
+from .training_loop import ComparedSettings, learn, prepare, warn_of_few
 
 
 @dataclass(frozen=True)

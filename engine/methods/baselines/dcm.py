@@ -15,7 +15,7 @@ from ...models.dcm import DcmNetwork, DcmSize
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
-from ..training import read_settings
+from ..shared.training import read_settings
 from .supervised import SupervisedSettings, fit_supervised
 
 

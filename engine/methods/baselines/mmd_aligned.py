@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...models.network import SeriesNetwork
-from ..mmd import hierarchical_mk_mmd
-from ..source_only import SourceDomain
-from ..training import Pool
-from .learner import natural_weights, plain_loss
+from ..shared.mmd import hierarchical_mk_mmd
+from ..shared.source_only import SourceDomain
+from ..shared.training import Pool
+from .training_loop import natural_weights, plain_loss
 
 
 def aligned_loss(

@@ -24,11 +24,11 @@ from ...models.gru_attention import GruAttention, GruAttentionSize
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
-from ..adversary import reversal
-from ..source_only import finish
-from ..training import MULTIPLE, read_settings
-from .aligned import aligned_loss
-from .learner import ComparedSettings, learn, plain_loss, prepare, warn_of_few
+from ..shared.adversary import reversal
+from ..shared.source_only import finish
+from ..shared.training import MULTIPLE, read_settings
+from .mmd_aligned import aligned_loss
+from .training_loop import ComparedSettings, learn, plain_loss, prepare, warn_of_few
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ from ...models.forest import ForestNetwork, ForestSize
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
-from ..source_only import SourceDomain, finish, prepare_source
-from ..training import read_settings
-from .learner import ComparedSettings
+from ..shared.source_only import SourceDomain, finish, prepare_source
+from ..shared.training import read_settings
 from .supervised import STAGE
+from .training_loop import ComparedSettings
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier

@@ -13,8 +13,8 @@ from ...models.network import SeriesNetwork
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
-from ..source_only import finish, prepare_source
-from .learner import ComparedSettings, learn, plain_loss
+from ..shared.source_only import finish, prepare_source
+from .training_loop import ComparedSettings, learn, plain_loss
 
 STAGE = "Learning from the source"
 

@@ -35,11 +35,11 @@ from ...models.ltae import LtaeNetwork, LtaeSize
 from ...models.trained import Calendar, TrainedModel, readable
 from ...progress import Progress
 from ...series import SeriesSet
-from ..augment import Perturbation
-from ..evidence import inception_score
-from ..source_only import SourceDomain, finish
-from ..training import CHUNK, MULTIPLE, Pool, cosine, read_settings, set_rate
-from .learner import FEWEST_TARGET, ComparedSettings, learn, prepare, warn_of_few
+from ..shared.adaptation_score import inception_score
+from ..shared.augment import Perturbation
+from ..shared.source_only import SourceDomain, finish
+from ..shared.training import CHUNK, MULTIPLE, Pool, cosine, read_settings, set_rate
+from .training_loop import FEWEST_TARGET, ComparedSettings, learn, prepare, warn_of_few
 
 THINNED = Perturbation(shift_days=0.0, drop=0.0, gain=0.0, noise=0.0)
 """Nothing but the choice of some dates for a batch."""

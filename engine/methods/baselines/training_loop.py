@@ -20,8 +20,8 @@ from ...models.device import compute_device
 from ...models.network import SeriesNetwork
 from ...progress import Progress
 from ...series import SeriesSet
-from ..source_only import SourceDomain, balanced_weights, prepare_source
-from ..training import BalancedSampler, Pool, StepSettings, make_pool, predict, take_step
+from ..shared.source_only import SourceDomain, balanced_weights, prepare_source
+from ..shared.training import BalancedSampler, Pool, StepSettings, make_pool, predict, take_step
 
 MOST_TARGET = 3000
 """Target pixels that are learnt from at most, a random choice, as in GHCA."""

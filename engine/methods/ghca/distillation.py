@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from ..models.encoder import CropNetwork, NetworkSize, draw_from
-from .augment import MEDIUM, mix
-from .training import MULTIPLE, Pool, Teacher, cosine, make_optimiser, set_rate, take_step
+from ...models.encoder import CropNetwork, NetworkSize, draw_from
+from ..shared.augment import MEDIUM, mix
+from ..shared.training import MULTIPLE, Pool, Teacher, cosine, make_optimiser, set_rate, take_step
 
 HEADS = 2
 """Attention heads of the small network: a single one lost a point, and four cost half as much again."""

@@ -20,32 +20,27 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import InputError
-from ..models.device import SideBySide, compute_device, seeded
-from ..models.encoder import CropNetwork, draw_from
-from ..models.trained import TrainedModel
-from ..progress import Progress
-from ..series import SeriesSet
-from .adaptation import Student
-from .class_shares import expected_shares
-from .condense import Taught, condense
-from .ghca_run import GHCASettings, Good, Run
+from ...errors import InputError
+from ...models.device import SideBySide, compute_device, seeded
+from ...models.encoder import CropNetwork, draw_from
+from ...models.trained import TrainedModel
+from ...progress import Progress
+from ...series import SeriesSet
+from ..shared.class_shares import expected_shares
+from ..shared.source_only import Validation, learn_source, make_network, prepare_source
+from ..shared.training import BalancedSampler, Pool, make_pool, read_settings
+from .distillation import Taught, condense
 from .pseudo_labels import Selection, select_pseudo_labels
-from .reading import Judge, Reading, choose_reading
-from .source_only import (
-    Validation,
-    learn_source,
-    make_network,
-    prepare_source,
-)
-from .training import BalancedSampler, Pool, make_pool, read_settings
-from .vetoes import Standing
+from .run import GHCASettings, Good, Run
+from .safeguards import Standing
+from .target_preprocessing import Judge, Reading, choose_reading
+from .training_steps import Student
 
 
 def fit(
     source: SeriesSet, target: SeriesSet, seed: int, progress: Progress, options: Mapping[str, Any]
 ) -> TrainedModel:
-    """Learn from the source and adapt to the target; see :func:`engine.alignment.fit`."""
+    """Learn from the source and adapt to the target; see :func:`engine.methods.fit`."""
     settings = read_settings(GHCASettings(), options)
     known = _known_shares(settings.class_shares, source.classes)
     if known is not None and "trust_shares" not in options:

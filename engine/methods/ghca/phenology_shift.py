@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp, softmax
 
-from ..models.trained import Calendar
-from .class_shares import estimate_class_shares
-from .crop_curves import CropCurves
+from ...models.trained import Calendar
+from ..shared.class_shares import estimate_class_shares
+from .temporal_profiles import CropCurves
 
 SHIFTS = tuple(range(-64, 65, 8))
 """Shifts looked at first, in days."""

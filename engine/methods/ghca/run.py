@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..models.device import SideBySide
-from ..models.encoder import CropNetwork
-from ..progress import Progress
-from ..series import SeriesSet
-from .adaptation import AdaptationSettings, Student
-from .class_shares import Doubt, estimate_class_shares, shrink_shares
-from .condense import CondensedSettings
-from .source_only import SourceDomain, SourceSettings, Validation, validate
-from .training import Pool, predict, softmax
-from .vetoes import Standing, veto
+from ...models.device import SideBySide
+from ...models.encoder import CropNetwork
+from ...progress import Progress
+from ...series import SeriesSet
+from ..shared.class_shares import Doubt, estimate_class_shares, shrink_shares
+from ..shared.source_only import SourceDomain, SourceSettings, Validation, validate
+from ..shared.training import Pool, predict, softmax
+from .distillation import CondensedSettings
+from .safeguards import Standing, veto
+from .training_steps import AdaptationSettings, Student
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..models.device import SideBySide
-from ..models.encoder import CropNetwork
-from ..models.standardise import Statistics, matched_statistics
-from ..progress import Progress
-from ..series import SeriesSet
-from .augment import JITTER
-from .class_shares import Doubt, shrink_shares
-from .crop_curves import CropCurves
-from .evidence import Evidence, gather_evidence
+from ...models.device import SideBySide
+from ...models.encoder import CropNetwork
+from ...models.standardise import Statistics, matched_statistics
+from ...progress import Progress
+from ...series import SeriesSet
+from ..shared.adaptation_score import Evidence, gather_evidence
+from ..shared.augment import JITTER
+from ..shared.class_shares import Doubt, shrink_shares
+from ..shared.source_only import SourceDomain
+from ..shared.training import BalancedSampler, Pool, Predictions, make_pool, predict, softmax
 from .phenology_shift import ShiftEstimate, estimate_shift
-from .source_only import SourceDomain
-from .training import BalancedSampler, Pool, Predictions, make_pool, predict, softmax
+from .temporal_profiles import CropCurves
 
 SOURCE_PIXELS = 400
 """Class-balanced source series with which the target is compared."""

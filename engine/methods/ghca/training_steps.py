@@ -11,16 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..models.encoder import CropNetwork, draw_from
-from .adversary import Discriminator, domain_loss, reversal, reverse_gradient
-from .augment import DOUBT, MEDIUM, STRONG, WEAK, mix
-from .class_shares import adjust_to_shares
-from .contrast import prototype_loss, supervised_contrast, update_prototypes
-from .mmd import hierarchical_mk_mmd
-from .neighbours import nearest_neighbours, smooth_over_neighbours
-from .pseudo_labels import PseudoLabels
-from .source_only import SourceDomain
-from .training import (
+from ...models.encoder import CropNetwork, draw_from
+from ..shared.adversary import Discriminator, domain_loss, reversal, reverse_gradient
+from ..shared.augment import DOUBT, MEDIUM, STRONG, WEAK, mix
+from ..shared.class_shares import adjust_to_shares
+from ..shared.contrast import prototype_loss, supervised_contrast, update_prototypes
+from ..shared.mmd import hierarchical_mk_mmd
+from ..shared.source_only import SourceDomain
+from ..shared.training import (
     BalancedSampler,
     Pool,
     StepSettings,
@@ -33,6 +31,8 @@ from .training import (
     softmax,
     take_step,
 )
+from .knn_smoothing import nearest_neighbours, smooth_over_neighbours
+from .pseudo_labels import PseudoLabels
 
 LEVELS: tuple[float, ...] = (0.25, 0.5, 1.0)
 """Weights of the three depths in MK-MMD."""

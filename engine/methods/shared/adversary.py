@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..models.encoder import Dropout
+from ...models.encoder import Dropout
 
 
 class _Reversal(torch.autograd.Function):

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..models.device import compute_device, seeded
-from ..models.encoder import CropNetwork, NetworkSize
-from ..models.network import SeriesNetwork
-from ..models.standardise import Statistics, band_statistics
-from ..models.trained import Calendar, TrainedModel, readable
-from ..progress import Progress
-from ..series import SeriesSet, regular_days
+from ...models.device import compute_device, seeded
+from ...models.encoder import CropNetwork, NetworkSize
+from ...models.network import SeriesNetwork
+from ...models.standardise import Statistics, band_statistics
+from ...models.trained import Calendar, TrainedModel, readable
+from ...progress import Progress
+from ...series import SeriesSet, regular_days
 from .augment import MEDIUM, STRONG, Perturbation, mix
 from .calibration import fit_temperature
 from .training import (

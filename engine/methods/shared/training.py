@@ -13,13 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..errors import InputError
-from ..models.encoder import CropNetwork
-from ..models.network import SeriesNetwork
-from ..models.networks import LIMIT, LIMITS
-from ..models.standardise import Statistics
-from ..models.trained import Calendar, readable
-from ..series import fill_linearly
+from ...errors import InputError
+from ...models.encoder import CropNetwork
+from ...models.network import SeriesNetwork
+from ...models.networks import LIMIT, LIMITS
+from ...models.standardise import Statistics
+from ...models.trained import Calendar, readable
+from ...series import fill_linearly
 from .augment import Perturbation, perturb, thin_dates
 
 Settings = TypeVar("Settings")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from ..errors import InputError
-from ..imagery import LabelLayer
-from ..imagery.class_table import read_class_table
-from ..imagery.label_raster import is_label_raster
-from .sources import split_layer
+from ...errors import InputError
+from ...imagery import LabelLayer
+from ...imagery.labels.class_table import read_class_table
+from ...imagery.labels.label_raster import is_label_raster
+from ..specs.layer_path import split_layer
 
 
 def add_label_options(command: argparse.ArgumentParser) -> None:

@@ -14,21 +14,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .. import __version__
-from ..alignment import METHODS
-from ..errors import Cancelled, InputError
-from ..imagery import describe
-from ..imagery.parcel_layer import READINGS
-from ..progress import Event, Progress
-from . import extract, regularize, search, worker
-from .comparison import Comparison, run_comparison
-from .job import Job
-from .label_options import add_label_options, label_layer
-from .runner import run
-from .stack_options import add_band_options, add_reading_options, stack_fields
-from .target_options import add_beside, add_cluster_options, require_target, run_all
+from ... import __version__
+from ...errors import Cancelled, InputError
+from ...imagery import describe
+from ...imagery.parcels.layer import READINGS
+from ...methods import METHODS
+from ...progress import Event, Progress
+from .. import worker
+from ..runs.comparison import run_comparison
+from ..runs.job import run
+from ..specs.comparison import Comparison
+from ..specs.job import Job
+from ..storage.checkpoint import unfinished_folder, unfinished_folders
+from . import extract, regularize, search
+from .label_arguments import add_label_options, label_layer
+from .stack_arguments import add_band_options, add_reading_options, stack_fields
+from .target_arguments import add_beside, add_cluster_options, require_target, run_all
 from .terminal import show
-from .unfinished import unfinished_folder, unfinished_folders
 
 MAPPING = ("exact", "memory", "resume", "parcels", "parcel_layer", "parcel_reading", "dask", "workers", "cog")
 """Options that become fields of a job as they are."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..imagery.indices import INDICES
-from .quality import read_quality
+from ...imagery.sensors.spectral_indices import INDICES
+from ..specs.quality_text import read_quality
 
 
 def add_band_options(command: argparse.ArgumentParser) -> None:

@@ -6,10 +6,10 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from ..errors import InputError
-from .job import Job
-from .targets import BESIDE_MAP, read_targets, run_targets
-from .worker import EXIT_DONE, EXIT_FAULT
+from ...errors import InputError
+from ..protocol import EXIT_DONE, EXIT_FAULT
+from ..runs.many_targets import BESIDE_MAP, read_targets, run_targets
+from ..specs.job import Job
 
 
 def add_beside(command: argparse.ArgumentParser, option: str, what: str) -> None:

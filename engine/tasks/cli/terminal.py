@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ..progress import Event
+from ...progress import Event
 
 
 def show(event: Event) -> None:

@@ -17,14 +17,14 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError, listed
-from ..imagery import Window
-from ..progress import Progress
-from .job import Job
+from ...errors import InputError, listed
+from ...imagery import Window
+from ...progress import Progress
+from ..specs.job import Job
 from .tile_worker import do_tile, end_run, look
 
 if TYPE_CHECKING:
-    from ..mapping.tile_store import TileStore
+    from ...mapping.tile_store import TileStore
 
 RETRIES = 3
 """How often the scheduler gives a tile that failed to a worker again."""
@@ -92,7 +92,7 @@ def map_on_cluster(job: Job, store: TileStore, progress: Progress) -> None:
         ``dask-address``, ``dask-lost`` for a scheduler that is gone; ``dask-folder`` and ``dask-version`` for workers
         that do not see what they need; ``tiles-failed``, naming tiles, when all others are done.
     """
-    from ..mapping.map_stack import STAGE
+    from ...mapping.map_stack import STAGE
 
     progress.stage(STAGE)
     if job.dask:
@@ -222,7 +222,7 @@ def _client(address: str) -> Iterator[Any]:
 def _failure(failed: Mapping[int, BaseException], windows: tuple[Window, ...]) -> InputError:
     from distributed.scheduler import KilledWorker
 
-    from .worker import told_fault
+    from ...errors import told_fault
 
     places = [_place(windows[number]) for number in sorted(failed)]
     fault = failed[min(failed)]

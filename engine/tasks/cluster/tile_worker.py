@@ -16,12 +16,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
-from ..errors import Cancelled, InputError
-from .bands import target_side
-from .job import Job
-from .mapping import load_student
-from .target import open_target
+from ... import __version__
+from ...errors import Cancelled, InputError
+from ...mapping.tile_store import load_student
+from ..resolve.bands import target_side
+from ..resolve.target import open_target
+from ..specs.job import Job
 
 KEPT = 2
 """Maps of which a process keeps the files open at the same time."""
@@ -45,9 +45,9 @@ class Work:
     """
 
     def __init__(self, folder: Path) -> None:
-        from ..mapping import TileMapper
-        from ..mapping.tile_store import MODEL, TileStore, read_journal
-        from ..models import TrainedModel
+        from ...mapping import TileMapper
+        from ...mapping.tile_store import MODEL, TileStore, read_journal
+        from ...models import TrainedModel
 
         journal = _require_journal(read_journal(folder), folder)
         job = Job.from_json(json.dumps({"output": "", **journal["settings"]}))
@@ -63,7 +63,7 @@ class Work:
 
     def do(self, number: int) -> None:
         """Do a tile, unless it is there: a worker may have been lost between writing and telling."""
-        from ..models.device import one_thread
+        from ...models.device import one_thread
 
         if not self._store.raster(number).exists():
             with one_thread():

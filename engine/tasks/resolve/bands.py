@@ -7,14 +7,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..errors import InputError, listed
-from ..imagery import StackBand
-from ..imagery.indices import add_indices, index_name, index_names
-from ..imagery.matching import COMPUTED, MOST, SAME_NAME, BandMatch, adapt_target, match_bands, require_match
-from ..imagery.opening import file_name
-from ..imagery.quality import data_bands, is_quality
-from ..series import SeriesSet
-from .job import Job
+from ...errors import InputError, listed
+from ...imagery import StackBand
+from ...imagery.geo.gdal_io import file_name
+from ...imagery.sensors.band_matching import (
+    COMPUTED,
+    MOST,
+    SAME_NAME,
+    BandMatch,
+    adapt_target,
+    match_bands,
+    require_match,
+)
+from ...imagery.sensors.quality_flags import data_bands, is_quality
+from ...imagery.sensors.spectral_indices import add_indices, index_name, index_names
+from ...series import SeriesSet
+from ..specs.job import Job
 
 LONGEST_HEADER = 2**24
 """Bytes of the header of a model file, at most: a longer one is not ours."""

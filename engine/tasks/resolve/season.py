@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..imagery import StackBand
-from ..imagery.latitude import stack_latitude
-from ..series import Season, read_latitude
-from ..series.season import HALF_YEAR, opposite
-from .job import Job
+from ...imagery import StackBand
+from ...imagery.geo.geodesy import stack_latitude
+from ...series import Season, read_latitude
+from ...series.season import HALF_YEAR, opposite
+from ..specs.job import Job
 
 
 def target_season(job: Job, adapted: Season | None, target: Sequence[StackBand]) -> tuple[Season, list[str]]:

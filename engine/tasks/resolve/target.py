@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..imagery import Mask, Stack
+from ...imagery import Mask, Stack
+from ..specs.job import Job
+from ..specs.layer_path import split_layer
 from .bands import Side
-from .job import Job
-from .sources import split_layer
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Runs of a comparison in worker processes of their own, several at a time.
 
 A child is the worker of ``worker`` with a line of kind ``run`` on its stdin, followed by the series it may see,
-as :func:`engine.trust.compare.pack` packs them: no file lies between the processes that a killed parent could leave,
-and the labels of the target are not in the child's memory at all. A child whose parent is gone cancels itself.
+as :func:`engine.evaluation.transfers.pack` packs them: no file between the processes that a killed parent could
+leave, and the labels of the target are not in the child's memory at all. A child whose parent is gone cancels itself.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from ..progress import Event, Progress
-from ..trust.compare import unpack
-from ..trust.one_run import RunTask, do_run
-from .runner import Result
-from .worker import RUN
+from ...evaluation.run_method import RunTask, do_run
+from ...evaluation.transfers import unpack
+from ...progress import Event, Progress
+from ..protocol import RUN
+from .result import Result
 
-ENTRY = Path(__file__).resolve().parents[1] / "__main__.py"
+ENTRY = Path(__file__).resolve().parents[2] / "__main__.py"
 POLL = 0.1
 """Seconds between two looks at the cancel flag."""
 POLITE = 0.5

@@ -9,21 +9,26 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..alignment import METHODS
-from ..errors import InputError
-from ..progress import Progress
-from ..trust.compare import Transfer, pack, score
-from ..trust.one_run import RunTask, options_of
-from ..trust.standing import FOREST, Standing, add_gaps, mean_over, method_title, reading, standings
-from .children import ERROR, RESULT, STARTED, Work, run_side_by_side
-from .comparison import Comparison, output_problems, plan_problems, read_data
-from .journal import Journal, code_digest, content_digest, run_key
-from .parts import part_path, publish_parts, remove_parts
-from .runner import Result, writing
+from ...errors import InputError
+from ...evaluation.ranking import FOREST, Standing, add_gaps, mean_over, method_title, reading, standings
+from ...evaluation.run_method import RunTask, options_of
+from ...evaluation.transfers import Transfer, pack, score
+from ...methods import METHODS
+from ...progress import Progress
+from ..checks.comparison import output_problems, plan_problems, read_data
+from ..specs.comparison import Comparison
+from ..storage.comparison_log import Journal, code_digest, content_digest, run_key
+from ..storage.partial_outputs import part_path, publish_parts, remove_parts, writing
+from .child_processes import ERROR, RESULT, STARTED, Work, run_side_by_side
+from .result import Result
+
+if TYPE_CHECKING:
+    from ...evaluation.transfers import Transfer
+
 
 READ, COMPARE, DRAW = "Reading the series", "Comparing the methods", "Drawing the page"
 FIGURES = ("oa", "macro_f1", "kappa", "f1_per_class", "confusion", "fit_seconds", "predict_seconds")
@@ -45,7 +50,7 @@ class Run:
 
 
 def perform(comparison: Comparison, progress: Progress) -> Result:
-    """See :func:`engine.job.comparison.run_comparison`."""
+    """See :func:`engine.tasks.runs.comparison.run_comparison`."""
     progress.update(0.0)
     for problem in (*plan_problems(comparison), *output_problems(comparison)):
         raise problem
@@ -211,7 +216,7 @@ def _write(
     progress: Progress,
 ) -> None:
     # Imported here: drawing takes its time to load, and a comparison that is cancelled needs none of it.
-    from ..trust.comparison_report import write_comparison_report
+    from ...reports.comparison_report import write_comparison_report
 
     outputs = comparison.outputs()
     part = {role: part_path(path, comparison.id) for role, path in outputs.items()}
@@ -235,3 +240,21 @@ def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         for row in rows:
             f1 = [(row["f1_per_class"] or {}).get(crop) for crop in crops]
             writer.writerow([*(row[key] for key in plain), *f1, " ".join(row["notes"])])
+
+
+def run_comparison(comparison: Comparison, progress: Progress) -> Result:
+    """Do the comparison: results, table and page are written when all runs are through.
+
+    A comparison that was interrupted goes on where it was when it is started again: finished runs are kept
+    beside the output until all is written. ``summary`` of the result: ``rows`` (means and deviations by transfer
+    and method), ``mean_oa`` (by method, over all transfers), ``reading`` (the same in words), ``failed`` (runs
+    that broke down), ``warnings``.
+
+    Raises
+    ------
+    InputError
+        The first problem of :func:`check_comparison`.
+    Cancelled
+        The user cancelled; the finished runs are kept.
+    """
+    return perform(comparison, progress)

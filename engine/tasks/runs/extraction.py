@@ -2,154 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
-import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
-from ..imagery import (
-    LabelLayer,
-    Stack,
-    StackBand,
-    describe,
-    label_problems,
-    sample_labels,
-    stack_problems,
-    writable_problems,
-)
-from ..imagery.label_raster import is_label_raster
-from ..imagery.quality import check_choice
-from ..progress import Progress
-from ..series import MINIMUM_SAMPLES, Series, SeriesFile, write_series
-from ..series.join import Joined, join_series
-from .check import LARGEST_SEED, place
-from .job import BAND_KINDS, LABEL_KINDS, Kind, checked
-from .label_options import add_label_options, label_layer
-from .parts import part_path, publish_parts, remove_parts
-from .quality import read_quality
-from .runner import READ_SOURCE, SAMPLES_PER_CLASS, Result, writing
-from .stack_options import add_quality_option
-from .terminal import show
+from ...imagery import Stack, sample_labels
+from ...imagery.labels.label_raster import is_label_raster
+from ...progress import Progress
+from ...series import MINIMUM_SAMPLES, Series, SeriesFile, write_series
+from ...series.join import Joined, join_series
+from ..checks.extraction import check_extraction
+from ..specs.extraction import Extraction
+from ..storage.partial_outputs import part_path, publish_parts, remove_parts, writing
+from .result import Result
+from .stages import READ_SOURCE
 
-VERSION = 1
-KIND = "extraction"
 READ_FILES, JOIN, WRITE = "Reading the series files", "Joining the series", "Writing the series"
-KINDS: dict[str, Kind] = {
-    **dict.fromkeys(("output", "id"), (str, "a text")),
-    **dict.fromkeys(("labels", "quality"), ((dict, type(None)), "an object")),
-    "source": (list, "a list of bands"),
-    "join": (list, "a list of paths"),
-    **dict.fromkeys(("per_class", "seed"), (int, "a whole number")),
-}
-
-
-@dataclass(frozen=True)
-class Extraction:
-    """Draw the series of labelled pixels from a stack, join them with series files, and write one series file."""
-
-    output: str
-    """Path of the series file (``.npz``)."""
-    labels: LabelLayer | None = None
-    """Labels of the source; needs ``source``. None: only series files are joined."""
-    source: tuple[StackBand, ...] = ()
-    """Source stack, band by band."""
-    quality: dict[str, list[Any]] | None = None
-    """What a pixel must not show, by quality band: values or names of bits; None for the defaults of each kind."""
-    join: tuple[str, ...] = ()
-    """Series files of other regions or years that are joined with it."""
-    per_class: int = SAMPLES_PER_CLASS
-    """Most pixels of a class that are drawn from the stack."""
-    seed: int = 0
-    """Seed of the draw."""
-    id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
-    """Marks the unfinished file, so that it can be found and removed."""
-
-    def outputs(self) -> dict[str, str]:
-        """The file that is written, by role: series."""
-        return {"series": self.output}
-
-    def to_json(self, indent: int | None = None) -> str:
-        """The extraction as JSON text, in one line unless ``indent`` is given."""
-        return json.dumps({"kind": KIND, "version": VERSION, **asdict(self)}, ensure_ascii=False, indent=indent)
-
-    @staticmethod
-    def from_json(text: str) -> Extraction:
-        """The extraction of a JSON text; raises InputError (``job``) where it is not one."""
-        try:
-            values = checked(json.loads(text), KINDS, "The extraction")
-            if values.pop("kind", KIND) != KIND or values.pop("version", VERSION) != VERSION:
-                raise ValueError("it is none, or one of another version of Crop Transfer")
-            if values.get("labels"):
-                values["labels"] = LabelLayer(**checked(values["labels"], LABEL_KINDS, "Its labels"))
-            bands = [checked(band, BAND_KINDS, "A band of its source") for band in values.get("source", ())]
-            values["source"] = tuple(StackBand(**band) for band in bands)
-            values["join"] = tuple(values.get("join", ()))
-            if not all(isinstance(path, str) for path in values["join"]):
-                raise TypeError(f"'join' is {list(values['join'])!r}, not a list of paths")
-            if not values.get("id", "0").isalnum():
-                raise ValueError("its id is part of file names and must be letters and digits")
-            return Extraction(**values)
-        except (ValueError, TypeError) as fault:
-            raise InputError(
-                "job", f"The extraction is not valid: {fault}.", "See docs/labels.md for its form."
-            ) from fault
-
-
-def check_extraction(extraction: Extraction) -> list[InputError]:
-    """All problems of the extraction, the ones to mend first in front; reads no pixel and imports no torch."""
-    problems = _source_problems(extraction)
-    for path in extraction.join:
-        if not Path(path).is_file():
-            problems.append(
-                InputError("series-unreadable", f"The series file {path} does not exist.", "Check the path.")
-            )
-    if not 0 <= extraction.seed <= LARGEST_SEED:
-        hint = f"Choose a number from 0 to {LARGEST_SEED}."
-        problems.append(InputError("seed", f"The seed is {extraction.seed}.", hint))
-    if extraction.per_class < 1:
-        message = f"The most pixels of a class are {extraction.per_class}."
-        problems.append(InputError("per-class", message, "Give a number of pixels, at least 1."))
-    return problems + _output_problems(extraction)
-
-
-def _source_problems(extraction: Extraction) -> list[InputError]:
-    labels, source = extraction.labels, extraction.source
-    try:
-        check_choice(extraction.quality)
-    except InputError as problem:
-        return [problem]
-    if labels and source:
-        return stack_problems(source, "source") or label_problems(labels, source, least=1)
-    if labels:
-        hint = "Choose the rasters that cover the labels."
-        return [InputError("no-source-stack", "The labels have no source stack.", hint)]
-    if source:
-        hint = "Choose the layer or raster that holds the crops."
-        return [InputError("no-labels", "The source stack has no labels.", hint)]
-    if len(extraction.join) < 2:
-        hint = "Give labels and a source stack, or at least two series files to join."
-        return [InputError("no-source", "There is nothing to draw series from.", hint)]
-    return []
-
-
-def _output_problems(extraction: Extraction) -> list[InputError]:
-    path = extraction.output
-    if not path.lower().endswith(".npz"):
-        message = f"The series file {path} is no .npz file." if path else "There is no place for the series file."
-        return [InputError("output-format", message, "Let its name end in .npz.")]
-    inputs = [band.path for band in extraction.source]
-    inputs += [*extraction.join, *([extraction.labels.path] if extraction.labels else [])]
-    if place(path) in {place(one) for one in inputs}:
-        hint = "Choose another place for the series file."
-        return [InputError("output-is-input", f"{path} is an input of the extraction.", hint)]
-    return list(writable_problems(path))
 
 
 def run_extraction(extraction: Extraction, progress: Progress) -> Result:
@@ -242,39 +112,3 @@ def _told_or_left_out(series: Joined, extraction: Extraction, warn: Callable[[st
     if len(series.classes) < 2:
         warn(f"The series have the single class {series.classes[0]}: join them with others before learning from them.")
     return series
-
-
-def add_command(commands: Any) -> None:
-    """Add ``croptransfer extract`` to the subcommands of a parser."""
-    command = commands.add_parser("extract", help="draw labelled series from stacks, join them, keep them in a file")
-    command.set_defaults(run=_extract)
-    add_label_options(command)
-    command.add_argument("--source", nargs="+", metavar="RASTER", help="files of the source stack")
-    add_quality_option(command)
-    command.add_argument(
-        "--join", nargs="+", default=[], metavar="FILE", help="series files of other regions or years to join with it"
-    )
-    command.add_argument("--output", required=True, metavar="FILE", help="the series file (.npz)")
-    command.add_argument(
-        "--per-class", type=int, default=SAMPLES_PER_CLASS, help="most pixels of a class (default: %(default)s)"
-    )
-    command.add_argument("--seed", type=int, default=0, help="seed of the draw (default: %(default)s)")
-
-
-def _extract(options: argparse.Namespace, cancelled: Callable[[], bool]) -> None:
-    extraction = Extraction(
-        output=options.output,
-        labels=label_layer(options),
-        source=describe(options.source) if options.source else (),
-        quality=read_quality(options.quality) if options.quality else None,
-        join=tuple(options.join),
-        per_class=options.per_class,
-        seed=options.seed,
-    )
-    result = run_extraction(extraction, Progress(show, cancelled))
-    summary = result.summary
-    for crop in summary["classes"]:
-        print(f"{crop['name']:24} {crop['samples']:8,}")
-    print(f"{summary['samples']:,} series of {summary['dates']} dates, bands {', '.join(summary['bands'])}")
-    for role, path in result.outputs.items():
-        print(f"{role}: {path}")

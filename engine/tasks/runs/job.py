@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from ..alignment import METHODS, fit
-from ..errors import Cancelled, InputError
-from ..imagery import (
+from ...errors import Cancelled, InputError
+from ...imagery import (
     MapMosaic,
     MapWriter,
     ParcelLayer,
@@ -22,45 +19,32 @@ from ..imagery import (
     write_parcel_qml,
     write_qml,
 )
-from ..imagery.raster_file import bounded_cache
-from ..imagery.scale import scale_warnings
-from ..progress import Progress
-from ..series import SeriesSet, told_draw
-from .bands import source_side, target_side
-from .check import check, read_source_series, series_name
-from .cluster import require_cluster
-from .job import Job
-from .lock import only_run
-from .mapping import Mapping, window_bytes
-from .parts import part_path, publish_parts, remove_parts
-from .season import target_season
-from .sources import split_layer
+from ...imagery.sensors.product_scaling import scale_warnings
+from ...imagery.stack.raster_file import bounded_cache
+from ...mapping.memory import window_bytes
+from ...methods import fit
+from ...progress import Progress
+from ...series import SeriesSet, told_draw
+from ..checks.job import check, read_source_series, series_name
+from ..cluster.dask_executor import require_cluster
+from ..resolve.bands import source_side, target_side
+from ..resolve.season import target_season
+from ..resolve.target import open_target
+from ..specs.job import Job
+from ..specs.layer_path import split_layer
+from ..specs.limits import SAMPLES_PER_CLASS, TARGET_SAMPLES
+from ..storage.lock import only_run
+from ..storage.partial_outputs import part_path, publish_parts, remove_parts, writing
+from .map_job import Mapping
+from .result import Result
+from .stages import READ_SOURCE, READ_TARGET, WRITE, _stages
 from .summary import facts, provenance, summary
-from .target import open_target
 
-READ_SOURCE, READ_TARGET, WRITE = "Reading the source", "Reading the target", "Writing the files"
 MOST_CACHE = 320 * 2**20
 """Memory of GDAL's blocks: those of a row of windows whose borders lie within blocks. Of the map, too, GDAL would keep
 as much as a twentieth of the machine holds."""
 OUTSIDE = ("output-", "map-unwritable", "tiles-failed", "dask-", "unfinished-")
 """How codes of errors begin after which finished tiles stay."""
-
-SAMPLES_PER_CLASS = 2_000
-"""Source pixels or series of one class that are read at most: more teach a model of this size nothing new."""
-TARGET_SAMPLES = 5_000
-"""Target pixels the alignment sees at most."""
-EXACT_RATE, FAST_RATE, WRITE_RATE = 30_000.0, 150_000.0, 5e6
-"""Pixels a second on two cores, by the network, by its student, and written: only the progress bar relies on it."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a finished job leaves behind."""
-
-    outputs: dict[str, str]
-    """Written files by role: map, style, confidence, model, report."""
-    summary: dict[str, Any]
-    """Figures for people, JSON-ready: classes with pixels, area and confidence, method, warnings."""
 
 
 def run(job: Job, progress: Progress, keep: Callable[[], bool] = lambda: False) -> Result:
@@ -103,9 +87,9 @@ def run(job: Job, progress: Progress, keep: Callable[[], bool] = lambda: False) 
 
 def _run(job: Job, mapping: Mapping, progress: Progress) -> Result:
     # Imported here, because they bring torch, and QGIS imports this package.
-    from ..mapping import map_parcels
-    from ..models import TrainedModel
-    from ..trust.report import write_report
+    from ...mapping import map_parcels
+    from ...models import TrainedModel
+    from ...reports.map_report import write_report
 
     begun = mapping.begun(progress)
     model = begun or (TrainedModel.load(job.use_model) if job.use_model else None)
@@ -195,38 +179,6 @@ def _run(job: Job, mapping: Mapping, progress: Progress) -> Result:
     # Only now the time of the last stage is known.
     report["seconds"] = dict(progress.seconds)
     return Result(published, report)
-
-
-@contextlib.contextmanager
-def writing(path: str) -> Iterator[None]:
-    """Tell a full disk or a lost network drive as a problem of the file that was being written."""
-    try:
-        yield
-    except OSError as fault:
-        raise InputError(
-            "output-unwritable",
-            f"{path} cannot be written: {fault.strerror or fault}.",
-            "Check the free space and the rights of its folder.",
-        ) from fault
-
-
-def _stages(job: Job, stack: Stack, learnt: bool) -> dict[str, float]:
-    """The stages of the job with a rough guess of the seconds each takes; ``learnt``: there is a model already."""
-    from ..mapping.choose import FEWEST_PIXELS
-    from ..mapping.choose import STAGE as TEACH
-    from ..mapping.map_stack import STAGE as MAP
-
-    pixels = stack.grid.width * stack.grid.height
-    if job.exact or job.parcels or pixels < FEWEST_PIXELS:
-        mapping = {MAP: 1 + pixels / EXACT_RATE}
-    else:
-        mapping = {TEACH: 30.0, MAP: 1 + pixels / FAST_RATE}
-    mapping[WRITE] = 2.0 + pixels / WRITE_RATE
-    if learnt:
-        return mapping
-    learning = METHODS[job.method].stages
-    unit = METHODS[job.method].seconds / sum(learning.values())
-    return {READ_SOURCE: 3.0, READ_TARGET: 3.0, **{name: unit * share for name, share in learning.items()}, **mapping}
 
 
 def _sample_source(job: Job, progress: Progress) -> SeriesSet:

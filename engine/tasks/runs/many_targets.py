@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
-from ..imagery import describe
-from .cluster import local_cluster, require_cluster
-from .job import Job
-from .unfinished import unfinished_folders
-from .worker import told_fault
+from ...errors import InputError, told_fault
+from ...imagery import describe
+from ..cluster.dask_executor import local_cluster, require_cluster
+from ..specs.job import Job
+from ..storage.checkpoint import unfinished_folders
 
 BESIDE_MAP = {"confidence": "_confidence.tif", "model": ".safetensors", "report": ".html"}
 """What lies beside the map of a target when it is asked for, by the ends of the names."""

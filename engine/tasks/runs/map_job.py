@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import datetime
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
-from ..imagery import MapWriter, Mask, Stack
-from ..progress import Progress
-from .job import Job
-from .unfinished import check_unchanged, decisive, forget, unfinished_folder, unfinished_folders
+from ...errors import InputError
+from ...imagery import MapWriter, Mask, Stack
+from ...mapping.memory import window_bytes
+from ...mapping.tile_store import load_student
+from ...progress import Progress
+from ..specs.job import Job
+from ..storage.checkpoint import check_unchanged, decisive, forget, unfinished_folder, unfinished_folders
 
 if TYPE_CHECKING:
-    from ..mapping import MapStatistics
-    from ..mapping.tile_store import TileStore
-    from ..models import TrainedModel
-    from ..models.student import Student
-
-MEGABYTE = 2**20
-SHARE = 4
-"""Which part of the machine's memory mapping may use unless the job says otherwise: the fourth."""
-COPIES = 4.0
-"""Memory that a thread at work needs, in multiples of the values of a window: those, the numbers as they are stored,
-the pixels that are to be mapped, what is computed of them."""
+    from ...mapping import MapStatistics
+    from ...mapping.tile_store import TileStore
+    from ...models import TrainedModel
+    from ...models.student import Student
 
 
 class Mapping:
@@ -54,8 +48,8 @@ class Mapping:
         InputError
             ``resume-changed`` where a setting or an input file is not what it was.
         """
-        from ..mapping.tile_store import MODEL, read_journal
-        from ..models import TrainedModel
+        from ...mapping.tile_store import MODEL, read_journal
+        from ...models import TrainedModel
 
         left = unfinished_folders(self._job.output)
         name = Path(self._job.output).name
@@ -89,10 +83,10 @@ class Mapping:
 
     def map(self, model: TrainedModel, stack: Stack, mask: Mask | None, progress: Progress) -> None:
         """Do all tiles that are not done yet."""
-        from ..mapping import TileMapper, map_tiles
-        from ..mapping.tile_store import TileStore
-        from ..models.device import core_count
-        from .cluster import map_on_cluster
+        from ...mapping import TileMapper, map_tiles
+        from ...mapping.tile_store import TileStore
+        from ...models.device import core_count
+        from ..cluster.dask_executor import map_on_cluster
 
         if self._journal is None:
             self._begin(model, stack, mask, progress)
@@ -108,7 +102,7 @@ class Mapping:
 
     def join(self, writer: MapWriter, progress: Progress) -> MapStatistics:
         """Write the tiles into the map."""
-        from ..mapping import join_tiles
+        from ...mapping import join_tiles
 
         if self._store is None:
             raise ValueError("nothing was mapped")
@@ -140,8 +134,8 @@ class Mapping:
         forget(unfinished_folders(self._job.output))
 
     def _begin(self, model: TrainedModel, stack: Stack, mask: Mask | None, progress: Progress) -> None:
-        from ..mapping.choose import choose
-        from ..mapping.tile_store import MODEL, STUDENT, to_disk, write_journal
+        from ...mapping.choose import choose
+        from ...mapping.tile_store import MODEL, STUDENT, to_disk, write_journal
 
         job = self._job
         choice = choose(model, stack, mask, job.exact, job.seed, progress)
@@ -174,46 +168,3 @@ class Mapping:
                 "Check its free space and its rights.",
             ) from fault
         self._journal = journal
-
-
-def load_student(folder: Path, journal: dict[str, Any]) -> Student | None:
-    """The student of an unfinished map, None where it has none; raises InputError (``unfinished-damaged``)."""
-    from ..mapping.tile_store import STUDENT
-    from ..models.device import compute_device
-    from ..models.student import Student
-
-    if not journal["student"]:
-        return None
-    try:
-        return Student.load(folder / STUDENT, compute_device())
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as fault:
-        raise InputError(
-            "unfinished-damaged",
-            f"The unfinished run in {folder} cannot be read: {fault}.",
-            "Delete this folder and start anew.",
-        ) from fault
-
-
-def window_bytes(memory: int, workers: int = 0) -> int:
-    """Bytes of the values of one window under a budget of ``memory`` MB; 0 for a quarter of the machine."""
-    from ..models.device import core_count
-
-    budget = memory * MEGABYTE if memory else machine_memory() // SHARE
-    return int(budget / (COPIES * max(core_count(), workers)))
-
-
-def machine_memory() -> int:
-    """Bytes of memory of the machine, or of the container where that is less; 8 GiB where it is not told."""
-    found = []
-    for place in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            text = Path(place).read_text()
-        except OSError:
-            continue
-        if text.strip().isdigit():
-            found.append(int(text))
-    try:
-        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, ValueError, OSError):  # not on Windows
-        found.append(8 * 1024 * MEGABYTE)
-    return min(found)

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__
-from ..alignment import METHODS
-from ..imagery import Stack, StackBand, pixel_hectares
-from ..progress import Progress
-from ..series import Season
-from .bands import Side
-from .job import Job
+from ... import __version__
+from ...imagery import Stack, StackBand, pixel_hectares
+from ...methods import METHODS
+from ...progress import Progress
+from ...series import Season
+from ..resolve.bands import Side
+from ..specs.job import Job
 
 
 def provenance(job: Job, model: Any, stack: Stack, created: str) -> dict[str, str]:

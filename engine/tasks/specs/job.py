@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ..errors import InputError
-from ..imagery import LabelLayer, StackBand
+from ...errors import InputError
+from ...imagery import LabelLayer, StackBand
+from .schema import BAND_KINDS, LABEL_KINDS, Kind, _check_texts, checked
 
 VERSION = 1
-Kind = tuple[Any, str]
-"""Types that a key of a job file may have, and what they are called in a message."""
 KINDS: dict[str, Kind] = {
     **dict.fromkeys(("output", "method", "id", "dask", "source_season_start", "target_season_start"), (str, "a text")),
     **dict.fromkeys(("series", "use_model", "mask", "confidence", "model", "report"), ((str, type(None)), "a text")),
@@ -27,17 +25,6 @@ KINDS: dict[str, Kind] = {
     "labels": ((dict, type(None)), "an object"),
     **dict.fromkeys(("seed", "memory", "workers"), (int, "a whole number")),
     **dict.fromkeys(("exact", "resume", "cog"), (bool, "true or false")),
-}
-BAND_KINDS: dict[str, Kind] = {
-    "path": (str, "a text"),
-    "index": (int, "a whole number"),
-    **dict.fromkeys(("date", "band"), ((str, type(None)), "a text")),
-}
-LABEL_KINDS: dict[str, Kind] = {
-    **dict.fromkeys(("path", "layer", "field", "where"), (str, "a text")),
-    "inner_buffer": ((int, float), "a number of metres"),
-    "per_polygon": (int, "a whole number"),
-    "classes": (dict, "an object"),
 }
 
 
@@ -78,7 +65,7 @@ class Job:
     report: str | None = None
     """Path of the HTML report; None for none."""
     method: str = "ghca"
-    """Key of ``engine.alignment.METHODS``."""
+    """Key of ``engine.methods.METHODS``."""
     seed: int = 0
     """Seed of everything random."""
     options: dict[str, Any] = field(default_factory=dict)
@@ -86,7 +73,8 @@ class Job:
     bands: tuple[str, ...] = ()
     """Bands and indices of the source to learn from; empty for all its bands."""
     indices: tuple[str, ...] = ()
-    """Indices (keys of ``engine.imagery.indices.INDICES``) used besides, computed where they are not stored."""
+    """Further indices to use, computed where they are not stored: keys of
+    ``engine.imagery.sensors.spectral_indices.INDICES``."""
     quality: dict[str, list[Any]] | None = None
     """What a pixel must not show, by quality band: values or names of bits; None for the defaults of each kind."""
     source_season_start: str = ""
@@ -156,32 +144,3 @@ class Job:
             return Job(**values)
         except (ValueError, TypeError, RecursionError) as fault:
             raise InputError("job", f"The job is not valid: {fault}.", "See docs/jobs.md for its form.") from fault
-
-
-def _check_texts(what: str, values: Iterable[Any]) -> None:
-    for value in values:
-        if not isinstance(value, str):
-            raise TypeError(f"{what} is {value!r}, not a text")
-
-
-def checked(values: Any, kinds: dict[str, Kind], what: str) -> dict[str, Any]:
-    """``values`` when it is an object whose keys hold what ``kinds`` says; raises TypeError."""
-    if not isinstance(values, dict):
-        raise TypeError(f"{what} is no JSON object")
-    for key, (kind, name) in kinds.items():
-        if key in values and (not isinstance(values[key], kind) or isinstance(values[key], bool) != (kind is bool)):
-            raise TypeError(f"'{key}' is {values[key]!r}, not {name}")
-        if isinstance(values.get(key), str):
-            _check_characters(key, values[key])
-    return values
-
-
-def _check_characters(key: str, text: str) -> None:
-    """Raise ValueError for what no file name can hold; GDAL would cut the name there, or fail."""
-    try:
-        os.fsencode(text)
-        fits = "\0" not in text
-    except UnicodeEncodeError:
-        fits = False
-    if not fits:
-        raise ValueError(f"'{key}' is {text!r}, which holds a character that no name can have")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ..errors import InputError
-from ..imagery.quality import check_choice
+from ...errors import InputError
+from ...imagery.sensors.quality_flags import check_choice
 
 NONE = "none"
 

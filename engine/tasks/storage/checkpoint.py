@@ -13,13 +13,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
-from ..errors import InputError
-from ..imagery.file_state import file_state
-from ..imagery.mask import mask_state
-from .job import Job
-from .parts import Writing
-from .sources import split_layer
+from ... import __version__
+from ...errors import InputError
+from ...imagery.geo.file_state import file_state
+from ...imagery.stack.mask import mask_state
+from ..specs.job import Job
+from ..specs.layer_path import split_layer
+from .partial_outputs import Writing
 
 JOURNAL = "journal.json"
 BESIDE = ("output", "confidence", "model", "report", "memory", "resume", "dask", "workers", "cog", "id")

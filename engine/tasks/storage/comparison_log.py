@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__
-from ..series import SeriesSet
+from ... import __version__
+from ...series import SeriesSet
 
-ENGINE = Path(__file__).resolve().parents[1]
-TRUST = ("compare", "features", "one_run", "oracle", "scores")
-DECISIVE = ("alignment", "models", "series", *(f"trust/{name}.py" for name in TRUST))
+ENGINE = Path(__file__).resolve().parents[2]
+EVALUATION = ("transfers", "feature_projection", "run_method", "oracle", "metrics")
+DECISIVE = ("methods", "models", "series", *(f"evaluation/{name}.py" for name in EVALUATION))
 """The code whose change makes a finished run worth nothing."""
 
 

@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import InputError
-from ..progress import Progress
+from ...errors import InputError
+from ...progress import Progress
 
 
 def lock_path(output: str) -> Path:

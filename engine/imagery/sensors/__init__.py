@@ -1,0 +1,1 @@
+"""What sensors and products mean: band names, dates in names, wavelengths, quality flags, scale, indices."""

@@ -1,0 +1,1 @@
+"""Global-hierarchical-categorical alignment (GHCA): its fit, its steps and its safeguards."""

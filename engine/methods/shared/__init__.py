@@ -1,0 +1,1 @@
+"""What several methods use: training, losses (MMD, contrast, adversary), calibration, class shares."""

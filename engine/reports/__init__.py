@@ -1,0 +1,1 @@
+"""HTML reports of a map and of a comparison, with their plots."""

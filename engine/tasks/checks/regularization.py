@@ -1,0 +1,109 @@
+"""Checks of a regularization."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...errors import InputError
+from ...imagery import StackBand, stack_problems, writable_problems
+from ...imagery.sensors.quality_flags import check_choice, data_bands, is_quality
+from ...imagery.sensors.spectral_indices import index_name, index_names, require_index
+from ...imagery.stack.regularize import score_name
+from ...imagery.stack.validate import complete_dates
+from ...imagery.stack.writer import DATA_TYPES
+from ...series.composites import METHODS
+from ...series.periods import Periods, season_periods
+from ...series.regular import ENDS, FILLS
+from ..specs.regularization import AUTO, ROLE, Regularization
+from .outputs import place
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What is read for a regularization."""
+
+    bands: tuple[StackBand, ...]
+    """Raster bands, quality bands among them."""
+    computed: tuple[str, ...]
+    """Indices to compute from them."""
+    written: tuple[str, ...]
+    """Names of the bands of the output."""
+
+
+def check_regularization(task: Regularization) -> list[InputError]:
+    """All problems of the regularization, the ones to mend first in front; reads no pixel and imports no torch."""
+    problems = _choice_problems(task) + _output_problems(task)
+    try:
+        check_choice(task.quality)
+        reading = _reading(task)
+    except InputError as problem:
+        return [*problems, problem]
+    stack = stack_problems(reading.bands, ROLE)
+    if stack:
+        return [*stack, *problems]
+    try:
+        _periods(task, complete_dates(reading.bands)[0])
+    except InputError as problem:
+        problems.append(problem)
+    return problems
+
+
+def _choice_problems(task: Regularization) -> list[InputError]:
+    problems = []
+    for name, value, known in (
+        ("method", task.method, METHODS),
+        ("fill", task.fill, FILLS),
+        ("ends", task.ends, ENDS),
+        ("data type", task.data_type, (AUTO, *DATA_TYPES)),
+    ):
+        if value not in known:
+            hint = f"Choose one of: {', '.join(known)}."
+            problems.append(InputError(name.replace(" ", "-"), f"There is no {name} '{value}'.", hint))
+    if task.smoothness is not None and not 0 < task.smoothness < float("inf"):
+        hint = "Give a number above 0, or leave it out."
+        problems.append(InputError("smoothness", f"The smoothness is {task.smoothness:g}.", hint))
+    return problems
+
+
+def _output_problems(task: Regularization) -> list[InputError]:
+    path = task.output
+    if not path.lower().endswith((".tif", ".tiff")):
+        message = f"The stack {path} is not a GeoTIFF." if path else "There is no place for the stack."
+        return [InputError("output-format", message, "Let its name end in .tif.")]
+    if place(path) in {place(band.path) for band in task.stack}:
+        hint = "Choose another place for the regular stack."
+        return [InputError("output-is-input", f"{path} is an input of the regularization.", hint)]
+    return list(writable_problems(path))
+
+
+def _reading(task: Regularization) -> _Reading:
+    """What has to be read for the bands that are wanted; raises InputError for one that is not there."""
+    there = tuple(dict.fromkeys(str(band.band) for band in data_bands(task.stack) if band.band))
+    if not there:
+        return _Reading(task.stack, (), ())
+    written = tuple(dict.fromkeys([*(_named(name, there) for name in task.bands or there), *index_names(task.indices)]))
+    score = score_name(task.recipe, there)
+    wanted = dict.fromkeys([*written, *([score] if score else [])])
+    computed = tuple(name for name in wanted if name not in there)
+    needed = {name for name in wanted if name in there}
+    for index in computed:
+        needed |= set(require_index(index, there, f"the {ROLE}").values())
+    # A band that nobody asked for must not cost a date on which it is missing, nor need a name.
+    bands = [b for b in task.stack if is_quality(b.band) or b.band in needed or not (b.band or task.bands)]
+    return _Reading(tuple(bands), computed, written)
+
+
+def _named(name: str, there: Sequence[str]) -> str:
+    found = next((own for own in there if own.casefold() == name.casefold()), None) or index_name(name)
+    if found is None:
+        raise InputError(
+            "bands-differ",
+            f"The {ROLE} has no band '{name}': it has {', '.join(there)}.",
+            "Choose from these, and from indices that can be computed from them.",
+        )
+    return found
+
+
+def _periods(task: Regularization, dates: Sequence[str]) -> Periods:
+    return season_periods(dates, task.period, task.start, task.end)

@@ -1,0 +1,1 @@
+"""The command ``croptransfer``: one file a subcommand."""

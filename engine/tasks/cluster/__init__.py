@@ -1,0 +1,1 @@
+"""Tiles mapped by worker processes and Dask clusters."""

@@ -1,0 +1,1 @@
+"""Tasks run from their inputs to their published files."""

@@ -1,0 +1,33 @@
+"""Stages of a job and the share of the time that each takes."""
+
+from __future__ import annotations
+
+from ...imagery import (
+    Stack,
+)
+from ...methods import METHODS
+from ..specs.job import Job
+
+READ_SOURCE, READ_TARGET, WRITE = "Reading the source", "Reading the target", "Writing the files"
+
+EXACT_RATE, FAST_RATE, WRITE_RATE = 30_000.0, 150_000.0, 5e6
+"""Pixels a second on two cores, by the network, by its student, and written: only the progress bar relies on it."""
+
+
+def _stages(job: Job, stack: Stack, learnt: bool) -> dict[str, float]:
+    """The stages of the job with a rough guess of the seconds each takes; ``learnt``: there is a model already."""
+    from ...mapping.choose import FEWEST_PIXELS
+    from ...mapping.choose import STAGE as TEACH
+    from ...mapping.map_stack import STAGE as MAP
+
+    pixels = stack.grid.width * stack.grid.height
+    if job.exact or job.parcels or pixels < FEWEST_PIXELS:
+        mapping = {MAP: 1 + pixels / EXACT_RATE}
+    else:
+        mapping = {TEACH: 30.0, MAP: 1 + pixels / FAST_RATE}
+    mapping[WRITE] = 2.0 + pixels / WRITE_RATE
+    if learnt:
+        return mapping
+    learning = METHODS[job.method].stages
+    unit = METHODS[job.method].seconds / sum(learning.values())
+    return {READ_SOURCE: 3.0, READ_TARGET: 3.0, **{name: unit * share for name, share in learning.items()}, **mapping}

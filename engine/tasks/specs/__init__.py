@@ -1,0 +1,1 @@
+"""Task descriptions: plain frozen dataclasses that every face builds, to and from JSON."""

@@ -1,0 +1,16 @@
+"""Limits and defaults of task options."""
+
+from __future__ import annotations
+
+LARGEST_SEED = 2**32 - 1
+"""What every random generator of the engine takes."""
+
+LEAST_MEMORY = 256
+"""Budget in MB below which no window of a long season fits."""
+
+
+SAMPLES_PER_CLASS = 2_000
+"""Source pixels or series of one class that are read at most: more teach a model of this size nothing new."""
+
+TARGET_SAMPLES = 5_000
+"""Target pixels the alignment sees at most."""

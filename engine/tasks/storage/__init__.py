@@ -1,0 +1,1 @@
+"""Files while a task runs: partial outputs, locks, checkpoints, the log of a comparison."""

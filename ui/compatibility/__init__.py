@@ -1,0 +1,1 @@
+"""How source and target fit: dates of both, bands matched, quality flags."""

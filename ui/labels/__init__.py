@@ -1,0 +1,1 @@
+"""Widgets that choose labels: layer, field, class table, text tables."""

@@ -1,0 +1,1 @@
+"""Widgets that choose a raster stack and correct its dates and bands."""

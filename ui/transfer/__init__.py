@@ -1,0 +1,1 @@
+"""The transfer dialog: source, target, output, run."""
