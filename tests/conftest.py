@@ -37,7 +37,7 @@ def plugin_folder() -> Path:
 @pytest.fixture()
 def fake_engine(tmp_path, monkeypatch):
     """A function that puts a fake engine of a given behaviour in the place of the real one."""
-    from tests.fake_engine import make_fake
+    from tests.helpers.fake_engine import make_fake
 
     def use(behaviour: str) -> str:
         path = make_fake(tmp_path / "fake", behaviour, ROOT)
@@ -50,7 +50,7 @@ def fake_engine(tmp_path, monkeypatch):
 @pytest.fixture()
 def quick_engine(tmp_path, monkeypatch):
     """The real engine, at a twentieth of its optimiser steps."""
-    from tests.fake_engine import make_quick
+    from tests.helpers.fake_engine import make_quick
 
     path = make_quick(tmp_path / "quick", os.environ.get("CROPTRANSFER_PYTHON", sys.executable), 0.05)
     monkeypatch.setenv("CROPTRANSFER_PYTHON", path)

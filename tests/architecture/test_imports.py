@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers.paths import ROOT
+
 ENGINE = ROOT / "engine"
-LAYERS = ("series", "imagery", "models", "alignment", "mapping", "trust", "job")
+LAYERS = ("series", "imagery", "models", "methods", "mapping", "evaluation", "reports", "tasks")
 """Each part of the engine may import those before it, and errors and progress."""
-MAY_IMPORT_TORCH = ("models", "alignment", "mapping")
-TORCH_FREE_PACKAGES = ("series", "imagery", "alignment", "job")
+MAY_IMPORT_TORCH = ("models", "methods", "mapping")
+TORCH_FREE_PACKAGES = ("series", "imagery", "methods", "tasks")
 """QGIS imports these, so their ``__init__`` must not bring torch."""
 
 

@@ -6,11 +6,9 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-from tests.scenes import make_scene
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers.paths import ROOT
+from tests.helpers.scenes import make_scene
 
 SESSION = r"""
 import json, os, sys, time

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 from engine.series import SeriesSet
-
-from .conftest import write_raster
+from tests.helpers.rasters import write_raster
 
 QUICK = "steps_scale=0.01"
 DATES = ("2022-04-01", "2022-06-01", "2022-08-01")

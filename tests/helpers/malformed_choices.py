@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from .conftest import UTM, write_raster
-from .malformed import NAMES, SIDE, Case, Desk, options
-from .malformed_files import job
+from tests.helpers.malformed import NAMES, SIDE, Case, Desk, options
+from tests.helpers.malformed_files import job
+from tests.helpers.rasters import UTM, write_raster
 
 
 def asked(**changes: Any) -> Callable[[Desk], list[str]]:

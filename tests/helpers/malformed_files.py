@@ -13,9 +13,8 @@ import numpy as np
 from engine.imagery import describe
 from engine.series import read_series
 from engine.tasks import Job, LabelLayer
-
-from .conftest import box, point, write_layer, write_raster
-from .malformed import SIDE, Case, Desk, series_fields
+from tests.helpers.malformed import SIDE, Case, Desk, series_fields
+from tests.helpers.rasters import box, point, write_layer, write_raster
 
 Fields = dict[str, Any]
 

@@ -6,8 +6,8 @@ import sqlite3
 
 from osgeo import ogr
 
-from .conftest import UTM, box, point, write_layer
-from .malformed import SIDE, Case, Desk
+from tests.helpers.malformed import SIDE, Case, Desk
+from tests.helpers.rasters import UTM, box, point, write_layer
 
 CROPS = ("maize", "wheat")
 

@@ -7,8 +7,8 @@ import datetime
 import numpy as np
 from osgeo import gdal, osr
 
-from .conftest import UTM, crs_wkt, write_raster
-from .malformed import BANDS, DATES, NAMES, SIDE, Case, Desk
+from tests.helpers.malformed import BANDS, DATES, NAMES, SIDE, Case, Desk
+from tests.helpers.rasters import UTM, crs_wkt, write_raster
 
 NOT_A_NUMBER = float("nan")
 

@@ -15,9 +15,8 @@ from pathlib import Path
 import pytest
 from qgis.core import QgsApplication, QgsProcessingContext
 
-from tests.scenes import make_scene
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers.paths import ROOT
+from tests.helpers.scenes import make_scene
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ from qgis.core import (
 
 from croptransfer.engine.methods import METHODS
 from croptransfer.engine.series import SeriesSet, write_series
-from tests.processing.log import Log
+from tests.helpers.feedback_log import Log
 
 CROPS = {"maize": 215.0, "rapeseed": 120.0, "wheat": 160.0}
 

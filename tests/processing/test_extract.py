@@ -20,8 +20,8 @@ from qgis.core import (
 )
 
 from croptransfer.engine.series import read_series
-from tests.processing.log import Log
-from tests.scenes import CROPS
+from tests.helpers.feedback_log import Log
+from tests.helpers.scenes import CROPS
 
 
 @pytest.fixture()

@@ -19,7 +19,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QVariant
 
-from tests.scenes import CROPS
+from tests.helpers.scenes import CROPS
 
 
 @pytest.fixture()

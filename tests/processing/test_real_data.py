@@ -17,9 +17,9 @@ from osgeo import gdal, ogr
 
 from croptransfer.engine.evaluation.metrics import Scores
 from croptransfer.engine.series import read_series, write_series
-from tests.fake_engine import make_quick
+from tests.helpers.fake_engine import make_quick
+from tests.helpers.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared"
 DATA = SHARED / "data"
 needs_data = pytest.mark.skipif(not (DATA / "splits.json").exists(), reason=f"no real data beside the project: {DATA}")

@@ -17,8 +17,8 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QDate
 
 from croptransfer.engine.imagery import Stack, describe
-from tests.processing.log import Log
-from tests.scenes import make_scene
+from tests.helpers.feedback_log import Log
+from tests.helpers.scenes import make_scene
 
 
 @pytest.fixture()

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from qgis.core import QgsProcessingContext, QgsProcessingException, QgsRasterLayer
 
-from tests.processing.log import Log
-from tests.stac_server import StacServer, add_sentinel_scene
+from tests.helpers.feedback_log import Log
+from tests.helpers.stac_server import StacServer, add_sentinel_scene
 
 
 @pytest.fixture()

@@ -6,7 +6,6 @@ import datetime
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +14,9 @@ from scipy import ndimage
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
-SCENE = Path(__file__).resolve().parents[2] / "resources" / "sample"
+from tests.helpers.paths import ROOT
+
+SCENE = ROOT / "resources" / "sample"
 BANDS = ["B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12"]
 CROPS = ["Winter wheat", "Rapeseed", "Maize", "Soybean", "Sugar beet", "Grassland"]
 MADE = ["source.tif", "target.tif", "fields.gpkg", "target_mask.tif", "truth/target_truth.tif", "truth/classes.txt"]

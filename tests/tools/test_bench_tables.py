@@ -6,12 +6,13 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-CI = Path(__file__).resolve().parents[2] / ".ci"
+from tests.helpers.paths import ROOT
+
+CI = ROOT / ".ci"
 
 
 @pytest.fixture()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers.paths import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def test_archive_has_one_top_folder_with_what_a_plugin_needs(archive):
         assert file.testzip() is None
         names = file.namelist()
     assert {name.split("/")[0] for name in names} == {"croptransfer"}
-    needed = ["metadata.txt", "LICENSE", "__init__.py", "plugin.py", "engine/__main__.py", "engine/job/worker.py"]
+    needed = ["metadata.txt", "LICENSE", "__init__.py", "plugin.py", "engine/__main__.py", "engine/tasks/worker.py"]
     needed += ["ui/processing/provider.py", "resources/palette.json", "resources/sample/source.tif"]
     assert [name for name in needed if f"croptransfer/{name}" not in names] == []
     assert archive.stat().st_size < 25_000_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from qgis.core import QgsProject, QgsSettings, QgsVectorLayer
 
-from tests.scenes import make_scene
+from tests.helpers.scenes import make_scene
 
 
 @pytest.fixture(scope="session")

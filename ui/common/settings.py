@@ -7,7 +7,7 @@ from typing import Any
 
 from qgis.core import QgsSettings
 
-from ...engine.imagery.stac.client.catalogs import CATALOGUES
+from ...engine.imagery.stac.catalogs import CATALOGUES
 
 PREFIX = "croptransfer/"
 

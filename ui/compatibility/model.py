@@ -10,10 +10,10 @@ import numpy as np
 from ...engine.errors import InputError
 from ...engine.imagery import StackBand
 from ...engine.imagery.geo.geodesy import stack_latitude
-from ...engine.imagery.geo.types.validate import complete_dates
 from ...engine.imagery.sensors.band_matching import BandMatch, match_bands
 from ...engine.imagery.sensors.quality_flags import data_bands, is_quality
 from ...engine.imagery.sensors.spectral_indices import INDICES, computable, index_name
+from ...engine.imagery.stack.validate import complete_dates
 from ...engine.series import Season, read_latitude
 from ...engine.series.season import day_of_year
 from ...engine.series.series_set import align_years

@@ -21,7 +21,7 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from ...engine.errors import InputError
-from ...engine.imagery.labels.validate.class_table import OTHERS, read_class_table, wanted_class
+from ...engine.imagery.labels.class_table import OTHERS, read_class_table, wanted_class
 from ..common import settings
 from ..common.qt import number_of, tr
 

@@ -11,7 +11,7 @@ from qgis.core import QgsVectorLayer
 
 from ...engine.errors import InputError
 from ...engine.imagery.geo.types import StackBand
-from ...engine.imagery.labels.validate.label_preview import name_columns, preview_labels
+from ...engine.imagery.labels.label_preview import name_columns, preview_labels
 from ...engine.tasks import LabelLayer
 from ..common.qt import RED, tr
 

@@ -28,7 +28,7 @@ from qgis.PyQt.QtWidgets import (
 
 from ...engine.errors import InputError
 from ...engine.imagery.geo.types import StackBand
-from ...engine.imagery.labels.validate.text_table import is_text_table
+from ...engine.imagery.labels.text_table import is_text_table
 from ...engine.series import MINIMUM_SAMPLES
 from ...engine.tasks import LabelLayer
 from ..common import settings

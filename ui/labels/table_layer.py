@@ -9,7 +9,7 @@ from qgis.core import QgsCoordinateReferenceSystem, QgsFeature, QgsField, QgsGeo
 from qgis.PyQt.QtCore import QThread
 
 from ...engine.errors import InputError
-from ...engine.imagery.labels.validate.text_table import open_text_table
+from ...engine.imagery.labels.text_table import open_text_table
 
 KINDS = {"Integer64": "int8", "Integer": "integer", "Real": "double"}
 """What QGIS calls the types of OGR; everything else is text."""

@@ -23,9 +23,9 @@ from qgis.core import (
 
 from ...engine import imagery
 from ...engine.errors import InputError
-from ...engine.imagery.labels.validate.class_table import read_class_table
-from ...engine.imagery.labels.validate.label_raster import is_label_raster
-from ...engine.imagery.labels.validate.text_table import is_text_table
+from ...engine.imagery.labels.class_table import read_class_table
+from ...engine.imagery.labels.label_raster import is_label_raster
+from ...engine.imagery.labels.text_table import is_text_table
 from ...engine.tasks import Extraction, LabelLayer, check_extraction
 from ...engine.tasks.specs.limits import SAMPLES_PER_CLASS
 from ...engine.tasks.specs.quality_text import read_quality

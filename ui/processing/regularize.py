@@ -22,7 +22,7 @@ from qgis.PyQt.QtCore import Qt
 
 from ...engine import imagery
 from ...engine.errors import InputError
-from ...engine.imagery.geo.types.writer import DATA_TYPES
+from ...engine.imagery.stack.writer import DATA_TYPES
 from ...engine.series.composites import METHODS
 from ...engine.series.periods import MONTH
 from ...engine.series.regular import ENDS, FILLS

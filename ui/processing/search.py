@@ -22,7 +22,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import Qt
 
 from ...engine.errors import InputError
-from ...engine.imagery.stac.client.catalogs import CATALOGUES, catalogue_of
+from ...engine.imagery.stac.catalogs import CATALOGUES, catalogue_of
 from ...engine.tasks.checks.search import check_search
 from ...engine.tasks.cli.search import scene_line
 from ...engine.tasks.specs.search import Search

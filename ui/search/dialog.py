@@ -28,7 +28,7 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from ...engine.errors import InputError
-from ...engine.imagery.stac.client.catalogs import catalogue_of
+from ...engine.imagery.stac.catalogs import catalogue_of
 from ...engine.tasks.checks.search import check_search
 from ...engine.tasks.specs.search import Search
 from ..common import settings

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...engine.imagery.geo.types import StackBand
-from ...engine.imagery.geo.types.validate import complete_dates
 from ...engine.imagery.sensors.quality_flags import QUALITY, data_bands, is_quality, told_hidden
+from ...engine.imagery.stack.validate import complete_dates
 from ..common.qt import tr
 from .dates import is_date
 

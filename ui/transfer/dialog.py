@@ -109,7 +109,9 @@ class TransferDialog(QDialog):
         self.run_button.setToolTip(self.tr("Make the map; enabled when nothing is listed above"))
         self.cancel_button = QPushButton(self.tr("Cancel"))
         self.cancel_button.setToolTip(self.tr("Stop the running job; nothing is written"))
-        self.buttons.addButton(JobButton(self), QDialogButtonBox.ButtonRole.ResetRole)
+        self.buttons.addButton(
+            JobButton(self.job, lambda job: show_job(self, job)), QDialogButtonBox.ButtonRole.ResetRole
+        )
         self.resume_button = QPushButton(self.tr("Go on"))
         self.resume_button.setToolTip(self.tr("Go on with the interrupted map: what is finished is not done again"))
         self.resume_button.hide()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from qgis.PyQt.QtWidgets import QFileDialog, QMenu, QMessageBox, QPushButton
 
@@ -13,10 +13,6 @@ from ...engine.errors import InputError
 from ...engine.tasks import Job
 from ...engine.tasks.specs.layer_path import split_layer
 from ..common import settings
-from .dialog import show_job
-
-if TYPE_CHECKING:
-    from .dialog import TransferDialog
 
 FILTER = "Jobs of Crop Transfer (*.json)"
 FOLDER_PREFIX = "croptransfer-"
@@ -24,33 +20,39 @@ FOLDER_PREFIX = "croptransfer-"
 
 
 class JobButton(QPushButton):
-    """Opens a menu to save what the form says, and to fill it from a file."""
+    """Opens a menu to save the form as a job file, and to fill the form from one.
 
-    def __init__(self, dialog: TransferDialog) -> None:
-        super().__init__(dialog)
+    Parameters
+    ----------
+    current_job : the job of the form; None while the form is not complete.
+    show_job : fills the form with a job.
+    """
+
+    def __init__(self, current_job: Callable[[], Job | None], show_job: Callable[[Job], None]) -> None:
+        super().__init__()
         self.setText(self.tr("Job file"))
         self.setToolTip(self.tr("Keep all that is filled in, run it by the command croptransfer, or come back to it"))
-        self._dialog = dialog
+        self._current_job, self._show_job = current_job, show_job
         menu = QMenu(self)
         self.save_action = menu.addAction(self.tr("Save as…"))
         self.save_action.triggered.connect(self._save)
         self.open_action = menu.addAction(self.tr("Open…"))
         self.open_action.triggered.connect(self._open)
-        menu.aboutToShow.connect(lambda: self.save_action.setEnabled(dialog.job() is not None))
+        menu.aboutToShow.connect(lambda: self.save_action.setEnabled(current_job() is not None))
         self.setMenu(menu)
 
     def _save(self) -> None:
         folder = str(settings.get("output_folder", ""))
         path, _ = QFileDialog.getSaveFileName(self, self.tr("Save the job"), folder, FILTER)
         if path:
-            self._try(lambda: save_job(self._dialog.job(), path if path.endswith(".json") else f"{path}.json"))
+            self._try(lambda: save_job(self._current_job(), path if path.endswith(".json") else f"{path}.json"))
 
     def _open(self) -> None:
         path, _ = QFileDialog.getOpenFileName(
             self, self.tr("Open a job"), str(settings.get("output_folder", "")), FILTER
         )
         if path:
-            self._try(lambda: show_job(self._dialog, read_job(path)))
+            self._try(lambda: self._show_job(read_job(path)))
 
     def _try(self, action) -> None:
         try:

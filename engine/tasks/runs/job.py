@@ -21,7 +21,6 @@ from ...imagery import (
 )
 from ...imagery.sensors.product_scaling import scale_warnings
 from ...imagery.stack.raster_file import bounded_cache
-from ...mapping.memory import window_bytes
 from ...methods import fit
 from ...progress import Progress
 from ...series import SeriesSet, told_draw
@@ -88,6 +87,7 @@ def run(job: Job, progress: Progress, keep: Callable[[], bool] = lambda: False) 
 def _run(job: Job, mapping: Mapping, progress: Progress) -> Result:
     # Imported here, because they bring torch, and QGIS imports this package.
     from ...mapping import map_parcels
+    from ...mapping.memory import window_bytes
     from ...models import TrainedModel
     from ...reports.map_report import write_report
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
 from ...imagery import MapWriter, Mask, Stack
-from ...mapping.memory import window_bytes
 from ...mapping.tile_store import load_student
 from ...progress import Progress
 from ..specs.job import Job
@@ -135,6 +134,7 @@ class Mapping:
 
     def _begin(self, model: TrainedModel, stack: Stack, mask: Mask | None, progress: Progress) -> None:
         from ...mapping.choose import choose
+        from ...mapping.memory import window_bytes
         from ...mapping.tile_store import MODEL, STUDENT, to_disk, write_journal
 
         job = self._job

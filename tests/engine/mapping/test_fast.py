@@ -15,7 +15,7 @@ from engine.models.student import Student, new_student
 from engine.models.trained import TrainedModel
 from engine.progress import Progress
 from engine.tasks import Job, run
-from tests.scenes import make_scene
+from tests.helpers.scenes import make_scene
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,7 @@ from engine.imagery.parcels import store as parcel_store
 from engine.mapping import map_parcels, parcel_sample, parcels
 from engine.progress import Progress
 from engine.series.spread import even_key
-
-from .conftest import UTM, box, write_layer, write_raster
+from tests.helpers.rasters import UTM, box, write_layer, write_raster
 
 CLASSES = ("barley", "maize", "wheat")
 CENTRES = np.array([0.1, 0.3, 0.5])

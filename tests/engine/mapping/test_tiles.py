@@ -13,7 +13,7 @@ from engine.mapping.memory import window_bytes
 from engine.mapping.tile_store import TileStore
 from engine.models.device import core_count
 from engine.progress import Progress
-from tests.scenes import make_scene
+from tests.helpers.scenes import make_scene
 
 
 @pytest.fixture(scope="module")

@@ -20,10 +20,10 @@ from engine.tasks import Job, run
 from engine.tasks.checks import job as check
 from engine.tasks.checks.job import read_source_series
 from engine.tasks.storage.comparison_log import content_digest
-from tests.scenes import make_scene
+from tests.helpers.paths import ROOT
+from tests.helpers.scenes import make_scene
 
 COUNTS = {"maize": 600, "wheat": 90, "rice": 30}
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def test_a_job_tells_that_it_learns_from_a_draw(tmp_path, monkeypatch):
     with Stack(describe([str(scene.source)]), "source") as stack:
         source = sample_labels(LabelLayer(str(scene.labels), "fields", "crop"), stack, 0, 60)
     write_series(tmp_path / "s.npz", source)
-    monkeypatch.setattr("engine.tasks.specs.limits.SAMPLES_PER_CLASS", 40)
+    monkeypatch.setattr("engine.tasks.runs.job.SAMPLES_PER_CLASS", 40)
     job = Job(
         output=str(tmp_path / "map.tif"),
         series=str(tmp_path / "s.npz"),

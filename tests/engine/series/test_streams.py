@@ -15,8 +15,8 @@ from engine.series import SeriesFile, SeriesSet, archive, read_series, series_se
 from engine.series.join import join_series
 from engine.tasks.runs.extraction import run_extraction
 from engine.tasks.specs.extraction import Extraction
+from tests.helpers.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("one", "two")
 
 

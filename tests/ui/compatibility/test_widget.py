@@ -14,7 +14,7 @@ from croptransfer.engine.imagery import describe
 from croptransfer.engine.tasks import Job
 from croptransfer.ui.compatibility.model import fit_of
 from croptransfer.ui.compatibility.quality_table import QualityTable
-from tests.scenes import srs_of, write_fields
+from tests.helpers.scenes import srs_of, write_fields
 
 WAIT = 20_000
 DAYS = range(0, 180, 30)

@@ -14,7 +14,7 @@ import pytest
 from croptransfer.engine.errors import Cancelled, InputError
 from croptransfer.ui.engine_process import environment, installer
 from croptransfer.ui.engine_process.environment import Interpreter
-from tests.fake_engine import make_fake
+from tests.helpers.fake_engine import make_fake
 
 PIP = r"""#!{python}
 import json, os, sys, time

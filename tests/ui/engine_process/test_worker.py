@@ -11,7 +11,7 @@ from croptransfer.engine.imagery import describe
 from croptransfer.engine.tasks import Job
 from croptransfer.ui.engine_process.environment import Interpreter, worker_environment
 from croptransfer.ui.engine_process.worker import Worker, WorkerFault
-from tests.scenes import make_scene
+from tests.helpers.scenes import make_scene
 
 
 @pytest.fixture(scope="module")

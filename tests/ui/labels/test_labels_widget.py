@@ -16,7 +16,7 @@ from croptransfer.engine.tasks import LabelLayer
 from croptransfer.ui.common.inputs import VectorInput
 from croptransfer.ui.labels.class_table import FOUND, WANTED
 from croptransfer.ui.labels.labels_widget import LabelsWidget
-from tests.scenes import srs_of
+from tests.helpers.scenes import srs_of
 
 WAIT = 20_000
 

@@ -10,7 +10,7 @@ import pytest
 from qgis.core import QgsApplication, QgsAuthMethodConfig
 from qgis.PyQt.QtCore import QDate, Qt
 
-from tests.stac_server import StacServer, add_sentinel_scene
+from tests.helpers.stac_server import StacServer, add_sentinel_scene
 
 WAIT = 60_000
 EXTENT = (500100.0, 5199600.0, 500400.0, 5199900.0)

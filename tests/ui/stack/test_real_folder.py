@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from qgis.PyQt.QtCore import QMimeData, QPointF, Qt, QUrl
 from qgis.PyQt.QtGui import QDropEvent
 
-BAHIA = Path(__file__).resolve().parents[3] / "shared" / "data" / "rasters" / "cbers_bahia"
+from tests.helpers.paths import SHARED
+
+BAHIA = SHARED / "data" / "rasters" / "cbers_bahia"
 WAIT = 60_000
 
 

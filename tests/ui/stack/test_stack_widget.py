@@ -16,7 +16,7 @@ from croptransfer.ui.stack.band_table import BAND, DATE
 from croptransfer.ui.stack.stack_inputs import in_orders
 from croptransfer.ui.stack.stack_widget import StackWidget
 from croptransfer.ui.stack.summary import summary
-from tests.scenes import srs_of
+from tests.helpers.scenes import srs_of
 
 WAIT = 20_000
 COPY, LEFT, NONE = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier

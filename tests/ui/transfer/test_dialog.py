@@ -194,7 +194,7 @@ def test_without_an_engine_there_is_a_banner_with_two_ways_out(filled_dialog, qt
 def test_choosing_a_python_brings_the_engine(filled_dialog, qtbot, fake_engine, monkeypatch, tmp_path, plugin_folder):
     from croptransfer.ui.common import settings
     from croptransfer.ui.engine_process import environment
-    from tests.fake_engine import make_fake
+    from tests.helpers.fake_engine import make_fake
 
     working = make_fake(tmp_path / "conda", "map", plugin_folder)
     monkeypatch.delenv("CROPTRANSFER_PYTHON", raising=False)

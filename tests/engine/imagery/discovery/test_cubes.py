@@ -12,8 +12,7 @@ from engine.errors import InputError
 from engine.imagery import Stack, describe, stack_problems
 from engine.imagery.discovery.cubes import dates_since
 from engine.imagery.discovery.describe import describe_with_notes
-
-from .conftest import crs_wkt, write_raster
+from tests.helpers.rasters import crs_wkt, write_raster
 
 DATES = ["2021-05-01", "2021-05-11", "2021-05-21"]
 DAYS = np.array([18748, 18758, 18768])

@@ -9,8 +9,7 @@ from engine.errors import InputError
 from engine.imagery import describe, stack_problems
 from engine.imagery.discovery.describe import describe_with_notes
 from engine.imagery.geo.gdal_io import file_name
-
-from .conftest import UTM, write_raster
+from tests.helpers.rasters import UTM, write_raster
 
 
 def test_a_file_of_one_date_gives_its_date_to_every_band(tmp_path, zeros):

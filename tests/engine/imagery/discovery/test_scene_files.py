@@ -15,8 +15,7 @@ from osgeo import gdal
 from engine.errors import InputError
 from engine.imagery import Stack, describe, stack_problems
 from engine.imagery.discovery.describe import describe_with_notes
-
-from .conftest import UTM, crs_wkt, write_raster
+from tests.helpers.rasters import UTM, crs_wkt, write_raster
 
 SAFE = "S2A_MSIL2A_20180420T105031_N0500_R051_T31UFS_20230806T130540.SAFE"
 RESOLUTIONS = {

@@ -7,8 +7,7 @@ from engine.imagery.geo import rasterize as rasterise
 from engine.imagery.geo.rasterize import burn
 from engine.imagery.geo.shapes import Shapes
 from engine.imagery.geo.types import Window
-
-from .conftest import UTM, box, point
+from tests.helpers.rasters import UTM, box, point
 
 WKT = [point(0, 0), box(1, 1, 3, 2), point(2, 1), "POINT Z (500035 5199975 7)", box(0, 0, 1, 1), point(2, 1)]
 

@@ -9,9 +9,8 @@ from osgeo import ogr, osr
 from engine.errors import InputError
 from engine.imagery import LabelLayer, Stack, describe, label_problems, sample_labels
 from engine.imagery.geo.types import Grid
-from engine.imagery.labels.validate.inner_buffer import shrunk
-
-from .conftest import UTM, box, crs_wkt, point, write_layer, write_raster
+from engine.imagery.labels.inner_buffer import shrunk
+from tests.helpers.rasters import UTM, box, crs_wkt, point, write_layer, write_raster
 
 SIDE = 60
 

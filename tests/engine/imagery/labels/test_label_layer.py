@@ -9,8 +9,7 @@ from osgeo import gdal, ogr, osr
 from engine.errors import InputError
 from engine.imagery import LabelLayer, Stack, Window, describe, label_problems, sample_labels
 from engine.series import read_series
-
-from .conftest import UTM, box, crs_wkt, point, write_layer, write_raster
+from tests.helpers.rasters import UTM, box, crs_wkt, point, write_layer, write_raster
 
 EVERYTHING = 10**6
 SIDE = 30

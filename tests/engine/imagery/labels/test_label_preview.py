@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from osgeo import gdal
 
-from engine.imagery.labels.validate import label_preview
-from engine.imagery.labels.validate.label_layer import LabelLayer
-from engine.imagery.labels.validate.label_preview import name_columns, preview_labels
+from engine.imagery.labels import label_preview
+from engine.imagery.labels.label_layer import LabelLayer
+from engine.imagery.labels.label_preview import name_columns, preview_labels
 
 
 @pytest.fixture()

@@ -11,9 +11,9 @@ from osgeo import gdal, ogr
 
 from engine.errors import InputError
 from engine.imagery import LabelLayer, Stack, describe, label_problems, sample_labels
-from engine.imagery.labels.validate.label_raster import inside_classes
-
-from .conftest import UTM, crs_wkt, write_raster
+from engine.imagery.labels.label_raster import inside_classes
+from tests.helpers.paths import ROOT
+from tests.helpers.rasters import UTM, crs_wkt, write_raster
 
 SIDE = 60
 NAMES = {0: "Background", 1: "Corn", 5: "Soybeans", 36: "Alfalfa", 111: "Open Water"}
@@ -308,7 +308,7 @@ def test_memory_does_not_grow_with_the_map(tmp_path):
             for top in range(0, side, 200):
                 data.GetRasterBand(1).WriteRaster(0, top, side, 200, row)
             data = None
-        command = [sys.executable, "-c", MEMORY, str(Path(__file__).parents[2])]
+        command = [sys.executable, "-c", MEMORY, str(ROOT)]
         command += [str(folder / "NDVI_20210501.tif"), str(folder / "map.tif")]
         environment = {**os.environ, "GDAL_CACHEMAX": "8"}
         done = subprocess.run(command, capture_output=True, text=True, env=environment)

@@ -9,9 +9,8 @@ from osgeo import gdal, ogr
 
 from engine.errors import InputError
 from engine.imagery import LabelLayer, Stack, describe, label_problems, sample_labels
-from engine.imagery.labels.validate.class_table import read_class_table
-
-from .conftest import UTM, box, crs_wkt, point, write_layer, write_raster
+from engine.imagery.labels.class_table import read_class_table
+from tests.helpers.rasters import UTM, box, crs_wkt, point, write_layer, write_raster
 
 SIDE = 30
 PLACES = [("maize", c, 2) for c in range(6)] + [("été", c, 8) for c in range(6)]

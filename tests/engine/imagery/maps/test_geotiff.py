@@ -13,8 +13,7 @@ from osgeo import gdal
 from engine.errors import InputError
 from engine.imagery import Grid, MapWriter, Window, class_colors, write_qml
 from engine.imagery.maps.geotiff import NO_CONFIDENCE
-
-from .conftest import UTM, crs_wkt
+from tests.helpers.rasters import UTM, crs_wkt
 
 CLASSES = ("corn", 'été <d\'hiver> & "blé"', "小麦")
 COLORS = [(246, 208, 47), (31, 122, 51), (30, 167, 216)]

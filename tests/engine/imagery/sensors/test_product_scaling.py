@@ -9,8 +9,7 @@ from osgeo import gdal
 from engine.imagery import Stack, StackBand, Window, describe
 from engine.imagery.sensors.product_scaling import scale_warnings
 from engine.series import SeriesSet
-
-from .conftest import write_raster
+from tests.helpers.rasters import write_raster
 
 REFLECTANCE = (0.01 + 0.03 * np.arange(20)).reshape(1, 4, 5)
 OLD = "S2A_MSIL2A_20211220T105031_N0301_R051_T31UFS_20211220T130540"

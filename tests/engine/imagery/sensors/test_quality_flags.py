@@ -7,8 +7,7 @@ from osgeo import osr
 from engine.errors import InputError
 from engine.imagery import Stack, StackBand, Window, stack_problems
 from engine.imagery.sensors.quality_flags import QUALITY, check_choice, data_bands, hidden, is_quality, told_hidden
-
-from .conftest import UTM, write_raster
+from tests.helpers.rasters import UTM, write_raster
 
 DATES = ("2021-05-01", "2021-05-11")
 

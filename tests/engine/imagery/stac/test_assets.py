@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine.imagery.stac.client.assets import baseline_of, choose_assets, gdal_name
-from engine.imagery.stac.client.catalogs import CATALOGUES, Access, Catalogue, catalogue_of
-from tests.stac_server import CORNER, make_item, outline_of
+from engine.imagery.stac.assets import baseline_of, choose_assets, gdal_name
+from engine.imagery.stac.catalogs import CATALOGUES, Access, Catalogue, catalogue_of
+from tests.helpers.stac_server import CORNER, make_item, outline_of
 
 PLAIN = Catalogue("test", "http://localhost/v1")
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"

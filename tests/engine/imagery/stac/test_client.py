@@ -11,14 +11,23 @@ from osgeo import gdal, ogr
 from engine.errors import InputError
 from engine.imagery import Stack, describe
 from engine.imagery.geo.crs import transformation
-from engine.imagery.stac.client.catalogs import CATALOGUES, Access
-from engine.imagery.stac.client.client import find_scenes
-from engine.imagery.stac.client.group_by_date import days_of, harmonised
-from engine.imagery.stac.client.headers import common_grid, read_headers
-from engine.imagery.stac.client.query import Query, lon_lat_extent, reference
-from engine.imagery.stac.client.vrt_folder import StackFolder
-from tests.stac_server import CORNER, SIDE, UTM_34, StacServer, add_sentinel_scene, make_item, outline_of, stored
-from tests.stac_server import write_asset as write
+from engine.imagery.stac.catalogs import CATALOGUES, Access
+from engine.imagery.stac.client import find_scenes
+from engine.imagery.stac.group_by_date import days_of, harmonised
+from engine.imagery.stac.headers import common_grid, read_headers
+from engine.imagery.stac.query import Query, lon_lat_extent, reference
+from engine.imagery.stac.vrt_folder import StackFolder
+from tests.helpers.stac_server import (
+    CORNER,
+    SIDE,
+    UTM_34,
+    StacServer,
+    add_sentinel_scene,
+    make_item,
+    outline_of,
+    stored,
+)
+from tests.helpers.stac_server import write_asset as write
 
 EXTENT = (500100.0, 5199600.0, 500400.0, 5199900.0)
 
@@ -144,7 +153,7 @@ def test_clouds_are_compared_where_the_catalogue_does_not(server, monkeypatch):
     add_sentinel_scene(server, "CLEAR", "2021-05-01", cloud=10)
     add_sentinel_scene(server, "CLOUDY", "2021-05-02", cloud=70)
     add_sentinel_scene(server, "SILENT", "2021-05-03", cloud=None)
-    monkeypatch.setattr("tests.stac_server.CONFORMS", ["https://api.stacspec.org/v1.0.0/item-search"])
+    monkeypatch.setattr("tests.helpers.stac_server.CONFORMS", ["https://api.stacspec.org/v1.0.0/item-search"])
     assert [scene.id for scene in find_scenes(query(server, cloud=30.0))] == ["CLEAR", "SILENT"]
     assert "query" not in server.searched()[0]
 

@@ -9,11 +9,10 @@ from osgeo import gdal
 
 from engine.errors import InputError
 from engine.imagery import Stack, StackBand, Window
-from engine.imagery.geo.types.decode import PIECE, Meaning, place, values_of
-from engine.imagery.geo.types.raster_file import OpenFiles, RasterFile
+from engine.imagery.stack.decode import PIECE, Meaning, place, values_of
+from engine.imagery.stack.raster_file import OpenFiles, RasterFile
 from engine.series import align_years
-
-from .conftest import UTM, write_raster
+from tests.helpers.rasters import UTM, write_raster
 
 DATES = ("2021-05-01", "2021-05-11", "2021-06-01")
 

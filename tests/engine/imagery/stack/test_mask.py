@@ -7,8 +7,7 @@ import pytest
 
 from engine.errors import InputError
 from engine.imagery import Mask, Stack, Window, describe, mask_problems, sample_unlabelled
-
-from .conftest import UTM, box, point, write_layer, write_raster
+from tests.helpers.rasters import UTM, box, point, write_layer, write_raster
 
 WIDTH, HEIGHT = 400, 300
 WHOLE = Window(0, 0, WIDTH, HEIGHT)

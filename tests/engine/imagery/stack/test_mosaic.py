@@ -6,11 +6,11 @@ from osgeo import gdal, osr
 
 from engine.errors import InputError
 from engine.imagery import LabelLayer, Stack, Window, describe, label_problems, mask_problems, stack_problems
-from engine.imagery.geo.types.tiling import stack_grid
+from engine.imagery.stack.tiling import stack_grid
 from engine.tasks.cli.main import main
+from tests.helpers.rasters import UTM, box, write_layer, write_raster
+from tests.helpers.scenes import make_scene
 
-from ..scenes import make_scene
-from .conftest import UTM, box, write_layer, write_raster
 from .test_imagery_stack import SOUTH_UP, TURNED, _traditional, linear
 
 DATES = ("2021-05-01", "2021-05-11")

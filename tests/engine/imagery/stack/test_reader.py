@@ -10,10 +10,9 @@ from osgeo import gdal, osr
 from engine.errors import InputError
 from engine.imagery import Grid, Stack, Window, describe
 from engine.imagery.geo.resample import Resampler
-from engine.imagery.geo.types.raster_file import OpenFiles
+from engine.imagery.stack.raster_file import OpenFiles
 from engine.series import read_series
-
-from .conftest import UTM, crs_wkt, write_raster
+from tests.helpers.rasters import UTM, crs_wkt, write_raster
 
 ALL = Window(0, 0, 5, 4)
 

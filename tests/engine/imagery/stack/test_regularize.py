@@ -15,16 +15,14 @@ from osgeo import gdal
 
 from engine.errors import Cancelled, InputError
 from engine.imagery import Stack, describe
-from engine.imagery.geo.types.regularize import PIXELS, Recipe, fitting_type, regularize, score_name
-from engine.imagery.geo.types.writer import StackWriter
+from engine.imagery.stack.regularize import PIXELS, Recipe, fitting_type, regularize, score_name
+from engine.imagery.stack.writer import StackWriter
 from engine.progress import Progress
 from engine.series.periods import season_periods
 from engine.series.whittaker import smooth
-from tests.engine.conftest import write_raster
-
-BANDS = ("B04", "B08")
-MEDIAN = Recipe()
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers.paths import ROOT
+from tests.helpers.rasters import write_raster
+from tests.helpers.regular_stack import BANDS, make
 
 
 def write_season(
@@ -41,22 +39,6 @@ def write_season(
     names = [f"{band}_{date}" for date in dates for band in bands]
     path = write_raster(folder / f"{name}.tif", planes, names, nodata=65535, scale=1e-4)
     return path, values
-
-
-def make(path, out, recipe=MEDIAN, period="10", bands=None, data_type="int16", progress=None, tags=()):
-    """Regularise the stack of one file into ``out``; returns the coverage and the periods."""
-    described = describe([path])
-    score = score_name(recipe, BANDS)
-    with Stack(described, "input", [score] if score else []) as stack:
-        names = bands or [name for name in stack.bands if name != score]
-        periods = season_periods(stack.dates, period)
-        writer = StackWriter(str(out), stack.grid, periods.dates, names, data_type, dict(tags))
-        try:
-            coverage = regularize(stack, names, periods, recipe, writer, progress or Progress())
-            writer.finish((progress or Progress()).update)
-        finally:
-            writer.close()
-    return coverage, periods
 
 
 def read(path):
@@ -253,7 +235,8 @@ def test_a_full_disk_is_told_in_one_sentence(tmp_path):
     code = (
         "import resource, signal, sys; sys.path.insert(0, sys.argv[1])\n"
         "from pathlib import Path\n"
-        "from tests.engine.test_imagery_regularize import make, Recipe\n"
+        "from engine.imagery.stack.regularize import Recipe\n"
+        "from tests.helpers.regular_stack import make\n"
         "from engine.errors import InputError\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[4]), resource.RLIM_INFINITY))\n"
@@ -285,7 +268,8 @@ def test_memory_does_not_grow_with_the_raster(tmp_path):
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from pathlib import Path\n"
-        "from tests.engine.test_imagery_regularize import make, Recipe\n"
+        "from engine.imagery.stack.regularize import Recipe\n"
+        "from tests.helpers.regular_stack import make\n"
         "from osgeo import gdal; gdal.SetCacheMax(2**24)\n"
         "import engine.imagery.stack.regularize; engine.imagery.stack.regularize.WINDOW_BYTES = 2**22\n"
         "import engine.imagery.stack.writer; engine.imagery.stack.writer.BLOCKS = (128,)\n"

@@ -7,8 +7,7 @@ import pytest
 
 from engine.errors import InputError
 from engine.imagery import Stack, StackBand, describe, stack_problems, writable_problems
-
-from .conftest import UTM, write_raster
+from tests.helpers.rasters import UTM, write_raster
 
 
 @pytest.fixture

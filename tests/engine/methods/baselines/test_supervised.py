@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,8 +26,8 @@ from engine.models.phenocropnet import PhenoCropNetSize, PhenoCropNetwork, perio
 from engine.models.transformer import TransformerNetwork, TransformerSize, encode_positions
 from engine.progress import Progress
 from engine.series import SeriesSet
-
-from .test_alignment_fit import accuracy, crops
+from tests.helpers.paths import ROOT
+from tests.helpers.series import accuracy, crops
 
 QUICK = {
     "rf": {"trees": 30},
@@ -197,7 +196,7 @@ def test_a_forest_maps_without_scikit_learn(models, target, tmp_path):
         f"x = np.load({str(tmp_path / 'x.npy')!r}); np.save({str(tmp_path / 'p.npy')!r},"
         " m.predict_proba(x, np.arange(10, 300, 16)))"
     )
-    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=True)
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
     np.testing.assert_array_equal(
         np.load(tmp_path / "p.npy"), models["rf"].predict_proba(target.values, np.arange(10, 300, 16))
     )

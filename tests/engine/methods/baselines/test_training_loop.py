@@ -10,8 +10,7 @@ from engine.methods.baselines.training_loop import ComparedSettings
 from engine.methods.shared.source_only import prepare_source
 from engine.models.temporal_cnn import TemporalCnn, TemporalCnnSize
 from engine.progress import Progress
-
-from .test_alignment_fit import crops
+from tests.helpers.series import crops
 
 
 @pytest.fixture

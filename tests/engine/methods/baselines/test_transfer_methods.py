@@ -26,7 +26,7 @@ from engine.models.ltae import LtaeNetwork, LtaeSize
 from engine.models.trained import Calendar
 from engine.progress import Progress
 from engine.series import SeriesSet
-from tests.engine.test_alignment_fit import accuracy, crops
+from tests.helpers.series import accuracy, crops
 
 TRANSFER = ("daccn", "pan", "cstn", "dann", "cdan", "timematch")
 BRIEF = {"steps": 12, "batch": 16}

@@ -16,10 +16,10 @@ from engine.methods.ghca import run as ghca_run
 from engine.methods.ghca import training_steps as adaptation
 from engine.progress import Progress
 from engine.series import SeriesSet
-from tests.scenes import SMALL
+from tests.helpers.paths import ROOT
+from tests.helpers.scenes import SMALL
+from tests.helpers.series import accuracy, crops
 
-PEAKS = {"early": 90.0, "late": 200.0, "long": 150.0}
-WIDTHS = {"early": 25.0, "late": 30.0, "long": 60.0}
 QUICK = {
     **SMALL,
     "source_steps": 150,
@@ -30,37 +30,6 @@ QUICK = {
     "passes": 3,
     "scan_pixels": 150,
 }
-
-
-def crops(counts, seed, shift=0.0, gain=1.0, offset=0.0, delay=0.0, names=tuple(PEAKS), every=16):
-    """Two-band series of known crops with gaps.
-
-    The clock of the target runs ``shift`` days behind, its sensor has a gain and an offset, and its crops
-    grow ``delay`` days later.
-    """
-    rng = np.random.default_rng(seed)
-    day = np.arange(10, 300, every, dtype=np.float32)
-    labels = np.repeat(np.arange(len(names)), counts)
-    peak = np.array([PEAKS[n] for n in names])[labels] + rng.normal(0, 6, len(labels)) + delay
-    width = np.array([WIDTHS[n] for n in names])[labels] * rng.uniform(0.9, 1.1, len(labels))
-    height = rng.uniform(0.5, 0.7, len(labels))
-    green = 0.2 + height[:, None] * np.exp(-(((day - peak[:, None]) / width[:, None]) ** 2))
-    values = np.stack([green, 0.35 - 0.4 * green], axis=2)
-    values = gain * (values + rng.normal(0, 0.03, values.shape)) + offset
-    values[rng.random(values.shape[:2]) < 0.15] = np.nan
-    return SeriesSet(
-        values.astype(np.float32),
-        day + np.float32(shift),
-        ("NIR", "RED"),
-        labels,
-        names,
-        rng.integers(0, 30, len(labels)),
-    )
-
-
-def accuracy(model, series):
-    p = model.predict_proba(series.values, series.day)
-    return float((p.argmax(axis=1) == series.labels).mean())
 
 
 @pytest.fixture(scope="module")
@@ -270,7 +239,7 @@ def test_mixed_precision_learns_the_same_crops(source, target, monkeypatch):
 
 def test_listing_the_methods_does_not_import_torch():
     code = "import sys; from engine.methods import METHODS; sys.exit('torch' in sys.modules or not METHODS)"
-    root = str(__import__("pathlib").Path(__file__).resolve().parents[2])
+    root = str(ROOT)
     assert subprocess.run([sys.executable, "-c", code], cwd=root).returncode == 0
 
 

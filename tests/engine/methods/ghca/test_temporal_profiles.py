@@ -8,8 +8,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
 from engine.methods.ghca.temporal_profiles import FLOOR, FREEDOM, LENGTH, LEVEL, CropCurves
-
-from .test_alignment_shift import CURVES, HERE, SOURCE, THERE, season
+from tests.helpers.seasons import CURVES, HERE, SOURCE, THERE, season
 
 
 def test_mean_curves_are_those_of_a_gaussian_process():

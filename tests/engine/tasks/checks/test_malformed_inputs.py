@@ -17,17 +17,16 @@ from osgeo import gdal, ogr
 
 from engine.errors import InputError
 from engine.tasks.cli import main as cli
-from tests.scenes import make_scene
-
-from .conftest import UTM, box, write_layer, write_raster
-from .malformed import NAMES, QUICK, SIDE, Case, Desk
-from .malformed_choices import CHOICES
-from .malformed_files import FILES
-from .malformed_labels import LABELS
-from .malformed_rasters import RASTERS
+from tests.helpers.malformed import NAMES, QUICK, SIDE, Case, Desk
+from tests.helpers.malformed_choices import CHOICES
+from tests.helpers.malformed_files import FILES
+from tests.helpers.malformed_labels import LABELS
+from tests.helpers.malformed_rasters import RASTERS
+from tests.helpers.paths import ROOT
+from tests.helpers.rasters import UTM, box, write_layer, write_raster
+from tests.helpers.scenes import make_scene
 
 CASES = (*RASTERS, *LABELS, *FILES, *CHOICES)
-ROOT = Path(__file__).resolve().parents[2]
 LONGEST_SENTENCE = 250
 """Characters beyond the paths in it that a person reads in a message window; a hint may list more."""
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import psutil
 import pytest
@@ -15,6 +14,7 @@ from osgeo import gdal
 
 from engine.errors import Cancelled, InputError
 from engine.imagery import LabelLayer, Stack, describe, sample_labels
+from engine.mapping import memory
 from engine.methods import fit
 from engine.progress import Progress
 from engine.tasks import Job, run
@@ -22,12 +22,11 @@ from engine.tasks.checks import job as check
 from engine.tasks.cli import main as cli
 from engine.tasks.cluster import dask_executor as cluster
 from engine.tasks.cluster import tile_worker
-from engine.tasks.runs import map_job as mapping
 from engine.tasks.runs.many_targets import read_targets
 from engine.tasks.storage.checkpoint import unfinished_folders
-from tests.scenes import make_scene
+from tests.helpers.paths import ROOT
+from tests.helpers.scenes import make_scene
 
-ROOT = Path(__file__).resolve().parents[2]
 TILES = 14
 IDLE = "--idle-timeout", "300"
 """A scheduler whose tests were killed ends by itself, and its workers with it."""
@@ -57,7 +56,7 @@ def threaded(scene, model, tmp_path_factory):
     """The map and its confidence made by threads of this process."""
     folder = tmp_path_factory.mktemp("threaded")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mapping, "window_bytes", small_windows)
+        patch.setattr(memory, "window_bytes", small_windows)
         run(job_of(scene, model, folder), Progress())
     return files_of(folder)
 
@@ -101,7 +100,7 @@ def dask_cluster(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch):
-    monkeypatch.setattr(mapping, "window_bytes", small_windows)
+    monkeypatch.setattr(memory, "window_bytes", small_windows)
 
 
 def small_windows(memory, workers=0):

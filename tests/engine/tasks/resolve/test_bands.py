@@ -19,9 +19,8 @@ from engine.series import read_series, write_series
 from engine.tasks import Job, LabelLayer, run
 from engine.tasks.checks import job as check
 from engine.tasks.resolve.bands import model_bands
-from tests.scenes import NODATA, make_scene
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers.paths import ROOT
+from tests.helpers.scenes import NODATA, make_scene
 
 
 @pytest.fixture(scope="module")

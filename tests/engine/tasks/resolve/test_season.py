@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,10 +17,10 @@ from engine.models import TrainedModel
 from engine.progress import Progress
 from engine.series import Season, write_series
 from engine.tasks import Job, LabelLayer, run
-from tests.engine.conftest import UTM, crs_wkt
-from tests.scenes import make_scene, srs_of
+from tests.helpers.paths import ROOT
+from tests.helpers.rasters import UTM, crs_wkt
+from tests.helpers.scenes import make_scene, srs_of
 
-ROOT = Path(__file__).resolve().parents[2]
 HALF_YEAR = 182
 
 

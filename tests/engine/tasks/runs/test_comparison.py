@@ -19,8 +19,8 @@ from engine.progress import Progress
 from engine.series import SeriesSet, write_series
 from engine.tasks import Comparison, check_comparison, run_comparison
 from engine.tasks.runs import child_processes as processes
+from tests.helpers.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 CROPS = ("early", "late", "long")
 DAY = np.arange(10, 300, 16, dtype=np.float32)
 KEYS = "method seed oa macro_f1 kappa f1_per_class confusion fit_seconds predict_seconds n_source n_target notes"

@@ -16,11 +16,9 @@ from engine.imagery import LabelLayer, Stack, describe, sample_labels
 from engine.progress import Progress
 from engine.series import SeriesSet, read_series, require_source, write_series
 from engine.tasks import Extraction, check_extraction, run_extraction
-from tests.scenes import CROPS, make_scene
-
-from .conftest import write_raster
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers.paths import ROOT
+from tests.helpers.rasters import write_raster
+from tests.helpers.scenes import CROPS, make_scene
 
 
 @pytest.fixture(scope="module")

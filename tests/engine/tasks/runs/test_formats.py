@@ -12,11 +12,11 @@ from engine.imagery.geo.types import Grid, Window
 from engine.imagery.maps.cog import make_cloud_optimized
 from engine.imagery.maps.geotiff import MapWriter
 from engine.imagery.maps.tile_file import tile_name, write_tile
+from engine.mapping import memory
 from engine.progress import Progress
 from engine.tasks import Job, LabelLayer, run
 from engine.tasks.checks import job as check
-from engine.tasks.runs import map_job as mapping
-from tests.scenes import CROPS, make_scene
+from tests.helpers.scenes import CROPS, make_scene
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def job(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch):
-    monkeypatch.setattr(mapping, "window_bytes", lambda memory, workers=0: 64 * 16 * 13 * 2 * 4)
+    monkeypatch.setattr(memory, "window_bytes", lambda memory, workers=0: 64 * 16 * 13 * 2 * 4)
 
 
 def look(path):

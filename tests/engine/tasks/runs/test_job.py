@@ -19,9 +19,9 @@ from engine.models.trained import TrainedModel
 from engine.progress import Progress
 from engine.tasks import Job, LabelLayer, run
 from engine.tasks.checks import job as check
-from tests.scenes import CROPS, SMALL, make_scene
+from tests.helpers.paths import ROOT
+from tests.helpers.scenes import CROPS, SMALL, make_scene
 
-ROOT = Path(__file__).resolve().parents[2]
 WORKER = [sys.executable, "-I", str(ROOT / "engine" / "__main__.py"), "worker"]
 
 

@@ -18,11 +18,9 @@ from engine.progress import Progress
 from engine.tasks import Job, LabelLayer, run
 from engine.tasks.checks import job as check
 from engine.tasks.storage.partial_outputs import part_path, publish_parts
-from tests.scenes import CROPS, make_scene
-
-from .conftest import box, write_layer
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers.paths import ROOT
+from tests.helpers.rasters import box, write_layer
+from tests.helpers.scenes import CROPS, make_scene
 
 
 @pytest.fixture(scope="module")

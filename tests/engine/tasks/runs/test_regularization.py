@@ -17,10 +17,9 @@ from engine.imagery import Stack, StackBand, describe
 from engine.progress import Progress
 from engine.tasks import Regularization, check_regularization, run_regularization
 from engine.tasks.cli.main import main
-from tests.engine.conftest import write_raster
-from tests.scenes import make_scene
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers.paths import ROOT
+from tests.helpers.rasters import write_raster
+from tests.helpers.scenes import make_scene
 
 
 @pytest.fixture(scope="module")

@@ -14,15 +14,15 @@ from osgeo import gdal
 
 from engine.errors import Cancelled, InputError
 from engine.imagery import Stack, describe
-from engine.imagery.stac.client.catalogs import Access
+from engine.imagery.stac.catalogs import Access
 from engine.progress import Progress
 from engine.tasks.checks.search import check_search
 from engine.tasks.cli.main import main
 from engine.tasks.runs.search import run_search
 from engine.tasks.specs.search import Search
-from tests.stac_server import StacServer, add_sentinel_scene, stored
+from tests.helpers.paths import ROOT
+from tests.helpers.stac_server import StacServer, add_sentinel_scene, stored
 
-ROOT = Path(__file__).resolve().parents[2]
 EXTENT = (500100.0, 5199600.0, 500400.0, 5199900.0)
 
 

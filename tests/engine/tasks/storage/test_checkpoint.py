@@ -6,27 +6,26 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from osgeo import gdal, ogr
 
 from engine.errors import Cancelled, InputError
 from engine.imagery import describe
-from engine.imagery.geo.types import reader
+from engine.imagery.stack import reader
 from engine.methods import fit
 from engine.progress import Progress
 from engine.series import SeriesSet
 from engine.tasks import Job, run
 from engine.tasks.storage.checkpoint import unfinished_folders
-from tests.scenes import CROPS, make_scene
+from tests.helpers.paths import ROOT
+from tests.helpers.scenes import CROPS, make_scene
 
-ROOT = Path(__file__).resolve().parents[2]
 TILE = 2048
 TILES = 14
 COMMAND = f"""
 import sys
-from engine.imagery import reader
+from engine.imagery.stack import reader
 from engine.tasks.cli.main import main
 reader.WINDOW_PIXELS = {TILE}
 sys.exit(main(sys.argv[1:]))
