@@ -41,6 +41,7 @@ def read_data(comparison: Comparison) -> list[Transfer]:
 
 
 def plan_problems(comparison: Comparison) -> list[InputError]:
+    """List what is wrong with the methods, seeds, transfers and options."""
     problems = []
     known = f"Choose from: {', '.join(METHODS)}."
     for method in comparison.methods:
@@ -71,6 +72,7 @@ def plan_problems(comparison: Comparison) -> list[InputError]:
 
 
 def output_problems(comparison: Comparison) -> list[InputError]:
+    """List what is wrong with the files to write."""
     if not comparison.output:
         hint = "Choose a file whose name ends in .json."
         return [InputError("no-output", "There is no place for the results.", hint)]
