@@ -2,7 +2,7 @@
 
 Accuracy: every method on the transfers of ../shared/data/splits.json (see `bench_accuracy.py`), over seeds;
 target labels only score, except in the oracle. An interrupted comparison goes on where it was; its page with
-pictures is bench/accuracy.html. A whole run refreshes the tables of the README; `--from FILE...` does so from the
+pictures is bench/accuracy.html. A whole run refreshes the tables of docs/benchmarks.md; `--from FILE...` does so from the
 results of comparisons that were made before, whatever seeds each method has there. Speed and memory: one whole
 job through the worker process, as QGIS starts it, on a stack that repeats the pixels of the sample scene's target.
 """
@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 DATA = ROOT.parent / "shared" / "data"
 SAMPLE = ROOT / "resources" / "sample"
+PAGE = ROOT / "docs" / "benchmarks.md"
 
 
 def main() -> None:
@@ -67,7 +68,7 @@ def main() -> None:
     if options.files:
         rows = read_rows(options.files)
         print(tables(rows))
-        publish(tables(rows), rows, ROOT / "README.md")
+        publish(tables(rows), rows, PAGE)
         return
     output = Path(options.output)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -104,9 +105,9 @@ def main() -> None:
         }
         text.append(tables(rows))
         if not options.methods and options.seeds >= 3 and list(options.transfers) == list(TRANSFERS):
-            publish(text[0], rows, ROOT / "README.md")
+            publish(text[0], rows, PAGE)
         else:
-            print("The README keeps its tables: this was not the whole bench.", file=sys.stderr)
+            print(f"{PAGE.name} keeps its tables: this was not the whole bench.", file=sys.stderr)
     else:
         print(f"no accuracy: {DATA} is not there", file=sys.stderr)
     output.write_text(json.dumps(results, indent=1), "utf-8")

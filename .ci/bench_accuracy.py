@@ -1,4 +1,4 @@
-"""The accuracy part of `make bench`: every method on every visible transfer, and its tables for the README."""
+"""The accuracy part of `make bench`: every method on every visible transfer, and its tables for docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ def refresh(page: Path, text: str, begin: str = BEGIN, end: str = END) -> bool:
 
 
 def publish(text: str, rows: Sequence[dict[str, Any]], page: Path) -> None:
-    """Put the tables into the README, unless they are of other settings than the defaults."""
+    """Put the tables into the page unless their settings differ from the defaults."""
     if any(row["options"] for row in rows):
         print(f"{page.name} keeps its tables: these are not of the default settings.", file=sys.stderr)
     elif not refresh(page, text):

@@ -120,7 +120,7 @@ def test_the_command_makes_the_tables_of_files(tmp_path):
     command = [sys.executable, str(CI / "bench.py"), "--from", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and cells(done.stdout, "| CA_N2S")[0][1] == "0.900, 0.900"
-    assert "README.md keeps its tables" in done.stderr
+    assert "benchmarks.md keeps its tables" in done.stderr
 
 
 def runs_of(ablations, bench, files):
