@@ -1,10 +1,10 @@
 """`make bench`: accuracy, speed and memory, as tables and as bench/results.json.
 
 Accuracy: every method on the transfers of ../shared/data/splits.json (see `bench_accuracy.py`), over seeds;
-target labels only score, except in the oracle. An interrupted comparison goes on where it was; its page with
-pictures is bench/accuracy.html. A whole run refreshes the tables of docs/benchmarks.md; `--from FILE...` does so from the
-results of comparisons that were made before, whatever seeds each method has there. Speed and memory: one whole
-job through the worker process, as QGIS starts it, on a stack that repeats the pixels of the sample scene's target.
+target labels only score, except in the oracle. An interrupted comparison continues where it stopped; its page with
+pictures is bench/accuracy.html. A complete run rewrites the tables of docs/benchmarks.md; `--from FILE...` does so
+from the results of earlier comparisons, whatever seeds each method has there. Speed and memory: one whole job
+through the worker process, as QGIS starts it, on a stack that repeats the pixels of the sample scene's target.
 """
 
 from __future__ import annotations
