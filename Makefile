@@ -26,7 +26,7 @@ demo: env  ## the main job through qgis_process on the sample scene: map, legend
 test: env  ## every test: engine, Processing, dialogs (no display needed)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
-lint: env  ## ruff, mypy on the engine, and the checks of plugins.qgis.org on what is shipped
+lint: env  ## ruff, mypy, and the checks of plugins.qgis.org on what is shipped
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

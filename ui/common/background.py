@@ -71,7 +71,7 @@ class Background(QObject):
             with self._condition:
                 while self._waiting is None and not self._stopped:
                     self._condition.wait()
-                if self._stopped:
+                if self._stopped or self._waiting is None:
                     return
                 number, function = self._waiting
                 self._waiting = None

@@ -22,7 +22,7 @@ from qgis.PyQt.QtWidgets import (
 from ...engine.errors import InputError
 from ..common import settings
 from ..common.background import Background
-from . import environment
+from . import choice, environment
 from .environment import Check, Interpreter
 from .installer import InstallTask
 
@@ -53,7 +53,7 @@ class EngineBanner(QFrame):
         ----------
         python : the Python to try, remembered if it works; None for the remembered one.
         """
-        chosen, packages = str(settings.get("python", "")) if python is None else python, settings.packages()
+        chosen, packages = str(settings.get("python", "")) if python is None else python, choice.packages()
 
         def find() -> tuple[Interpreter, Check, str | None]:
             interpreter = environment.find(chosen, packages)
@@ -145,7 +145,7 @@ class EngineBanner(QFrame):
                 "pip, as it is configured, downloads them into\n{folder}\n"
                 "{size}\n"
                 "Nothing is added to QGIS's own Python; removing that folder removes it all."
-            ).format(folder=settings.packages(), size=self._size())
+            ).format(folder=choice.packages(), size=self._size())
         )
         question.setStandardButtons(QMessageBox.StandardButton.Ok | QMessageBox.StandardButton.Cancel)
         question.button(QMessageBox.StandardButton.Ok).setText(self.tr("Install"))
@@ -154,7 +154,7 @@ class EngineBanner(QFrame):
 
     def install(self) -> None:
         """Install the engine in a task."""
-        self._task = InstallTask(settings.packages())
+        self._task = InstallTask(choice.packages())
         self._task.told.connect(lambda line: self.text.setText(line[:200]))
         self._task.ended.connect(self._installed)
         self._installing(True)
@@ -174,6 +174,8 @@ class EngineBanner(QFrame):
     def _installed(self) -> None:
         task, self._task = self._task, None
         self._installing(False)
+        if task is None:
+            return
         if task.detail:
             # What was just installed is what the user wants used, whatever was chosen before.
             settings.put("python", "")

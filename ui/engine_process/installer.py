@@ -106,7 +106,7 @@ def _pip(command: list[str], tell: Callable[[str], None], cancelled: Callable[[]
     lines: queue.Queue[str | None] = queue.Queue()
 
     def read() -> None:
-        for line in process.stdout:
+        for line in process.stdout:  # type: ignore[union-attr]
             lines.put(line.decode("utf-8", "replace").rstrip())
         lines.put(None)
 
@@ -130,7 +130,7 @@ def _pip(command: list[str], tell: Callable[[str], None], cancelled: Callable[[]
         if process.poll() is None:
             process.kill()
             process.wait()
-        process.stdout.close()
+        process.stdout.close()  # type: ignore[union-attr]
     if code != 0:
         hint = "Check the connection to the package index, or choose a Python that has torch."
         if any("No module named pip" in line for line in tail):

@@ -9,10 +9,9 @@ from qgis.core import QgsMessageLog, QgsTask
 from qgis.PyQt.QtCore import pyqtSignal
 
 from ...engine.errors import Cancelled, InputError
-from ...engine.tasks import Job
 from . import environment
 from .environment import Interpreter
-from .worker import Outcome, Worker, WorkerFault
+from .worker import Outcome, Task, Worker, WorkerFault
 
 LOG_TAG = "Crop Transfer"
 
@@ -29,7 +28,7 @@ class JobTask(QgsTask):
     ended = pyqtSignal()
     """The task is over: see ``outcome``, ``problem`` and ``cancelled``."""
 
-    def __init__(self, job: Job, interpreter: Interpreter, title: str, packages: Any) -> None:
+    def __init__(self, job: Task, interpreter: Interpreter, title: str, packages: Any) -> None:
         super().__init__(title, QgsTask.Flag.CanCancel)
         self.job = job
         self.outcome: Outcome | None = None

@@ -247,8 +247,8 @@ class Worker:
     @staticmethod
     def _write(process: subprocess.Popen[bytes], line: str) -> None:
         try:
-            process.stdin.write(line.encode("utf-8") + b"\n")
-            process.stdin.flush()
+            process.stdin.write(line.encode("utf-8") + b"\n")  # type: ignore[union-attr]
+            process.stdin.flush()  # type: ignore[union-attr]
         except OSError:
             # The worker is already gone: its exit code and log tell why, better than a broken pipe does.
             return
@@ -256,7 +256,7 @@ class Worker:
     @staticmethod
     def _close_input(process: subprocess.Popen[bytes]) -> None:
         try:
-            process.stdin.close()
+            process.stdin.close()  # type: ignore[union-attr]
         except OSError:
             # The worker ended first: there is nobody left to tell.
             return
@@ -271,7 +271,7 @@ class Worker:
     def _close(process: subprocess.Popen[bytes]) -> None:
         for stream in (process.stdin, process.stdout, process.stderr):
             try:
-                stream.close()
+                stream.close()  # type: ignore[union-attr]
             except OSError:
                 # Closing stdin flushes it, which fails when the worker died first; nothing is lost.
                 continue

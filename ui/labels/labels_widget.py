@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from qgis.core import QgsMapLayer, QgsMapLayerProxyModel, QgsProject, QgsRasterLayer, QgsVectorLayer, QgsWkbTypes
 from qgis.gui import QgsCollapsibleGroupBox, QgsFieldComboBox, QgsMapLayerComboBox
@@ -96,7 +97,7 @@ class LabelsWidget(QWidget):
 
     def with_settings(self) -> Callable[[LabelLayer], LabelLayer]:
         """A function that gives a label layer the settings of the form as they stand."""
-        wanted = {
+        wanted: dict[str, Any] = {
             "inner_buffer": self.buffer_box.value() if self.buffer_box.isEnabled() else 0.0,
             "per_polygon": self.cap_box.value() if self.cap_box.isEnabled() else 0,
             "classes": self.classes.model.classes(),

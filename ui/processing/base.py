@@ -24,10 +24,9 @@ from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
 from ...engine.errors import Cancelled, InputError
-from ..common import settings
 from ..common.help import help_url
 from ..common.icons import icon
-from ..engine_process import environment
+from ..engine_process import choice, environment
 from ..engine_process.worker import Outcome, Task, Worker, WorkerFault
 from .values import unreadable
 
@@ -156,7 +155,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         return self.results(task, outcome, feedback)
 
     def _run(self, task: Task, feedback: QgsProcessingFeedback) -> Outcome:
-        interpreter = settings.interpreter()
+        interpreter = choice.interpreter()
 
         def follow(event: Mapping[str, Any]) -> None:
             kind = event["event"]
@@ -179,7 +178,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
             # A broken engine looks like a fault of the job; the optimiser step tells them apart.
             state = environment.check(interpreter)
             if not state.works:
-                raise environment.broken(interpreter, state, settings.packages()) from fault
+                raise environment.broken(interpreter, state, choice.packages()) from fault
             raise QgsProcessingException(str(fault)) from fault
 
 

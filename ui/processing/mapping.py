@@ -31,8 +31,7 @@ from ...engine import imagery
 from ...engine.errors import InputError
 from ...engine.imagery.geo.types import StackBand
 from ...engine.imagery.parcels.layer import MEDIAN, READINGS
-from ...engine.tasks import Job
-from ...engine.tasks.checks import job as check
+from ...engine.tasks import Job, check
 from ...engine.tasks.specs.quality_text import read_quality
 from ..common.inputs import VectorInput
 from ..common.layers import style_confidence, style_crops

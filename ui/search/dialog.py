@@ -33,6 +33,7 @@ from ...engine.tasks.checks.search import check_search
 from ...engine.tasks.specs.search import Search
 from ..common import settings
 from ..common.background import Background
+from ..engine_process import choice
 from ..engine_process.task import JobTask
 from ..engine_process.worker import Outcome
 from .scene_table import SceneTable
@@ -219,7 +220,7 @@ class SearchDialog(QDialog):
             self._fail(problem)
             return
         self._waiting = search
-        self._finder.submit(settings.interpreter)
+        self._finder.submit(choice.interpreter)
         self.state_label.setText(self.tr("Starting the engine"))
         self._refresh()
 
@@ -227,7 +228,7 @@ class SearchDialog(QDialog):
         search, self._waiting = self._waiting, None
         if search is None:
             return
-        task = JobTask(SearchTask(search), interpreter, self.tr("Find imagery"), settings.packages())
+        task = JobTask(SearchTask(search), interpreter, self.tr("Find imagery"), choice.packages())
         task.happened.connect(self._follow)
         task.ended.connect(self._ended)
         self._task = task
@@ -245,6 +246,8 @@ class SearchDialog(QDialog):
 
     def _ended(self) -> None:
         task, self._task = self._task, None
+        if task is None or not isinstance(task.job, SearchTask):
+            return
         search = task.job.search
         if task.outcome is None:
             self._fail(task.problem) if task.problem is not None else self.state_label.setText(self.tr("Cancelled."))

@@ -50,9 +50,9 @@ def read_input(path: str, layer_date: str | None = None) -> InputRead:
     bands, notes = found.bands, found.notes
     if layer_date and any(band.date is None for band in bands):
         bands = tuple(replace(band, date=band.date or layer_date) for band in bands)
-        told = tr("{name}: its date {date} is the middle of the layer's temporal range.")
+        note = tr("{name}: its date {date} is the middle of the layer's temporal range.")
         # The notes of the file may ask for the very date that the layer gives.
-        notes = (told.format(name=file_name(path), date=layer_date),)
+        notes = (note.format(name=file_name(path), date=layer_date),)
     undated = [band for band in bands if band.date is None]
     # Of thousands of bands in one file all have its name.
     orders = {name: in_orders(name, date_choices(Path(name).stem)) for name in {file_name(b.path) for b in undated}}

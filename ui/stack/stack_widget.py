@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from qgis.core import QgsProject, QgsRasterLayer
-from qgis.PyQt.QtCore import QSignalBlocker, Qt, pyqtSignal
+from qgis.PyQt.QtCore import QModelIndex, QSignalBlocker, Qt, pyqtSignal
 from qgis.PyQt.QtGui import QDragEnterEvent, QDropEvent
 from qgis.PyQt.QtWidgets import (
     QAbstractItemView,
@@ -343,7 +343,7 @@ class StackWidget(QWidget):
             self._all_notes = not self._all_notes
         self._refresh()
 
-    def _corrected(self, first, last) -> None:
+    def _corrected(self, first: QModelIndex, last: QModelIndex) -> None:
         """Give a corrected date or band to all selected rows, too."""
         rows = {index.row() for index in self.table.selectionModel().selectedRows()}
         if first.row() in rows and len(rows) > 1:

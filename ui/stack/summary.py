@@ -16,7 +16,7 @@ def summary(bands: Sequence[StackBand]) -> str:
     if not bands:
         return tr("No rasters yet.")
     data = data_bands(bands)
-    dates = sorted({b.date for b in data if is_date(b.date)})
+    dates = sorted({b.date for b in data if b.date and is_date(b.date)})
     names = list(dict.fromkeys(b.band for b in data if b.band))
     unknown = sum(1 for b in bands if not is_date(b.date) or not b.band)
     parts = []

@@ -27,8 +27,7 @@ from qgis.PyQt.QtWidgets import (
 
 from ...engine.errors import InputError
 from ...engine.methods import METHODS
-from ...engine.tasks import Job, LabelLayer
-from ...engine.tasks.checks import job as check
+from ...engine.tasks import Job, LabelLayer, check
 from ...engine.tasks.storage.checkpoint import unfinished_folders
 from ..common import settings
 from ..common.background import Background
@@ -39,8 +38,10 @@ from ..common.layers import add_result
 from ..common.messages import follow, links, push
 from ..compatibility.model import SeriesFacts, told
 from ..compatibility.widget import FitWidget
+from ..engine_process import choice
 from ..engine_process.banner import EngineBanner
 from ..engine_process.task import JobTask
+from ..engine_process.worker import Outcome
 from .job_file import FOLDER_PREFIX, JobButton
 from .output import OutputWidget, free_name
 from .run_panel import RunPanel, readable
@@ -304,7 +305,7 @@ class TransferDialog(QDialog):
         self._remember()
         name = Path(self._job.output).stem
         title = self.tr("Crop Transfer: {name}").format(name=name)
-        task = JobTask(self._job, self.banner.interpreter, title, settings.packages())
+        task = JobTask(self._job, self.banner.interpreter, title, choice.packages())
         task.happened.connect(self._follow)
         task.ended.connect(self._ended)
         self._task = task
@@ -354,9 +355,9 @@ class TransferDialog(QDialog):
     def _ended(self) -> None:
         task, self._task = self._task, None
         self.cancel_button.setEnabled(False)
-        if task.outcome is not None:
-            self._show_result(task)
-        elif task.problem is not None:
+        if task is not None and task.outcome is not None:
+            self._show_result(task.outcome)
+        elif task is not None and task.problem is not None:
             self._show_failure(task.problem)
         else:
             self.panel.show_end(self.tr("Cancelled; nothing was written."))
@@ -364,8 +365,8 @@ class TransferDialog(QDialog):
             push(self._iface, self.tr("The job was cancelled; nothing was written."), Qgis.MessageLevel.Info, {})
         self._checker.submit(self._question())
 
-    def _show_result(self, task: JobTask) -> None:
-        outputs, summary = task.outcome.outputs, task.outcome.summary
+    def _show_result(self, outcome: Outcome) -> None:
+        outputs, summary = outcome.outputs, outcome.summary
         name = Path(outputs["map"]).stem
         layers = add_result(outputs, name).findLayerIds()
         if "parcels" in summary:

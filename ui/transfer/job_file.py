@@ -44,8 +44,9 @@ class JobButton(QPushButton):
     def _save(self) -> None:
         folder = str(settings.get("output_folder", ""))
         path, _ = QFileDialog.getSaveFileName(self, self.tr("Save the job"), folder, FILTER)
-        if path:
-            self._try(lambda: save_job(self._current_job(), path if path.endswith(".json") else f"{path}.json"))
+        job = self._current_job()
+        if path and job is not None:
+            self._try(lambda: save_job(job, path if path.endswith(".json") else f"{path}.json"))
 
     def _open(self) -> None:
         path, _ = QFileDialog.getOpenFileName(
@@ -54,7 +55,7 @@ class JobButton(QPushButton):
         if path:
             self._try(lambda: self._show_job(read_job(path)))
 
-    def _try(self, action) -> None:
+    def _try(self, action: Callable[[], object]) -> None:
         try:
             action()
         except (InputError, OSError) as problem:

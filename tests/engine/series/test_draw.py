@@ -16,8 +16,7 @@ from engine.evaluation.transfers import pack, read_files, unpack
 from engine.methods.shared.source_only import prepare_source
 from engine.progress import Progress
 from engine.series import SeriesFile, SeriesSet, read_series, require_source, told_draw
-from engine.tasks import Job, run
-from engine.tasks.checks import job as check
+from engine.tasks import Job, check, run
 from engine.tasks.checks.job import read_source_series
 from engine.tasks.storage.comparison_log import content_digest
 from tests.helpers.paths import ROOT

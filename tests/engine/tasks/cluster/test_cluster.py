@@ -17,8 +17,7 @@ from engine.imagery import LabelLayer, Stack, describe, sample_labels
 from engine.mapping import memory
 from engine.methods import fit
 from engine.progress import Progress
-from engine.tasks import Job, run
-from engine.tasks.checks import job as check
+from engine.tasks import Job, check, run
 from engine.tasks.cli import main as cli
 from engine.tasks.cluster import dask_executor as cluster
 from engine.tasks.cluster import tile_worker

@@ -16,8 +16,7 @@ from engine.imagery import Stack, describe, sample_labels
 from engine.models import TrainedModel
 from engine.progress import Progress
 from engine.series import read_series, write_series
-from engine.tasks import Job, LabelLayer, run
-from engine.tasks.checks import job as check
+from engine.tasks import Job, LabelLayer, check, run
 from engine.tasks.resolve.bands import model_bands
 from tests.helpers.paths import ROOT
 from tests.helpers.scenes import NODATA, make_scene

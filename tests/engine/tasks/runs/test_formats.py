@@ -14,8 +14,7 @@ from engine.imagery.maps.geotiff import MapWriter
 from engine.imagery.maps.tile_file import tile_name, write_tile
 from engine.mapping import memory
 from engine.progress import Progress
-from engine.tasks import Job, LabelLayer, run
-from engine.tasks.checks import job as check
+from engine.tasks import Job, LabelLayer, check, run
 from tests.helpers.scenes import CROPS, make_scene
 
 

@@ -17,8 +17,7 @@ from engine.imagery import describe
 from engine.methods import METHODS
 from engine.models.trained import TrainedModel
 from engine.progress import Progress
-from engine.tasks import Job, LabelLayer, run
-from engine.tasks.checks import job as check
+from engine.tasks import Job, LabelLayer, check, run
 from tests.helpers.paths import ROOT
 from tests.helpers.scenes import CROPS, SMALL, make_scene
 

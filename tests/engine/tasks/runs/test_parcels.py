@@ -15,8 +15,7 @@ from osgeo import gdal, ogr
 from engine.errors import Cancelled, InputError
 from engine.imagery import describe
 from engine.progress import Progress
-from engine.tasks import Job, LabelLayer, run
-from engine.tasks.checks import job as check
+from engine.tasks import Job, LabelLayer, check, run
 from engine.tasks.storage.partial_outputs import part_path, publish_parts
 from tests.helpers.paths import ROOT
 from tests.helpers.rasters import box, write_layer
