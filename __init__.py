@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..plugin import CropTransferPlugin
+    from .plugin import CropTransferPlugin
 
 
 def classFactory(iface: Any) -> CropTransferPlugin:
     """Make the plugin; QGIS calls this, with ``iface`` None in ``qgis_process``."""
-    from ..plugin import CropTransferPlugin
+    from .plugin import CropTransferPlugin
 
     return CropTransferPlugin(iface)
