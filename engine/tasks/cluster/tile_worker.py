@@ -18,7 +18,6 @@ from typing import Any
 
 from ... import __version__
 from ...errors import Cancelled, InputError
-from ...mapping.tile_store import load_student
 from ..resolve.bands import target_side
 from ..resolve.target import open_target
 from ..specs.job import Job
@@ -46,7 +45,7 @@ class Work:
 
     def __init__(self, folder: Path) -> None:
         from ...mapping import TileMapper
-        from ...mapping.tile_store import MODEL, TileStore, read_journal
+        from ...mapping.tile_store import MODEL, TileStore, load_student, read_journal
         from ...models import TrainedModel
 
         journal = _require_journal(read_journal(folder), folder)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
 from ...imagery import MapWriter, Mask, Stack
-from ...mapping.tile_store import load_student
 from ...progress import Progress
 from ..specs.job import Job
 from ..storage.checkpoint import check_unchanged, decisive, forget, unfinished_folder, unfinished_folders
@@ -83,7 +82,7 @@ class Mapping:
     def map(self, model: TrainedModel, stack: Stack, mask: Mask | None, progress: Progress) -> None:
         """Do all tiles that are not done yet."""
         from ...mapping import TileMapper, map_tiles
-        from ...mapping.tile_store import TileStore
+        from ...mapping.tile_store import TileStore, load_student
         from ...models.device import core_count
         from ..cluster.dask_executor import map_on_cluster
 
