@@ -1,4 +1,4 @@
-"""How source and target fit: bands, dates, seasons and quality bands of both, worked out on a thread."""
+"""Compatibility of source and target: bands, dates, seasons and quality bands, computed on a thread."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class SeriesFacts:
 
 
 @dataclass(frozen=True)
-class Row:
+class DateRow:
     """The dates of one side on the calendar of the source."""
 
     day: tuple[float, ...] = ()
-    """Days since 31 December before the source's first date, plus what the season was moved by."""
+    """Days since 31 December before the source's first date, plus the shift of the season."""
     label: tuple[str, ...] = ()
     """The date of each day."""
     left_out: tuple[float, ...] = ()
@@ -46,31 +46,25 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Fit:
-    """What is shown of a source and a target together."""
+class Compatibility:
+    """What the form shows about a source and a target together."""
 
     match: BandMatch | None = None
     """None while a side has no band."""
     indices: tuple[str, ...] = ()
     """Indices that both sides can give."""
-    source: Row = field(default_factory=Row)
-    target: Row = field(default_factory=Row)
-    moved: int = 0
-    """Days by which the target is moved to be compared."""
+    source: DateRow = field(default_factory=DateRow)
+    target: DateRow = field(default_factory=DateRow)
+    shift_days: int = 0
+    """Days by which the target's dates are shifted."""
     season: str = ""
     """A sentence on the seasons."""
     quality: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Quality bands found, and the roles they were found in."""
 
 
-def fit_of(job: Job, series: SeriesFacts | None) -> Fit:
-    """Work out the fit of a job's two sides, whatever of them is there; opens a file of each.
-
-    Parameters
-    ----------
-    job : its two sides, the bands and indices that are learnt from, and its season starts.
-    series : of a job with a series file.
-    """
+def compare_sides(job: Job, series: SeriesFacts | None) -> Compatibility:
+    """Compare source and target of a job; ``series`` replaces the source stack. Opens a file of each."""
     found = _quality(job)
     there = _names(job.source) if series is None else [index_name(name) or name for name in series.bands]
     names = _names(job.target)
@@ -80,17 +74,17 @@ def fit_of(job: Job, series: SeriesFacts | None) -> Fit:
         match = match_bands(list(dict.fromkeys([*there, *more])), names)
     used = {name for pair in match.pairs for name in (pair.inputs or (pair.target,))} if match else set(names)
     target = [band for band in data_bands(job.target) if band.band in used]
-    source = Row(series.day) if series is not None else _row(_learnt_from(job), 0, ())
+    source = DateRow(series.day) if series is not None else _row(_used_bands(job), 0, ())
     try:
         season, sentence = _season(job, target)
     except InputError as problem:
         season, sentence = Season(), str(problem)
-    moved = season.days
-    return Fit(match, usable, source, _row(target, moved, source.day), moved, sentence, found)
+    shift_days = season.days
+    return Compatibility(match, usable, source, _row(target, shift_days, source.day), shift_days, sentence, found)
 
 
-def _learnt_from(job: Job) -> list[StackBand]:
-    """The bands of the source stack that are read; all of them while that is not clear."""
+def _used_bands(job: Job) -> list[StackBand]:
+    """The bands of the source stack that the model uses; all of them while that is undecided."""
     try:
         return data_bands(source_side(job)[0].used)
     except InputError:
@@ -114,19 +108,19 @@ def _quality(job: Job) -> dict[str, tuple[str, ...]]:
     return {name: tuple(roles) for name, roles in found.items()}
 
 
-def _row(bands: Sequence[StackBand], moved: int, reference: Sequence[float]) -> Row:
-    """Days of the dates that have all bands and of the others, as near as whole years let them to ``reference``."""
+def _row(bands: Sequence[StackBand], shift_days: int, reference: Sequence[float]) -> DateRow:
+    """Days of complete and of incomplete dates, moved by whole years next to ``reference``."""
     dated = [band for band in bands if is_date(band.date) and band.band]
     if not dated:
-        return Row()
+        return DateRow()
     kept, lacking = complete_dates(dated)
     dates = np.array(sorted([*kept, *lacking]), "datetime64[D]")
     new_year = dates[0].astype("datetime64[Y]").astype("datetime64[D]")
-    day = (dates - new_year).astype(np.float32) + 1 + moved
+    day = (dates - new_year).astype(np.float32) + 1 + shift_days
     if len(reference):
         day = align_years(day, np.asarray(reference))
     of = dict(zip(map(str, dates), map(float, day)))
-    return Row(tuple(of[date] for date in kept), kept, tuple(of[date] for date in lacking))
+    return DateRow(tuple(of[date] for date in kept), kept, tuple(of[date] for date in lacking))
 
 
 def _season(job: Job, target: Sequence[StackBand]) -> tuple[Season, str]:
@@ -136,21 +130,21 @@ def _season(job: Job, target: Sequence[StackBand]) -> tuple[Season, str]:
         day_of_year(start)
     if not target or not (job.source or job.series):
         return Season(), ""
-    season, told = target_season(job, None, target)
-    if told:
-        return season, told[0]
+    season, notes = target_season(job, None, target)
+    if notes:
+        return season, notes[0]
     if all(starts):
         return season, (
-            tr("The target's dates are moved by {days:+d} days, so that both seasons start together.").format(
+            tr("The target's dates are shifted by {days:+d} days so that both seasons start together.").format(
                 days=season.days
             )
             if season.days
-            else tr("Both seasons start on the same day of the year: nothing is moved.")
+            else tr("Both seasons start on the same day of the year: no shift.")
         )
     here, there = _latitude(job), season.latitude
     if here is None or there is None:
-        return season, tr("Dates are compared by the calendar; where the source lies is not known.")
-    return season, tr("Source at {here}, target at {there}: dates are compared by the calendar.").format(
+        return season, tr("Dates are compared by calendar day; the latitude of the source is unknown.")
+    return season, tr("Source at {here}, target at {there}: dates are compared by calendar day.").format(
         here=_degrees(here), there=_degrees(there)
     )
 
@@ -163,9 +157,9 @@ def _degrees(latitude: float) -> str:
     return f"{abs(latitude):.0f}° {'S' if latitude < 0 else 'N'}"
 
 
-def told(problem: InputError) -> str:
-    """A problem as the dialog tells it, whose form has other ways out than a command has."""
+def format_problem(problem: InputError) -> str:
+    """The text of a problem with a hint that fits the dialog instead of the command line."""
     if problem.code == "bands-differ":
-        hint = tr("Correct the names of the bands in the tables, or untick what is missing under 'How they fit'.")
+        hint = tr("Correct the band names in the tables, or untick the missing bands under 'Compatibility'.")
         return f"{problem.message} {hint}"
     return str(problem)

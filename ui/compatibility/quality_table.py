@@ -1,4 +1,4 @@
-"""What quality bands hide, class by class or flag by flag, with what is usual ticked."""
+"""What quality bands hide, class by class or flag by flag; the defaults are ticked."""
 
 from __future__ import annotations
 
@@ -15,29 +15,27 @@ POSITION = number_of(Qt.ItemDataRole.UserRole)
 
 
 class QualityTable(QWidget):
-    """A tree of the quality bands found; what is ticked hides a pixel on a date."""
+    """A tree of the quality bands found; ticked classes hide a pixel on a date."""
 
     changed = pyqtSignal()
-    """Something else is hidden."""
+    """Another choice was made."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._chosen: dict[str, set[int]] = {}
-        """Positions that are hidden, of every band that was touched."""
+        """Hidden positions of every band that the user changed."""
         self._shown: dict[str, tuple[str, ...]] = {}
         self.note = QLabel(
-            self.tr("No quality band was found (such as SCL, QA_PIXEL, Fmask): only nodata counts as a gap.")
+            self.tr("No quality band (such as SCL, QA_PIXEL, Fmask) was found: only nodata counts as a gap.")
         )
         self.note.setWordWrap(True)
         self.tree = QTreeWidget()
-        self.tree.setHeaderLabels([self.tr("Hidden where the band says"), self.tr("Value"), self.tr("Found in")])
+        self.tree.setHeaderLabels([self.tr("Hidden class or flag"), self.tr("Value"), self.tr("Found in")])
         self.tree.setColumnWidth(0, 44 * self.fontMetrics().horizontalAdvance("0"))
         self.tree.setMinimumHeight(9 * (self.fontMetrics().height() + 4))
         self.tree.itemChanged.connect(self._ticked)
-        self.reset_button = QPushButton(self.tr("Usual choice"))
-        self.reset_button.setToolTip(
-            self.tr("Hide no data, cloud, cloud shadow, thin cloud and snow, and nothing else")
-        )
+        self.reset_button = QPushButton(self.tr("Defaults"))
+        self.reset_button.setToolTip(self.tr("Hide only no data, cloud, cloud shadow, thin cloud and snow"))
         self.reset_button.setAutoDefault(False)
         self.reset_button.clicked.connect(self.reset)
         row = QHBoxLayout()
@@ -51,7 +49,7 @@ class QualityTable(QWidget):
         self._fill()
 
     def choice(self) -> dict[str, list[Any]] | None:
-        """What is hidden, by band, for the bands that are there; None where it is what is usual."""
+        """Hidden classes or flags by quality band; None for the defaults."""
         choice: dict[str, list[Any]] = {}
         for name in self._shown:
             chosen, band = self._chosen.get(name), QUALITY[name]
@@ -61,19 +59,19 @@ class QualityTable(QWidget):
         return choice or None
 
     def set_choice(self, choice: Choice | None) -> None:
-        """Hide what a job hides; None for what is usual."""
+        """Show the choice of a job; None for the defaults."""
         self._chosen = {} if choice is None else {name: set(hidden_values(name, choice)) for name in QUALITY}
         self._fill()
         self.changed.emit()
 
     def set_bands(self, found: Mapping[str, tuple[str, ...]]) -> None:
-        """Show these quality bands, each with the roles it was found in; what was ticked stays."""
+        """Show these quality bands, each with the roles it was found in; ticks are kept."""
         if dict(found) != self._shown:
             self._shown = dict(found)
             self._fill()
 
     def reset(self) -> None:
-        """Hide what is usual."""
+        """Return to the defaults."""
         self.set_choice(None)
 
     def _fill(self) -> None:
@@ -88,7 +86,7 @@ class QualityTable(QWidget):
             top.setFlags(top.flags() | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsAutoTristate)
             hidden = self._chosen.get(name, set(hidden_values(name)))
             for position, meaning in enumerate(band.meanings):
-                item = QTreeWidgetItem(top, [meaning.name, _value_told(meaning.value, meaning.mask, band.bits), ""])
+                item = QTreeWidgetItem(top, [meaning.name, _format_value(meaning.value, meaning.mask, band.bits), ""])
                 item.setData(0, POSITION, position)
                 item.setFlags((item.flags() | Qt.ItemFlag.ItemIsUserCheckable) & ~Qt.ItemFlag.ItemIsSelectable)
                 state = Qt.CheckState.Checked if position in hidden else Qt.CheckState.Unchecked
@@ -110,8 +108,8 @@ class QualityTable(QWidget):
             self.changed.emit()
 
 
-def _value_told(value: int, mask: int, bits: bool) -> str:
-    """The number of a class, or the bits that are looked at."""
+def _format_value(value: int, mask: int, bits: bool) -> str:
+    """The number of a class, or the bits of a flag."""
     if not bits:
         return str(value)
     places = [bit for bit in range(16) if mask >> bit & 1]

@@ -10,7 +10,7 @@ from qgis.PyQt.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPalette,
 from qgis.PyQt.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from ..common.qt import tr
-from .model import Fit, Row
+from .model import Compatibility, DateRow
 
 SOURCE, TARGET = QColor("#2a7f4f"), QColor("#c26a12")
 """Green and orange, told apart by people who see no red or no green as well: one is much darker."""
@@ -24,15 +24,15 @@ class Timeline(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._fit = Fit()
+        self._result = Compatibility()
         self._marks: list[tuple[QRectF, str]] = []
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMouseTracking(True)
 
-    def show_fit(self, fit: Fit) -> None:
-        """Draw the dates of another fit."""
-        self._fit = fit
-        self.setAccessibleName(f"{_told(tr('Source'), fit.source)}; {_told(tr('Target'), fit.target)}")
+    def show_dates(self, result: Compatibility) -> None:
+        """Draw the dates of another comparison."""
+        self._result = result
+        self.setAccessibleName(f"{_row_title(tr('Source'), result.source)}; {_row_title(tr('Target'), result.target)}")
         self.updateGeometry()
         self.update()
 
@@ -43,7 +43,7 @@ class Timeline(QWidget):
     def sizeHint(self) -> QSize:
         """Two rows and the months."""
         line = self.fontMetrics().height()
-        return QSize(60 * line, round(line * (6.6 if self._fit.moved else 5.2)))
+        return QSize(60 * line, round(line * (6.6 if self._result.shift_days else 5.2)))
 
     def minimumSizeHint(self) -> QSize:
         """As high as it is drawn."""
@@ -62,8 +62,8 @@ class Timeline(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         line = float(self.fontMetrics().height())
-        rows = ((tr("Source"), self._fit.source, SOURCE), (tr("Target"), self._fit.target, TARGET))
-        titles = [_told(name, row) for name, row, _ in rows]
+        rows = ((tr("Source"), self._result.source, SOURCE), (tr("Target"), self._result.target, TARGET))
+        titles = [_row_title(name, row) for name, row, _ in rows]
         left = max(map(self.fontMetrics().horizontalAdvance, titles)) + 1.2 * line
         area = QRectF(left, 1.4 * line, self.width() - left - 4, 3.6 * line)
         days = [day for _, row, _ in rows for day in (*row.day, *row.left_out)]
@@ -76,8 +76,8 @@ class Timeline(QWidget):
         first, last = min(days) - MARGIN, max(days) + MARGIN
         scale = area.width() / (last - first)
         self._draw_months(painter, area, first, last, scale, 0, area.top() - 1.3 * line)
-        if self._fit.moved:
-            self._draw_months(painter, area, first, last, scale, self._fit.moved, area.bottom() + 0.1 * line)
+        if self._result.shift_days:
+            self._draw_months(painter, area, first, last, scale, self._result.shift_days, area.bottom() + 0.1 * line)
         for number, (_, row, color) in enumerate(rows):
             top = area.top() + (0.2 + 1.75 * number) * line
             painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
@@ -88,8 +88,10 @@ class Timeline(QWidget):
             for day in row.left_out:
                 faint = QColor(color)
                 faint.setAlpha(70)
-                told = tr("{day}: lacks a band, left out").format(day=_day(day - (self._fit.moved if number else 0)))
-                self._draw_tick(painter, area.left() + (day - first) * scale, top, height, faint, told)
+                text = tr("{day}: lacks a band, left out").format(
+                    day=_day(day - (self._result.shift_days if number else 0))
+                )
+                self._draw_tick(painter, area.left() + (day - first) * scale, top, height, faint, text)
 
     def _draw_tick(self, painter: QPainter, x: float, top: float, height: float, color: QColor, text: str) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
@@ -98,21 +100,21 @@ class Timeline(QWidget):
         self._marks.append((QRectF(x - 4, top, 8, height), text))
 
     def _draw_months(
-        self, painter: QPainter, area: QRectF, first: float, last: float, scale: float, moved: int, top: float
+        self, painter: QPainter, area: QRectF, first: float, last: float, scale: float, shift_days: int, top: float
     ) -> None:
-        """Names of the months over the days ``moved`` back, and lines between them."""
+        """Names of the months over the days, ``shift_days`` back, and lines between them."""
         line = float(self.fontMetrics().height())
-        starts = list(_month_starts(first - moved, last - moved))
+        starts = list(_month_starts(first - shift_days, last - shift_days))
         for (begin, month), (end, _) in zip(starts, starts[1:]):
-            x = area.left() + max(begin + moved - first, 0) * scale
-            width = area.left() + min(end + moved - first, last - first) * scale - x
+            x = area.left() + max(begin + shift_days - first, 0) * scale
+            width = area.left() + min(end + shift_days - first, last - first) * scale - x
             name = QLocale().standaloneMonthName(month, QLocale.FormatType.ShortFormat)
             if self.fontMetrics().horizontalAdvance(name) > width - 4:
                 name = name[:1]
             if width > 10:
                 painter.setPen(self._grey())
                 painter.drawText(QRectF(x, top, width, 1.2 * line), Qt.AlignmentFlag.AlignCenter, name)
-            if not moved and begin > first:
+            if not shift_days and begin > first:
                 painter.setPen(QPen(self.palette().color(QPalette.ColorRole.Midlight), 1))
                 painter.drawLine(round(x), round(area.top()), round(x), round(area.bottom()))
 
@@ -141,7 +143,7 @@ def _day(day: float) -> str:
     return f"{date.day} {QLocale().monthName(date.month, QLocale.FormatType.ShortFormat)}"
 
 
-def _told(name: str, row: Row) -> str:
+def _row_title(name: str, row: DateRow) -> str:
     return tr("{name}: {count} dates").format(name=name, count=len(row.day)) if row.day else name
 
 

@@ -1,4 +1,4 @@
-"""How source and target fit, to look at before a run: dates, bands, seasons, clouds, indices."""
+"""The compatibility page: dates, bands, seasons, clouds and indices of source and target."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from ...engine.imagery.sensors.spectral_indices import INDICES
 from ...engine.tasks import Job
 from ..common.background import Background
 from ..common.qt import RED
-from .model import Fit, SeriesFacts, fit_of
+from .model import Compatibility, SeriesFacts, compare_sides
 from .quality_table import QualityTable
 from .timeline import Timeline
 
 ROWS = 12
-"""Bands seen without scrolling, at most."""
+"""Most bands shown without scrolling."""
 
 
 class _DateEdit(QDateEdit):
-    """Day and month; leaves the wheel to the form around it."""
+    """Day and month; leaves the mouse wheel to the form."""
 
     def __init__(self, month: int) -> None:
         super().__init__(QDate(2001, month, 1))
@@ -50,46 +50,46 @@ class _DateEdit(QDateEdit):
         return self.date().toString("MM-dd")
 
 
-class FitWidget(QWidget):
-    """Shows what serves for each band of the source, and the dates of both; chooses bands, season, clouds, indices."""
+class CompatibilityWidget(QWidget):
+    """Shows matching bands and the dates of both sides; chooses bands, season starts, clouds and indices."""
 
     changed = pyqtSignal()
-    """Something was chosen otherwise."""
+    """Another choice was made."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.fit = Fit()
+        self.result = Compatibility()
         self._unticked: set[str] = set()
-        self._asked: tuple[Job, SeriesFacts | None] | None = None
-        self._ask: Callable[[], tuple[Job, SeriesFacts | None]] | None = None
-        self._wanted: set[str] = set()
-        """Bands of a job, until those of its source are known."""
-        self._filling = QTimer(self)
-        self._filling.setSingleShot(True)
-        self._filling.timeout.connect(self._fill)
+        self._compared: tuple[Job, SeriesFacts | None] | None = None
+        self._get_sides: Callable[[], tuple[Job, SeriesFacts | None]] | None = None
+        self._pending_bands: set[str] = set()
+        """Bands of an opened job, until those of its source are known."""
+        self._fill_timer = QTimer(self)
+        self._fill_timer.setSingleShot(True)
+        self._fill_timer.timeout.connect(self._fill)
         self._worker = Background(self)
         self._worker.done.connect(self._show)
         self._worker.failed.connect(self._show_fault)
         self._build()
-        self._show(self.fit)
+        self._show(self.result)
 
-    # --- what others ask
+    # --- public state
 
-    def set_question(self, ask: Callable[[], tuple[Job, SeriesFacts | None]]) -> None:
-        """Where the two sides come from; asked at every refresh, on the main thread."""
-        self._ask = ask
+    def set_sides(self, get_sides: Callable[[], tuple[Job, SeriesFacts | None]]) -> None:
+        """Set the function that returns both sides; every refresh calls it, on the main thread."""
+        self._get_sides = get_sides
 
     def refresh(self) -> None:
-        """Work out anew how the sides fit, on a thread."""
-        if self._ask is not None:
-            job, series = self._ask()
+        """Compare the sides again, on a thread."""
+        if self._get_sides is not None:
+            job, series = self._get_sides()
             job = replace(job, **{k: v for k, v in self.fields().items() if k != "quality"})
-            if (job, series) != self._asked:
-                self._asked = (job, series)
-                self._worker.submit(lambda: fit_of(job, series))
+            if (job, series) != self._compared:
+                self._compared = (job, series)
+                self._worker.submit(lambda: compare_sides(job, series))
 
     def fields(self) -> dict:
-        """What is chosen here, as fields of a job."""
+        """The choices as fields of a job."""
         starts = self.season_box.isChecked()
         return {
             "bands": self._bands(),
@@ -100,7 +100,7 @@ class FitWidget(QWidget):
         }
 
     def show_fields(self, job: Job) -> None:
-        """Choose what a job says."""
+        """Show the choices of a job."""
         both = bool(job.source_season_start and job.target_season_start)
         for edit, start in (
             (self.source_start, job.source_season_start),
@@ -110,23 +110,23 @@ class FitWidget(QWidget):
                 edit.setDate(QDate.fromString(f"2000-{start}", "yyyy-MM-dd"))
         self.season_box.setChecked(both)
         self.quality.set_choice(job.quality)
-        self._wanted = set(job.bands)
-        self._asked = None
+        self._pending_bands = set(job.bands)
+        self._compared = None
         self.indices_combo.setCheckedItems(list(job.indices))
         self.refresh()
 
     def problem(self) -> str:
-        """What keeps the bands chosen here from being learnt from; empty for nothing."""
-        if self.fit.match is None or [name for name in self._names() if name not in self._unticked]:
+        """Why the chosen bands cannot be used; empty if they can."""
+        if self.result.match is None or [name for name in self._names() if name not in self._unticked]:
             return ""
-        return self.tr("No band is ticked. Tick those to learn from under 'How they fit'.")
+        return self.tr("No band is ticked. Tick the bands to learn from under 'Compatibility'.")
 
     def missing(self) -> list[str]:
-        """Ticked bands that the target cannot give."""
-        return [name for name in self.fit.match.missing if name not in self._unticked] if self.fit.match else []
+        """Ticked bands that the target lacks."""
+        return [name for name in self.result.match.missing if name not in self._unticked] if self.result.match else []
 
     def is_busy(self) -> bool:
-        """Whether the fit is still being worked out."""
+        """Whether the comparison is still running."""
         return self._worker.busy
 
     def shut_down(self) -> None:
@@ -142,8 +142,8 @@ class FitWidget(QWidget):
         self.season_box = QCheckBox(self.tr("Season starts:"))
         self.season_box.setToolTip(
             self.tr(
-                "Tick where the crops of the target are sown in another month; the target's dates are then moved so "
-                "that both seasons start together. The two hemispheres are known without it."
+                "Tick if the crops of the target are sown in another month: the target's dates are then shifted so "
+                "that both seasons start together. Opposite hemispheres are shifted without it."
             )
         )
         self.source_start, self.target_start = _DateEdit(1), _DateEdit(1)
@@ -159,13 +159,13 @@ class FitWidget(QWidget):
         season.addStretch()
 
         self.tree = QTreeWidget()
-        self.tree.setHeaderLabels([self.tr("Band of the source"), self.tr("In the target"), self.tr("How it is found")])
+        self.tree.setHeaderLabels([self.tr("Source band"), self.tr("Target band"), self.tr("Matched by")])
         self.tree.setRootIsDecorated(False)
         self.tree.setSelectionMode(QTreeWidget.SelectionMode.NoSelection)
         self.tree.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         header = self.tree.header()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        self.tree.setToolTip(self.tr("Untick a band of the source to learn without it"))
+        self.tree.setToolTip(self.tr("Untick a source band to learn without it"))
         self.tree.itemChanged.connect(self._ticked)
         self.summary_label = QLabel()
         self.summary_label.setWordWrap(True)
@@ -177,7 +177,7 @@ class FitWidget(QWidget):
         self.quality_box.setCollapsed(True)
         self.indices_combo = QgsCheckableComboBox()
         self.indices_combo.setDefaultText(self.tr("none"))
-        self.indices_combo.setToolTip(self.tr("Computed on both sides from their bands and learnt from besides them"))
+        self.indices_combo.setToolTip(self.tr("Computed on both sides and used in addition to the bands"))
         for index in INDICES:
             self.indices_combo.addItemWithCheckState(index, Qt.CheckState.Unchecked)
         self.indices_combo.checkedItemsChanged.connect(self._indices_changed)
@@ -212,38 +212,40 @@ class FitWidget(QWidget):
         self.refresh()
         self.changed.emit()
 
-    # --- what is shown
+    # --- display
 
-    def _show(self, fit: Fit) -> None:
-        self.fit = fit
-        self.timeline.show_fit(fit)
-        self.season_label.setText(fit.season)
-        self.season_label.setVisible(bool(fit.season))
-        self.quality.set_bands(fit.quality)
-        hides = ", ".join(fit.quality) or self.tr("none found")
+    def _show(self, result: Compatibility) -> None:
+        self.result = result
+        self.timeline.show_dates(result)
+        self.season_label.setText(result.season)
+        self.season_label.setVisible(bool(result.season))
+        self.quality.set_bands(result.quality)
+        hides = ", ".join(result.quality) or self.tr("none found")
         self.quality_box.setTitle(self.tr("Clouds and quality: {bands}").format(bands=hides))
         self._offer_indices()
-        if self._wanted and fit.match is not None:
-            self._unticked = {name for name in self._names() if name not in self._wanted}
-            self._wanted = set()
+        if self._pending_bands and result.match is not None:
+            self._unticked = {name for name in self._names() if name not in self._pending_bands}
+            self._pending_bands = set()
         self._fill()
         self.changed.emit()
 
     def _show_fault(self, fault: Exception) -> None:
-        self._show(Fit(season=str(fault)))
+        self._show(Compatibility(season=str(fault)))
 
     def _offer_indices(self) -> None:
-        """Only indices that both sides can give can be ticked; one that no longer can is unticked."""
+        """Enable the indices that both sides can give; untick those that one side can no longer give."""
         blocker = QSignalBlocker(self.indices_combo)
         for row, index in enumerate(INDICES):
-            usable = index in self.fit.indices
+            usable = index in self.result.indices
             item = self.indices_combo.model().item(row)
             item.setEnabled(usable)
-            told = INDICES[index].formula if usable else self.tr("{formula}: a band is missing")
-            item.setToolTip(told.format(formula=INDICES[index].formula))
+            text = INDICES[index].formula if usable else self.tr("{formula}: a band is missing")
+            item.setToolTip(text.format(formula=INDICES[index].formula))
         del blocker
         gone = [
-            index for index in self.indices_combo.checkedItems() if self.fit.match and index not in self.fit.indices
+            index
+            for index in self.indices_combo.checkedItems()
+            if self.result.match and index not in self.result.indices
         ]
         if gone:
             left = [index for index in self.indices_combo.checkedItems() if index not in gone]
@@ -251,7 +253,7 @@ class FitWidget(QWidget):
 
     def _bands(self) -> tuple[str, ...]:
         """The ticked bands of the source; empty when all are."""
-        match = self.fit.match
+        match = self.result.match
         if match is None:
             return ()
         names = [name for name in self._names() if name not in self._extra()]
@@ -263,15 +265,15 @@ class FitWidget(QWidget):
 
     def _names(self) -> list[str]:
         """Bands and indices of the source, found or not."""
-        match = self.fit.match
+        match = self.result.match
         return [*(pair.source for pair in match.pairs), *match.missing] if match else []
 
     def _extra(self) -> set[str]:
-        """Indices that are computed on both sides."""
+        """Indices computed on both sides."""
         return set(self.indices_combo.checkedItems())
 
     def _fill(self) -> None:
-        match = self.fit.match
+        match = self.result.match
         blocker = QSignalBlocker(self.tree)
         self.tree.clear()
         self.tree.setVisible(match is not None)
@@ -279,23 +281,23 @@ class FitWidget(QWidget):
             grey = self.palette().color(QPalette.ColorGroup.Disabled, QPalette.ColorRole.Text)
             for name in match.missing:
                 gone = name in self._unticked
-                how = self.tr("not learnt from") if gone else self.tr("untick it to learn without it")
+                how = self.tr("not used") if gone else self.tr("untick to learn without it")
                 self._add(name, self.tr("missing"), how, grey if gone else QColor(RED))
             for pair in match.pairs:
                 gone = pair.source in self._unticked
-                how = self.tr("not learnt from") if gone else self._how(pair)
-                self._add(pair.source, self._served(pair), how, grey if gone else None)
+                how = self.tr("not used") if gone else self._how(pair)
+                self._add(pair.source, self._target_text(pair), how, grey if gone else None)
             for name in match.left_out:
-                self._add("", name, self.tr("not used: the source does not have it"), grey)
+                self._add("", name, self.tr("not used: not in the source"), grey)
             height = self.tree.sizeHintForRow(0) if self.tree.topLevelItemCount() else 0
             shown = min(self.tree.topLevelItemCount(), ROWS)
             self.tree.setFixedHeight(self.tree.header().sizeHint().height() + shown * height + 6)
         del blocker
-        self._tell()
+        self._update_summary()
 
-    def _add(self, name: str, served: str, how: str, color: QColor | None = None) -> None:
-        """A row; a band of the source that is no index of the form's can be ticked."""
-        item = QTreeWidgetItem([name, served, how])
+    def _add(self, name: str, in_target: str, how: str, color: QColor | None = None) -> None:
+        """Add a row; a source band can be ticked unless it is an index chosen in this form."""
+        item = QTreeWidgetItem([name, in_target, how])
         item.setSizeHint(0, QSize(0, self.fontMetrics().height() + 8))
         if color is not None:
             for column in range(3):
@@ -305,14 +307,14 @@ class FitWidget(QWidget):
             item.setCheckState(0, Qt.CheckState.Unchecked if name in self._unticked else Qt.CheckState.Checked)
         self.tree.addTopLevelItem(item)
 
-    def _served(self, pair: BandPair) -> str:
+    def _target_text(self, pair: BandPair) -> str:
         return self.tr("from {bands}").format(bands=", ".join(pair.inputs)) if pair.how == COMPUTED else pair.target
 
     def _how(self, pair: BandPair) -> str:
         words = {
             SAME_NAME: self.tr("same name"),
             SAME_WAVELENGTH: self.tr("same wavelength"),
-            NEAR_WAVELENGTH: self.tr("wavelength near by"),
+            NEAR_WAVELENGTH: self.tr("near wavelength"),
             COMPUTED: self.tr("computed: {formula}").format(formula=pair.target),
         }
         return words[pair.how]
@@ -320,22 +322,22 @@ class FitWidget(QWidget):
     def _ticked(self, item: QTreeWidgetItem, column: int) -> None:
         on = item.checkState(0) == Qt.CheckState.Checked
         (self._unticked.discard if on else self._unticked.add)(item.text(0))
-        # Not at once: Qt still works on the row.
-        self._filling.start()
+        # Later: Qt still works on the row.
+        self._fill_timer.start()
         self.changed.emit()
 
-    def _tell(self) -> None:
-        """One line on the bands."""
-        match = self.fit.match
+    def _update_summary(self) -> None:
+        """Summarise the bands in one line."""
+        match = self.result.match
         if match is None:
-            self.summary_label.setText(self.tr("Choose source and target: what serves for each band appears here."))
+            self.summary_label.setText(self.tr("Select source and target to see matching bands."))
             return
         missing = self.missing()
         kept = [name for name in self._names() if name not in self._unticked]
         if missing:
-            text = self.tr("Not found in the target: {names}.").format(names=", ".join(missing))
+            text = self.tr("Missing in the target: {names}.").format(names=", ".join(missing))
         elif kept:
-            text = self.tr("The target gives all {count} bands that are learnt from.").format(count=len(kept))
+            text = self.tr("The target has all {count} bands that the model uses.").format(count=len(kept))
         else:
-            text = self.tr("No band is left to learn from.")
+            text = self.tr("No band is ticked.")
         self.summary_label.setText(" ".join([text, *match.ambiguous]))

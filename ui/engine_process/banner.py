@@ -44,9 +44,9 @@ class EngineBanner(QFrame):
         self._background.done.connect(self._show)
         self._background.failed.connect(self._show_fault)
         self._build()
-        self.look()
+        self.check_engine()
 
-    def look(self, python: str | None = None) -> None:
+    def check_engine(self, python: str | None = None) -> None:
         """Find the engine and run an optimiser step with it, on a thread.
 
         Parameters
@@ -61,7 +61,7 @@ class EngineBanner(QFrame):
 
         self._background.submit(find)
 
-    def is_looking(self) -> bool:
+    def is_checking(self) -> bool:
         """Whether the answer is still to come."""
         return self._background.busy
 
@@ -133,7 +133,7 @@ class EngineBanner(QFrame):
     def use_python(self, path: str) -> None:
         """Run the engine with this Python from now on, if it can; empty: with QGIS's own."""
         self.text.setText(self.tr("Trying {path}…").format(path=path))
-        self.look(path)
+        self.check_engine(path)
 
     def _ask_install(self) -> None:
         question = QMessageBox(self)
@@ -155,7 +155,7 @@ class EngineBanner(QFrame):
     def install(self) -> None:
         """Install the engine in a task."""
         self._task = InstallTask(choice.packages())
-        self._task.told.connect(lambda line: self.text.setText(line[:200]))
+        self._task.output_line.connect(lambda line: self.text.setText(line[:200]))
         self._task.ended.connect(self._installed)
         self._installing(True)
         QgsApplication.taskManager().addTask(self._task)
@@ -179,6 +179,6 @@ class EngineBanner(QFrame):
         if task.detail:
             # What was just installed is what the user wants used, whatever was chosen before.
             settings.put("python", "")
-            self.look()
+            self.check_engine()
         else:
             self.text.setText(task.problem or self.tr("The installation was cancelled; nothing has changed."))

@@ -44,7 +44,7 @@ def constraints() -> str:
 
 def install(
     folder: Path,
-    tell: Callable[[str], None] = lambda line: None,
+    report: Callable[[str], None] = lambda line: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> str:
     """Fill ``folder`` with what the engine needs, check it, and say which versions it has.
@@ -76,9 +76,9 @@ def install(
     command += ["--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--no-warn-script-location"]
     command += environment.requirements(missing, sys.version_info[:2])
     try:
-        _pip(command, tell, cancelled)
+        _pip(command, report, cancelled)
         _drop_numpy(fresh)
-        tell("Checking the engine")
+        report("Checking the engine")
         state = environment.check(Interpreter(python, str(fresh), "the new package folder"))
         if not state.works:
             raise InputError("engine-install", f"The installed engine does not work: {state.detail}.")
@@ -89,7 +89,7 @@ def install(
         held.unlink(missing_ok=True)
 
 
-def _pip(command: list[str], tell: Callable[[str], None], cancelled: Callable[[], bool]) -> None:
+def _pip(command: list[str], report: Callable[[str], None], cancelled: Callable[[], bool]) -> None:
     options: dict[str, Any] = {}
     if sys.platform == "win32":
         options["creationflags"] = subprocess.CREATE_NO_WINDOW
@@ -124,7 +124,7 @@ def _pip(command: list[str], tell: Callable[[str], None], cancelled: Callable[[]
                 break
             if line:
                 tail.append(line)
-                tell(line)
+                report(line)
         code = process.wait(timeout=30)
     finally:
         if process.poll() is None:
@@ -157,7 +157,7 @@ def _replace(fresh: Path, folder: Path) -> None:
 class InstallTask(QgsTask):
     """The install as a QGIS task."""
 
-    told = pyqtSignal(str)
+    output_line = pyqtSignal(str)
     """A line of pip's output."""
     ended = pyqtSignal()
     """The install is over: see ``detail`` and ``problem``."""
@@ -173,7 +173,7 @@ class InstallTask(QgsTask):
     def run(self) -> bool:
         """Install, on a thread of the task manager."""
         try:
-            self.detail = install(self._folder, self.told.emit, self.isCanceled)
+            self.detail = install(self._folder, self.output_line.emit, self.isCanceled)
         except Cancelled:
             return False
         except InputError as problem:

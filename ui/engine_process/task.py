@@ -23,7 +23,7 @@ class JobTask(QgsTask):
     main thread. Whoever makes the task keeps a reference to it until ``ended``.
     """
 
-    happened = pyqtSignal(object)
+    progressed = pyqtSignal(object)
     """An event of the worker, a dict."""
     ended = pyqtSignal()
     """The task is over: see ``outcome``, ``problem`` and ``cancelled``."""
@@ -69,4 +69,4 @@ class JobTask(QgsTask):
     def _follow(self, event: Mapping[str, Any]) -> None:
         if event["event"] == "progress":
             self.setProgress(100.0 * float(event["fraction"]))
-        self.happened.emit(dict(event))
+        self.progressed.emit(dict(event))

@@ -38,7 +38,7 @@ class ClassTableModel(QAbstractTableModel):
         self._ignored: set[str] = set()
         self.unit = "{count}"
         """How a count is written."""
-        self.together: Callable[[int], set[int]] = lambda row: {row}
+        self.rows_with: Callable[[int], set[int]] = lambda row: {row}
         """The rows that change with a row."""
 
     def names(self) -> list[str]:
@@ -66,7 +66,7 @@ class ClassTableModel(QAbstractTableModel):
         self._ignored = {name for name, wanted in found.items() if not wanted}
         self._wanted = {name: wanted for name, wanted in found.items() if wanted and wanted != name}
         self.endResetModel()
-        self._told()
+        self._emit_changed()
 
     def result(self) -> Counter[str]:
         """The counts after renaming, merging and leaving out."""
@@ -127,14 +127,14 @@ class ClassTableModel(QAbstractTableModel):
         if not index.isValid():
             return False
         if role == Qt.ItemDataRole.CheckStateRole and index.column() == FOUND:
-            for row in self.together(index.row()):
+            for row in self.rows_with(index.row()):
                 self._tick(row, number_of(value) == number_of(Qt.CheckState.Checked))
         elif role == Qt.ItemDataRole.EditRole and index.column() == WANTED:
-            for row in self.together(index.row()):
+            for row in self.rows_with(index.row()):
                 self._rename(row, str(value).strip())
         else:
             return False
-        self._told()
+        self._emit_changed()
         return True
 
     def _tick(self, row: int, on: bool) -> None:
@@ -152,7 +152,7 @@ class ClassTableModel(QAbstractTableModel):
         else:
             self._wanted[name] = wanted
 
-    def _told(self) -> None:
+    def _emit_changed(self) -> None:
         if self._counts:
             self.dataChanged.emit(self.index(0, 0), self.index(len(self._counts) - 1, WANTED))
 
@@ -168,7 +168,7 @@ class ClassTable(QWidget):
         self.fault = ""
         """Why a file with a class table could not be used."""
         self.model = ClassTableModel(self)
-        self.model.together = self._together
+        self.model.rows_with = self._rows_with
         self.model.dataChanged.connect(lambda first, last: self.changed.emit())
         self.table = QTableView()
         self.table.setModel(self.model)
@@ -227,7 +227,7 @@ class ClassTable(QWidget):
         if path:
             self.load(path)
 
-    def _together(self, row: int) -> set[int]:
+    def _rows_with(self, row: int) -> set[int]:
         """The selected rows, when the one that is being changed is among them."""
         rows = {index.row() for index in self.table.selectionModel().selectedRows()}
         return rows if row in rows else {row}

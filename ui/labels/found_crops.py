@@ -22,7 +22,7 @@ LIKELY_FIELDS = ("crop", "label", "class", "culture", "kultur", "lc", "type")
 
 
 @dataclass(frozen=True)
-class Found:
+class CropCounts:
     """The crops of the labels."""
 
     counts: Counter[str]
@@ -33,7 +33,7 @@ class Found:
     """Columns of a raster's attribute table that may name its classes."""
 
 
-def look_at_raster(labels: LabelLayer, stack: Sequence[StackBand]) -> Found:
+def count_raster_classes(labels: LabelLayer, stack: Sequence[StackBand]) -> CropCounts:
     """The classes of a label raster under the stack; raises InputError."""
     columns = name_columns(labels.path)
     try:
@@ -42,12 +42,12 @@ def look_at_raster(labels: LabelLayer, stack: Sequence[StackBand]) -> Found:
         if problem.code != "class-column":
             raise
         # Nobody can choose a column that is not offered.
-        return Found(Counter(), columns=columns)
+        return CropCounts(Counter(), columns=columns)
     unit = tr("{count} px") if preview.complete else tr("about {count} px")
-    return Found(preview.counts, unit, columns)
+    return CropCounts(preview.counts, unit, columns)
 
 
-def told(counts: Counter[str], unit: str, fewest: int) -> str:
+def format_crops(counts: Counter[str], unit: str, fewest: int) -> str:
     """Crops with their counts as rich text; red where there are less than ``fewest``."""
     shown = [
         f"{html.escape(name, quote=False)} ({_marked(count, fewest, unit)})"

@@ -36,7 +36,7 @@ from ..common import settings
 from ..common.background import Background
 from ..common.inputs import VectorInput, raster_path
 from .class_table import ClassTable
-from .found_crops import Found, likely_field, look_at_raster, told, warning
+from .found_crops import CropCounts, count_raster_classes, format_crops, likely_field, warning
 from .table_layer import table_layer
 
 FILTER = (
@@ -341,16 +341,16 @@ class LabelsWidget(QWidget):
             return
         if isinstance(labels, LabelLayer):
             self.classes_label.setText(self.tr("looking…"))
-            self._counter.submit(lambda: look_at_raster(labels, stack))
+            self._counter.submit(lambda: count_raster_classes(labels, stack))
         elif labels is None or not field:
             self._counter.forget()
             self.classes.model.set_counts(Counter(), keep=False)
             self.classes_label.setText("–")
         else:
             self.classes_label.setText(self.tr("counting…"))
-            self._counter.submit(lambda: Found(labels.count_classes(field)))
+            self._counter.submit(lambda: CropCounts(labels.count_classes(field)))
 
-    def _show_classes(self, found: Found) -> None:
+    def _show_classes(self, found: CropCounts) -> None:
         if self.layer() is None:
             return
         if self.is_raster():
@@ -363,25 +363,25 @@ class LabelsWidget(QWidget):
         if self._waiting is not None and self._waiting.field == self.field():
             self.classes.model.set_classes(self._waiting.classes)
             self._waiting = None
-        self._tell()
+        self._update_summary()
         if self.classes.model.classes() != before:
             self.changed.emit()
 
     def _classes_changed(self) -> None:
-        self._tell()
+        self._update_summary()
         self.changed.emit()
 
     def _show_fault(self, fault: object) -> None:
         self.classes.model.set_counts(Counter(), keep=False)
         self.classes_label.setText(warning(str(fault)))
 
-    def _tell(self) -> None:
+    def _update_summary(self) -> None:
         """The crops that will be learnt, with their counts."""
         layer, model = self.layer(), self.classes.model
         # A polygon holds many samples, a point one: only points can be counted as samples.
         kind = layer.geometryType() if isinstance(layer, QgsVectorLayer) else None
         fewest = MINIMUM_SAMPLES if kind == QgsWkbTypes.GeometryType.PointGeometry else 1
-        lines = [told(model.result(), model.unit, fewest)]
+        lines = [format_crops(model.result(), model.unit, fewest)]
         gone = sum(1 for wanted in model.classes().values() if not wanted)
         if gone:
             lines[0] += self.tr("; {count} left out").format(count=gone)

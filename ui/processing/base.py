@@ -74,15 +74,15 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         """The values of the outputs."""
         raise NotImplementedError
 
-    def cancelled(self) -> str:
+    def cancel_message(self) -> str:
         """What is said after a cancel."""
         return self.tr("Cancelled; nothing was written.")
 
-    def stage(self, name: str) -> str:
+    def stage_line(self, name: str) -> str:
         """The line of the log about a stage that begins."""
         return name
 
-    def figure(self, name: str, value: Any) -> str:
+    def metric_line(self, name: str, value: Any) -> str:
         """The line of the log about a figure that the engine reports on its way; empty for none."""
         return ""
 
@@ -150,7 +150,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
             except InputError as problem:
                 raise QgsProcessingException(str(problem)) from problem
             except Cancelled:
-                feedback.pushInfo(self.cancelled())
+                feedback.pushInfo(self.cancel_message())
                 return {}
         return self.results(task, outcome, feedback)
 
@@ -160,13 +160,13 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         def follow(event: Mapping[str, Any]) -> None:
             kind = event["event"]
             if kind == "stage":
-                feedback.setProgressText(self.stage(str(event["name"])))
+                feedback.setProgressText(self.stage_line(str(event["name"])))
             elif kind == "progress":
                 feedback.setProgress(100.0 * float(event["fraction"]))
             elif kind == "warning":
                 feedback.pushWarning(str(event["message"]))
             elif kind == "metric":
-                line = self.figure(str(event["name"]), event["value"])
+                line = self.metric_line(str(event["name"]), event["value"])
                 if line:
                     feedback.pushInfo(line)
             elif kind == "log":

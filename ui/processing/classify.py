@@ -47,8 +47,8 @@ class ClassifyAlgorithm(MappingAlgorithm):
         self.add_target()
         self.add_mask()
         self.add_parcels()
-        self.add_reading()
-        self.add_way()
+        self.add_reading_options()
+        self.add_mapping_options()
         self.add_map_outputs()
 
     def gather(self, parameters: dict[str, Any], context: QgsProcessingContext) -> None:

@@ -217,11 +217,11 @@ class CompareAlgorithm(EngineAlgorithm):
         """All that is wrong with the comparison."""
         return check_comparison(task)
 
-    def stage(self, name: str) -> str:
-        """Tell the start of a run apart from its end, which :meth:`figure` tells."""
+    def stage_line(self, name: str) -> str:
+        """Tell the start of a run apart from its end, which :meth:`metric_line` tells."""
         return name if name in (READ, COMPARE, DRAW) else self.tr("Started: {run}").format(run=name)
 
-    def figure(self, name: str, value: Any) -> str:
+    def metric_line(self, name: str, value: Any) -> str:
         """A line for each finished run."""
         if name != "run" or value.get("oa") is None:
             return ""
@@ -232,12 +232,12 @@ class CompareAlgorithm(EngineAlgorithm):
             seconds=value["fit_seconds"],
         )
 
-    def cancelled(self) -> str:
+    def cancel_message(self) -> str:
         """What is said after a cancel: the finished runs are kept where they can be found again."""
         output = Path(self._plain["output"])
         kept = len(Journal.beside(str(output)).read())
         if not kept:
-            return super().cancelled()
+            return super().cancel_message()
         if Path(QgsProcessingUtils.tempFolder()) in output.parents:
             return self.tr(
                 "Cancelled; nothing was written. With a results file of your own it could have gone on later."

@@ -135,7 +135,7 @@ class MappingAlgorithm(EngineAlgorithm):
             advanced=True,
         )
 
-    def add_reading(self) -> None:
+    def add_reading_options(self) -> None:
         """Add how the stacks are read: what hides a pixel, and when the seasons start."""
         self.add_text(
             self.QUALITY,
@@ -160,7 +160,7 @@ class MappingAlgorithm(EngineAlgorithm):
             self.tr("Month and day (MM-DD) at which the season of the target starts.") + " " + both,
         )
 
-    def add_way(self) -> None:
+    def add_mapping_options(self) -> None:
         """Add how a large target is mapped."""
         self.add(
             QgsProcessingParameterBoolean(

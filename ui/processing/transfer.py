@@ -136,8 +136,8 @@ class TransferAlgorithm(MappingAlgorithm):
                 "There are {indices}."
             ).format(indices=", ".join(INDICES)),
         )
-        self.add_reading()
-        self.add_way()
+        self.add_reading_options()
+        self.add_mapping_options()
         self.add_map_outputs()
         self.add(
             QgsProcessingParameterFileDestination(

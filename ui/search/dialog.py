@@ -229,7 +229,7 @@ class SearchDialog(QDialog):
         if search is None:
             return
         task = JobTask(SearchTask(search), interpreter, self.tr("Find imagery"), choice.packages())
-        task.happened.connect(self._follow)
+        task.progressed.connect(self._follow)
         task.ended.connect(self._ended)
         self._task = task
         self._notes: list[str] = []

@@ -15,7 +15,7 @@ from ...engine.imagery.geo.types import StackBand
 from ...engine.imagery.sensors.quality_flags import is_quality
 from ..common.qt import BAD, number_of, tr
 from .dates import is_date, parse_date
-from .summary import quality_told
+from .summary import describe_quality_band
 
 FILE, NUMBER, DATE, BAND = range(4)
 
@@ -27,7 +27,7 @@ class BandTableModel(QAbstractTableModel):
         super().__init__(parent)
         self._bands: list[StackBand] = []
 
-    def dates_given(self, dates: Mapping[tuple[str, int], str]) -> None:
+    def set_dates(self, dates: Mapping[tuple[str, int], str]) -> None:
         """Give dates to bands, which are named by path and number."""
         self.set_bands([replace(b, date=dates.get((b.path, b.index), b.date)) for b in self._bands])
 
@@ -74,7 +74,7 @@ class BandTableModel(QAbstractTableModel):
             if column == FILE:
                 return band.path
             if column == BAND and is_quality(band.band):
-                return quality_told(str(band.band))
+                return describe_quality_band(str(band.band))
             if self._bad(row, column):
                 if column == DATE and band.date:
                     return tr("'{text}' is no date. Write one as 2021-06-30.").format(text=band.date)

@@ -337,7 +337,7 @@ class StackWidget(QWidget):
     def _follow_note(self, link: str) -> None:
         kind, _, order = link.partition(":")
         if kind == "order":
-            self.model.dates_given(self._open_choices()[order])
+            self.model.set_dates(self._open_choices()[order])
             self.changed.emit()
         else:
             self._all_notes = not self._all_notes
@@ -362,11 +362,11 @@ class StackWidget(QWidget):
         self.summary_label.setText(
             self.tr("Reading dates and bands…") if self._reader.busy else summary(self.model.bands())
         )
-        text = "" if self._reader.busy else self._notes_told()
+        text = "" if self._reader.busy else self._notes_html()
         self.notes_label.setText(text)
         self.notes_label.setVisible(bool(text))
 
-    def _notes_told(self) -> str:
+    def _notes_html(self) -> str:
         """The notes as a list, with a link for each way to read the dates that may mean several."""
         notes = self.notes()
         shown = notes if self._all_notes else notes[:NOTES]

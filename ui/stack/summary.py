@@ -43,7 +43,7 @@ def summary(bands: Sequence[StackBand]) -> str:
     return "; ".join(parts)
 
 
-def quality_told(name: str) -> str:
+def describe_quality_band(name: str) -> str:
     """What a quality band is, and what it hides by default."""
     return tr("{title}: no data, but hides {what}.").format(
         title=QUALITY[name.upper()].title, what=told_hidden(name) or tr("nothing")

@@ -36,8 +36,8 @@ from ..common.icons import icon
 from ..common.inputs import VectorInput, raster_path
 from ..common.layers import add_result
 from ..common.messages import follow, links, push
-from ..compatibility.model import SeriesFacts, told
-from ..compatibility.widget import FitWidget
+from ..compatibility.model import SeriesFacts, format_problem
+from ..compatibility.widget import CompatibilityWidget
 from ..engine_process import choice
 from ..engine_process.banner import EngineBanner
 from ..engine_process.task import JobTask
@@ -50,7 +50,7 @@ from .target import TargetWidget
 
 CHECK_DELAY = 300
 """Milliseconds without a change after which the form is checked."""
-FIT_TAB = 2
+COMPATIBILITY_TAB = 2
 """Where it is shown how source and target fit."""
 
 
@@ -90,8 +90,8 @@ class TransferDialog(QDialog):
         self.banner = EngineBanner()
         self.source = SourceWidget()
         self.target = TargetWidget()
-        self.fit = FitWidget()
-        self.fit.set_question(self._sides)
+        self.compatibility = CompatibilityWidget()
+        self.compatibility.set_sides(self._sides)
         self.output = OutputWidget()
         self.log = QPlainTextEdit()
         self.log.setReadOnly(True)
@@ -99,7 +99,7 @@ class TransferDialog(QDialog):
         self.tabs = QTabWidget()
         self.tabs.addTab(_scrolled(self.source), self.tr("1  Source (labelled)"))
         self.tabs.addTab(_scrolled(self.target), self.tr("2  Target (to be mapped)"))
-        self.tabs.addTab(_scrolled(self.fit), self.tr("3  How they fit"))
+        self.tabs.addTab(_scrolled(self.compatibility), self.tr("3  Compatibility"))
         self.tabs.addTab(_scrolled(self.output), self.tr("4  Method and outputs"))
         self.tabs.addTab(self.log, self.tr("Log"))
         self.panel = RunPanel()
@@ -136,7 +136,7 @@ class TransferDialog(QDialog):
         layout.addWidget(self.tabs, 1)
         layout.addWidget(self.panel)
         layout.addWidget(self.buttons)
-        for part in (self.source, self.target, self.fit, self.output, self.banner):
+        for part in (self.source, self.target, self.compatibility, self.output, self.banner):
             part.changed.connect(self._changed)
         letter = self.fontMetrics().horizontalAdvance("0")
         # On a small or much enlarged screen the buttons at the foot must stay within reach.
@@ -175,13 +175,13 @@ class TransferDialog(QDialog):
         if self.source.stack.is_reading() or self.target.stack.is_reading():
             # Their end is a change, which asks again.
             return
-        self.fit.refresh()
-        if self.fit.is_busy():
+        self.compatibility.refresh()
+        if self.compatibility.is_busy():
             return
         warning = self.style().standardIcon(QStyle.StandardPixmap.SP_MessageBoxWarning)
-        self.tabs.setTabIcon(FIT_TAB, warning if self.fit.missing() else QIcon())
+        self.tabs.setTabIcon(COMPATIBILITY_TAB, warning if self.compatibility.missing() else QIcon())
         try:
-            self._checker.submit(self._question())
+            self._checker.submit(self._prepare_check())
         except InputError as problem:
             self._checked((None, None, [str(problem)]))
 
@@ -192,9 +192,9 @@ class TransferDialog(QDialog):
         source = () if self.source.uses_series() else self.source.stack.bands()
         return Job(output="", target=self.target.stack.bands(), source=source, series=series, id="fit"), facts
 
-    def _question(self) -> Callable[[], tuple[Job | None, tuple | None, list[str]]]:
+    def _prepare_check(self) -> Callable[[], tuple[Job | None, tuple | None, list[str]]]:
         """All that the form says, taken down here; the work on it is in the function given back."""
-        faults = (self.source.stack.fault(), self.target.stack.fault(), self.fit.problem())
+        faults = (self.source.stack.fault(), self.target.stack.fault(), self.compatibility.problem())
         problems = [text for text in faults if text]
         if not self.output.map_path():
             problems.append(self.tr("The crop map has no file name. Choose one under 'Method and outputs'."))
@@ -209,7 +209,7 @@ class TransferDialog(QDialog):
             "seed": self.output.seed(),
             **self.output.extra_paths(),
             **self.output.mapping_fields(),
-            **self.fit.fields(),
+            **self.compatibility.fields(),
         }
         labels, state = None, self.source.labels.state()
         field_name = self.source.labels.field()
@@ -228,7 +228,7 @@ class TransferDialog(QDialog):
         folder = self._copy_folder(known)
         engine_problem = self._engine_problem()
 
-        def ask() -> tuple[Job | None, tuple | None, list[str]]:
+        def check_form() -> tuple[Job | None, tuple | None, list[str]]:
             copy = None
             if isinstance(labels, LabelLayer):
                 fields["labels"] = with_settings(labels)
@@ -244,10 +244,10 @@ class TransferDialog(QDialog):
             job = Job(**fields)
             found = list(problems)
             if not problems:
-                found += [told(problem) for problem in check(job)]
+                found += [format_problem(problem) for problem in check(job)]
             return job, copy, list(dict.fromkeys(found + engine_problem))
 
-        return ask
+        return check_form
 
     def _copy_folder(self, known: LabelLayer | None) -> Path:
         """A new folder for copies of layers; those of former checks go, unless a job may still read them."""
@@ -268,7 +268,7 @@ class TransferDialog(QDialog):
         return raster_path(layer) if isinstance(layer, QgsRasterLayer) else None
 
     def _engine_problem(self) -> list[str]:
-        if self.banner.interpreter is not None or self.banner.is_looking():
+        if self.banner.interpreter is not None or self.banner.is_checking():
             return []
         return [self.tr("The engine is not installed: see the top of this window.")]
 
@@ -277,7 +277,7 @@ class TransferDialog(QDialog):
         if copy is not None:
             self._labels_copy = copy
         # The end of the engine's test is a change, which asks again.
-        testing = self.banner.interpreter is None and self.banner.is_looking()
+        testing = self.banner.interpreter is None and self.banner.is_checking()
         self._job = job if not problems and not testing else None
         interrupted = self._job is not None and bool(unfinished_folders(self._job.output))
         if self._task is None:
@@ -306,7 +306,7 @@ class TransferDialog(QDialog):
         name = Path(self._job.output).stem
         title = self.tr("Crop Transfer: {name}").format(name=name)
         task = JobTask(self._job, self.banner.interpreter, title, choice.packages())
-        task.happened.connect(self._follow)
+        task.progressed.connect(self._follow)
         task.ended.connect(self._ended)
         self._task = task
         self.log.clear()
@@ -363,7 +363,7 @@ class TransferDialog(QDialog):
             self.panel.show_end(self.tr("Cancelled; nothing was written."))
             self.log.appendPlainText(self.tr("Cancelled; nothing was written."))
             push(self._iface, self.tr("The job was cancelled; nothing was written."), Qgis.MessageLevel.Info, {})
-        self._checker.submit(self._question())
+        self._checker.submit(self._prepare_check())
 
     def _show_result(self, outcome: Outcome) -> None:
         outputs, summary = outcome.outputs, outcome.summary
@@ -417,7 +417,7 @@ class TransferDialog(QDialog):
             self._task.keep = True
             self._task.cancel()
             self._task.waitForFinished(3000)
-        for part in (self.source, self.target, self.fit, self.banner):
+        for part in (self.source, self.target, self.compatibility, self.banner):
             part.shut_down()
         self._checker.stop()
         self._folder.cleanup()
@@ -445,7 +445,7 @@ def show_job(dialog: TransferDialog, job: Job) -> None:
         source.labels.show_labels(job.labels)
     dialog.target.set_mask(job.mask)
     dialog.target.set_parcels(job.parcels, job.parcel_reading)
-    dialog.fit.show_fields(job)
+    dialog.compatibility.show_fields(job)
     output.set_map_path(job.output)
     output.set_method(job.method)
     output.seed_box.setValue(job.seed)

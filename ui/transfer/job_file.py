@@ -64,18 +64,18 @@ class JobButton(QPushButton):
 
 def save_job(job: Job, path: str) -> None:
     """Write a job file, and beside it labels, mask and parcels where they are only copies of layers; raises OSError."""
-    place = Path(path)
+    job_path = Path(path)
     if job.labels is not None:
-        job = replace(job, labels=replace(job.labels, path=_kept(job.labels.path, place, "labels")))
+        job = replace(job, labels=replace(job.labels, path=_kept(job.labels.path, job_path, "labels")))
     if job.mask:
         mask, layer = split_layer(job.mask)
-        job = replace(job, mask=_kept(mask, place, "mask") + (f"|layername={layer}" if layer else ""))
+        job = replace(job, mask=_kept(mask, job_path, "mask") + (f"|layername={layer}" if layer else ""))
     if job.parcels:
         parcels, layer = split_layer(job.parcels)
-        job = replace(job, parcels=_kept(parcels, place, "parcels") + (f"|layername={layer}" if layer else ""))
-    part = place.with_name(place.name + ".part")
+        job = replace(job, parcels=_kept(parcels, job_path, "parcels") + (f"|layername={layer}" if layer else ""))
+    part = job_path.with_name(job_path.name + ".part")
     part.write_text(job.to_json(indent=1), encoding="utf-8")
-    part.replace(place)
+    part.replace(job_path)
 
 
 def _kept(path: str, job_file: Path, role: str) -> str:

@@ -12,7 +12,7 @@ from qgis.PyQt.QtCore import QDate, Qt
 
 from croptransfer.engine.imagery import describe
 from croptransfer.engine.tasks import Job
-from croptransfer.ui.compatibility.model import fit_of
+from croptransfer.ui.compatibility.model import compare_sides
 from croptransfer.ui.compatibility.quality_table import QualityTable
 from tests.helpers.scenes import srs_of, write_fields
 
@@ -68,13 +68,13 @@ def dialog(open_dialog, fake_engine, sentinel, landsat, tmp_path, qtbot):
 
 
 def rows(dialog):
-    tree = dialog.fit.tree
+    tree = dialog.compatibility.tree
     items = [tree.topLevelItem(row) for row in range(tree.topLevelItemCount())]
     return {item.text(0) or item.text(1): tuple(item.text(column) for column in (1, 2)) for item in items}
 
 
 def tick(dialog, name, on):
-    (item,) = dialog.fit.tree.findItems(name, Qt.MatchFlag.MatchExactly)
+    (item,) = dialog.compatibility.tree.findItems(name, Qt.MatchFlag.MatchExactly)
     item.setCheckState(0, Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
 
 
@@ -85,18 +85,18 @@ def ready(qtbot, dialog):
 
 def test_every_band_shows_what_serves_for_it_and_a_missing_one_can_be_left_out(dialog, qtbot):
     assert rows(dialog) == {
-        "B05": ("missing", "untick it to learn without it"),
+        "B05": ("missing", "untick to learn without it"),
         "B04": ("RED", "same wavelength"),
-        "B08": ("NIR08", "wavelength near by"),
+        "B08": ("NIR08", "near wavelength"),
         "B11": ("SWIR16", "same wavelength"),
-        "COASTAL": ("COASTAL", "not used: the source does not have it"),
+        "COASTAL": ("COASTAL", "not used: not in the source"),
     }
     assert not dialog.tabs.tabIcon(2).isNull()
-    assert "untick what is missing under 'How they fit'" in dialog.panel.problems.item(0).text()
+    assert "under 'Compatibility'" in dialog.panel.problems.item(0).text()
     tick(dialog, "B05", False)
     job = ready(qtbot, dialog)
     assert set(job.bands) == {"B04", "B08", "B11"}
-    assert rows(dialog)["B05"] == ("missing", "not learnt from")
+    assert rows(dialog)["B05"] == ("missing", "not used")
     assert dialog.tabs.tabIcon(2).isNull()
     for name in ("B04", "B08", "B11"):
         tick(dialog, name, False)
@@ -105,40 +105,40 @@ def test_every_band_shows_what_serves_for_it_and_a_missing_one_can_be_left_out(d
 
 
 def test_dates_of_both_hemispheres_stand_above_each_other(dialog, qtbot):
-    assert "half a year (182 days)" in dialog.fit.season_label.text()
-    fit = dialog.fit.fit
+    assert "half a year (182 days)" in dialog.compatibility.season_label.text()
+    fit = dialog.compatibility.result
     assert len(fit.source.day) == len(fit.target.day) == 6
     assert np.abs(np.subtract(fit.source.day, fit.target.day)).max() < 4
     dialog.tabs.setCurrentIndex(2)
-    qtbot.waitUntil(lambda: len(dialog.fit.timeline.marks()) == 12, timeout=WAIT)
-    assert dialog.fit.timeline.marks()[0] == "2021-03-20"
-    assert dialog.fit.timeline.marks()[6] == "2020-09-20"
+    qtbot.waitUntil(lambda: len(dialog.compatibility.timeline.marks()) == 12, timeout=WAIT)
+    assert dialog.compatibility.timeline.marks()[0] == "2021-03-20"
+    assert dialog.compatibility.timeline.marks()[6] == "2020-09-20"
 
 
 def test_a_date_counts_when_it_has_the_bands_that_are_learnt_from(sentinel):
     bands = [b for b in describe([str(sentinel)]) if (b.band, b.date) != ("B08", "2021-03-20")]
-    whole = fit_of(Job(output="", target=(), source=tuple(bands)), None)
+    whole = compare_sides(Job(output="", target=(), source=tuple(bands)), None)
     assert (len(whole.source.day), len(whole.source.left_out)) == (5, 1)
-    without = fit_of(Job(output="", target=(), source=tuple(bands), bands=("B04", "B11")), None)
+    without = compare_sides(Job(output="", target=(), source=tuple(bands), bands=("B04", "B11")), None)
     assert (len(without.source.day), without.source.left_out) == (6, ())
 
 
 def test_season_starts_are_given_together_and_move_the_target(dialog, qtbot):
     tick(dialog, "B05", False)
-    dialog.fit.season_box.setChecked(True)
-    dialog.fit.source_start.setDate(QDate(2001, 3, 15))
-    dialog.fit.target_start.setDate(QDate(2001, 9, 1))
+    dialog.compatibility.season_box.setChecked(True)
+    dialog.compatibility.source_start.setDate(QDate(2001, 3, 15))
+    dialog.compatibility.target_start.setDate(QDate(2001, 9, 1))
     job = ready(qtbot, dialog)
     assert (job.source_season_start, job.target_season_start) == ("03-15", "09-01")
-    qtbot.waitUntil(lambda: "-170 days" in dialog.fit.season_label.text(), timeout=WAIT)
-    dialog.fit.season_box.setChecked(False)
+    qtbot.waitUntil(lambda: "-170 days" in dialog.compatibility.season_label.text(), timeout=WAIT)
+    dialog.compatibility.season_box.setChecked(False)
     job = ready(qtbot, dialog)
     assert (job.source_season_start, job.target_season_start) == ("", "")
 
 
 def test_indices_that_both_sides_can_give_are_learnt_from_besides(dialog, qtbot):
     tick(dialog, "B05", False)
-    combo = dialog.fit.indices_combo
+    combo = dialog.compatibility.indices_combo
     offered = [combo.itemText(row) for row in range(combo.count()) if combo.model().item(row).isEnabled()]
     assert {"NDVI", "NDMI"} <= set(offered) and not {"EVI", "NDRE"} & set(offered)
     combo.setCheckedItems(["NDVI"])
@@ -151,7 +151,7 @@ def test_indices_that_both_sides_can_give_are_learnt_from_besides(dialog, qtbot)
 def test_what_quality_bands_hide_is_chosen_class_by_class_and_bit_by_bit(dialog, qtbot):
     tick(dialog, "B05", False)
     assert ready(qtbot, dialog).quality is None
-    tree, table = dialog.fit.quality.tree, dialog.fit.quality
+    tree, table = dialog.compatibility.quality.tree, dialog.compatibility.quality
     assert [tree.topLevelItem(row).text(0).partition(":")[0] for row in range(2)] == ["SCL", "QA_PIXEL"]
     scl, landsat = tree.topLevelItem(0), tree.topLevelItem(1)
     shown = {scl.child(row).text(0): scl.child(row) for row in range(scl.childCount())}
@@ -189,5 +189,5 @@ def test_a_series_file_takes_the_place_of_the_source(dialog, qtbot, tmp_path):
     dialog.source.series_file.setFilePath(str(path))
     qtbot.waitUntil(lambda: set(rows(dialog)) == {"B04", "NDVI", "COASTAL", "SWIR16"}, timeout=WAIT)
     assert rows(dialog)["NDVI"][0] == "from NIR08, RED"
-    assert dialog.fit.fit.source.day == (80, 110, 140, 170, 200)
+    assert dialog.compatibility.result.source.day == (80, 110, 140, 170, 200)
     assert ready(qtbot, dialog).series == str(path)
