@@ -33,6 +33,9 @@ lint: env  ## ruff, mypy, and the checks of plugins.qgis.org on what is shipped
 	$(BIN)/bandit --configfile pyproject.toml --quiet --recursive $(SHIPPED)
 	$(BIN)/python .ci/find_secrets.py $(SHIPPED) resources metadata.txt
 
+architecture: env  ## docs/architecture.md and its picture, from the imports of the code (needs Graphviz)
+	$(BIN)/python .ci/architecture.py
+
 architecture-lists: env  ## the lists of long functions and missing docstrings as the tree is now
 	$(BIN)/python tests/architecture/test_sizes.py --write
 	$(BIN)/python tests/architecture/test_docstrings.py --write
