@@ -1,4 +1,4 @@
-"""Inputs that cannot be mapped, as a table: how each is made, and in which words the command must refuse it.
+"""Inputs that cannot be mapped, as a table: how each is made, its error code, and what the message names.
 
 A case changes one thing of a command that works: it writes its bad file into a fresh copy of a small scene and
 gives the arguments. The cases lie by subject in ``malformed_rasters``, ``malformed_labels``,
@@ -35,8 +35,8 @@ class Case:
     """Makes the files and returns the arguments of the command."""
     code: str
     """Code of the InputError that must end the command."""
-    words: tuple[str, ...]
-    """What its sentence must name: the file, layer, field or band."""
+    facts: tuple[str, ...]
+    """What its sentence must name: the file, layer, field, band or number."""
     seconds: float = 10.0
     """Within how many seconds of the processor it must be answered."""
 

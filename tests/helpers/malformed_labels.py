@@ -100,12 +100,12 @@ PLAIN = "crop,place\n" + "".join(f"{CROPS[i % 2]},field {i}\n" for i in range(12
 OFF_EARTH = "crop,lon,lat\n" + "".join(f"{CROPS[i % 2]},{900 + i},{400 + i}\n" for i in range(12))
 
 LABELS = (
-    Case("labels that are gone", missing, "vector-unreadable", ("gone.gpkg", "does not exist")),
+    Case("labels that are gone", missing, "vector-unreadable", ("gone.gpkg",)),
     Case("layer that is not there", no_such_layer, "layer-missing", ("fields.gpkg", "'plots'", "fields")),
-    Case("field that is not there", asked(class_field="Crop"), "field-missing", ("'Crop'", "crop, code")),
+    Case("field that is not there", asked(class_field="Crop"), "field-missing", ("'Crop'", "crop", "code")),
     Case("no class field", asked(class_field=None), "class-field", ("--class-field",)),
-    Case("labels without source", asked(source=None), "no-source-stack", ("source stack",)),
-    Case("source without labels", asked(labels=None, class_field=None), "no-labels", ("source stack",)),
+    Case("labels without source", asked(source=None), "no-source-stack", ("source",)),
+    Case("source without labels", asked(labels=None, class_field=None), "no-labels", ("source",)),
     Case("filter that is no SQL", asked(where="crop ="), "bad-filter", ("crop =", "fields")),
     Case("filter on no such field", asked(where="year = 2021"), "bad-filter", ("year = 2021", "fields")),
     Case("filter that leaves nothing", asked(where="crop = 'rice'"), "labels-empty", ("crop = 'rice'", "fields")),

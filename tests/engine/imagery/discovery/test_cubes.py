@@ -12,6 +12,7 @@ from engine.errors import InputError
 from engine.imagery import Stack, describe, stack_problems
 from engine.imagery.discovery.cubes import dates_since
 from engine.imagery.discovery.describe import describe_with_notes
+from tests.helpers.facts import lacking
 from tests.helpers.rasters import crs_wkt, write_raster
 
 DATES = ["2021-05-01", "2021-05-11", "2021-05-21"]
@@ -135,7 +136,7 @@ def test_one_variable_chosen_and_a_quality_band(tmp_path):
     path = write_netcdf(tmp_path / "cube.nc", cube)
     described, notes = describe_with_notes([path])
     assert [b.band for b in described] == ["B04"] * 3 + ["SCL"] * 3
-    assert notes == ("cube.nc: dem left out, as only the others have a time axis.",)
+    assert len(notes) == 1 and not lacking(notes[0], "cube.nc", "dem") and lacking(notes[0], "B04", "SCL")
     assert [(b.date, b.band) for b in describe([f'NETCDF:"{path}":SCL'])] == [(d, "SCL") for d in DATES]
 
 
@@ -172,18 +173,18 @@ def test_axes_that_say_little_still_place_a_cube(tmp_path, south, attributes):
 
 
 @pytest.mark.parametrize(
-    ("extra", "told"),
+    ("extra", "facts"),
     [
-        (("t", "level", "y", "x"), "dimension level (2) beside time, bands, rows and columns"),
-        (("y", "x", "t", "bands"), "is stored by y, x, t, bands: rows and columns come last"),
+        (("t", "level", "y", "x"), ("level", 2)),
+        (("y", "x", "t", "bands"), ("y, x, t, bands",)),
     ],
 )
-def test_dimensions_of_no_stack_are_one_sentence(tmp_path, extra, told):
+def test_dimensions_of_no_stack_are_one_sentence(tmp_path, extra, facts):
     sizes = {"t": 3, "level": 2, "bands": 2, "y": 4, "x": 5}
     cube = {"B04": (extra, np.zeros([sizes[name] for name in extra], np.float32), {})}
     with pytest.raises(InputError) as error:
         describe([write_netcdf(tmp_path / "cube.nc", cube)])
-    assert error.value.code == "cube-dimensions" and told in error.value.message and "cube.nc" in error.value.message
+    assert error.value.code == "cube-dimensions" and not lacking(error.value.message, "B04", "cube.nc", *facts)
 
 
 def test_a_dimension_of_one_is_no_hindrance(tmp_path):
@@ -194,11 +195,9 @@ def test_a_dimension_of_one_is_no_hindrance(tmp_path):
 @pytest.mark.parametrize("calendar", ["noleap", "365_day", "360_day", "julian"])
 def test_a_calendar_without_our_days_is_refused(tmp_path, calendar):
     path = write_netcdf(tmp_path / "model.nc", {"B04": (("t", "y", "x"), VALUES[:, 0], {})}, calendar=calendar)
-    with pytest.raises(
-        InputError, match=rf"The time axis of model\.nc counts days of the calendar '{calendar}'"
-    ) as error:
+    with pytest.raises(InputError) as error:
         describe([path])
-    assert error.value.code == "cube-calendar"
+    assert error.value.code == "cube-calendar" and not lacking(error.value.message, "model.nc", f"'{calendar}'")
 
 
 @pytest.mark.parametrize("units", ["1", "months since 2021-01-01", "days since when", "days since 2021-13-01"])
@@ -240,17 +239,18 @@ def test_cubes_in_a_folder(tmp_path):
 def test_a_zarr_cube_that_is_cut_off(tmp_path):
     write_zarr(tmp_path / "season.zarr", {"B04": (("time", "y", "x"), VALUES[:, 0].copy())})
     (tmp_path / "season.zarr" / "B04" / ".zarray").write_text("{")
-    with pytest.raises(InputError, match=r"season\.zarr"):
+    with pytest.raises(InputError) as error:
         describe([str(tmp_path / "season.zarr")])
+    assert error.value.code == "raster-unreadable" and "season.zarr" in error.value.message
 
 
 def test_a_netcdf_cube_that_is_cut_off(tmp_path):
     path = write_netcdf(tmp_path / "cube.nc", {"B04": (("t", "y", "x"), VALUES[:, 0], {})})
     with open(path, "r+b") as file:
         file.truncate(60)
-    with pytest.raises(InputError, match=r"cube\.nc cannot be read") as error:
+    with pytest.raises(InputError) as error:
         describe([path])
-    assert error.value.code == "raster-unreadable"
+    assert error.value.code == "raster-unreadable" and "cube.nc" in error.value.message
 
 
 def test_netcdf_4_with_groups_of_text_and_hdf5(tmp_path):

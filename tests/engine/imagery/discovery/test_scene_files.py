@@ -15,6 +15,7 @@ from osgeo import gdal
 from engine.errors import InputError
 from engine.imagery import Stack, describe, stack_problems
 from engine.imagery.discovery.describe import describe_with_notes
+from tests.helpers.facts import lacking, naming
 from tests.helpers.rasters import UTM, crs_wkt, write_raster
 
 SAFE = "S2A_MSIL2A_20180420T105031_N0500_R051_T31UFS_20230806T130540.SAFE"
@@ -64,7 +65,7 @@ def test_a_sentinel_2_folder_gives_each_band_at_its_finest(safe):
     assert {b.band for b in bands if b.path.endswith("_10m.jp2")} == TEN
     assert {b.band for b in bands if b.path.endswith("_20m.jp2")} == TWENTY
     assert len(bands) == 11 and {b.date for b in bands} == {"2018-04-20"} and {b.index for b in bands} == {1}
-    assert notes[0] == f"{SAFE}: AOT, B01, B09, TCI, WVP left out, as they do not show the surface."
+    assert not lacking(notes[0], SAFE, "AOT", "B01", "B09", "TCI", "WVP") and lacking(notes[0], "B02", "SCL")
     assert all("MSIL2A_20180420T105031_N0500" in b.path for b in bands), "the processing baseline stays in the path"
 
 
@@ -103,7 +104,7 @@ def test_a_product_both_packed_and_unpacked_is_taken_once(safe, tmp_path):
     os.rename(tmp_path / "product.zip", tmp_path / "again" / "one.zip")
     (tmp_path / "again" / "two.zip").write_bytes((tmp_path / "again" / "one.zip").read_bytes())
     bands, notes = describe_with_notes([str(tmp_path / "again")])
-    assert len(bands) == 11 and any("is there twice and taken once" in note for note in notes)
+    assert len(bands) == 11 and len(naming(notes, "again", "T31UFS_20180420T105031")) == 1, "the product is there twice"
 
 
 def test_level_1c_and_the_names_before_2017(tmp_path):
@@ -144,7 +145,7 @@ def test_landsat_scenes_have_one_name_for_one_wavelength(landsat):
     of_eight = {b.band: b for b in bands if eight in b.path}
     of_seven = {b.band: b for b in bands if seven in b.path}
     assert set(of_eight) == set(of_seven) == SIX | {"QA_PIXEL"}
-    assert any("by wavelength; COASTAL left out" in note for note in notes), "Landsat 7 has none"
+    assert naming(notes, "COASTAL"), "Landsat 7 has none"
     assert of_eight["NIR08"].path.endswith("SR_B5.TIF") and of_seven["NIR08"].path.endswith("SR_B4.TIF")
     assert {b.date for b in of_eight.values()} == {"2020-05-18"} and {b.date for b in of_seven.values()} == {
         "2020-05-10"
@@ -183,8 +184,8 @@ def test_hls_scenes_of_both_sensors(tmp_path, zeros):
     assert alone == {"L30": SIX | {"COASTAL", "FMASK"}, "S30": {"B02", "B05", "B8A", "B11", "FMASK"}}
     bands, notes = describe_with_notes([str(tmp_path)])
     assert {b.band for b in bands} == {"BLUE", "NIR08", "SWIR16", "FMASK"}
-    assert any("named by wavelength; B05, COASTAL, GREEN, RED, SWIR22 left out" in note for note in notes)
-    assert any("On 1 days two sensors saw the same tile, such as 2021-05-09" in note for note in notes)
+    assert len(naming(notes, "B05", "COASTAL", "GREEN", "RED", "SWIR22")) == 1
+    assert len(naming(notes, 1, "2021-05-09")) == 1
     assert len(bands) == 12 and all(".L30." in b.path for b in bands if b.date == "2021-05-09")
     with Stack(bands, "target") as stack:
         assert stack.dates == ("2021-05-01", "2021-05-04", "2021-05-09")
@@ -211,27 +212,29 @@ def test_a_folder_of_rasters_leaves_out_what_shows_classes(tmp_path, zeros):
         (tmp_path / name).write_text("")
     bands, notes = describe_with_notes([str(tmp_path)])
     assert [(b.date, b.band) for b in bands] == [("2021-05-01", "B04"), ("2021-05-01", "SCL"), ("2021-06-01", "B04")]
-    assert len(notes) == 1 and "croptype_2021-05-01.tif, map.tif left out" in notes[0]
+    assert len(notes) == 1 and not lacking(notes[0], "croptype_2021-05-01.tif", "map.tif")
+    assert lacking(notes[0], "SCL_20210501.tif")
     chosen = describe([str(tmp_path / "map.tif")])
     assert [(b.date, b.band) for b in chosen] == [(None, None)], "a file that is chosen itself is shown"
 
 
 def test_a_folder_without_imagery_is_one_sentence(tmp_path, zeros):
     (tmp_path / "samples.csv").write_text("a,b\n")
-    with pytest.raises(InputError, match="holds no raster") as error:
+    with pytest.raises(InputError) as error:
         describe([str(tmp_path)])
-    assert error.value.code == "no-raster"
+    assert error.value.code == "no-raster" and str(tmp_path) in error.value.message
     write_raster(tmp_path / "labels.tif", zeros(1))
-    with pytest.raises(InputError, match="holds no imagery") as error:
+    with pytest.raises(InputError) as error:
         describe([str(tmp_path)])
-    assert error.value.code == "no-raster" and "labels.tif" in str(error.value)
+    assert error.value.code == "no-raster" and "labels.tif" in error.value.hint
 
 
 def test_a_damaged_raster_in_a_folder_is_named(tmp_path, zeros):
     write_raster(tmp_path / "B04_20210501.tif", zeros(1))
     (tmp_path / "B04_20210601.tif").write_bytes(b"II*\0 cut off")
-    with pytest.raises(InputError, match=r"B04_20210601\.tif cannot be read"):
+    with pytest.raises(InputError) as error:
         describe([str(tmp_path)])
+    assert error.value.code == "raster-unreadable" and "B04_20210601.tif" in error.value.message
 
 
 def test_a_vrt_beside_the_files_it_shows_is_no_second_stack(tmp_path, zeros):
@@ -239,7 +242,7 @@ def test_a_vrt_beside_the_files_it_shows_is_no_second_stack(tmp_path, zeros):
     gdal.BuildVRT(str(tmp_path / "all.vrt"), paths, separate=True).FlushCache()
     bands, notes = describe_with_notes([str(tmp_path)])
     assert [b.date for b in bands] == ["2021-05-01", "2021-05-06"] and stack_problems(bands, "target") == []
-    assert "all.vrt left out" in notes[0]
+    assert len(naming(notes, "all.vrt")) == len(notes) == 1
     assert len(describe([str(tmp_path / "all.vrt")])) == 2
 
 
@@ -251,10 +254,10 @@ def test_a_zip_of_plain_rasters_and_a_damaged_one(tmp_path, zeros):
     assert [(b.date, b.band) for b in bands] == [("2021-05-01", "B04"), ("2021-05-01", "B08")]
     whole = (tmp_path / "season é.zip").read_bytes()
     (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
-    for name, told in (("cut.zip", "cannot be read"), ("gone.zip", "does not exist")):
-        with pytest.raises(InputError, match=rf"The archive .*{name} {told}") as error:
+    for name in ("cut.zip", "gone.zip"):
+        with pytest.raises(InputError) as error:
             describe([str(tmp_path / name)])
-        assert error.value.code == "raster-unreadable"
+        assert error.value.code == "raster-unreadable" and name in error.value.message
 
 
 def test_a_cloud_optimized_geotiff_and_jpeg_2000(tmp_path, zeros):
@@ -341,5 +344,5 @@ def test_an_address_with_nothing_behind_it(server, name, exceptions):
             describe([f"{server}/{name}"])
     finally:
         (gdal.UseExceptions if before else gdal.DontUseExceptions)()
-    assert error.value.code == "raster-unreadable" and "the server answers 404 (not found)" in error.value.message
+    assert error.value.code == "raster-unreadable" and not lacking(error.value.message, 404)
     assert "secret" not in str(error.value)

@@ -13,6 +13,7 @@ from osgeo import gdal
 from engine.errors import InputError
 from engine.imagery import Grid, MapWriter, Window, class_colors, write_qml
 from engine.imagery.maps.geotiff import NO_CONFIDENCE
+from tests.helpers.facts import lacking
 from tests.helpers.rasters import UTM, crs_wkt
 
 CLASSES = ("corn", 'été <d\'hiver> & "blé"', "小麦")
@@ -151,17 +152,18 @@ def test_pixels_never_written_are_nodata(tmp_path):
 def test_a_class_the_model_does_not_have_is_refused(tmp_path):
     grid = Grid(4, 4, UTM, crs_wkt(32633))
     writer = MapWriter(str(tmp_path / "m.tif"), None, grid, CLASSES, COLORS, {})
-    with pytest.raises(ValueError, match="do not fit"):
+    with pytest.raises(ValueError) as error:
         writer.write(Window(0, 0, 4, 4), np.full((4, 4), 4, np.uint8))
+    assert not lacking(str(error.value), len(CLASSES))
     writer.close()
     writer.close()
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path):
     grid = Grid(4, 4, UTM, crs_wkt(32633))
-    with pytest.raises(InputError, match="m.tif cannot be written") as error:
+    with pytest.raises(InputError) as error:
         MapWriter(str(tmp_path / "none" / "m.tif"), None, grid, CLASSES, COLORS, {})
-    assert error.value.code == "map-unwritable"
+    assert error.value.code == "map-unwritable" and "m.tif" in error.value.message
 
 
 def test_a_full_disk_is_told(tmp_path):

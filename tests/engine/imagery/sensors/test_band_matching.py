@@ -5,6 +5,7 @@ import pytest
 from engine.errors import InputError
 from engine.imagery import StackBand
 from engine.imagery.sensors.band_matching import BandPair, adapt_target, match_bands, require_match
+from tests.helpers.facts import lacking
 
 SENTINEL = "B02 B03 B04 B05 B06 B07 B08 B8A B11 B12".split()
 LANDSAT = "BLUE GREEN RED NIR08 SWIR16 SWIR22".split()
@@ -90,7 +91,7 @@ def test_the_same_number_of_two_sensors_is_not_the_same_band():
 def test_an_index_of_the_source_is_computed_where_the_target_does_not_hold_it():
     match = match_bands(MODIS, SENTINEL)
     assert match.pairs[0] == BandPair("NDVI", "(nir - red) / (nir + red)", "computed", ("B08", "B04"))
-    assert match.told()[0] == "NDVI is computed from B08, B04 of the target: (nir - red) / (nir + red)."
+    assert not lacking(match.told()[0], "NDVI", "B08", "B04", "target", "(nir - red) / (nir + red)")
     assert match.missing == () and match.left_out == ("B03", "B05", "B06", "B07", "B8A", "B11")
     bands, indices = adapt_target(stack(SENTINEL), match)
     assert [b.band for b in bands] == ["BLUE", "RED", "NIR", "MIR"] and indices == ("NDVI", "EVI")
@@ -106,8 +107,10 @@ def test_a_band_that_only_an_index_needs_stays_and_keeps_its_wavelength():
 
 def test_a_target_without_a_band_is_refused_with_what_it_has():
     assert match_bands(SENTINEL, LANDSAT).missing == ("B05", "B06", "B07")
-    with pytest.raises(InputError, match="has no B05, B06, B07, only BLUE, GREEN") as error:
+    with pytest.raises(InputError) as error:
         require_match(SENTINEL, LANDSAT, "The source", " or leave them out: {shared}")
     assert error.value.code == "bands-differ" and "B02,B03,B04,B08,B8A,B11,B12" in error.value.hint
-    with pytest.raises(InputError, match="no EVI") as error:
+    assert not lacking(error.value.message, "B05", "B06", "B07", *LANDSAT)
+    with pytest.raises(InputError) as error:
         require_match(["EVI"], ["B04", "B08"], "The source")
+    assert error.value.code == "bands-differ" and not lacking(error.value.message, "EVI", "B04", "B08")

@@ -14,6 +14,7 @@ from engine.imagery.sensors.spectral_indices import (
 )
 from engine.imagery.sensors.wavelengths import COMMON
 from engine.series import SeriesSet
+from tests.helpers.facts import lacking
 
 GREEN_FIELD = {"blue": 0.03, "green": 0.06, "red": 0.04, "nir": 0.4, "swir16": 0.2, "swir22": 0.1}
 GREEN_FIELD |= {"rededge1": 0.1, "rededge2": 0.3, "rededge3": 0.35}
@@ -78,9 +79,9 @@ def test_an_index_finds_its_bands_in_every_sensor():
 
 def test_names_of_indices_are_read_in_any_spelling_and_unknown_ones_named():
     assert index_names(["ndvi", " EVI", "NDVI", "nbr2"]) == ("NDVI", "EVI", "NBR2")
-    with pytest.raises(InputError, match="'NDXI'.*NDVI") as error:
+    with pytest.raises(InputError) as error:
         index_names(["NDXI"])
-    assert error.value.code == "index"
+    assert error.value.code == "index" and "'NDXI'" in error.value.message and "NDVI" in error.value.hint
 
 
 def test_series_get_an_index_behind_their_bands():
@@ -90,6 +91,7 @@ def test_series_get_an_index_behind_their_bands():
     assert more.bands == ("B04", "B08", "NDVI")
     np.testing.assert_allclose(more.values[0, :, 2], [0.5, np.nan], rtol=1e-6)
     assert add_indices(more, ["NDVI"]) is more
-    with pytest.raises(InputError, match="EVI cannot be computed from s.npz.*blue.*only B04, B08") as error:
+    with pytest.raises(InputError) as error:
         add_indices(series, ["EVI"], "s.npz")
     assert error.value.code == "index-bands"
+    assert not lacking(error.value.message, "EVI", "s.npz", "blue", "B04", "B08")

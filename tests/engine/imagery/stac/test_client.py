@@ -17,6 +17,7 @@ from engine.imagery.stac.group_by_date import days_of, harmonised
 from engine.imagery.stac.headers import common_grid, read_headers
 from engine.imagery.stac.query import Query, lon_lat_extent, reference
 from engine.imagery.stac.vrt_folder import StackFolder
+from tests.helpers.facts import lacking, naming
 from tests.helpers.stac_server import (
     CORNER,
     SIDE,
@@ -134,7 +135,7 @@ def test_all_pages_are_read_and_the_cap_is_told(server):
     assert len(server.searched()) == 4
     told = []
     assert len(find_scenes(query(server, most=5), warn=told.append)) == 5
-    assert "more than 5 scenes" in told[0]
+    assert len(told) == 1 and not lacking(told[0], 5)
 
 
 def test_extent_season_collection_and_clouds_are_asked_for(server):
@@ -174,53 +175,54 @@ def test_an_interval_counts_by_its_middle_and_odd_items_are_left_out_and_told(se
     told = []
     scenes = find_scenes(query(server), warn=told.append)
     assert [(scene.id, scene.date) for scene in scenes] == [("MONTH", "2021-05-16")]
-    assert "1 of the 3 items of the catalogue are not as STAC says" in told[0]
-    assert "1 of the 3 scenes have none of the bands" in told[1]
+    assert len(told) == len(naming(told, 1, 3)) == 2, "one item that is no scene, one scene without bands"
 
 
 @pytest.mark.parametrize(
-    "fault, said",
+    "fault, facts",
     [
-        ("500", "has a fault of its own (HTTP 500)"),
-        ("404", "is not there (HTTP 404)"),
-        ("401", "refuses access (HTTP 401)"),
-        ("400", "refuses the search (HTTP 400: the database is on fire)"),
-        ("garbage", "does not answer as a STAC API"),
-        ("html", "does not answer as a STAC API"),
+        ("500", (500,)),
+        ("404", (404,)),
+        ("401", (401,)),
+        ("400", (400, "the database is on fire")),
+        ("garbage", ("STAC",)),
+        ("html", ("STAC",)),
     ],
 )
-def test_a_catalogue_that_fails_is_named_in_one_sentence(server, fault, said):
+def test_a_catalogue_that_fails_is_named_in_one_sentence(server, fault, facts):
     add_sentinel_scene(server, "S", "2021-05-01")
     server.fault = fault
     with pytest.raises(InputError) as caught:
         find_scenes(query(server))
     assert caught.value.code == "catalogue"
-    assert caught.value.message.startswith(f"The catalogue {server.url} {said}")
+    assert not lacking(caught.value.message, server.url, *facts)
     assert caught.value.message.count("\n") == 0 and caught.value.hint
 
 
 def test_a_catalogue_that_does_not_answer_in_time(server, monkeypatch):
     server.fault = "slow"
     monkeypatch.setattr("engine.imagery.stac.client.TIMEOUT", (1.0, 0.3))
-    with pytest.raises(InputError, match="does not answer within") as caught:
+    with pytest.raises(InputError) as caught:
         find_scenes(query(server))
-    assert server.url in caught.value.message
+    assert caught.value.code == "catalogue" and not lacking(caught.value.message, server.url, "0 seconds")
 
 
 def test_an_address_without_a_catalogue(server):
-    with pytest.raises(InputError, match="is not there"):
+    with pytest.raises(InputError) as caught:
         find_scenes(query(server, url=server.url + "/nothing"))
+    assert caught.value.code == "catalogue" and not lacking(caught.value.message, f"{server.url}/nothing", 404)
     server.stop()
-    with pytest.raises(InputError, match="cannot be reached") as caught:
+    with pytest.raises(InputError) as caught:
         find_scenes(query(server))
-    assert server.url in caught.value.message
+    assert caught.value.code == "catalogue" and not lacking(caught.value.message, server.url)
+    assert "HTTP 4" not in caught.value.message, "nothing answers"
 
 
 def test_nothing_found_says_what_was_asked(server):
     with pytest.raises(InputError) as caught:
         find_scenes(query(server, cloud=20.0))
     assert caught.value.code == "no-scene"
-    for part in (server.url, "sentinel-2-l2a", "2021-01-01", "2022-12-31", "20 % of clouds"):
+    for part in (server.url, "sentinel-2-l2a", "2021-01-01", "2022-12-31", "20 %"):
         assert part in caught.value.message
 
 
@@ -248,9 +250,9 @@ def test_a_wrong_query_is_refused_before_the_catalogue_is_asked(server, changes,
 
 def test_an_older_python_environment_without_the_client_is_told(server, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pystac_client.exceptions", None)
-    with pytest.raises(InputError, match="lacks pystac_client") as caught:
+    with pytest.raises(InputError) as caught:
         find_scenes(query(server))
-    assert caught.value.code == "catalogue-missing"
+    assert caught.value.code == "catalogue-missing" and "pystac_client" in caught.value.message
 
 
 # --- dates and grids
@@ -286,7 +288,7 @@ def test_of_two_versions_of_a_scene_the_newer_is_taken_and_told(server):
     told, wanted = [], query(server)
     (day,) = days_of(find_scenes(wanted), lon_lat_extent(wanted), told.append)
     assert [scene.id for scene in day.scenes] == ["B"]
-    assert "1 scenes are older versions" in told[0]
+    assert len(told) == len(naming(told, 1)) == 1
 
 
 def test_of_scenes_of_a_date_that_are_stored_in_another_way_the_largest_share_is_kept(server):
@@ -295,7 +297,7 @@ def test_of_scenes_of_a_date_that_are_stored_in_another_way_the_largest_share_is
     told, wanted = [], query(server)
     (day,) = days_of(find_scenes(wanted), lon_lat_extent(wanted), told.append)
     assert [scene.id for scene in day.scenes] == ["ALL"]
-    assert "stored in another way" in told[0]
+    assert len(told) == len(naming(told, 1)) == 1
 
 
 def test_coarse_bands_are_smooth_on_the_fine_grid_and_classes_stay_classes(server, tmp_path):
@@ -332,7 +334,7 @@ def test_a_tile_of_the_next_zone_is_brought_onto_the_grid_and_told(server, tmp_p
     told = []
     wanted = query(server, bbox=(728100.0, 5199500.0, 728900.0, 5199900.0))
     files, _ = make_stack(wanted, tmp_path / "stack", told)
-    assert "are brought to WGS 84 / UTM zone 33N" in told[0]
+    assert not lacking(told[0], "WGS 84 / UTM zone 33N", "WGS 84 / UTM zone 34N")
     red = values_of(files, "B04")[..., 0] * 1e4
     ramp = stored("B04", "2021-05-01")[0].astype(float)
     # 50 columns of the western tile as they are, then the eastern one, turned by a few degrees, from its own west.
@@ -361,7 +363,7 @@ def test_sensors_searched_together_share_names_and_bands(server, tmp_path):
     files, _ = make_stack(query(server, collections=("HLSS30_2.0", "HLSL30_2.0")), tmp_path / "stack", told)
     bands = [band.band for band in describe(files)]
     assert bands == ["BLUE", "RED", "NIR08", "FMASK"] * 2
-    assert "REDEDGE1 are left out" in told[0]
+    assert not lacking(told[0], "REDEDGE1")
     assert values_of(files, "NIR08")[0, 0].tolist() == pytest.approx([0.03, 0.06])
 
 
@@ -372,15 +374,23 @@ def test_scenes_whose_rasters_are_gone_are_left_out_and_told(server, tmp_path):
     told = []
     files, _ = make_stack(query(server), tmp_path / "stack", told)
     assert [file.rsplit("/", 1)[-1] for file in files] == ["2021-05-01.vrt"]
-    assert "1 scenes (B) are left out" in told[0] and "B_B08.tif cannot be read: HTTP response code: 404" in told[0]
+    assert not lacking(told[0], 1, "B", "B_B08.tif", 404) and lacking(told[0], "A")
 
 
 def test_rasters_that_need_credentials_are_told_as_such(server, tmp_path):
     add_sentinel_scene(server, "A", "2021-05-01")
     server.token = "Bearer secret"
-    with pytest.raises(InputError, match="403") as caught:
+    with pytest.raises(InputError) as caught:
         make_stack(query(server), tmp_path / "stack")
-    assert caught.value.code == "raster-unreadable" and "credentials" in caught.value.hint
+    assert caught.value.code == "raster-unreadable" and not lacking(caught.value.message, 403)
+    refused, server.token = caught.value.hint, ""
+    server.items.clear()
+    add_sentinel_scene(server, "B", "2021-05-01")
+    server.gone = {path.name for path in server.folder.iterdir()}
+    with pytest.raises(InputError) as caught:
+        make_stack(query(server), tmp_path / "stack again")
+    assert caught.value.code == "raster-unreadable" and not lacking(caught.value.message, 404)
+    assert refused and caught.value.hint != refused, "credentials do not help here"
 
 
 def test_files_of_a_catalogue_in_the_own_network_are_read_as_files(server, tmp_path):

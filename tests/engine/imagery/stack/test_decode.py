@@ -12,6 +12,7 @@ from engine.imagery import Stack, StackBand, Window
 from engine.imagery.stack.decode import PIECE, Meaning, place, values_of
 from engine.imagery.stack.raster_file import OpenFiles, RasterFile
 from engine.series import align_years
+from tests.helpers.facts import lacking, naming
 from tests.helpers.rasters import UTM, write_raster
 
 DATES = ("2021-05-01", "2021-05-11", "2021-06-01")
@@ -66,9 +67,10 @@ def test_a_fault_while_reading_ahead_is_told_in_its_turn(tmp_path):
         size = (tmp_path / "2021-06-01.tif").stat().st_size
         with open(tmp_path / "2021-06-01.tif", "r+b") as file:
             file.truncate(size // 2)
-        with pytest.raises(InputError, match="of the raster 2021-06-01.tif cannot be read"):
+        with pytest.raises(InputError) as error:
             for _ in stack.read_ahead(windows):
                 pass
+        assert error.value.code == "raster-unreadable" and not lacking(error.value.message, "2021-06-01.tif")
 
 
 def test_every_thread_has_its_own_datasets(tmp_path):
@@ -163,11 +165,12 @@ def test_an_index_that_is_stored_is_read_and_one_that_cannot_be_computed_is_refu
     bands = make(tmp_path, names=("B04", "NDVI"))
     with Stack(bands, "target", indices=["NDVI"]) as stack:
         assert stack.bands == ("B04", "NDVI")
-    with pytest.raises(InputError, match="EVI cannot be computed from the target") as error:
+    with pytest.raises(InputError) as error:
         Stack(bands, "target", indices=["EVI"])
-    assert error.value.code == "index-bands"
-    with pytest.raises(InputError, match="no index 'GREENNESS'"):
+    assert error.value.code == "index-bands" and not lacking(error.value.message, "EVI", "target", "B04", "NDVI")
+    with pytest.raises(InputError) as error:
         Stack(bands, "target", indices=["GREENNESS"])
+    assert error.value.code == "index" and not lacking(error.value.message, "'GREENNESS'")
 
 
 def days(folder, dates, start):
@@ -216,7 +219,5 @@ def test_the_grid_is_that_of_the_smallest_pixels_of_the_first_date(tmp_path):
     bands = [StackBand(coarse, 1, DATES[0], "B01"), StackBand(fine, 1, DATES[0], "B02")]
     with Stack(bands, "source") as stack:
         assert (stack.grid.width, stack.grid.height) == (12, 12)
-        assert any(
-            "B01.tif, lie on another grid: they are brought onto the grid of B02.tif" in w for w in stack.warnings
-        )
+        assert len(naming(stack.warnings, 1, "source", "B01.tif", "B02.tif")) == 1
         assert stack.read(Window(0, 0, 12, 12))[6, 6, 0].tolist() == pytest.approx([0.1, 0.2])

@@ -7,6 +7,7 @@ import pytest
 
 from engine.errors import InputError
 from engine.imagery import Mask, Stack, Window, describe, mask_problems, sample_unlabelled
+from tests.helpers.facts import lacking
 from tests.helpers.rasters import UTM, box, point, write_layer, write_raster
 
 WIDTH, HEIGHT = 400, 300
@@ -70,11 +71,11 @@ def test_a_target_without_observations_is_told(tmp_path):
     planes = np.full((2, 30, 30), 65535, np.uint16)
     path = write_raster(tmp_path / "2021-05-01.tif", planes, ["B04", "B08"], nodata=65535)
     with (
-        pytest.raises(InputError, match="target 2021-05-01.tif has") as error,
+        pytest.raises(InputError) as error,
         Stack(describe([path]), "target") as stack,
     ):
         sample_unlabelled(stack, None, 100, 0)
-    assert error.value.code == "target-empty"
+    assert error.value.code == "target-empty" and not lacking(error.value.message, "target", "2021-05-01.tif")
 
 
 def test_a_date_counts_only_with_all_its_bands(tmp_path):
@@ -128,16 +129,18 @@ def test_beside_a_smaller_mask_nothing_is_mapped(stack_path, tmp_path):
 
 def test_a_mask_that_leaves_nothing_is_told(stack_path, tmp_path):
     path = write_raster(tmp_path / "mask.tif", np.zeros((1, HEIGHT, WIDTH), np.uint8))
-    with pytest.raises(InputError, match="mask.tif leaves no pixel of the target NDVI_20210501.tif") as error:
+    with pytest.raises(InputError) as error:
         sample(stack_path, mask=(path, ""))
     assert error.value.code == "mask-empty"
+    assert not lacking(error.value.message, "mask.tif", "target", "NDVI_20210501.tif")
 
 
 def test_a_mask_over_the_unobserved_part_is_told(stack_path, tmp_path):
     path = write_layer(tmp_path / "mask.gpkg", [("m", box(310, 0, 50, 50))])
-    with pytest.raises(InputError, match="No pixel inside the mask mask.gpkg of the target") as error:
+    with pytest.raises(InputError) as error:
         sample(stack_path, mask=(path, ""))
     assert error.value.code == "target-empty"
+    assert not lacking(error.value.message, "mask.gpkg", "target", "NDVI_20210501.tif")
 
 
 def test_what_is_wrong_with_a_mask_is_told(stack_path, tmp_path):

@@ -12,6 +12,7 @@ from engine.imagery import Grid, Stack, Window, describe
 from engine.imagery.geo.resample import Resampler
 from engine.imagery.stack.raster_file import OpenFiles
 from engine.series import read_series
+from tests.helpers.facts import lacking, naming
 from tests.helpers.rasters import UTM, crs_wkt, write_raster
 
 ALL = Window(0, 0, 5, 4)
@@ -39,7 +40,7 @@ def test_every_layout_gives_the_values_of_the_series_file(california, california
     assert np.array_equal(np.isnan(read), np.isnan(series.values))
     step = 0 if dtype == "float32" else 0.5e-4
     assert np.nanmax(np.abs(read - series.values)) <= step * 1.01
-    assert any("times 10000" in warning for warning in stack.warnings) == (dtype == "uint16")
+    assert bool(naming(stack.warnings, 10000)) == (dtype == "uint16")
 
 
 def test_pixels_equal_those_gdallocationinfo_reads(shared):
@@ -182,7 +183,7 @@ def test_a_date_without_one_of_the_bands_is_left_out_and_said(tmp_path):
     names = ["B04_20210501", "B08_20210501", "B04_20210511", "B04_20210521", "B08_20210521"]
     _, stack = read_all([write_raster(tmp_path / f"{name}.tif", plane) for name in names])
     assert stack.dates == ("2021-05-01", "2021-05-21")
-    assert stack.warnings == ["The source date 2021-05-11 is left out: it has no band B08."]
+    assert len(stack.warnings) == 1 and not lacking(stack.warnings[0], "source", "2021-05-11", "B08")
 
 
 def test_bands_can_be_chosen_and_ordered(tmp_path):
@@ -277,7 +278,7 @@ def test_files_on_other_grids_are_warped_onto_the_first(tmp_path, transform, siz
         whole = stack.read(Window(0, 0, 30, 30))
         part = stack.read(Window(7, 9, 11, 5))
         same = first == transform and size == (30, 30)
-        assert same or any("on another grid" in warning for warning in stack.warnings)
+        assert same or len(naming(stack.warnings, 1, "source", "NDVI_20210601.tif", "NDVI_20210501.tif")) == 1
     seen = np.isfinite(whole[..., 1, 0])
     inner = whole[3:27, 3:27]
     assert np.isfinite(inner[..., 1, 0]).mean() > 0.7, "the other file covers nearly all of the first"
@@ -333,9 +334,10 @@ def test_files_of_one_stack_that_do_not_overlap_are_refused(tmp_path):
     one = write_raster(tmp_path / "NDVI_20210501.tif", linear(UTM, 30, 30))
     far = (UTM[0] + 10000, *UTM[1:])
     other = write_raster(tmp_path / "NDVI_20210601.tif", linear(far, 30, 30), transform=far)
-    with pytest.raises(InputError, match="NDVI_20210601.tif of the target does not overlap NDVI_20210501.tif") as error:
+    with pytest.raises(InputError) as error:
         Stack(describe([one, other]), "target")
     assert error.value.code == "grids-differ"
+    assert not lacking(error.value.message, "NDVI_20210601.tif", "target", "NDVI_20210501.tif")
 
 
 @pytest.mark.parametrize("options", [[], ["TILED=YES", "BLOCKXSIZE=64", "BLOCKYSIZE=64", "COMPRESS=DEFLATE"]])
@@ -346,10 +348,10 @@ def test_a_truncated_file_is_told_with_file_and_band(tmp_path, options):
     # GDAL writes the directory in front of the values, so half a file still opens.
     with open(path, "r+b") as file:
         file.truncate(int(size * 0.75))
-    with pytest.raises(InputError, match=r"Band 2 of the raster 2021-05-01.tif cannot be read") as error:
+    with pytest.raises(InputError) as error:
         with Stack(describe([path]), "source") as stack:
             stack.read(Window(0, 0, 200, 200))
-    assert error.value.code == "raster-unreadable"
+    assert error.value.code == "raster-unreadable" and not lacking(error.value.message, 2, "2021-05-01.tif")
 
 
 def test_strange_file_names(tmp_path):
@@ -367,8 +369,9 @@ def test_gdal_is_left_as_it_was(tmp_path):
         (gdal.UseExceptions if setting else gdal.DontUseExceptions)()
         try:
             assert read_all([path])[0] == pytest.approx(0.3)
-            with pytest.raises(InputError, match="does not exist"):
+            with pytest.raises(InputError) as error:
                 describe([str(tmp_path / "nothing.tif")])
+            assert error.value.code == "raster-unreadable" and "nothing.tif" in error.value.message
             assert bool(gdal.GetUseExceptions()) == setting
         finally:
             (gdal.UseExceptions if before else gdal.DontUseExceptions)()

@@ -20,6 +20,7 @@ from engine.imagery.stack.writer import StackWriter
 from engine.progress import Progress
 from engine.series.periods import season_periods
 from engine.series.whittaker import smooth
+from tests.helpers.facts import lacking
 from tests.helpers.paths import ROOT
 from tests.helpers.rasters import write_raster
 from tests.helpers.regular_stack import BANDS, make
@@ -248,8 +249,7 @@ def test_a_full_disk_is_told_in_one_sentence(tmp_path):
     for limit in (200_000, 1_500_000):
         arguments = [sys.executable, "-c", code, str(ROOT), path, str(tmp_path / "out.tif"), str(limit)]
         done = subprocess.run(arguments, capture_output=True, text=True, timeout=120)
-        assert done.stdout.startswith("stack-unwritable The stack out.tif cannot be written: "), (limit, done)
-        assert "free space" in done.stdout
+        assert done.stdout.startswith("stack-unwritable ") and not lacking(done.stdout, "out.tif"), (limit, done)
 
 
 def test_the_maximum_is_that_of_ndvi_of_the_only_band_or_of_what_is_named():
@@ -257,9 +257,9 @@ def test_the_maximum_is_that_of_ndvi_of_the_only_band_or_of_what_is_named():
     assert score_name(Recipe("max"), ("EVI",)) == "EVI"
     assert score_name(Recipe("max", by="evi2"), ("RED", "NIR")) == "EVI2"
     assert score_name(Recipe("median", by="evi2"), ("RED", "NIR")) == ""
-    with pytest.raises(InputError, match="'greenness', which is no band of the stack and no index") as error:
+    with pytest.raises(InputError) as error:
         score_name(Recipe("max", by="greenness"), ("B02", "B03"))
-    assert error.value.code == "index"
+    assert error.value.code == "index" and not lacking(error.value.message, "'greenness'")
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process its peak of memory")

@@ -7,6 +7,7 @@ import pytest
 
 from engine.errors import InputError
 from engine.imagery import Stack, StackBand, describe, stack_problems, writable_problems
+from tests.helpers.facts import lacking, naming
 from tests.helpers.rasters import UTM, write_raster
 
 
@@ -33,19 +34,19 @@ def test_an_empty_stack(band):
 def test_a_band_without_a_date_is_named(band):
     problems = stack_problems([band(1, "2021-05-01", "B04"), band(2, None, "B08")], "source")
     assert codes(problems) == ["no-date"]
-    assert problems[0].message == "Band 2 of a file.tif of the source has no recognised date."
+    assert not lacking(problems[0].message, 2, "a file.tif", "source") and lacking(problems[0].message, 1)
 
 
 def test_bands_without_a_name_are_listed(band):
     problems = stack_problems([band(1, "2021-05-01", None), band(2, "2021-05-01", None)], "target")
     assert codes(problems) == ["no-band"]
-    assert "band 1 of a file.tif, band 2 of a file.tif" in problems[0].message
+    assert not lacking(problems[0].message, 1, 2, "a file.tif", "target")
 
 
 def test_one_band_and_date_given_twice(band):
     problems = stack_problems([band(1, "2021-05-01", "B04"), band(2, "2021-05-01", "B04")], "source")
     assert codes(problems) == ["duplicate-band"]
-    assert "band B04 of 2021-05-01 twice" in problems[0].message
+    assert not lacking(problems[0].message, "B04", "2021-05-01", 1, 2, "a file.tif")
 
 
 def test_a_date_that_is_none(band):
@@ -57,7 +58,7 @@ def test_most_dates_lack_a_band(band):
     bands = [band(1, "2021-05-01", "B04"), band(2, "2021-06-01", "B04"), band(3, "2021-06-01", "B08")]
     assert stack_problems(bands, "source") == [], "half of them may be left out"
     problems = stack_problems([band(1, "2021-05-01", "B04"), band(2, "2021-06-01", "B08")], "source")
-    assert codes(problems) == ["date-incomplete"] and "2021-05-01 has no B08" in problems[0].message
+    assert codes(problems) == ["date-incomplete"] and not lacking(problems[0].message, 2, "2021-05-01", "B08")
 
 
 def test_a_file_that_is_gone_or_damaged(tmp_path, band):
@@ -66,15 +67,16 @@ def test_a_file_that_is_gone_or_damaged(tmp_path, band):
     bands = [StackBand(gone, 1, "2021-05-01", "B04"), StackBand(broken, 1, "2021-06-01", "B04")]
     problems = stack_problems(bands, "source")
     assert codes(problems) == ["raster-unreadable", "raster-unreadable"]
-    assert "gone.tif does not exist" in problems[0].message and "broken.tif cannot be read" in problems[1].message
+    assert "gone.tif" in problems[0].message and "broken.tif" in problems[1].message
     for path in (gone, broken):
-        with pytest.raises(InputError, match=os.path.basename(path)):
+        with pytest.raises(InputError) as error:
             describe([path])
+        assert error.value.code == "raster-unreadable" and os.path.basename(path) in error.value.message
 
 
 def test_a_band_the_file_does_not_have(band):
     problems = stack_problems([band(9, "2021-05-01", "B04")], "source")
-    assert codes(problems) == ["no-such-band"] and "a file.tif has 3 bands" in problems[0].message
+    assert codes(problems) == ["no-such-band"] and not lacking(problems[0].message, "a file.tif", 3, 9)
 
 
 def test_a_raster_without_a_place_on_the_map(tmp_path):
@@ -97,8 +99,9 @@ def test_all_problems_are_told_at_once(tmp_path, band):
 
 
 def test_a_stack_with_a_problem_cannot_be_opened(band):
-    with pytest.raises(InputError, match="no recognised date"):
+    with pytest.raises(InputError) as error:
         Stack([band(1, None, "B04")], "source")
+    assert error.value.code == "no-date" and not lacking(error.value.message, 1, "a file.tif")
 
 
 def test_where_a_file_can_be_written(tmp_path):
@@ -125,11 +128,11 @@ def test_a_file_that_another_program_holds_is_told_before_the_job_runs(tmp_path,
 
 def test_a_folder_that_cannot_be_written_to_even_by_an_administrator():
     problems = writable_problems("/proc/map.tif")
-    assert codes(problems) == ["output-folder"] and "/proc cannot be written to" in problems[0].message
+    assert codes(problems) == ["output-folder"] and not lacking(problems[0].message, "/proc")
 
 
 def test_a_stack_of_two_years_is_warned_of(tmp_path):
     plane = np.full((1, 4, 5), 0.3, np.float32)
     paths = [write_raster(tmp_path / f"NDVI_{year}0501.tif", plane, transform=UTM) for year in (2020, 2022)]
     with Stack(describe(paths), "target") as stack:
-        assert any("spans 730 days" in warning for warning in stack.warnings)
+        assert len(naming(stack.warnings, "target", 730)) == 1
