@@ -96,8 +96,8 @@ def measure_workers(
 def untrained_model(folder: Path, dates: int = 24, bands: int = 10) -> Path:
     """A network of the size that GHCA leaves for a stack that learnt for a moment: it need not be right."""
     from engine.evaluation.transfers import read_transfers
-    from engine.methods.ghca.distillation import CondensedSettings
-    from engine.methods.shared.source_only import SourceSettings, finish, learn_source, prepare_source
+    from engine.methods.ghca.distillation import DistillationSettings
+    from engine.methods.shared.source_only import SourceSettings, finish, prepare_source, train_source
     from engine.models.device import compute_device, seeded
     from engine.models.encoder import CropNetwork
     from engine.progress import Progress
@@ -108,8 +108,8 @@ def untrained_model(folder: Path, dates: int = 24, bands: int = 10) -> Path:
     with seeded(0) as generator:
         domain = prepare_source(source, settings.held_out, 0, device)
         member = settings.network_size(bands, domain.classes, dates)
-        network = CropNetwork(CondensedSettings().size(member)).to(device)
-        learnt = learn_source(network, domain, settings, generator, Progress()).network
+        network = CropNetwork(DistillationSettings().size(member)).to(device)
+        learnt = train_source(network, domain, settings, generator, Progress()).network
         path = folder / f"model_{dates}_{bands}.safetensors"
         finish(learnt, domain, source, "source_only", 0, Progress()).save(path)
     return path

@@ -56,7 +56,7 @@ def measure_mapping(
         fitted = {name: fitted_model(name, kept) for name in dict.fromkeys((TRANSFER, *transfers))}
         stack = Path(folder) / "stack.tif"
         generate(stack, side)
-        student = fitted_model(TRANSFER, kept, condense_steps=0, together=1)
+        student = fitted_model(TRANSFER, kept, distill_steps=0, dates_per_token=1)
         for way in WAYS:
             model = student if way == "student" else fitted[TRANSFER]
             rows.append({"row": "speed", **map_apart(way, model, stack, Path(folder))})

@@ -59,11 +59,11 @@ def feature_map(model: TrainedModel, source: SeriesSet, target: SeriesSet) -> di
 
 
 def _embed(model: TrainedModel, series: SeriesSet, statistics: Any, shift: float) -> np.ndarray:
-    from ..methods.shared.training import make_pool, predict
+    from ..methods.shared.training import make_tensors, predict
     from ..models.device import compute_device, one_thread
 
     grid = model.grid if len(model.grid) else None
-    day = model.calendar.place(series.day, shift)
+    day = model.calendar.align_days(series.day, shift)
     with one_thread():
-        pool = make_pool(series.values, day, statistics, model.calendar, compute_device(), grid)
+        pool = make_tensors(series.values, day, statistics, model.calendar, compute_device(), grid)
         return predict(model.network, pool, lambda: None).embedding.numpy()

@@ -12,8 +12,8 @@ import numpy as np
 
 from ..imagery import Mask, Stack, sample_unlabelled
 from ..models import TrainedModel
-from ..models.device import core_count, one_thread, series_at_once
-from ..models.student import Student
+from ..models.device import core_count, one_thread, series_per_pass
+from ..models.student import DistilledClassifier
 from ..progress import Progress
 from .distil import MIXTURES, distil, mixtures
 
@@ -35,7 +35,7 @@ less than twice the speed. No clock decides, so that the same job gives the same
 class Choice:
     """How a stack is mapped, and why."""
 
-    student: Student | None
+    student: DistilledClassifier | None
     """The student; None where the network itself classifies every pixel."""
     told: str
     """The choice and its reason in a sentence."""
@@ -74,14 +74,14 @@ def choose(model: TrainedModel, stack: Stack, mask: Mask | None, exact: bool, se
     student = distil(model, stack.day, learnt, taught, held, answers, seed, progress)
     figures = {
         "agreement": round(student.agreement, 4),
-        "asked": round(student.asked, 4),
+        "asked": round(student.fallback_share, 4),
         "exact_pixels_per_second": round(exact_rate),
     }
     told = (
         f"gives the network's class on {student.agreement:.1%} of {len(held):,} pixels that it did not learn from, "
-        f"with the network asked for {student.asked:.1%}"
+        f"with the network asked for {student.fallback_share:.1%}"
     )
-    if student.asked > MOST_ASKED:
+    if student.fallback_share > MOST_ASKED:
         return Choice(None, f"Every pixel is classified by the network itself: a fast one {told}.", figures)
     return Choice(student, f"A fast network that learnt from the model {told}.", figures)
 
@@ -101,7 +101,7 @@ def pixels_to_map(stack: Stack, mask: Mask | None) -> int:
 
 def ask(model: TrainedModel, pixels: np.ndarray, day: np.ndarray, check: Callable[[], None]) -> np.ndarray:
     """Probabilities (n, k) of the network for series (n, t, c), pieces of them side by side on the cores."""
-    at_once = series_at_once(model.device)
+    at_once = series_per_pass(model.device)
 
     def piece(start: int) -> np.ndarray:
         check()

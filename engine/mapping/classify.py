@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from ..models import TrainedModel
-from ..models.device import compute_device, series_at_once
-from ..models.student import Student
+from ..models.device import compute_device, series_per_pass
+from ..models.student import DistilledClassifier
 
 Tick = Callable[[int], None]
 """Told how many more pixels are classified; raises Cancelled."""
@@ -55,7 +55,7 @@ class Exact:
     def __init__(self, model: TrainedModel, day: np.ndarray) -> None:
         self.model, self.day = model, day
         # Between two looks at cancel: on a slow core well below a second.
-        self.at_once = 2 * series_at_once(compute_device())
+        self.at_once = 2 * series_per_pass(compute_device())
 
     def classify(self, pixels: np.ndarray, tick: Tick) -> Classified:
         """Classify series (n, t, c), each observed at least once."""
@@ -69,7 +69,7 @@ class Exact:
 class Fast:
     """The student, and the network for the pixels that its student is not sure of."""
 
-    def __init__(self, student: Student, exact: Exact) -> None:
+    def __init__(self, student: DistilledClassifier, exact: Exact) -> None:
         self.student, self.exact = student, exact
 
     def classify(self, pixels: np.ndarray, tick: Tick) -> Classified:
@@ -81,7 +81,7 @@ class Fast:
             part = slice(start, start + self.exact.at_once)
             probability = self.student.predict_proba(pixels[part])
             best[part], percent[part] = _first(probability)
-            unsure[part] = probability.max(axis=1) <= self.student.sure
+            unsure[part] = probability.max(axis=1) <= self.student.confidence_threshold
             tick(len(best[part]))
         sample = np.zeros(count, bool)
         sample[CHECKED_EVERY // 2 :: CHECKED_EVERY] = True

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..models import TrainedModel
 from ..models.device import compute_device, seeded
-from ..models.student import Student, StudentNetwork, new_student
+from ..models.student import DistilledClassifier, StudentNetwork, new_student
 from ..progress import Progress
 
 STEPS = 1500
@@ -34,7 +34,7 @@ GOAL = 0.99
 def distil(
     model: TrainedModel, day: np.ndarray, learnt: np.ndarray, taught: np.ndarray, held: np.ndarray,
     answers: np.ndarray, seed: int, progress: Progress,
-) -> Student:  # fmt: skip
+) -> DistilledClassifier:  # fmt: skip
     """Learn a student.
 
     Parameters
@@ -57,11 +57,11 @@ def distil(
             inputs = network.inputs(torch.from_numpy(learnt[:, dates]).to(device))
         _learn(network, inputs, torch.from_numpy(taught).to(device), generator, progress)
     network.eval()
-    student = Student(network, dates, 0.0, 0.0, 0.0)
+    student = DistilledClassifier(network, dates, 0.0, 0.0, 0.0)
     probability = student.predict_proba(held)
     wrong = probability.argmax(axis=1) != answers.argmax(axis=1)
     sure, agreement, asked = choose_sureness(probability.max(axis=1), wrong, GOAL)
-    return Student(network, dates, sure, agreement, asked)
+    return DistilledClassifier(network, dates, sure, agreement, asked)
 
 
 def mixtures(pixels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:

@@ -13,7 +13,7 @@ from ..imagery import MapWriter, Mask, Stack, Window
 from ..imagery.stack.decode import Memory
 from ..models import TrainedModel
 from ..models.device import core_count, one_thread
-from ..models.student import Student
+from ..models.student import DistilledClassifier
 from ..progress import Progress
 from .classify import Classifier, Exact, Fast, Tick
 from .statistics import MapStatistics, TileStatistics
@@ -48,7 +48,7 @@ class TileMapper:
         self._one_mask = threading.Lock()
 
     @staticmethod
-    def of(model: TrainedModel, student: Student | None, stack: Stack, mask: Mask | None) -> TileMapper:
+    def of(model: TrainedModel, student: DistilledClassifier | None, stack: Stack, mask: Mask | None) -> TileMapper:
         """The tiles of a model's map, done by its student where there is one."""
         exact = Exact(model, stack.day)
         classifier = exact if student is None else Fast(student, exact)

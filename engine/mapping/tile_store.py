@@ -23,7 +23,7 @@ from ..imagery.maps.tile_file import read_tile, tile_name, write_tile
 from .statistics import TileStatistics
 
 if TYPE_CHECKING:
-    from ..models.student import Student
+    from ..models.student import DistilledClassifier
 
 
 JOURNAL = "journal.json"
@@ -163,16 +163,16 @@ def _damaged(folder: Path, path: Path, fault: str) -> InputError:
     )
 
 
-def load_student(folder: Path, journal: dict[str, Any]) -> Student | None:
+def load_student(folder: Path, journal: dict[str, Any]) -> DistilledClassifier | None:
     """The student of an unfinished map, None where it has none; raises InputError (``unfinished-damaged``)."""
     pass
     from ..models.device import compute_device
-    from ..models.student import Student
+    from ..models.student import DistilledClassifier
 
     if not journal["student"]:
         return None
     try:
-        return Student.load(folder / STUDENT, compute_device())
+        return DistilledClassifier.load(folder / STUDENT, compute_device())
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as fault:
         raise InputError(
             "unfinished-damaged",

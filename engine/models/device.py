@@ -39,13 +39,13 @@ def mixed_precision(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=half_precision(device))
 
 
-def moved(values: np.ndarray, device: torch.device) -> torch.Tensor:
+def to_device(values: np.ndarray, device: torch.device) -> torch.Tensor:
     """An array on ``device``; to a graphics card through pinned memory, so that the copy runs beside the work."""
     tensor = torch.from_numpy(values)
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
-def series_at_once(device: torch.device) -> int:
+def series_per_pass(device: torch.device) -> int:
     """Series in one pass of a network: on a CPU so few that they stay in its cache, which doubles the speed there."""
     return 16_384 if device.type == "cuda" else 256
 
@@ -71,7 +71,7 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-class SideBySide:
+class NetworkThreads:
     """Threads for work on networks that share nothing but what they read; where there is one core, one after another.
 
     Every network needs random numbers of its own, or the result would depend on which thread came first.
@@ -82,18 +82,18 @@ class SideBySide:
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     @property
-    def in_turn(self) -> bool:
+    def sequential(self) -> bool:
         """Whether the work is done one after another."""
         return self._pool is None
 
-    def __enter__(self) -> SideBySide:
+    def __enter__(self) -> NetworkThreads:
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._pool is not None:
             self._pool.shutdown()
 
-    def each(self, work: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
+    def map(self, work: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
         """``work`` done on every item, the answers in their order; what it raises is raised here."""
         return [work(item) for item in items] if self._pool is None else list(self._pool.map(work, items))
 

@@ -7,14 +7,14 @@ head. Layer normalisation only: batch statistics would mix the domains.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .device import mixed_precision
-from .network import Features, SeriesNetwork, moved_together
+from .network import Features, SeriesNetwork, pack_observed
 
 DAY_SCALE = 1000.0
 """Longest period of the day encoding, in days over 2 pi (TimeMatch)."""
@@ -38,7 +38,7 @@ class NetworkSize:
     """Features of the projection that the contrast compares."""
     dropout: float = 0.1
     """Dropout in training."""
-    together: int = 1
+    dates_per_token: int = field(default=1, metadata={"key": "together"})
     """Observed dates, one after another, that the layers read as one token."""
 
 
@@ -75,7 +75,7 @@ class Dropout(nn.Module):
         return x * kept / (1 - self.rate)
 
 
-def draw_from(network: nn.Module, seed: int) -> None:
+def seed_dropout(network: nn.Module, seed: int) -> None:
     """Let the dropout of a network draw from random numbers of its own, fixed by ``seed``."""
     generator = torch.Generator(next(network.parameters()).device).manual_seed(seed)
     for module in network.modules():
@@ -107,20 +107,20 @@ class Layer(nn.Module):
         return x + self.dropout(self.narrow(F.relu(self.widen(self.norm_forward(x)), inplace=True)))
 
 
-class DatesTogether(nn.Module):
+class JoinDates(nn.Module):
     """Joins dates that follow one another into tokens, which halves or thirds the work of the layers."""
 
-    def __init__(self, width: int, together: int) -> None:
+    def __init__(self, width: int, dates: int) -> None:
         super().__init__()
-        self.together = together
-        self.join = nn.Linear(together * width, width)
+        self.dates = dates
+        self.join = nn.Linear(dates * width, width)
 
     def forward(self, x: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
         """Join features (b, t, d) of dates, zero where there is none, and their counts (b, t) into those of tokens."""
         b, t, d = x.shape
-        missing = -t % self.together
-        x, count = F.pad(x, (0, 0, 0, missing)), F.pad(count, (0, missing)).view(b, -1, self.together)
-        return self.join(x.view(b, -1, self.together * d)), count.sum(dim=2)
+        missing = -t % self.dates
+        x, count = F.pad(x, (0, 0, 0, missing)), F.pad(count, (0, missing)).view(b, -1, self.dates)
+        return self.join(x.view(b, -1, self.dates * d)), count.sum(dim=2)
 
 
 class SeriesEncoder(nn.Module):
@@ -133,7 +133,7 @@ class SeriesEncoder(nn.Module):
         self.lift = nn.Linear(size.bands, d)
         self.norm_input = nn.LayerNorm(d)
         self.days = DayEncoding(d)
-        self.join = DatesTogether(d, size.together) if size.together > 1 else None
+        self.join = JoinDates(d, size.dates_per_token) if size.dates_per_token > 1 else None
         self.layers = nn.ModuleList(Layer(d, size.heads, size.dropout) for _ in range(size.layers))
         self.norm_output = nn.LayerNorm(d)
         self.attend = nn.Linear(d, size.heads)
@@ -148,7 +148,7 @@ class SeriesEncoder(nn.Module):
         whole = bool(observed.all())
         if not whole:
             if self.join is not None:
-                values, observed, day = moved_together(values, observed, day)
+                values, observed, day = pack_observed(values, observed, day)
             values = values.masked_fill(~observed.unsqueeze(-1), 0.0)
         x = self.norm_input(self.lift(values)) + self.days(day)
         count = observed.to(x.dtype)

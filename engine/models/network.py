@@ -44,7 +44,7 @@ class SeriesNetwork(nn.Module):
             raise ValueError("one of its weights is not a finite number")
 
 
-def moved_together(values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def pack_observed(values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Series with their observed dates in front, as many as the one with most of them has.
 
     What follows then costs what is observed, and which dates of a series stand side by side does not hang on the gaps

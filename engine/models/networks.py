@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import Field, fields
 from typing import Any
 
 from .dcm import DcmNetwork, DcmSize
@@ -33,12 +33,33 @@ LIMIT = 1024
 """The same for every other whole number of a size."""
 
 
+def size_to_json(size: Any) -> dict[str, Any]:
+    """The size of a network as a model file holds it; fields keep the key that they had in the first model files.
+
+    Parameters
+    ----------
+    size : dataclass
+        One of the sizes of ``NETWORKS``.
+
+    Returns
+    -------
+    dict
+        From which :func:`build_network` builds it again.
+    """
+    return {_key(entry): getattr(size, entry.name) for entry in fields(size)}
+
+
+def _key(entry: Field[Any]) -> str:
+    return entry.metadata.get("key", entry.name)
+
+
 def build_network(kind: str, size: Mapping[str, Any]) -> SeriesNetwork:
     """A fresh network of ``kind``; raises ValueError or TypeError for a size that none can have."""
     if kind not in NETWORKS:
         raise ValueError(f"it holds a network '{kind}', which this version does not know")
     network, shape = NETWORKS[kind]
-    wanted = shape(**size)
+    names = {_key(entry): entry.name for entry in fields(shape)}
+    wanted = shape(**{names.get(key, key): value for key, value in size.items()})
     for entry in fields(wanted):
         value = getattr(wanted, entry.name)
         whole = isinstance(value, int) and not isinstance(value, bool)

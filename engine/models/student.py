@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from .device import moved
+from .device import to_device
 from .standardise import LIMIT, Statistics
 from .trained import TrainedModel
 
@@ -75,17 +75,17 @@ class StudentNetwork(nn.Module):
 
 
 @dataclass(frozen=True)
-class Student:
+class DistilledClassifier:
     """A student network with what it needs to know of its stack and of its own limits."""
 
     network: StudentNetwork
     dates: np.ndarray
     """(t,) int64: which dates of the stack it reads."""
-    sure: float
+    confidence_threshold: float
     """Probability of the first class above which its word is taken; up to it the teacher is asked."""
     agreement: float
     """Share of pixels, none of which it learnt from, on which both together give the teacher's class."""
-    asked: float
+    fallback_share: float
     """Share of those pixels for which the teacher is asked."""
 
     def predict_proba(self, values: np.ndarray) -> np.ndarray:
@@ -96,7 +96,7 @@ class Student:
         if len(self.dates) != values.shape[1]:
             values = values[:, self.dates]
         with torch.inference_mode():
-            inputs = self.network.inputs(moved(values, self.network.mean.device))
+            inputs = self.network.inputs(to_device(values, self.network.mean.device))
             probability = self.network.layers(inputs).softmax(dim=1)
             probability[inputs[:, -len(self.dates) :].amax(dim=1) == 0] = 0.0
             return probability.cpu().numpy()
@@ -106,9 +106,9 @@ class Student:
         content = {
             "size": asdict(self.network.size),
             "dates": self.dates.tolist(),
-            "sure": self.sure,
+            "sure": self.confidence_threshold,
             "agreement": self.agreement,
-            "asked": self.asked,
+            "asked": self.fallback_share,
         }
         tensors = {name: t.detach().cpu().contiguous() for name, t in self.network.state_dict().items()}
         try:
@@ -117,7 +117,7 @@ class Student:
             raise OSError(str(fault)) from fault
 
     @staticmethod
-    def load(path: Path, device: torch.device) -> Student:
+    def load(path: Path, device: torch.device) -> DistilledClassifier:
         """Read what :meth:`save` wrote; raises OSError or ValueError where it is not whole."""
         try:
             with safe_open(str(path), framework="pt") as file:
@@ -128,14 +128,20 @@ class Student:
         if metadata.get("format") != FORMAT:
             raise ValueError(f"{path.name} is no student")
         content = json.loads(metadata["student"])
-        network = StudentNetwork(StudentSize(**content.pop("size")))
+        network = StudentNetwork(StudentSize(**content["size"]))
         network.load_state_dict(tensors)
-        return Student(network.to(device).eval(), np.array(content.pop("dates"), np.int64), **content)
+        return DistilledClassifier(
+            network=network.to(device).eval(),
+            dates=np.array(content["dates"], np.int64),
+            confidence_threshold=content["sure"],
+            agreement=content["agreement"],
+            fallback_share=content["asked"],
+        )
 
 
 def new_student(model: TrainedModel, day: np.ndarray, width: int) -> tuple[StudentNetwork, np.ndarray]:
     """An untrained student of ``model`` for a stack with days (t,), and which of the dates it reads."""
-    placed = model.calendar.place(day, model.shift_days)
+    placed = model.calendar.align_days(day, model.shift_days)
     dates = np.flatnonzero(model.calendar.inside(placed))
     if not len(dates):
         dates = np.arange(len(day))

@@ -16,9 +16,9 @@ from safetensors.torch import save_file
 
 from ..errors import InputError
 from ..series import Season, align_years, fill_linearly
-from .device import compute_device, moved, series_at_once
-from .network import SeriesNetwork, moved_together
-from .networks import build_network
+from .device import compute_device, series_per_pass, to_device
+from .network import SeriesNetwork, pack_observed
+from .networks import build_network, size_to_json
 from .standardise import Statistics
 
 FORMAT = "croptransfer-model-1"
@@ -37,7 +37,7 @@ class Calendar:
     margin: float
     """Days by which a date may lie outside and still be read."""
 
-    def place(self, day: np.ndarray, shift: float) -> np.ndarray:
+    def align_days(self, day: np.ndarray, shift: float) -> np.ndarray:
         """Days of a stack (t,) on the source's calendar: whole years aligned, then shifted by ``shift`` days."""
         return align_years(np.asarray(day, np.float32), np.array([self.first, self.last], np.float32)) + np.float32(
             shift
@@ -48,7 +48,7 @@ class Calendar:
         return (day >= self.first - self.margin) & (day <= self.last + self.margin)
 
 
-def readable(observed: np.ndarray, inside: np.ndarray) -> np.ndarray:
+def usable_observations(observed: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Which observations (n, t) the network reads: those in season; all of a pixel that has none in season."""
     seasonal = observed & inside
     return np.where(seasonal.any(axis=1, keepdims=True), seasonal, observed)
@@ -88,7 +88,7 @@ class TrainedModel:
     @property
     def model_id(self) -> str:
         """Sixteen hexadecimal digits that change with the weights and with all that decides a prediction."""
-        digest = hashlib.sha256(json.dumps(self._decisive(), sort_keys=True).encode())
+        digest = hashlib.sha256(json.dumps(self._prediction_settings(), sort_keys=True).encode())
         for name, tensor in sorted(self.network.state_dict().items()):
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
@@ -116,12 +116,12 @@ class TrainedModel:
         if values.ndim != 3 or values.shape[2] != len(self.bands) or values.shape[1] != len(day):
             raise ValueError(f"values {values.shape} do not fit {len(day)} days and {len(self.bands)} bands")
         result = np.full((len(values), len(self.classes)), np.nan, np.float32)
-        placed = self.calendar.place(day, self.shift_days)
+        placed = self.calendar.align_days(day, self.shift_days)
         inside = self.calendar.inside(placed)
-        chunk = series_at_once(self.device)
+        chunk = series_per_pass(self.device)
         for start in range(0, len(values), chunk):
             part = values[start : start + chunk]
-            observed = readable(np.isfinite(part).all(axis=2), inside)
+            observed = usable_observations(np.isfinite(part).all(axis=2), inside)
             rows = observed.any(axis=1)
             if rows.any():
                 result[start : start + chunk][rows] = self._classify(part[rows], observed[rows], placed)
@@ -134,7 +134,7 @@ class TrainedModel:
         if not dates.all():
             values, observed, day = values[:, dates], observed[:, dates], day[dates]
         if observed.sum(axis=1).max() < DENSE * len(day):  # gaps then cost nothing either
-            packed = moved_together(*map(torch.from_numpy, (values, observed, day)))
+            packed = pack_observed(*map(torch.from_numpy, (values, observed, day)))
             values, observed, day = (tensor.numpy() for tensor in packed)
         standard = self.statistics.apply(values)
         standard[~observed] = 0.0
@@ -145,9 +145,9 @@ class TrainedModel:
         seen = np.ones(values.shape[:2], bool) if observed is None else observed
         with torch.inference_mode():
             logits, _ = self.network(
-                moved(values, device),
-                moved(seen, device),
-                moved(day.astype(np.float32), device),
+                to_device(values, device),
+                to_device(seen, device),
+                to_device(day.astype(np.float32), device),
             )
             logits = logits / self.temperature
             if len(self.log_shares):
@@ -157,7 +157,7 @@ class TrainedModel:
     def save(self, path: str | Path) -> None:
         """Write the model as safetensors with JSON metadata; raises OSError when the disk does not take it."""
         tensors = {name: t.detach().cpu().contiguous() for name, t in self.network.state_dict().items()}
-        content = {**self._decisive(), "summary": self.summary, "model_id": self.model_id}
+        content = {**self._prediction_settings(), "summary": self.summary, "model_id": self.model_id}
         try:
             save_file(tensors, str(path), {"format": FORMAT, "model": json.dumps(content, ensure_ascii=False)})
         except SafetensorError as fault:
@@ -187,10 +187,10 @@ class TrainedModel:
                 "Choose a model that Crop Transfer has written (.safetensors).",
             ) from fault
 
-    def _decisive(self) -> dict[str, Any]:
+    def _prediction_settings(self) -> dict[str, Any]:
         return {
             "network": self.network.kind,
-            "size": asdict(self.network.size),
+            "size": size_to_json(self.network.size),
             "classes": list(self.classes),
             "bands": list(self.bands),
             "method": self.method,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.methods.ghca.temporal_profiles import CropCurves
+from engine.methods.ghca.temporal_profiles import CropProfiles
 
 PEAKS = (90.0, 150.0, 210.0)
 SHARES = (0.5, 0.3, 0.2)
@@ -21,4 +21,4 @@ def season(count, day, seed, delay=0.0, shares=SHARES, missing=0.25, noise=0.08,
 
 HERE, THERE = np.arange(10, 350, 16.0), np.sort(np.random.default_rng(5).uniform(10, 350, 12))
 SOURCE = season(600, HERE, seed=0)
-CURVES = CropCurves.of(SOURCE[0], HERE, SOURCE[1], 3)
+CURVES = CropProfiles.of(SOURCE[0], HERE, SOURCE[1], 3)

@@ -23,32 +23,34 @@ from torch import Tensor, nn
 
 from ...models.device import compute_device, seeded
 from ...models.encoder import NetworkSize
+from ...models.networks import LIMIT
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
-from ..shared.adversary import reversal
-from ..shared.augment import MEDIUM, STRONG
+from ..shared.adversary import reversal_factor
+from ..shared.augment import MODERATE, STRONG
+from ..shared.options import option, read_settings
 from ..shared.source_only import EncoderSettings, finish, make_network
-from ..shared.training import cosine, make_optimiser, read_settings, set_rate
-from .training_loop import ComparedSettings, learn, natural_weights, prepare, warn_of_few
+from ..shared.training import learning_rate_factor, make_optimiser, set_learning_rate
+from .training_loop import BaselineSettings, natural_weights, prepare, train, warn_few_pixels
 
 STAGE = "Learning from both domains"
 
 
 @dataclass(frozen=True)
-class AdversarialSettings(EncoderSettings, ComparedSettings):
+class AdversarialSettings(EncoderSettings, BaselineSettings):
     """Settings of DANN and CDAN."""
 
-    discriminator: int = 256
+    discriminator: int = option(256, 0, LIMIT)
     """Features of the discriminator's hidden layers."""
     adversary: float = 1.0
     """Weight of the adversarial loss."""
-    settled: float = 0.5
+    keep_after: float = option(0.5, formerly="settled")
     """Share of the steps before which no weights are kept."""
 
 
 @dataclass(frozen=True)
-class Sighting:
+class DomainBatch:
     """What the network makes of a batch of one domain."""
 
     embedding: Tensor
@@ -62,21 +64,26 @@ class Sighting:
 class Adversary(nn.Module):
     """What stands against the encoder; a method says in ``forward`` what its discriminator looks at."""
 
-    def forward(self, source: Sighting, target: Sighting, factor: float) -> Tensor:
+    def forward(self, source: DomainBatch, target: DomainBatch, factor: float) -> Tensor:
         """The adversarial loss of a batch of each domain, the encoder's gradient reversed by ``factor``."""
         raise NotImplementedError
 
 
 def fit_adversarially(
-    method: str, oppose: Callable[[NetworkSize, AdversarialSettings], Adversary],
-    source: SeriesSet, target: SeriesSet, seed: int, progress: Progress, options: Mapping[str, Any],
-) -> TrainedModel:  # fmt: skip
+    method: str,
+    oppose: Callable[[NetworkSize, AdversarialSettings], Adversary],
+    source: SeriesSet,
+    target: SeriesSet,
+    seed: int,
+    progress: Progress,
+    options: Mapping[str, Any],
+) -> TrainedModel:
     """Learn from the source while an adversary, made by ``oppose``, keeps the domains alike."""
-    settings = read_settings(AdversarialSettings(), options)
+    settings = read_settings(AdversarialSettings(), options, progress)
     device = compute_device()
     with seeded(seed) as generator:
         progress.stage(STAGE)
-        warn_of_few(target, progress)
+        warn_few_pixels(target, progress)
         domain, seen = prepare(source, target, settings, seed, on_grid=False)
         network = make_network(domain, target, settings)
         adversary = oppose(network.size, settings).to(device)
@@ -86,18 +93,16 @@ def fit_adversarially(
         steps = settings.scaled(settings.steps)
 
         def loss_of(index: Tensor, labels: Tensor, done: float) -> Tensor:
-            set_rate(optimiser, cosine(round(done * steps), steps))
-            logits, features = network(*domain.pool.batch(index, MEDIUM, generator))
+            set_learning_rate(optimiser, learning_rate_factor(round(done * steps), steps))
+            logits, features = network(*domain.pool.batch(index, MODERATE, generator))
             drawn = torch.randint(len(seen), (settings.batch,), generator=generator)
-            others, other_features = network(*seen.batch(drawn, MEDIUM, generator))
+            others, other_features = network(*seen.batch(drawn, MODERATE, generator))
             played = adversary(
-                Sighting(features.embedding, logits, natural_weights(labels, domain)),
-                Sighting(other_features.embedding, others, torch.ones_like(others[:, 0])),
-                reversal(done),
+                DomainBatch(features.embedding, logits, natural_weights(labels, domain)),
+                DomainBatch(other_features.embedding, others, torch.ones_like(others[:, 0])),
+                reversal_factor(done),
             )
             return F.cross_entropy(logits, labels, label_smoothing=settings.smoothing) + settings.adversary * played
 
-        learn(
-            network, domain, settings, optimiser, loss_of, generator, progress, earliest=settings.settled
-        )  # fmt: skip
+        train(network, domain, settings, optimiser, loss_of, generator, progress, earliest=settings.keep_after)
         return finish(network, domain, source, method, seed, progress, by=STRONG)

@@ -22,9 +22,9 @@ from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
 from ..shared.adversary import Discriminator, domain_loss, reverse_gradient
-from .adversarial import AdversarialSettings, Adversary, Sighting, fit_adversarially
+from .adversarial import AdversarialSettings, Adversary, DomainBatch, fit_adversarially
 
-MOST_ENTRIES = 4096
+MAX_ENTRIES = 4096
 """Entries of an outer product above which random projections stand in for it."""
 PROJECTED = 1024
 """Features of the random projections."""
@@ -50,7 +50,7 @@ class ConditionalAdversary(Adversary):
     def __init__(self, size: NetworkSize, settings: AdversarialSettings) -> None:
         super().__init__()
         entries = size.width * size.classes
-        self.projected = entries > MOST_ENTRIES
+        self.projected = entries > MAX_ENTRIES
         if self.projected:
             self.register_buffer("of_features", torch.randn(size.width, PROJECTED))
             self.register_buffer("of_classes", torch.randn(size.classes, PROJECTED))
@@ -62,7 +62,7 @@ class ConditionalAdversary(Adversary):
             return outer_product(features, probability)
         return (features @ self.of_features) * (probability @ self.of_classes) / math.sqrt(PROJECTED)
 
-    def forward(self, source: Sighting, target: Sighting, factor: float) -> Tensor:
+    def forward(self, source: DomainBatch, target: DomainBatch, factor: float) -> Tensor:
         """The loss of telling the two batches apart, sure predictions counting more."""
         logits, weights = [], []
         for one in (source, target):

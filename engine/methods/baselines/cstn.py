@@ -26,15 +26,16 @@ from ...models.encoder import CropNetwork
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
-from ..shared.augment import MEDIUM, STRONG
+from ..shared.augment import MODERATE, STRONG
 from ..shared.contrast import TEMPERATURE, prototype_loss, update_prototypes
+from ..shared.options import read_settings
 from ..shared.source_only import EncoderSettings, SourceDomain, finish, make_network
-from ..shared.training import Pool, cosine, make_optimiser, predict, read_settings, set_rate, softmax
-from .training_loop import ComparedSettings, learn, prepare, warn_of_few
+from ..shared.training import SeriesTensors, learning_rate_factor, make_optimiser, predict, set_learning_rate, softmax
+from .training_loop import BaselineSettings, prepare, train, warn_few_pixels
 
 
 @dataclass(frozen=True)
-class CstnSettings(EncoderSettings, ComparedSettings):
+class CstnSettings(EncoderSettings, BaselineSettings):
     """Settings of CSTN."""
 
     source_share: float = 1 / 3
@@ -61,9 +62,14 @@ class SelfTraining:
     """The network in its rounds of self-training, with its pseudo-labels and prototypes."""
 
     def __init__(
-        self, network: CropNetwork, domain: SourceDomain, target: Pool, settings: CstnSettings,
-        generator: torch.Generator, progress: Progress,
-    ) -> None:  # fmt: skip
+        self,
+        network: CropNetwork,
+        domain: SourceDomain,
+        target: SeriesTensors,
+        settings: CstnSettings,
+        generator: torch.Generator,
+        progress: Progress,
+    ) -> None:
         self.network, self.domain, self.target = network, domain, target
         self.settings, self.generator, self.progress = settings, generator, progress
         self.prototypes = torch.zeros(domain.classes, network.size.width, device=target.values.device)
@@ -75,13 +81,13 @@ class SelfTraining:
         s = self.settings
         if len(self.accepted) <= done * s.rounds and len(self.accepted) < s.rounds:
             self._label_target()
-        logits, features = self.network(*self.domain.pool.batch(index, MEDIUM, self.generator))
+        logits, features = self.network(*self.domain.pool.batch(index, MODERATE, self.generator))
         loss = F.cross_entropy(logits, labels, label_smoothing=s.smoothing)
         embedding = F.normalize(features.embedding, dim=1)
         if len(self._index):
             drawn = torch.randint(len(self._index), (s.batch,), generator=self.generator)
             pseudo = self._label[drawn].to(labels.device)
-            others, seen = self.network(*self.target.batch(self._index[drawn], MEDIUM, self.generator))
+            others, seen = self.network(*self.target.batch(self._index[drawn], MODERATE, self.generator))
             loss = loss + s.pseudo * F.cross_entropy(others, pseudo, label_smoothing=s.smoothing)
             embedding = torch.cat([embedding, F.normalize(seen.embedding, dim=1)])
             labels = torch.cat([labels, pseudo])
@@ -101,34 +107,41 @@ def fit(
     source: SeriesSet, target: SeriesSet, seed: int, progress: Progress, options: Mapping[str, Any]
 ) -> TrainedModel:
     """Learn from the source, then from the network's own confident predictions in the target."""
-    settings = read_settings(CstnSettings(), options)
+    settings = read_settings(CstnSettings(), options, progress)
     first = round(settings.source_share * settings.steps)
     with seeded(seed) as generator:
         progress.stage("Learning from the source")
-        warn_of_few(target, progress)
+        warn_few_pixels(target, progress)
         domain, seen = prepare(source, target, settings, seed, on_grid=False)
         network = make_network(domain, target, settings)
         optimiser = make_optimiser(network, settings.rate, settings.rate)
         steps = settings.scaled(settings.steps)
 
         def source_loss(index: Tensor, labels: Tensor, done: float) -> Tensor:
-            set_rate(optimiser, cosine(round(done * settings.source_share * steps), steps))
-            logits, _ = network(*domain.pool.batch(index, MEDIUM, generator))
+            set_learning_rate(optimiser, learning_rate_factor(round(done * settings.source_share * steps), steps))
+            logits, _ = network(*domain.pool.batch(index, MODERATE, generator))
             return F.cross_entropy(logits, labels, label_smoothing=settings.smoothing)
 
-        learn(network, domain, settings, optimiser, source_loss, generator, progress, steps=first)
+        train(network, domain, settings, optimiser, source_loss, generator, progress, steps=first)
         progress.stage("Learning from pseudo-labels")
         training = SelfTraining(network, domain, seen, settings, generator, progress)
 
         def loss_of(index: Tensor, labels: Tensor, done: float) -> Tensor:
             passed = settings.source_share + done * (1 - settings.source_share)
-            set_rate(optimiser, cosine(round(passed * steps), steps))
+            set_learning_rate(optimiser, learning_rate_factor(round(passed * steps), steps))
             return training.loss(index, labels, done)
 
-        learn(
-            network, domain, settings, optimiser, loss_of, generator, progress,
-            steps=settings.steps - first, earliest=1.0,
-        )  # fmt: skip
+        train(
+            network,
+            domain,
+            settings,
+            optimiser,
+            loss_of,
+            generator,
+            progress,
+            steps=settings.steps - first,
+            earliest=1.0,
+        )
         model = finish(network, domain, source, "cstn", seed, progress, by=STRONG)
     rounds = [dict(zip(source.classes, counts)) for counts in training.accepted]
     return replace(model, summary={**model.summary, "pseudo_labels": [{"accepted": counts} for counts in rounds]})

@@ -20,29 +20,30 @@ import torch
 from torch import Tensor
 
 from ...models.device import compute_device, seeded
+from ...models.networks import LIMIT
 from ...models.temporal_cnn import TemporalCnn, TemporalCnnSize
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
-from ..shared.adversary import reversal
+from ..shared.adversary import reversal_factor
+from ..shared.options import option, read_settings
 from ..shared.source_only import finish
-from ..shared.training import read_settings
 from .adversarial import STAGE
 from .mmd_aligned import aligned_loss
-from .training_loop import ComparedSettings, learn, prepare, warn_of_few
+from .training_loop import BaselineSettings, prepare, train, warn_few_pixels
 
 
 @dataclass(frozen=True)
-class DaccnSettings(ComparedSettings):
+class DaccnSettings(BaselineSettings):
     """Settings of DACCN."""
 
     rate: float = 1e-3
     """Learning rate."""
     alignment: float = 1.0
     """Weight of MK-MMD at each level; 0 makes it DCCN."""
-    width: int = 64
+    width: int = option(64, 1, LIMIT)
     """Channels of the first convolution."""
-    settled: float = 0.5
+    keep_after: float = option(0.5, formerly="settled")
     """Share of the steps before which no weights are kept."""
 
 
@@ -50,10 +51,10 @@ def fit(
     source: SeriesSet, target: SeriesSet, seed: int, progress: Progress, options: Mapping[str, Any]
 ) -> TrainedModel:
     """Learn from the source with the two last hidden layers aligned to the target."""
-    settings = read_settings(DaccnSettings(), options)
+    settings = read_settings(DaccnSettings(), options, progress)
     with seeded(seed) as generator:
         progress.stage(STAGE)
-        warn_of_few(target, progress)
+        warn_few_pixels(target, progress)
         domain, seen = prepare(source, target, settings, seed, on_grid=True)
         size = TemporalCnnSize(len(source.bands), domain.classes, len(domain.pool.day), settings.width)
         network = TemporalCnn(size).to(compute_device())
@@ -61,11 +62,7 @@ def fit(
 
         def loss_of(index: Tensor, labels: Tensor, done: float) -> Tensor:
             drawn = torch.randint(len(seen), (settings.batch,), generator=generator)
-            return aligned_loss(
-                network, domain, index, labels, seen, drawn, settings.alignment * reversal(done)
-            )  # fmt: skip
+            return aligned_loss(network, domain, index, labels, seen, drawn, settings.alignment * reversal_factor(done))
 
-        learn(
-            network, domain, settings, optimiser, loss_of, generator, progress, earliest=settings.settled
-        )  # fmt: skip
+        train(network, domain, settings, optimiser, loss_of, generator, progress, earliest=settings.keep_after)
         return finish(network, domain, source, "daccn", seed, progress)

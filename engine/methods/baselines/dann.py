@@ -16,7 +16,7 @@ from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
 from ..shared.adversary import Discriminator, domain_loss, reverse_gradient
-from .adversarial import AdversarialSettings, Adversary, Sighting, fit_adversarially
+from .adversarial import AdversarialSettings, Adversary, DomainBatch, fit_adversarially
 
 
 class FeatureAdversary(Adversary):
@@ -26,7 +26,7 @@ class FeatureAdversary(Adversary):
         super().__init__()
         self.discriminator = Discriminator(size.width, settings.discriminator)
 
-    def forward(self, source: Sighting, target: Sighting, factor: float) -> Tensor:
+    def forward(self, source: DomainBatch, target: DomainBatch, factor: float) -> Tensor:
         """The loss of telling the two batches apart."""
         first, second = (reverse_gradient(one.embedding, factor) for one in (source, target))
         return domain_loss(self.discriminator(first), self.discriminator(second), source.weight, target.weight)

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...models.dcm import DcmNetwork, DcmSize
+from ...models.networks import LIMIT
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
-from ..shared.training import read_settings
+from ..shared.options import option, read_settings
 from .supervised import SupervisedSettings, fit_supervised
 
 
@@ -26,7 +27,7 @@ class DcmSettings(SupervisedSettings):
     rate: float = 5e-4
     weight_decay: float = 1e-3
     plateau: int = 3
-    width: int = 256
+    width: int = option(256, 1, LIMIT)
     """LSTM units a direction."""
 
 
@@ -34,8 +35,12 @@ def fit(
     source: SeriesSet, target: SeriesSet, seed: int, progress: Progress, options: Mapping[str, Any]
 ) -> TrainedModel:
     """Learn from the source; of the target nothing is used."""
-    settings = read_settings(DcmSettings(), options)
+    settings = read_settings(DcmSettings(), options, progress)
     return fit_supervised(
-        "dcm", lambda bands, classes: DcmNetwork(DcmSize(bands, classes, settings.width)), settings, source, seed,
+        "dcm",
+        lambda bands, classes: DcmNetwork(DcmSize(bands, classes, settings.width)),
+        settings,
+        source,
+        seed,
         progress,
-    )  # fmt: skip
+    )

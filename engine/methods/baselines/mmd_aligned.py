@@ -9,7 +9,7 @@ from torch import Tensor
 from ...models.network import SeriesNetwork
 from ..shared.mmd import hierarchical_mk_mmd
 from ..shared.source_only import SourceDomain
-from ..shared.training import Pool
+from ..shared.training import SeriesTensors
 from .training_loop import natural_weights, plain_loss
 
 
@@ -18,7 +18,7 @@ def aligned_loss(
     domain: SourceDomain,
     index: Tensor,
     labels: Tensor,
-    target: Pool,
+    target: SeriesTensors,
     drawn: Tensor,
     weight: float,
 ) -> Tensor:

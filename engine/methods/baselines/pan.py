@@ -13,7 +13,7 @@ same weights.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,18 +21,19 @@ from torch import Tensor
 
 from ...models.device import compute_device, seeded
 from ...models.gru_attention import GruAttention, GruAttentionSize
+from ...models.networks import LIMIT
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
-from ..shared.adversary import reversal
+from ..shared.adversary import reversal_factor
+from ..shared.options import option, read_settings
 from ..shared.source_only import finish
-from ..shared.training import MULTIPLE, read_settings
 from .mmd_aligned import aligned_loss
-from .training_loop import ComparedSettings, learn, plain_loss, prepare, warn_of_few
+from .training_loop import BaselineSettings, plain_loss, prepare, train, warn_few_pixels
 
 
 @dataclass(frozen=True)
-class PanSettings(ComparedSettings):
+class PanSettings(BaselineSettings):
     """Settings of PAN."""
 
     rate: float = 1e-3
@@ -41,9 +42,9 @@ class PanSettings(ComparedSettings):
     """Share of the steps that learn from the source alone."""
     alignment: float = 1.0
     """Weight of MK-MMD at each level."""
-    hidden: int = field(default=128, metadata={MULTIPLE: GruAttentionSize.heads})
+    hidden: int = option(128, maximum=LIMIT, multiple_of=GruAttentionSize.heads)
     """Units of each recurrent layer."""
-    settled: float = 0.5
+    keep_after: float = option(0.5, formerly="settled")
     """Share of the alignment's steps before which no weights are kept."""
 
 
@@ -51,11 +52,11 @@ def fit(
     source: SeriesSet, target: SeriesSet, seed: int, progress: Progress, options: Mapping[str, Any]
 ) -> TrainedModel:
     """Learn from the source, then align the features of the target to it."""
-    settings = read_settings(PanSettings(), options)
+    settings = read_settings(PanSettings(), options, progress)
     first = round(settings.source_share * settings.steps)
     with seeded(seed) as generator:
         progress.stage("Learning from the source")
-        warn_of_few(target, progress)
+        warn_few_pixels(target, progress)
         domain, seen = prepare(source, target, settings, seed, on_grid=True)
         network = GruAttention(GruAttentionSize(len(source.bands), domain.classes, settings.hidden))
         network.to(compute_device())
@@ -64,17 +65,24 @@ def fit(
             return plain_loss(network, domain, index, labels)
 
         optimiser = torch.optim.Adam(network.parameters(), lr=settings.rate)
-        learn(network, domain, settings, optimiser, source_loss, generator, progress, steps=first)
+        train(network, domain, settings, optimiser, source_loss, generator, progress, steps=first)
         progress.stage("Aligning the features")
 
         def loss_of(index: Tensor, labels: Tensor, done: float) -> Tensor:
             drawn = torch.randint(len(seen), (settings.batch,), generator=generator)
-            weight = settings.alignment * reversal(done)
+            weight = settings.alignment * reversal_factor(done)
             return aligned_loss(network, domain, index, labels, seen, drawn, weight)
 
         optimiser = torch.optim.Adam(network.parameters(), lr=settings.rate)
-        learn(
-            network, domain, settings, optimiser, loss_of, generator, progress,
-            steps=settings.steps - first, earliest=settings.settled,
-        )  # fmt: skip
+        train(
+            network,
+            domain,
+            settings,
+            optimiser,
+            loss_of,
+            generator,
+            progress,
+            steps=settings.steps - first,
+            earliest=settings.keep_after,
+        )
         return finish(network, domain, source, "pan", seed, progress)

@@ -13,7 +13,7 @@ from ...models.phenocropnet import PhenoCropNetSize, PhenoCropNetwork
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
-from ..shared.training import read_settings
+from ..shared.options import read_settings
 from .supervised import SupervisedSettings, fit_supervised
 
 
@@ -21,8 +21,12 @@ def fit(
     source: SeriesSet, target: SeriesSet, seed: int, progress: Progress, options: Mapping[str, Any]
 ) -> TrainedModel:
     """Learn from the source; of the target nothing is used."""
-    settings = read_settings(SupervisedSettings(), options)
+    settings = read_settings(SupervisedSettings(), options, progress)
     return fit_supervised(
-        "phenocropnet", lambda bands, classes: PhenoCropNetwork(PhenoCropNetSize(bands, classes)), settings, source,
-        seed, progress,
-    )  # fmt: skip
+        "phenocropnet",
+        lambda bands, classes: PhenoCropNetwork(PhenoCropNetSize(bands, classes)),
+        settings,
+        source,
+        seed,
+        progress,
+    )

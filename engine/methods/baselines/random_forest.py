@@ -18,13 +18,14 @@ import torch
 from ...errors import InputError
 from ...models.device import compute_device, core_count, one_thread
 from ...models.forest import ForestNetwork, ForestSize
+from ...models.networks import LIMITS
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
+from ..shared.options import option, read_settings
 from ..shared.source_only import SourceDomain, finish, prepare_source
-from ..shared.training import read_settings
 from .supervised import STAGE
-from .training_loop import ComparedSettings
+from .training_loop import BaselineSettings
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier
@@ -34,10 +35,10 @@ AT_ONCE = 5
 
 
 @dataclass(frozen=True)
-class ForestSettings(ComparedSettings):
+class ForestSettings(BaselineSettings):
     """Settings of the random forest; of the networks' only ``held_out`` and ``steps_scale`` matter to it."""
 
-    trees: int = 200
+    trees: int = option(200, 0, LIMITS["trees"])
     """Number of trees; ``steps_scale`` is a factor of it."""
 
 
@@ -112,7 +113,7 @@ def fit(
     source: SeriesSet, target: SeriesSet, seed: int, progress: Progress, options: Mapping[str, Any]
 ) -> TrainedModel:
     """Learn from the source; of the target nothing is used."""
-    settings = read_settings(ForestSettings(), options)
+    settings = read_settings(ForestSettings(), options, progress)
     device = compute_device()
     progress.stage(STAGE)
     with one_thread():

@@ -14,13 +14,13 @@ from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
 from ..shared.source_only import finish, prepare_source
-from .training_loop import ComparedSettings, learn, plain_loss
+from .training_loop import BaselineSettings, plain_loss, train
 
 STAGE = "Learning from the source"
 
 
 @dataclass(frozen=True)
-class SupervisedSettings(ComparedSettings):
+class SupervisedSettings(BaselineSettings):
     """Settings of a network that learns from the source alone."""
 
     rate: float = 1e-3
@@ -53,9 +53,9 @@ def fit_supervised(
         def loss_of(index: Tensor, labels: Tensor, done: float) -> Tensor:
             return plain_loss(network, domain, index, labels)
 
-        def looked(loss: float) -> None:
+        def on_validation(loss: float) -> None:
             if settings.plateau:
                 halve.step(loss)
 
-        learn(network, domain, settings, optimiser, loss_of, generator, progress, looked=looked)
+        train(network, domain, settings, optimiser, loss_of, generator, progress, on_validation=on_validation)
         return finish(network, domain, source, method, seed, progress)

@@ -22,7 +22,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,14 +32,16 @@ from torch import Tensor
 
 from ...models.device import compute_device, seeded
 from ...models.ltae import LtaeNetwork, LtaeSize
-from ...models.trained import Calendar, TrainedModel, readable
+from ...models.networks import LIMIT
+from ...models.trained import Calendar, TrainedModel, usable_observations
 from ...progress import Progress
 from ...series import SeriesSet
 from ..shared.adaptation_score import inception_score
 from ..shared.augment import Perturbation
+from ..shared.options import option, read_settings
 from ..shared.source_only import SourceDomain, finish
-from ..shared.training import CHUNK, MULTIPLE, Pool, cosine, read_settings, set_rate
-from .training_loop import FEWEST_TARGET, ComparedSettings, learn, prepare, warn_of_few
+from ..shared.training import CHUNK, SeriesTensors, learning_rate_factor, set_learning_rate
+from .training_loop import MIN_TARGET_PIXELS, BaselineSettings, prepare, train, warn_few_pixels
 
 THINNED = Perturbation(shift_days=0.0, drop=0.0, gain=0.0, noise=0.0)
 """Nothing but the choice of some dates for a batch."""
@@ -47,7 +49,7 @@ WEIGHT_DECAY = 1e-4
 
 
 @dataclass(frozen=True)
-class TimeMatchSettings(ComparedSettings):
+class TimeMatchSettings(BaselineSettings):
     """Settings of TimeMatch."""
 
     rate: float = 1e-3
@@ -57,14 +59,14 @@ class TimeMatchSettings(ComparedSettings):
     rounds: int = 5
     """How often the teacher's shift is estimated anew."""
     greatest_shift: int = 60
-    """Days up to which a shift is looked for, either way."""
+    """Days up to which a shift is on_validation for, either way."""
     scan_pixels: int = 1000
     """Target pixels on which shifts are judged."""
     confidence: float = 0.9
     """Probability above which the teacher's prediction is taken for a label."""
     target_weight: float = 2.0
     """Weight of the target's loss."""
-    width: int = field(default=256, metadata={MULTIPLE: LtaeSize.heads})
+    width: int = option(256, maximum=LIMIT, multiple_of=LtaeSize.heads)
     """Features per date."""
 
 
@@ -87,7 +89,7 @@ def best_shift(shifts: Sequence[float], score: Callable[[float], float]) -> floa
     return max(sorted(shifts, key=abs), key=score)
 
 
-def follow(teacher: LtaeNetwork, student: LtaeNetwork, momentum: float) -> None:
+def update_ema(teacher: LtaeNetwork, student: LtaeNetwork, momentum: float) -> None:
     """Move the teacher's weights and batch statistics towards the student's."""
     with torch.no_grad():
         for mine, theirs in zip(teacher.state_dict().values(), student.state_dict().values()):
@@ -95,18 +97,20 @@ def follow(teacher: LtaeNetwork, student: LtaeNetwork, momentum: float) -> None:
                 mine.lerp_(theirs, 1.0 - momentum)
 
 
-def shifted(pool: Pool, calendar: Calendar, shift: float) -> Pool:
+def shifted(pool: SeriesTensors, calendar: Calendar, shift: float) -> SeriesTensors:
     """A pool of all dates as the network reads it after its days were moved by ``shift``: those in season."""
     day = pool.day + shift
     inside = calendar.inside(day.cpu().numpy())
-    observed = readable(pool.observed.cpu().numpy(), inside)
-    return Pool(pool.values, torch.from_numpy(observed).to(pool.values.device), day)
+    observed = usable_observations(pool.observed.cpu().numpy(), inside)
+    return SeriesTensors(pool.values, torch.from_numpy(observed).to(pool.values.device), day)
 
 
 class ShiftScan:
     """A network's predictions for a sample of the target at any shift; each date is encoded once."""
 
-    def __init__(self, network: LtaeNetwork, sample: Pool, calendar: Calendar, tick: Callable[[], None]) -> None:
+    def __init__(
+        self, network: LtaeNetwork, sample: SeriesTensors, calendar: Calendar, tick: Callable[[], None]
+    ) -> None:
         self._network, self._sample, self._calendar, self._tick = network, sample, calendar, tick
         self._parts = torch.arange(len(sample)).split(CHUNK)
         network.eval()
@@ -141,22 +145,28 @@ def days_between(first: float, last: float) -> list[float]:
     return [float(d) for d in range(round(min(first, last)), round(max(first, last)) + 1)]
 
 
-class Rounds:
+class SelfTraining:
     """Student and teacher in their rounds."""
 
     def __init__(
-        self, student: LtaeNetwork, domain: SourceDomain, target: Pool, settings: TimeMatchSettings, steps: int,
-        generator: torch.Generator, progress: Progress,
-    ) -> None:  # fmt: skip
+        self,
+        student: LtaeNetwork,
+        domain: SourceDomain,
+        target: SeriesTensors,
+        settings: TimeMatchSettings,
+        steps: int,
+        generator: torch.Generator,
+        progress: Progress,
+    ) -> None:
         self.student, self.teacher = student, copy.deepcopy(student).eval().requires_grad_(False)
         self.domain, self.target, self.settings = domain, target, settings
         self.generator, self.progress = generator, progress
         self.momentum = math.exp(-1.0 / steps)
         drawn = torch.randperm(len(target), generator=generator)[: settings.scan_pixels]
-        self.sample = Pool(target.values[drawn], target.observed[drawn], target.day)
+        self.sample = SeriesTensors(target.values[drawn], target.observed[drawn], target.day)
         scan = ShiftScan(self.teacher, self.sample, domain.calendar, progress.check)
         # So few pixels show no shift, only how sure the network is of each: the days stay as they are.
-        greatest = settings.greatest_shift if len(target) >= FEWEST_TARGET else 0
+        greatest = settings.greatest_shift if len(target) >= MIN_TARGET_PIXELS else 0
         self.inception = scan.by_inception(days_between(-greatest, greatest))
         one_side = days_between(0, greatest if self.inception >= 0 else -greatest)
         self.shift = scan.by_am(one_side, self.inception)
@@ -169,7 +179,7 @@ class Rounds:
         """The loss of one step after a share ``done`` of the rounds."""
         s = self.settings
         if done > 0:  # the step before has moved the student
-            follow(self.teacher, self.student, self.momentum)
+            update_ema(self.teacher, self.student, self.momentum)
         if done * s.rounds >= len(self.teacher_shifts):
             self._next_round()
         logits, _ = self.student(*self.domain.pool.batch(index, THINNED, self.generator))
@@ -203,11 +213,11 @@ def fit(
     source: SeriesSet, target: SeriesSet, seed: int, progress: Progress, options: Mapping[str, Any]
 ) -> TrainedModel:
     """Learn from the source, estimate the target's shift, then teach a student with both."""
-    settings = read_settings(TimeMatchSettings(), options)
+    settings = read_settings(TimeMatchSettings(), options, progress)
     first = round(settings.source_share * settings.steps)
     with seeded(seed) as generator:
         progress.stage("Learning from the source")
-        warn_of_few(target, progress)
+        warn_few_pixels(target, progress)
         domain, everything = prepare(source, target, settings, seed, on_grid=False, whole=True)
         network = LtaeNetwork(LtaeSize(len(source.bands), domain.classes, width=settings.width)).to(compute_device())
         optimiser, set_rate_at = make_schedule(network, settings.rate, settings.scaled(first))
@@ -217,10 +227,10 @@ def fit(
             logits, _ = network(*domain.pool.batch(index, THINNED, generator))
             return focal_loss(logits, labels)
 
-        learn(network, domain, settings, optimiser, source_loss, generator, progress, steps=first)
+        train(network, domain, settings, optimiser, source_loss, generator, progress, steps=first)
         progress.stage("Estimating the shift")
         steps = settings.steps - first
-        rounds = Rounds(network, domain, everything, settings, settings.scaled(steps), generator, progress)
+        rounds = SelfTraining(network, domain, everything, settings, settings.scaled(steps), generator, progress)
         progress.metric("shift_days", rounds.shift)
         progress.stage("Learning from pseudo-labels")
         optimiser, set_rate_at = make_schedule(network, settings.rate, settings.scaled(steps))
@@ -229,9 +239,7 @@ def fit(
             set_rate_at(done)
             return rounds.loss(index, labels, done)
 
-        learn(
-            network, domain, settings, optimiser, loss_of, generator, progress, steps=steps, earliest=1.0
-        )  # fmt: skip
+        train(network, domain, settings, optimiser, loss_of, generator, progress, steps=steps, earliest=1.0)
         model = finish(network, domain, source, "timematch", seed, progress, rounds.shift)
     return replace(model, summary={**model.summary, **rounds.report(source.classes)})
 
@@ -242,4 +250,6 @@ def make_schedule(
     """Adam, and what sets its learning rate on half a cosine after a share of the steps."""
     group = {"params": list(network.parameters()), "lr": rate, "base_rate": rate}
     optimiser = torch.optim.Adam([group], weight_decay=WEIGHT_DECAY)
-    return optimiser, lambda done: set_rate(optimiser, cosine(round(done * steps), steps, warm=0, floor=0.0))
+    return optimiser, lambda done: set_learning_rate(
+        optimiser, learning_rate_factor(round(done * steps), steps, warm=0, floor=0.0)
+    )

@@ -20,34 +20,35 @@ from ...models.device import compute_device
 from ...models.network import SeriesNetwork
 from ...progress import Progress
 from ...series import SeriesSet
+from ..shared.options import option
 from ..shared.source_only import SourceDomain, balanced_weights, prepare_source
-from ..shared.training import BalancedSampler, Pool, StepSettings, make_pool, predict, take_step
+from ..shared.training import BalancedSampler, SeriesTensors, StepSettings, make_tensors, predict, take_step
 
-MOST_TARGET = 3000
+MAX_TARGET_PIXELS = 3000
 """Target pixels that are learnt from at most, a random choice, as in GHCA."""
-FEWEST_TARGET = 30
+MIN_TARGET_PIXELS = 30
 """Target pixels below which a method that adapts warns."""
 
 
 @dataclass(frozen=True)
-class ComparedSettings(StepSettings):
+class BaselineSettings(StepSettings):
     """Settings that every compared network has."""
 
     steps: int = 1350
     """Optimiser steps at most: those of all stages of one of GHCA's students."""
-    batch: int = 64
+    batch: int = option(64, 1)
     """Source series in a batch, and as many target series where a method looks at the target."""
-    held_out: float = 0.15
+    held_out: float = option(0.15, 0, 1)
     """Share of the source held out for validation."""
-    look_every: int = 50
+    validate_every: int = option(50, 1, formerly="look_every")
     """Steps between two looks at the held-out source."""
     patience: int = 8
     """Looks without a lower loss after which training ends."""
 
 
-def warn_of_few(target: SeriesSet, progress: Progress) -> None:
+def warn_few_pixels(target: SeriesSet, progress: Progress) -> None:
     """Warn of a target too small to adapt to; the published methods know no way back, so they go on."""
-    if len(target) < FEWEST_TARGET:
+    if len(target) < MIN_TARGET_PIXELS:
         progress.warning(
             f"The target has only {len(target)} observed pixels: this method adapts to them all the same, which may"
             " do harm."
@@ -55,8 +56,8 @@ def warn_of_few(target: SeriesSet, progress: Progress) -> None:
 
 
 def prepare(
-    source: SeriesSet, target: SeriesSet, settings: ComparedSettings, seed: int, on_grid: bool, whole: bool = False
-) -> tuple[SourceDomain, Pool]:
+    source: SeriesSet, target: SeriesSet, settings: BaselineSettings, seed: int, on_grid: bool, whole: bool = False
+) -> tuple[SourceDomain, SeriesTensors]:
     """Source and unlabelled target as a network reads them, both under the source's statistics.
 
     ``whole`` keeps the target's dates out of the source's season, for a method that may yet shift them into it.
@@ -64,10 +65,10 @@ def prepare(
     device = compute_device()
     domain = prepare_source(source, settings.held_out, seed, device, on_grid)
     rng = np.random.default_rng([seed, 1])
-    values = target.values[np.sort(rng.permutation(len(target))[:MOST_TARGET])]
-    day = domain.calendar.place(target.day, 0.0)
+    values = target.values[np.sort(rng.permutation(len(target))[:MAX_TARGET_PIXELS])]
+    day = domain.calendar.align_days(target.day, 0.0)
     calendar = replace(domain.calendar, margin=math.inf) if whole else domain.calendar
-    return domain, make_pool(values, day, domain.statistics, calendar, device, domain.grid)
+    return domain, make_tensors(values, day, domain.statistics, calendar, device, domain.grid)
 
 
 def natural_weights(labels: Tensor, domain: SourceDomain) -> Tensor:
@@ -95,17 +96,17 @@ def held_out_loss(network: SeriesNetwork, domain: SourceDomain, tick: Callable[[
     return float((balanced_weights(labels, domain.classes) * errors).sum())
 
 
-def learn(
+def train(
     network: SeriesNetwork,
     domain: SourceDomain,
-    settings: ComparedSettings,
+    settings: BaselineSettings,
     optimiser: torch.optim.Optimizer,
     loss_of: Callable[[Tensor, Tensor, float], Tensor],
     generator: torch.Generator,
     progress: Progress,
     steps: int | None = None,
     earliest: float = 0.0,
-    looked: Callable[[float], None] = lambda loss: None,
+    on_validation: Callable[[float], None] = lambda loss: None,
 ) -> None:
     """Train on class-balanced source batches; the weights with the least held-out loss are kept.
 
@@ -116,10 +117,10 @@ def learn(
         the steps done, 0 to 1; it draws its own target batch where it needs one.
     steps : steps at most, before scaling; None: ``settings.steps``.
     earliest : share of the steps before which no weights are kept, while an adaptation still ramps up.
-    looked : told the held-out loss at every look, for schedules of the learning rate.
+    on_validation : told the held-out loss at every look, for schedules of the learning rate.
     """
     total = settings.scaled(settings.steps if steps is None else steps)
-    every = max(1, min(settings.look_every, total // 4))
+    every = max(1, min(settings.validate_every, total // 4))
     sampler = BalancedSampler(domain.labels[domain.train], domain.classes, generator)
     train, labels = torch.from_numpy(domain.train), torch.from_numpy(domain.labels).to(domain.pool.values.device)
     best, least, waited = copy.deepcopy(network.state_dict()), float("inf"), 0
@@ -132,7 +133,7 @@ def learn(
             continue
         loss = held_out_loss(network, domain, progress.check)
         network.train()
-        looked(loss)
+        on_validation(loss)
         waited += 1
         if loss < least:
             best, least, waited = copy.deepcopy(network.state_dict()), loss, 0

@@ -8,14 +8,16 @@ members by one to four points; learnt from them it is as good, at a tenth of the
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from ...models.encoder import CropNetwork, NetworkSize, draw_from
-from ..shared.augment import MEDIUM, mix
-from ..shared.training import MULTIPLE, Pool, Teacher, cosine, make_optimiser, set_rate, take_step
+from ...models.encoder import CropNetwork, NetworkSize, seed_dropout
+from ...models.networks import LIMIT, LIMITS
+from ..shared.augment import MODERATE, mixup
+from ..shared.options import option
+from ..shared.training import SeriesTensors, Teacher, learning_rate_factor, make_optimiser, set_learning_rate, take_step
 
 HEADS = 2
 """Attention heads of the small network: a single one lost a point, and four cost half as much again."""
@@ -24,71 +26,77 @@ SOURCE_PART = 3
 
 
 @dataclass(frozen=True)
-class CondensedSettings:
+class DistillationSettings:
     """Settings of the small network."""
 
-    condense_steps: int = 1000
+    distill_steps: int = option(1000, formerly="condense_steps")
     """Optimiser steps in which it is learnt; 0 to keep the member that agrees best with all."""
-    condensed_width: int = field(default=32, metadata={MULTIPLE: HEADS})
+    distilled_width: int = option(32, maximum=LIMIT, multiple_of=HEADS, formerly="condensed_width")
     """Its features per date."""
-    condensed_layers: int = 2
+    distilled_layers: int = option(2, 1, LIMITS["layers"], formerly="condensed_layers")
     """Its transformer layers."""
-    condensed_batch: int = 96
+    distilled_batch: int = option(96, 1, formerly="condensed_batch")
     """Target series in a batch; a third as many of the source go with them."""
-    condensed_rate: float = 2e-3
+    distilled_rate: float = option(2e-3, formerly="condensed_rate")
     """Greatest learning rate."""
 
     def size(self, member: NetworkSize) -> NetworkSize:
         """What the small network is that stands for such a member."""
-        return replace(member, width=self.condensed_width, layers=self.condensed_layers, heads=HEADS)
+        return replace(member, width=self.distilled_width, layers=self.distilled_layers, heads=HEADS)
 
 
 @dataclass(frozen=True)
-class Taught:
+class DistillationData:
     """Series with what is to be learnt of them."""
 
-    pool: Pool
+    pool: SeriesTensors
     """The series of one domain."""
     probability: Tensor
     """(n, k) float32 predictions of all members together, calibrated, under equal class shares."""
     draw: Callable[[int], Tensor]
     """Gives so many indices at random."""
 
-    def errors(self, network: CropNetwork, count: int, least_own: float, generator: torch.Generator) -> Tensor:
-        """Cross-entropy (count,) on series drawn at random, perturbed and mixed in pairs (see :func:`augment.mix`)."""
+    def errors(self, network: CropNetwork, count: int, mixup_min_weight: float, generator: torch.Generator) -> Tensor:
+        """Cross-entropy (count,) on series perturbed and mixed in pairs (see :func:`augment.mixup`)."""
         index = self.draw(count)
-        values, observed, day = self.pool.batch(index, MEDIUM, generator)
-        values, partner, share = mix(values, least_own, generator)
+        values, observed, day = self.pool.batch(index, MODERATE, generator)
+        values, partner, share = mixup(values, mixup_min_weight, generator)
         wanted = self.probability[index.to(values.device)]
         wanted = share[:, None] * wanted + (1 - share)[:, None] * wanted[partner]
         logits, _ = network(values, observed, day)
         return -(wanted * logits.log_softmax(dim=1)).sum(dim=1)
 
 
-def condense(
-    member: NetworkSize, source: Taught, target: Taught, settings: CondensedSettings, steps: int, least_own: float,
-    generator: torch.Generator, update: Callable[[float], None],
-) -> CropNetwork:  # fmt: skip
+def distill(
+    member: NetworkSize,
+    source: DistillationData,
+    target: DistillationData,
+    settings: DistillationSettings,
+    steps: int,
+    mixup_min_weight: float,
+    generator: torch.Generator,
+    update: Callable[[float], None],
+) -> CropNetwork:
     """Learn the small network.
 
     Parameters
     ----------
     member : size of the networks that it is to stand for.
     steps : optimiser steps.
-    least_own : least share that a series keeps of itself when it is mixed with another.
+    mixup_min_weight : least share that a series keeps of itself when it is mixed with another.
     update : told how far it is, 0 to 1; raises Cancelled.
     """
     network = CropNetwork(settings.size(member)).to(target.pool.values.device)
-    draw_from(network, int(torch.randint(2**31, (1,), generator=generator)))
-    optimiser = make_optimiser(network, settings.condensed_rate, settings.condensed_rate)
+    seed_dropout(network, int(torch.randint(2**31, (1,), generator=generator)))
+    optimiser = make_optimiser(network, settings.distilled_rate, settings.distilled_rate)
     average = Teacher(network, steps)
-    there, here = settings.condensed_batch, max(1, settings.condensed_batch // SOURCE_PART)
+    there, here = settings.distilled_batch, max(1, settings.distilled_batch // SOURCE_PART)
     network.train()
     for step in range(steps):
         update(step / steps)
-        set_rate(optimiser, cosine(step, steps))
-        loss = target.errors(network, there, least_own, generator).mean()
-        loss = loss + source.errors(network, here, least_own, generator).mean() / SOURCE_PART
+        set_learning_rate(optimiser, learning_rate_factor(step, steps))
+        loss = target.errors(network, there, mixup_min_weight, generator).mean()
+        loss = loss + source.errors(network, here, mixup_min_weight, generator).mean() / SOURCE_PART
         if take_step(loss, optimiser):
             average.update(network)
     return average.network

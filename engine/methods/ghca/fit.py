@@ -21,19 +21,20 @@ import numpy as np
 import torch
 
 from ...errors import InputError
-from ...models.device import SideBySide, compute_device, seeded
-from ...models.encoder import CropNetwork, draw_from
+from ...models.device import NetworkThreads, compute_device, seeded
+from ...models.encoder import CropNetwork, seed_dropout
 from ...models.trained import TrainedModel
 from ...progress import Progress
 from ...series import SeriesSet
 from ..shared.class_shares import expected_shares
-from ..shared.source_only import Validation, learn_source, make_network, prepare_source
-from ..shared.training import BalancedSampler, Pool, make_pool, read_settings
-from .distillation import Taught, condense
+from ..shared.options import read_settings
+from ..shared.source_only import Validation, make_network, prepare_source, train_source
+from ..shared.training import BalancedSampler, SeriesTensors, make_tensors
+from .distillation import DistillationData, distill
 from .pseudo_labels import Selection, select_pseudo_labels
-from .run import GHCASettings, Good, Run
-from .safeguards import Standing
-from .target_preprocessing import Judge, Reading, choose_reading
+from .run import Checkpoint, GHCASettings, Run
+from .safeguards import StageMetrics
+from .target_preprocessing import SourceEnsemble, TargetPreprocessing, choose_preprocessing
 from .training_steps import Student
 
 
@@ -41,38 +42,40 @@ def fit(
     source: SeriesSet, target: SeriesSet, seed: int, progress: Progress, options: Mapping[str, Any]
 ) -> TrainedModel:
     """Learn from the source and adapt to the target; see :func:`engine.methods.fit`."""
-    settings = read_settings(GHCASettings(), options)
+    settings = read_settings(GHCASettings(), options, progress)
     known = _known_shares(settings.class_shares, source.classes)
-    if known is not None and "trust_shares" not in options:
-        settings = replace(settings, trust_shares=1.0)
+    if known is not None and not {"prior_strength", "trust_shares"} & set(options):
+        settings = replace(settings, prior_strength=1.0)
     device = compute_device()
-    with seeded(seed) as generator, SideBySide(settings.members) as crew:
+    with seeded(seed) as generator, NetworkThreads(settings.members) as executor:
         progress.stage("Learning from the source")
         domain = prepare_source(source, settings.held_out, seed, device)
-        run = Run(source, domain, settings, known, crew, progress)
+        run = Run(source, domain, settings, known, executor, progress)
         members = settings.members
         networks = [make_network(domain, target, settings) for _ in range(members)]
         generators = [
             torch.Generator().manual_seed(int(s)) for s in torch.randint(2**31, (members,), generator=generator)
         ]
         for network, own in zip(networks, generators):
-            draw_from(network, own.initial_seed())
+            seed_dropout(network, own.initial_seed())
 
         def learn(number: int) -> CropNetwork:
             # One of them tells how far they are; all stop when the user cancels.
             told = progress if number == 0 else progress.quiet()
-            return learn_source(networks[number], domain, settings, generators[number], told).network
+            return train_source(networks[number], domain, settings, generators[number], told).network
 
-        teachers = crew.each(learn, range(members))
+        teachers = executor.map(learn, range(members))
         validations = run.validate(teachers)
         progress.metric("source_validation_accuracy", round(float(np.mean([v.accuracy for v in validations])), 4))
 
         progress.stage("Estimating shift and class shares")
         rng = np.random.default_rng([seed, 1])
         values = target.values[np.sort(rng.permutation(len(target))[: settings.target_pixels])]
-        enough = len(values) >= settings.least_target
-        reading = choose_reading(
-            Judge(teachers, [v.temperature for v in validations], crew, domain, source, settings.of_source(), run.tick),
+        enough = len(values) >= settings.min_target_pixels
+        reading = choose_preprocessing(
+            SourceEnsemble(
+                teachers, [v.temperature for v in validations], executor, domain, source, settings.of_source(), run.tick
+            ),
             values,
             target.day,
             settings.scan_pixels if enough else 0,
@@ -81,8 +84,8 @@ def fit(
             rng,
             progress,
         )
-        day = domain.calendar.place(target.day, reading.shift)
-        pool = make_pool(values, day, reading.statistics, domain.calendar, device)
+        day = domain.calendar.align_days(target.day, reading.shift)
+        pool = make_tensors(values, day, reading.statistics, domain.calendar, device)
         good, begun = run.stand(
             "Learning from the source", teachers, validations, pool, settings.of_source(), expected_shares
         )
@@ -104,7 +107,7 @@ def fit(
         if run.passes(standing, begun):
             good = aligned
             reading = reading.with_shares(good.shares, domain, source, values, day)
-            pool = make_pool(values, day, reading.statistics, domain.calendar, device)
+            pool = make_tensors(values, day, reading.statistics, domain.calendar, device)
             for student in students:
                 student.target = pool
         else:
@@ -115,13 +118,13 @@ def fit(
         good = learn_from_pseudo_labels(run, students, good, begun)
         if good is first:
             good, reading = run.unadapted(good), reading.unadapted(domain)
-            pool = make_pool(values, day, reading.statistics, domain.calendar, device)
+            pool = make_tensors(values, day, reading.statistics, domain.calendar, device)
         said = run.predictions(good, pool)
-        small = condense_members(run, good, said, pool, generator) if settings.condense_steps else None
+        small = distill_members(run, good, said, pool, generator) if settings.distill_steps else None
         return finish(run, good, said, small, pool, reading, seed)
 
 
-def align(run: Run, students: Sequence[Student], good: Good) -> tuple[Good, Standing]:
+def align(run: Run, students: Sequence[Student], good: Checkpoint) -> tuple[Checkpoint, StageMetrics]:
     """Weighted MK-MMD; the class shares are estimated again half way, and at the end."""
     steps = run.settings.scaled(run.settings.align_steps)
     for part in (range(steps // 2), range(steps // 2, steps)):
@@ -130,7 +133,9 @@ def align(run: Run, students: Sequence[Student], good: Good) -> tuple[Good, Stan
     return good, standing
 
 
-def learn_from_pseudo_labels(run: Run, students: Sequence[Student], good: Good, begun: Standing) -> Good:
+def learn_from_pseudo_labels(
+    run: Run, students: Sequence[Student], good: Checkpoint, begun: StageMetrics
+) -> Checkpoint:
     """Rounds of pseudo-labels, chosen by all members together; the first that is vetoed ends them.
 
     ``begun`` is the standing of the source model, against which the source accuracy is judged; a collapse of
@@ -140,7 +145,7 @@ def learn_from_pseudo_labels(run: Run, students: Sequence[Student], good: Good, 
     selection = Selection(certainty=settings.certainty, stability=settings.stability)
     steps = settings.scaled(settings.round_steps)
     for number in range(settings.rounds):
-        seen = run.crew.each(partial(_look, run, good.shares), list(zip(students, good.validations)))
+        seen = run.executor.map(partial(_look, run, good.shares), list(zip(students, good.validations)))
         passes = np.concatenate([member for member, _ in seen])
         typicality = np.mean([member for _, member in seen], axis=0)
         ramp = number / max(settings.rounds - 1, 1)
@@ -165,13 +170,15 @@ def _look(run: Run, shares: np.ndarray, member: tuple[Student, Validation]) -> t
     return student.stochastic_passes(run.settings.passes, validation.temperature, shares, run.tick)
 
 
-def _stand(run: Run, stage: str, students: Sequence[Student]) -> tuple[Good, Standing]:
+def _stand(run: Run, stage: str, students: Sequence[Student]) -> tuple[Checkpoint, StageMetrics]:
     teachers = [student.snapshot() for student in students]
     return run.stand(stage, teachers, run.validate(teachers), students[0].target, run.settings.of_aligned())
 
 
-def condense_members(run: Run, good: Good, said: np.ndarray, pool: Pool, generator: torch.Generator) -> Good | None:
-    """One small network in the place of all members, who said (m, n, k) of the target; None where it would do harm."""
+def distill_members(
+    run: Run, good: Checkpoint, said: np.ndarray, pool: SeriesTensors, generator: torch.Generator
+) -> Checkpoint | None:
+    """One small network in the place of all members; None where it would do harm."""
     settings, domain = run.settings, run.domain
     run.progress.stage("Condensing the network")
     known = domain.pool.take(domain.sample)
@@ -181,11 +188,15 @@ def condense_members(run: Run, good: Good, said: np.ndarray, pool: Pool, generat
     def together(probability: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(probability.mean(axis=0).astype(np.float32)).to(device)
 
-    target = Taught(pool, together(said), lambda count: torch.randint(len(pool), (count,), generator=generator))
-    source = Taught(known, together(run.predictions(good, known)), sampler.draw)
-    steps = settings.scaled(settings.condense_steps)
+    target = DistillationData(
+        pool, together(said), lambda count: torch.randint(len(pool), (count,), generator=generator)
+    )
+    source = DistillationData(known, together(run.predictions(good, known)), sampler.draw)
+    steps = settings.scaled(settings.distill_steps)
     member = good.teachers[0].size
-    network = condense(member, source, target, settings, steps, settings.least_own, generator, run.progress.update)
+    network = distill(
+        member, source, target, settings, steps, settings.mixup_min_weight, generator, run.progress.update
+    )
     # It has learnt calibrated probabilities. Their mean is judged: what expectation-maximisation makes of unsure ones
     # is too much by chance.
     validation = replace(run.validate([network])[0], temperature=1.0)
@@ -195,17 +206,23 @@ def condense_members(run: Run, good: Good, said: np.ndarray, pool: Pool, generat
     samples = good.validations[0].samples
     accuracy = float(np.mean([v.accuracy for v in good.validations]))
     shares = expected_shares(target.probability.cpu().numpy())
-    if not run.passes(standing, Standing("", accuracy, samples, shares, True)):
+    if not run.passes(standing, StageMetrics("", accuracy, samples, shares, True)):
         return None
     return replace(small, shares=good.shares)
 
 
 def finish(
-    run: Run, good: Good, said: np.ndarray, small: Good | None, pool: Pool, reading: Reading, seed: int
+    run: Run,
+    good: Checkpoint,
+    said: np.ndarray,
+    small: Checkpoint | None,
+    pool: SeriesTensors,
+    reading: TargetPreprocessing,
+    seed: int,
 ) -> TrainedModel:
     """Put the model together under the class shares of the target, of which the members said (m, n, k).
 
-    It is the ``small`` network of :func:`condense_members`, or else the member that agrees best with all together.
+    It is the ``small`` network of :func:`distill_members`, or else the member that agrees best with all together.
     """
     together = said.mean(axis=0).argmax(axis=1)
     agrees = (said.argmax(axis=2) == together).mean(axis=1)
@@ -235,7 +252,7 @@ def finish(
         statistics=reading.statistics,
         shift_days=reading.shift,
         temperature=validation.temperature,
-        log_shares=run.settings.trust_shares * np.log(good.shares * run.domain.classes),
+        log_shares=run.settings.prior_strength * np.log(good.shares * run.domain.classes),
         summary={
             "source_validation": {
                 "accuracy": round(validation.accuracy, 4),

@@ -15,32 +15,32 @@ from scipy.special import logsumexp, softmax
 
 from ...models.trained import Calendar
 from ..shared.class_shares import estimate_class_shares
-from .temporal_profiles import CropCurves
+from .temporal_profiles import CropProfiles
 
 SHIFTS = tuple(range(-64, 65, 8))
 """Shifts looked at first, in days."""
 REFINE = (4.0, 2.0)
 """Steps in days by which the best is refined."""
-LEAST_DAYS = 12.0
+MIN_SHIFT_DAYS = 12.0
 """No shift below this is taken: crops of one region differ by as much from year to year, and networks learn on series
 whose days are jittered."""
-CERTAIN = 5.0
+MIN_CERTAINTY = 5.0
 """Least gain in likelihood of a series, in standard errors: more than chance, since neighbours are alike."""
-LEAST_GAIN = 0.1
+MIN_GAIN = 0.1
 """Least gain, in shares of what the series gain by knowing the crops' curves at all: the curves of two regions or
 years differ by more than a shift, and where they differ some shift always fits a little better."""
-LEAST_GAIN_FAR = 0.6
+MIN_GAIN_FAR = 0.6
 """Least gain in log-likelihood of a series by a shift of 64 days; by others it goes with the square of their days, as
 if shifts came from a normal distribution. Series that tell little fit some far shift by chance, above all where their
 dates come to lie in a gap of the source's."""
 NEARLY = 0.95
 """Of shifts that gain nearly as much as the best, in shares of its gain, the least is taken: what crops grew in
 a season moves the curves a little, too."""
-LEAST_DATES = 4
+MIN_DATES = 4
 """With fewer dates in season, here or there, no shift is looked for."""
-LEAST_OVERLAP = 0.5
+MIN_OVERLAP = 0.5
 """Least share of the target's dates in season that must be so under a shift, too, for it to be looked at."""
-MOST_DATES = 40
+MAX_DATES = 40
 """Dates of the target that are asked at most: the cost grows with their third power."""
 
 
@@ -76,7 +76,7 @@ class ShiftEstimate:
 
 
 def estimate_shift(
-    curves: CropCurves,
+    curves: CropProfiles,
     values: np.ndarray,
     day: np.ndarray,
     calendar: Calendar,
@@ -98,8 +98,8 @@ def estimate_shift(
     shifts : shifts looked at first, increasing; the best is not taken at the ends of their range. 0 is always
         among them.
     """
-    kept = _most_seen(np.isfinite(values).all(axis=2) & calendar.inside(calendar.place(day, 0.0)))
-    if min(len(kept), curves.dates) < LEAST_DATES:
+    kept = _most_seen(np.isfinite(values).all(axis=2) & calendar.inside(calendar.align_days(day, 0.0)))
+    if min(len(kept), curves.dates) < MIN_DATES:
         return ShiftEstimate()
     values, day = values[:, kept], day[kept]
     values = values[np.isfinite(values).all(axis=2).any(axis=1)]
@@ -107,8 +107,8 @@ def estimate_shift(
         return ShiftEstimate()
     gains: dict[float, np.ndarray] = {0.0: np.zeros(len(values))}
 
-    def likelihood(model: CropCurves, shift: float, dates: np.ndarray) -> np.ndarray:
-        return mixture_likelihood(model.log_likelihood(values[:, dates], calendar.place(day, shift)[dates]))
+    def likelihood(model: CropProfiles, shift: float, dates: np.ndarray) -> np.ndarray:
+        return mixture_likelihood(model.log_likelihood(values[:, dates], calendar.align_days(day, shift)[dates]))
 
     known: dict[bytes, np.ndarray] = {}
 
@@ -119,11 +119,11 @@ def estimate_shift(
         return known[key]
 
     def in_season(shift: float) -> np.ndarray:
-        return calendar.inside(calendar.place(day, shift))
+        return calendar.inside(calendar.align_days(day, shift))
 
     def judge(shift: float) -> None:
         dates = in_season(shift)
-        if shift in gains or dates.sum() < max(LEAST_DATES, LEAST_OVERLAP * len(day)):
+        if shift in gains or dates.sum() < max(MIN_DATES, MIN_OVERLAP * len(day)):
             return
         tick()
         gains[shift] = likelihood(curves, shift, dates) - unmoved(dates)
@@ -144,12 +144,12 @@ def estimate_shift(
     certainty = means[at] / error if error > 0 else 0.0
     dates = in_season(at)
     recognised = float((gains[at] + unmoved(dates) - likelihood(curves.without_course(), at, dates)).mean())
-    least = max(LEAST_GAIN * recognised, LEAST_GAIN_FAR * (at / SHIFTS[-1]) ** 2)
-    clear = certainty > CERTAIN and means[at] > least and recognised > 0
+    least = max(MIN_GAIN * recognised, MIN_GAIN_FAR * (at / SHIFTS[-1]) ** 2)
+    clear = certainty > MIN_CERTAINTY and means[at] > least and recognised > 0
     # Where the likelihood still rises at the end of what was looked at, the greatest one is not known.
     beyond = clear and at in (first, last)
     taken = _least_of_the_best(means, at)
-    if not clear or beyond or abs(taken) < LEAST_DAYS:
+    if not clear or beyond or abs(taken) < MIN_SHIFT_DAYS:
         taken = 0.0
     return ShiftEstimate(taken, at, certainty, recognised, beyond, means)
 
@@ -171,9 +171,9 @@ def _least_of_the_best(means: dict[float, float], at: float) -> float:
 
 
 def _most_seen(seen: np.ndarray) -> np.ndarray:
-    """At most ``MOST_DATES`` of the dates of series (n, t) that were seen: of as many runs of dates the most seen."""
+    """At most ``MAX_DATES`` of the dates of series (n, t) that were seen: of as many runs of dates the most seen."""
     count = seen.sum(axis=0)
-    runs = np.array_split(np.flatnonzero(count), MOST_DATES)
+    runs = np.array_split(np.flatnonzero(count), MAX_DATES)
     return np.array([run[count[run].argmax()] for run in runs if len(run)], dtype=int)
 
 

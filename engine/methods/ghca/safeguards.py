@@ -9,7 +9,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Standing:
+class StageMetrics:
     """What is known of the model after a stage, without target labels."""
 
     stage: str
@@ -36,7 +36,9 @@ class Limits:
     """Classes estimated below this may vanish."""
 
 
-def veto(now: Standing, before: Standing, classes: Sequence[str], limits: Limits = Limits()) -> str | None:
+def check_degradation(
+    now: StageMetrics, before: StageMetrics, classes: Sequence[str], limits: Limits = Limits()
+) -> str | None:
     """The reason, as a sentence, why a stage may not stand; None when it may.
 
     Parameters

@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...models.device import SideBySide
+from ...models.device import NetworkThreads
 from ...models.encoder import CropNetwork
 from ...models.standardise import Statistics, matched_statistics
 from ...progress import Progress
 from ...series import SeriesSet
-from ..shared.adaptation_score import Evidence, gather_evidence
+from ..shared.adaptation_score import AdaptationScore, score_adaptation
 from ..shared.augment import JITTER
-from ..shared.class_shares import Doubt, shrink_shares
+from ..shared.class_shares import ShareUncertainty, shrink_shares
 from ..shared.source_only import SourceDomain
-from ..shared.training import BalancedSampler, Pool, Predictions, make_pool, predict, softmax
+from ..shared.training import BalancedSampler, Predictions, SeriesTensors, make_tensors, predict, softmax
 from .phenology_shift import ShiftEstimate, estimate_shift
-from .temporal_profiles import CropCurves
+from .temporal_profiles import CropProfiles
 
 SOURCE_PIXELS = 400
 """Class-balanced source series with which the target is compared."""
@@ -35,7 +35,7 @@ REPEATS = 3
 
 
 @dataclass(frozen=True)
-class Reading:
+class TargetPreprocessing:
     """A shift and a standardisation of the target."""
 
     statistics: Statistics
@@ -44,7 +44,7 @@ class Reading:
     """``source`` for the source's statistics, ``matched`` for the target's own, corrected for class shares."""
     estimate: ShiftEstimate = ShiftEstimate()
     """How the shift was found."""
-    evidence: dict[str, Evidence] = field(default_factory=dict)
+    evidence: dict[str, AdaptationScore] = field(default_factory=dict)
     """The evidence for each standardisation that was judged, by its name."""
 
     @property
@@ -54,13 +54,13 @@ class Reading:
 
     def with_shares(
         self, shares: np.ndarray, domain: SourceDomain, source: SeriesSet, values: np.ndarray, placed: np.ndarray
-    ) -> Reading:
+    ) -> TargetPreprocessing:
         """The same reading with matched statistics brought up to date with better class shares."""
         if self.name != "matched":
             return self
         return replace(self, statistics=matched_to_shares(shares, domain, source, values, placed))
 
-    def unadapted(self, domain: SourceDomain) -> Reading:
+    def unadapted(self, domain: SourceDomain) -> TargetPreprocessing:
         """The reading where no stage after the source models passed.
 
         It has the source's statistics, as source only has them, unless the target's own are far better (:data:`CLEAR`).
@@ -85,7 +85,7 @@ def matched_to_shares(
     return matched_statistics(source.values[domain.sample], source.day, weight, values, placed, domain.statistics)
 
 
-def find_shift_of(
+def estimate_target_shift(
     domain: SourceDomain, source: SeriesSet, values: np.ndarray, day: np.ndarray, tick: Callable[[], None]
 ) -> ShiftEstimate:
     """Estimate the shift of target series (n, t, c) with days (t,) as they came."""
@@ -96,34 +96,40 @@ def find_shift_of(
         return scaled
 
     known = standardised(source.values[domain.sample])
-    curves = CropCurves.of(known, source.day, domain.labels[domain.sample], domain.classes)
+    curves = CropProfiles.of(known, source.day, domain.labels[domain.sample], domain.classes)
     return estimate_shift(curves, standardised(values), day, domain.calendar, tick)
 
 
 @dataclass(frozen=True)
-class Judge:
+class SourceEnsemble:
     """The source models as they judge a reading of the target, all together: one alone errs more often."""
 
     networks: Sequence[CropNetwork]
     """The source models."""
     temperatures: Sequence[float]
     """Divisor of each one's logits."""
-    crew: SideBySide
+    executor: NetworkThreads
     """What lets them look at the same time."""
     domain: SourceDomain
     """The source as it was learnt."""
     source: SeriesSet
     """The source as it came."""
-    doubt: Doubt
+    doubt: ShareUncertainty
     """How far the class shares that they see in the target are trusted."""
     tick: Callable[[], None]
     """Asked for cancel at every chunk."""
 
 
-def choose_reading(
-    judge: Judge, values: np.ndarray, day: np.ndarray, pixels: int, find_shift: bool, match: bool,
-    rng: np.random.Generator, progress: Progress,
-) -> Reading:  # fmt: skip
+def choose_preprocessing(
+    judge: SourceEnsemble,
+    values: np.ndarray,
+    day: np.ndarray,
+    pixels: int,
+    find_shift: bool,
+    match: bool,
+    rng: np.random.Generator,
+    progress: Progress,
+) -> TargetPreprocessing:
     """Choose the shift by the crops' curves, and the standardisation by the source models.
 
     Parameters
@@ -136,7 +142,7 @@ def choose_reading(
     """
     domain, source = judge.domain, judge.source
     if not pixels:
-        return Reading(domain.statistics, "source")
+        return TargetPreprocessing(domain.statistics, "source")
     sample = values[np.sort(rng.permutation(len(values))[:pixels])]
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
     drawn = BalancedSampler(domain.labels[domain.train], domain.classes, generator).draw(SOURCE_PIXELS)
@@ -147,32 +153,32 @@ def choose_reading(
     noise = int(rng.integers(2**31))
     device = domain.pool.values.device
 
-    def look(network: CropNetwork, series: Pool, seed: int) -> Predictions:
+    def look(network: CropNetwork, series: SeriesTensors, seed: int) -> Predictions:
         return predict(network, series, judge.tick, JITTER, torch.Generator().manual_seed(seed))
 
-    known = judge.crew.each(lambda network: look(network, pool, noise).embedding, judge.networks)
+    known = judge.executor.map(lambda network: look(network, pool, noise).embedding, judge.networks)
 
-    estimate = find_shift_of(domain, source, sample, day, judge.tick) if find_shift else ShiftEstimate()
+    estimate = estimate_target_shift(domain, source, sample, day, judge.tick) if find_shift else ShiftEstimate()
     if estimate.beyond:
         progress.warning(
             "The target's series look most like crops of the source when their dates are moved by "
             f"{estimate.best:+.0f} days or more, which is not done: check the dates, or give both season starts."
         )
-    placed = domain.calendar.place(day, estimate.days)
+    placed = domain.calendar.align_days(day, estimate.days)
 
-    def evidence_of(statistics: Statistics) -> Evidence:
-        seen = make_pool(sample, placed, statistics, domain.calendar, device)
+    def evidence_of(statistics: Statistics) -> AdaptationScore:
+        seen = make_tensors(sample, placed, statistics, domain.calendar, device)
 
-        def of(number: int) -> Evidence:
+        def of(number: int) -> AdaptationScore:
             read = look(judge.networks[number], seen, noise + 1)
-            return gather_evidence(
+            return score_adaptation(
                 known[number], labels, read.embedding, softmax(read.logits, judge.temperatures[number])
             )
 
-        return Evidence.of_all(judge.crew.each(of, range(len(judge.networks))))
+        return AdaptationScore.mean_of(judge.executor.map(of, range(len(judge.networks))))
 
     evidence = {"source": evidence_of(domain.statistics)}
-    reading = Reading(domain.statistics, "source", estimate, evidence)
+    reading = TargetPreprocessing(domain.statistics, "source", estimate, evidence)
     if match:
         statistics, shares = domain.statistics, evidence["source"].shares
         for _ in range(REPEATS):  # better statistics show better class shares, and those better statistics

@@ -25,9 +25,9 @@ deviations of the band: another sensor, another atmosphere."""
 LENGTH = 40.0
 """Days over which mean curves forget their course (kernel of Ornstein and Uhlenbeck). Smooth curves, with a length
 learnt from few dates, were now and then as sure as they were wrong in a gap of months between two dates."""
-STRAY_LENGTHS = (12.0, 24.0, 40.0, 64.0)
+DEVIATION_LENGTHS = (12.0, 24.0, 40.0, 64.0)
 """Days over which single series stray from them alike; the best of these is taken."""
-LEAST_NOISE = 0.05
+MIN_NOISE = 0.05
 """Least share of noise in the variance of a series about its mean curve."""
 FLOOR = 1e-3
 """Least variance of noise and of curves, in squared standard deviations of the band: copies of one series, or of one
@@ -35,7 +35,7 @@ value, have none."""
 
 
 @dataclass(frozen=True)
-class BandCurves:
+class BandProfiles:
     """The curves of all crops in one band."""
 
     day: np.ndarray
@@ -58,7 +58,7 @@ class BandCurves:
     """Variance of what is left."""
 
     @staticmethod
-    def of(values: np.ndarray, day: np.ndarray, labels: np.ndarray, classes: int) -> BandCurves:
+    def of(values: np.ndarray, day: np.ndarray, labels: np.ndarray, classes: int) -> BandProfiles:
         """Fit them to series (n, t) with NaN for gaps, days (t,) and labels (n,) out of ``classes``."""
         seen = np.isfinite(values)
         some = seen.any(axis=0)
@@ -77,12 +77,12 @@ class BandCurves:
         covariance = (stray * weight_of_stray[:, None]).T @ stray / np.where(together > 0, together, 1.0)
         constant, slow, length = _stray(covariance, together > 0, day)
         variance = max(float(np.diag(covariance).mean()), FLOOR) if len(day) else 1.0
-        noise = max(variance - constant - slow, LEAST_NOISE * variance, FLOOR)
+        noise = max(variance - constant - slow, MIN_NOISE * variance, FLOOR)
         course = (mean - level[:, None]).T
         there = size > 0
         error = variance * (1.0 / np.maximum(count[there], 0.5)).mean(axis=0)
         spread = max(float(np.var(course[:, there])), FLOOR) if len(day) else FLOOR
-        return BandCurves(day, level, course, error, spread, constant, slow, length, noise)
+        return BandProfiles(day, level, course, error, spread, constant, slow, length, noise)
 
     def at(self, day: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean (k, t) of each crop's series on these days, and the scale matrix (t, t) of one about it.
@@ -107,16 +107,16 @@ class BandCurves:
 
 
 @dataclass(frozen=True)
-class CropCurves:
+class CropProfiles:
     """The curves of all crops in all bands."""
 
-    bands: Sequence[BandCurves]
+    bands: Sequence[BandProfiles]
     """Those of each band."""
     weight: float
     """What a band counts: bands that tell the same count once together, not each."""
 
     @staticmethod
-    def of(values: np.ndarray, day: np.ndarray, labels: np.ndarray, classes: int) -> CropCurves:
+    def of(values: np.ndarray, day: np.ndarray, labels: np.ndarray, classes: int) -> CropProfiles:
         """Fit them to the source.
 
         Parameters
@@ -126,21 +126,21 @@ class CropCurves:
         labels : (n,) class indices below ``classes``.
         """
         c = values.shape[2]
-        bands = [BandCurves.of(values[:, :, band], day, labels, classes) for band in range(c)]
+        bands = [BandProfiles.of(values[:, :, band], day, labels, classes) for band in range(c)]
         weight = 1.0
         complete = np.isfinite(values).all(axis=2)
         if c > 1 and complete.sum() > c:
             spread = np.linalg.eigvalsh(np.cov(values[complete].T.astype(np.float64)))
             if spread.sum() > 0:
                 weight = float(spread.sum() ** 2 / (spread**2).sum() / c)  # the participation ratio
-        return CropCurves(bands, weight)
+        return CropProfiles(bands, weight)
 
     @property
     def dates(self) -> int:
         """Dates of the source on which they rest."""
         return len(self.bands[0].day)
 
-    def without_course(self) -> CropCurves:
+    def without_course(self) -> CropProfiles:
         """The same, knowing each crop's level and how fast curves change, but nothing of their course."""
         none = slice(0, 0)
         return replace(
@@ -199,9 +199,9 @@ def _stray(covariance: np.ndarray, seen: np.ndarray, day: np.ndarray) -> tuple[f
     apart = np.abs(day[:, None] - day)
     pairs = seen & (apart > 0)
     if not pairs.any():
-        return 0.0, 0.0, STRAY_LENGTHS[0]
+        return 0.0, 0.0, DEVIATION_LENGTHS[0]
     fits = []
-    for length in STRAY_LENGTHS:
+    for length in DEVIATION_LENGTHS:
         near = np.exp(-0.5 * (apart[pairs] / length) ** 2)
         (constant, slow), rest = nnls(np.stack([np.ones_like(near), near], axis=1), covariance[pairs])
         fits.append((rest, float(constant), float(slow), length))

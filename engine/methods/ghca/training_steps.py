@@ -11,23 +11,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...models.encoder import CropNetwork, draw_from
-from ..shared.adversary import Discriminator, domain_loss, reversal, reverse_gradient
-from ..shared.augment import DOUBT, MEDIUM, STRONG, WEAK, mix
+from ...models.encoder import CropNetwork, seed_dropout
+from ..shared.adversary import Discriminator, domain_loss, reversal_factor, reverse_gradient
+from ..shared.augment import DOUBT, MODERATE, STRONG, WEAK, mixup
 from ..shared.class_shares import adjust_to_shares
 from ..shared.contrast import prototype_loss, supervised_contrast, update_prototypes
 from ..shared.mmd import hierarchical_mk_mmd
+from ..shared.options import option
 from ..shared.source_only import SourceDomain
 from ..shared.training import (
     BalancedSampler,
-    Pool,
+    SeriesTensors,
     StepSettings,
     Teacher,
-    cosine,
+    learning_rate_factor,
     make_optimiser,
-    mixed_errors,
+    mixup_errors,
     predict,
-    set_rate,
+    set_learning_rate,
     softmax,
     take_step,
 )
@@ -50,11 +51,11 @@ class AdaptationSettings(StepSettings):
     """Rounds of pseudo-labels."""
     round_steps: int = 100
     """Optimiser steps of a round."""
-    batch: int = 64
+    batch: int = option(64, 1)
     """Source series in a batch."""
-    target_batch: int = 48
+    target_batch: int = option(48, 1)
     """Target series in a batch, for MK-MMD."""
-    pseudo_batch: int = 64
+    pseudo_batch: int = option(64, 1)
     """Pseudo-labelled series in a batch."""
     body_rate: float = 1e-3
     """Greatest learning rate of the encoder."""
@@ -68,7 +69,7 @@ class AdaptationSettings(StepSettings):
     """Weight of MK-MMD at the end of the rounds."""
     adversary: float = 1.0
     """Weight of the domain adversary (a), whose reversed gradient grows over all steps."""
-    least_own: float = 0.5
+    mixup_min_weight: float = option(0.5, 0, 1, formerly="least_own")
     """Least share that a series keeps of itself when it is mixed with another; 1 for no mixing."""
     pseudo: float = 2.0
     """Weight of the pseudo-labels' cross-entropy (p)."""
@@ -84,13 +85,13 @@ class AdaptationSettings(StepSettings):
     """Whether pseudo-labels are chosen by their agreement over passes and rounds, too."""
     prior: float = 0.1
     """Weight of the guard against collapse (d)."""
-    trust_shares: float = 0.5
+    prior_strength: float = option(0.5, 0, 1, formerly="trust_shares")
     """How far pseudo-labels and maps follow the estimated class shares: 0 not at all, 1 as Bayes' rule has it. The
     shares are estimates themselves. With little to see they are far off, and pseudo-labels that follow them whole drive
     them further (control transfer, NDVI of 12 dates: OA .51 instead of .73); half way lost nothing elsewhere."""
     neighbours: int = 10
     """Nearest target pixels over which a prediction is smoothed before it may become a pseudo-label."""
-    neighbour_share: float = 0.5
+    neighbour_share: float = option(0.5, 0, 1)
     """Weight of those neighbours."""
 
 
@@ -107,9 +108,14 @@ class Student:
     """Student and teacher with what the steps need."""
 
     def __init__(
-        self, network: CropNetwork, teacher: CropNetwork, domain: SourceDomain, target: Pool,
-        settings: AdaptationSettings, generator: torch.Generator,
-    ) -> None:  # fmt: skip
+        self,
+        network: CropNetwork,
+        teacher: CropNetwork,
+        domain: SourceDomain,
+        target: SeriesTensors,
+        settings: AdaptationSettings,
+        generator: torch.Generator,
+    ) -> None:
         self.network = network
         self.network.load_state_dict(teacher.state_dict())
         self.network.train()
@@ -122,7 +128,7 @@ class Student:
         self.labels = torch.from_numpy(domain.labels).to(target.values.device)
         self.prototypes = torch.zeros(domain.classes, network.size.projection, device=target.values.device)
         self.discriminator = Discriminator(network.size.width, DISCRIMINATOR).to(target.values.device)
-        draw_from(self.discriminator, generator.initial_seed() + 1)
+        seed_dropout(self.discriminator, generator.initial_seed() + 1)
         self.optimiser = self._make_optimiser()
         self._bank: tuple[PseudoLabels, BalancedSampler | None] | None = None
 
@@ -155,9 +161,9 @@ class Student:
             pseudo = torch.from_numpy(picks.label)[drawn].to(labels.device)
             trust = torch.from_numpy(picks.weight)[drawn].to(labels.device, torch.float32)
             values, observed, day = self.target.batch(index, STRONG, self.generator)
-            values, partner, share = mix(values, s.least_own, self.generator)
+            values, partner, share = mixup(values, s.mixup_min_weight, self.generator)
             logits, features = self.network(values, observed, day)
-            errors = mixed_errors(logits, pseudo, partner, share, s.smoothing)
+            errors = mixup_errors(logits, pseudo, partner, share, s.smoothing)
             loss = loss + s.pseudo * ramp * (trust * errors).sum() / trust.sum()
             projected = torch.cat([projected, self.network.project(features.embedding)])
             labels, weight = torch.cat([labels, pseudo]), torch.cat([weight, trust])
@@ -176,7 +182,7 @@ class Student:
         for _ in range(passes):
             logits = predict(teacher, self.target, tick, DOUBT, self.generator, dropout=True).logits
             smoothed = smooth_over_neighbours(softmax(logits, temperature), neighbours, self.settings.neighbour_share)
-            result.append(adjust_to_shares(smoothed, shares, trust=self.settings.trust_shares))
+            result.append(adjust_to_shares(smoothed, shares, trust=self.settings.prior_strength))
         predicted = np.mean(result, axis=0).argmax(axis=1)
         return np.stack(result), self._typicality(plain.embedding, predicted, tick)
 
@@ -205,7 +211,7 @@ class Student:
         s = self.settings
         index = self.train[self.sampler.draw(s.batch)]
         labels = self.labels[index]
-        logits, features = self.network(*self.domain.pool.batch(index, MEDIUM, self.generator))
+        logits, features = self.network(*self.domain.pool.batch(index, MODERATE, self.generator))
         loss = F.cross_entropy(logits, labels, label_smoothing=s.smoothing)
         drawn = torch.randint(len(self.target), (s.target_batch,), generator=self.generator)
         seen, others = self.network(*self.target.batch(drawn, WEAK, self.generator))
@@ -217,7 +223,7 @@ class Student:
         )
         loss = loss + s.prior * share_loss(seen, wanted)
         if s.adversary:
-            factor = reversal(self.done / self.total)
+            factor = reversal_factor(self.done / self.total)
             first, second = (self.discriminator(reverse_gradient(x.embedding, factor)) for x in (features, others))
             loss = loss + s.adversary * domain_loss(first, second, (wanted / number)[labels], torch.ones_like(second))
         projected = self.network.project(features.embedding)
@@ -232,7 +238,7 @@ class Student:
         return optimiser
 
     def _take(self, loss: Tensor) -> None:
-        set_rate(self.optimiser, cosine(self.done, self.total))
+        set_learning_rate(self.optimiser, learning_rate_factor(self.done, self.total))
         self.done += 1
         if take_step(loss, self.optimiser):
             self.teacher.update(self.network)

@@ -17,7 +17,7 @@ from .mmd import kernel, mean_squared_distance
 
 
 @dataclass(frozen=True)
-class Evidence:
+class AdaptationScore:
     """What speaks for one way to read the target."""
 
     discrepancy: float
@@ -28,13 +28,13 @@ class Evidence:
     """(k,) class shares estimated under it."""
 
     @staticmethod
-    def of_all(single: Sequence[Evidence]) -> Evidence:
+    def mean_of(single: Sequence[AdaptationScore]) -> AdaptationScore:
         """The evidence of several source models together: means of the logarithms, and of the class shares."""
         discrepancy, inception = (
             float(np.exp(np.mean([np.log(getattr(one, name)) for one in single])))
             for name in ("discrepancy", "inception")
         )
-        return Evidence(discrepancy, inception, np.mean([one.shares for one in single], axis=0))
+        return AdaptationScore(discrepancy, inception, np.mean([one.shares for one in single], axis=0))
 
     @property
     def score(self) -> float:
@@ -52,10 +52,10 @@ def inception_score(probability: np.ndarray) -> float:
     return float((-(mean * np.log(mean)).sum() + (p * np.log(p)).sum(axis=1).mean()) / np.log(p.shape[1]))
 
 
-def gather_evidence(
+def score_adaptation(
     source_embedding: torch.Tensor, source_labels: np.ndarray, target_embedding: torch.Tensor, probability: np.ndarray
-) -> Evidence:
-    """Judge one way to read the target.
+) -> AdaptationScore:
+    """SourceEnsemble one way to read the target.
 
     Parameters
     ----------
@@ -72,4 +72,4 @@ def gather_evidence(
     within_target = kernel(target_embedding, target_embedding, scale).mean()
     across = (kernel(target_embedding, source_embedding, scale) @ weight).mean()
     discrepancy = max(float(within_source + within_target - 2 * across), 1e-6)
-    return Evidence(discrepancy, max(inception_score(adjust_to_shares(probability, shares)), 1e-6), shares)
+    return AdaptationScore(discrepancy, max(inception_score(adjust_to_shares(probability, shares)), 1e-6), shares)

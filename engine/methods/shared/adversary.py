@@ -35,7 +35,7 @@ def reverse_gradient(x: Tensor, factor: float) -> Tensor:
     return _Reversal.apply(x, factor)
 
 
-def reversal(done: float) -> float:
+def reversal_factor(done: float) -> float:
     """Factor of the reversed gradient, 0 to 1, after a share ``done`` of the training."""
     return 2.0 / (1.0 + math.exp(-10.0 * done)) - 1.0
 

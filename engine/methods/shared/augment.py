@@ -25,7 +25,7 @@ class Perturbation:
 JITTER = Perturbation(shift_days=5.0, drop=0.0, gain=0.0, noise=0.0)
 WEAK = Perturbation(shift_days=3.0, drop=0.2, gain=0.0, noise=0.02)
 DOUBT = Perturbation(shift_days=7.0, drop=0.3, gain=0.05, noise=0.03)
-MEDIUM = Perturbation(shift_days=5.0, drop=0.3, gain=0.05, noise=0.03)
+MODERATE = Perturbation(shift_days=5.0, drop=0.3, gain=0.05, noise=0.03)
 STRONG = Perturbation(shift_days=9.0, drop=0.6, gain=0.1, noise=0.05)
 
 
@@ -68,7 +68,7 @@ def perturb(
     return values, observed, day
 
 
-def mix(values: Tensor, least: float, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+def mixup(values: Tensor, least: float, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """Mix every series with another of the batch (mixup, Zhang et al. 2018, arXiv:1710.09412).
 
     A network that must answer in proportion to the mixture draws smoother borders between crops, which hold

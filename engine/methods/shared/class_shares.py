@@ -75,7 +75,7 @@ def expected_shares(probability: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Doubt:
+class ShareUncertainty:
     """How far estimated class shares are trusted."""
 
     error: float
@@ -85,7 +85,7 @@ class Doubt:
     back, for one that is lost in the alignment is never found again."""
 
 
-def shrink_shares(shares: np.ndarray, source: np.ndarray, doubt: Doubt) -> np.ndarray:
+def shrink_shares(shares: np.ndarray, source: np.ndarray, doubt: ShareUncertainty) -> np.ndarray:
     """Estimated shares (k,) moved towards those of the source, the more the nearer they lie to them.
 
     The positive-part estimator of James and Stein (1961): of the way from the source's shares to the estimate,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,33 +12,33 @@ import torch
 from ...models.device import compute_device, seeded
 from ...models.encoder import CropNetwork, NetworkSize
 from ...models.network import SeriesNetwork
+from ...models.networks import LIMIT, LIMITS
 from ...models.standardise import Statistics, band_statistics
-from ...models.trained import Calendar, TrainedModel, readable
+from ...models.trained import Calendar, TrainedModel, usable_observations
 from ...progress import Progress
 from ...series import SeriesSet, regular_days
-from .augment import MEDIUM, STRONG, Perturbation, mix
+from .augment import MODERATE, STRONG, Perturbation, mixup
 from .calibration import fit_temperature
+from .options import option, read_settings
 from .training import (
-    MULTIPLE,
     BalancedSampler,
-    Pool,
+    SeriesTensors,
     StepSettings,
     Teacher,
     Tick,
-    cosine,
+    learning_rate_factor,
     make_optimiser,
-    make_pool,
-    mixed_errors,
+    make_tensors,
+    mixup_errors,
     predict,
-    read_settings,
-    set_rate,
+    set_learning_rate,
     split_source,
     stratified_sample,
     take_step,
 )
 
-MOST_HELD = 1000
-MOST_SAMPLED = 3000
+MAX_HELD_OUT = 1000
+MAX_SAMPLED = 3000
 """The cost of a fit must not grow with the number of source samples."""
 LONG = 20
 """Observed dates from which on several are read as one token: at half the work, GHCA lost nothing by it. A network
@@ -55,17 +55,17 @@ class EncoderSettings(StepSettings):
     """Greatest learning rate."""
     smoothing: float = 0.05
     """Label smoothing."""
-    width: int = field(default=64, metadata={MULTIPLE: NetworkSize.heads})
+    width: int = option(64, maximum=LIMIT, multiple_of=NetworkSize.heads)
     """Features per date, or per token of dates."""
-    layers: int = 3
+    layers: int = option(3, 1, LIMITS["layers"])
     """Transformer layers."""
-    together: int = 2
+    dates_per_token: int = option(2, 1, LIMIT, formerly="together")
     """Observed dates that are read as one token, where the series of all domains are long."""
 
     def network_size(self, bands: int, classes: int, dates: float) -> NetworkSize:
         """What the network is for so many bands, classes and observed dates of a series."""
-        together = self.together if dates >= LONG else 1
-        return NetworkSize(bands, classes, self.width, self.layers, together=together)
+        together = self.dates_per_token if dates >= LONG else 1
+        return NetworkSize(bands, classes, self.width, self.layers, dates_per_token=together)
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,11 @@ class SourceSettings(EncoderSettings):
 
     source_steps: int = 1350
     """Optimiser steps."""
-    batch: int = 64
+    batch: int = option(64, 1)
     """Source series in a batch."""
-    least_own: float = 0.5
+    mixup_min_weight: float = option(0.5, 0, 1, formerly="least_own")
     """Least share that a source series keeps of itself when it is mixed with another; 1 for no mixing."""
-    held_out: float = 0.15
+    held_out: float = option(0.15, 0, 1)
     """Share of the source held out for validation."""
 
 
@@ -86,16 +86,16 @@ class SourceSettings(EncoderSettings):
 class SourceDomain:
     """The source as every method starts from it."""
 
-    pool: Pool
+    pool: SeriesTensors
     """All its series."""
     labels: np.ndarray
     """(n,) class indices."""
     train: np.ndarray
     """Indices to train on."""
     held: np.ndarray
-    """Indices held out, at most ``MOST_HELD`` of them."""
+    """Indices held out, at most ``MAX_HELD_OUT`` of them."""
     sample: np.ndarray
-    """At most ``MOST_SAMPLED`` of the indices to train on, for statistics that are taken again and again."""
+    """At most ``MAX_SAMPLED`` of the indices to train on, for statistics that are taken again and again."""
     shares: np.ndarray
     """(k,) class shares of the source, of all that its series were drawn from."""
     calendar: Calendar
@@ -110,7 +110,7 @@ class SourceDomain:
         """Number of classes."""
         return len(self.shares)
 
-    def validation(self) -> tuple[Pool, np.ndarray]:
+    def validation(self) -> tuple[SeriesTensors, np.ndarray]:
         """Held-out series and labels; the training series where the source is too small to hold any out."""
         index = self.held if len(self.held) else self.sample
         return self.pool.take(index), self.labels[index]
@@ -144,10 +144,10 @@ def prepare_source(
     calendar = Calendar(float(source.day[0]), float(source.day[-1]), max(16.0, gap))
     rng = np.random.default_rng(seed)
     train, held = split_source(source.labels, source.block, held_out, rng)
-    held = stratified_sample(held, source.labels, MOST_HELD, rng)
-    sample = stratified_sample(train, source.labels, MOST_SAMPLED, rng)
+    held = stratified_sample(held, source.labels, MAX_HELD_OUT, rng)
+    sample = stratified_sample(train, source.labels, MAX_SAMPLED, rng)
     grid = regular_days(source.day) if on_grid else None
-    pool = make_pool(source.values, source.day, statistics, calendar, device, grid)
+    pool = make_tensors(source.values, source.day, statistics, calendar, device, grid)
     return SourceDomain(pool, source.labels, train, held, sample, source.class_shares, calendar, statistics, grid)
 
 
@@ -160,14 +160,14 @@ def balanced_weights(labels: np.ndarray, classes: int) -> np.ndarray:
 
 def make_network(domain: SourceDomain, target: SeriesSet, settings: EncoderSettings) -> CropNetwork:
     """A fresh network for a source and the target it is meant for, of which only the number of dates is asked."""
-    inside = domain.calendar.inside(domain.calendar.place(target.day, 0.0))
-    sides = (domain.pool.observed.cpu().numpy(), readable(target.observed, inside))
+    inside = domain.calendar.inside(domain.calendar.align_days(target.day, 0.0))
+    sides = (domain.pool.observed.cpu().numpy(), usable_observations(target.observed, inside))
     dates = min(float(np.median(seen.sum(axis=1))) for seen in sides)
     size = settings.network_size(domain.pool.values.shape[2], domain.classes, dates)
     return CropNetwork(size).to(domain.pool.values.device)
 
 
-def learn_source(
+def train_source(
     network: CropNetwork, domain: SourceDomain, settings: SourceSettings, generator: torch.Generator, progress: Progress
 ) -> Teacher[CropNetwork]:
     """Train the network on perturbed, class-balanced source batches; returns its averaged weights."""
@@ -180,12 +180,12 @@ def learn_source(
     network.train()
     for step in range(steps):
         progress.update(step / steps)
-        set_rate(optimiser, cosine(step, steps))
+        set_learning_rate(optimiser, learning_rate_factor(step, steps))
         index = train[sampler.draw(settings.batch)]
-        values, observed, day = domain.pool.batch(index, MEDIUM, generator)
-        values, partner, share = mix(values, settings.least_own, generator)
+        values, observed, day = domain.pool.batch(index, MODERATE, generator)
+        values, partner, share = mixup(values, settings.mixup_min_weight, generator)
         logits, _ = network(values, observed, day)
-        loss = mixed_errors(logits, labels[index], partner, share, settings.smoothing).mean()
+        loss = mixup_errors(logits, labels[index], partner, share, settings.smoothing).mean()
         if take_step(loss, optimiser):
             teacher.update(network)
     network.eval()
@@ -241,11 +241,11 @@ def fit(
     source: SeriesSet, target: SeriesSet, seed: int, progress: Progress, options: Mapping[str, Any]
 ) -> TrainedModel:
     """Learn from the source; of the target nothing is used but the number of its dates."""
-    settings = read_settings(SourceSettings(), options)
+    settings = read_settings(SourceSettings(), options, progress)
     device = compute_device()
     with seeded(seed) as generator:
         progress.stage("Learning from the source")
         domain = prepare_source(source, settings.held_out, seed, device)
         network = make_network(domain, target, settings)
-        teacher = learn_source(network, domain, settings, generator, progress)
+        teacher = train_source(network, domain, settings, generator, progress)
         return finish(teacher.network, domain, source, "source_only", seed, progress, by=STRONG)

@@ -4,45 +4,25 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...errors import InputError
 from ...models.encoder import CropNetwork
 from ...models.network import SeriesNetwork
-from ...models.networks import LIMIT, LIMITS
 from ...models.standardise import Statistics
-from ...models.trained import Calendar, readable
+from ...models.trained import Calendar, usable_observations
 from ...series import fill_linearly
 from .augment import Perturbation, perturb, thin_dates
 
-Settings = TypeVar("Settings")
 Network = TypeVar("Network", bound=nn.Module)
 Tick = Callable[[], None]
 CHUNK = 256
-KINDS = {int: "a whole number from 0 to 1e9", float: "a number from 0 to 1e9", bool: "true or false", dict: "a table"}
-"""How kinds of options are named to people."""
-GREATEST = 1e9
-"""Of a number among the options: beyond it a product with the number of steps is none any more."""
-ENCODER = ("width", "layers", "together", "condensed_width", "condensed_layers")
-"""Options that are sizes of an encoder."""
-AT_LEAST_ONE = (
-    *("batch", "target_batch", "pseudo_batch", "condensed_batch", "passes", "members", "look_every"),
-    *ENCODER,
-)
-"""Options of which none at all makes no sense."""
-AT_MOST_ONE = ("trust_shares", "least_own", "neighbour_share", "held_out")
-"""Options that are shares of a whole."""
-SIZES = (*ENCODER, "hidden", "trees", "discriminator", "members")
-"""Options of which the memory of a fit is made: no larger than a model file may ask for (:data:`LIMITS`)."""
-MULTIPLE = "multiple of"
-"""Key in the metadata of a setting for the number it must be a multiple of, such as the heads that share a width."""
 THIN = (0.45, 0.85)
 """Least and greatest share of the dates that a training batch keeps."""
 
@@ -60,7 +40,7 @@ class StepSettings:
 
 
 @dataclass(frozen=True)
-class Pool:
+class SeriesTensors:
     """The series of one domain as the network reads them."""
 
     values: Tensor
@@ -73,10 +53,10 @@ class Pool:
     def __len__(self) -> int:
         return len(self.values)
 
-    def take(self, index: np.ndarray) -> Pool:
+    def take(self, index: np.ndarray) -> SeriesTensors:
         """The series of these indices."""
         chosen = torch.from_numpy(index)
-        return Pool(self.values[chosen], self.observed[chosen], self.day)
+        return SeriesTensors(self.values[chosen], self.observed[chosen], self.day)
 
     def batch(
         self, index: Tensor, by: Perturbation, generator: torch.Generator, thinned: bool = True
@@ -89,23 +69,23 @@ class Pool:
         return perturb(values, observed, day, by, generator)
 
 
-def make_pool(
+def make_tensors(
     values: np.ndarray,
     day: np.ndarray,
     statistics: Statistics,
     calendar: Calendar,
     device: torch.device,
     grid: np.ndarray | None = None,
-) -> Pool:
+) -> SeriesTensors:
     """Standardise series (n, t, c) with days (t,) already placed on ``calendar``; every series is observed once.
 
     With a ``grid`` (g,) of days they are interpolated to it, as networks need it that cannot read gaps.
     """
-    observed = readable(np.isfinite(values).all(axis=2), calendar.inside(day))
+    observed = usable_observations(np.isfinite(values).all(axis=2), calendar.inside(day))
     filled = fill_linearly(statistics.apply(values), observed, day, day if grid is None else grid)
     if grid is not None:
         observed, day = np.ones(filled.shape[:2], bool), grid
-    return Pool(
+    return SeriesTensors(
         torch.from_numpy(filled).to(device),
         torch.from_numpy(observed).to(device),
         torch.from_numpy(np.asarray(day, np.float32)).to(device),
@@ -161,7 +141,7 @@ class Predictions:
 
 def predict(
     network: SeriesNetwork,
-    pool: Pool,
+    pool: SeriesTensors,
     tick: Tick,
     by: Perturbation | None = None,
     generator: torch.Generator | None = None,
@@ -187,8 +167,8 @@ def predict(
     return Predictions(torch.cat(logits).numpy(), torch.cat(embeddings))
 
 
-def mixed_errors(logits: Tensor, labels: Tensor, partner: Tensor, share: Tensor, smoothing: float) -> Tensor:
-    """Cross-entropy (b,) on series mixed in pairs, towards both labels in proportion (see :func:`augment.mix`).
+def mixup_errors(logits: Tensor, labels: Tensor, partner: Tensor, share: Tensor, smoothing: float) -> Tensor:
+    """Cross-entropy (b,) on series mixed in pairs, towards both labels in proportion (see :func:`augment.mixup`).
 
     Parameters
     ----------
@@ -209,14 +189,14 @@ def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     return z / z.sum(axis=1, keepdims=True)
 
 
-def cosine(step: int, steps: int, warm: int = 20, floor: float = 0.02) -> float:
+def learning_rate_factor(step: int, steps: int, warm: int = 20, floor: float = 0.02) -> float:
     """Factor of the learning rate at a step: linear warm-up, then half a cosine down to ``floor``."""
     if step < warm:
         return (step + 1) / warm
     return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(steps - warm, 1)))
 
 
-def set_rate(optimiser: torch.optim.Optimizer, factor: float) -> None:
+def set_learning_rate(optimiser: torch.optim.Optimizer, factor: float) -> None:
     """Scale every group's learning rate to ``factor`` times its base."""
     for group in optimiser.param_groups:
         group["lr"] = group["base_rate"] * factor
@@ -283,29 +263,3 @@ def stratified_sample(index: np.ndarray, labels: np.ndarray, most: int, rng: np.
     each = max(1, most // len(np.unique(own)))
     kept = [rng.permutation(index[own == c])[:each] for c in np.unique(own)]
     return np.sort(np.concatenate(kept))
-
-
-def read_settings(default: Settings, options: Mapping[str, Any]) -> Settings:
-    """The settings with the options put in; raises InputError (``option``) for an unknown key or a wrong value."""
-    known = {f.name: getattr(default, f.name) for f in fields(default)}  # type: ignore[arg-type]
-    multiple = {f.name: f.metadata.get(MULTIPLE, 1) for f in fields(default)}  # type: ignore[arg-type]
-    for key, value in options.items():
-        if key not in known:
-            raise InputError(
-                "option", f"The method has no option '{key}'.", f"Options are: {', '.join(sorted(known))}."
-            )
-        kind = type(known[key])
-        fits = isinstance(value, (int, float)) if kind is float else isinstance(value, kind)
-        number = kind in (int, float)
-        if not fits or (isinstance(value, bool) and kind is not bool) or (number and not 0 <= value <= GREATEST):
-            raise InputError("option", f"Option '{key}' is {value!r}; it must be {KINDS.get(kind, kind.__name__)}.")
-        if key in AT_LEAST_ONE and value < 1:
-            raise InputError("option", f"Option '{key}' is {value!r}; it must be 1 or more.")
-        if key in AT_MOST_ONE and value > 1:
-            raise InputError("option", f"Option '{key}' is {value!r}; it must be 1 or less.")
-        if key in SIZES and value > LIMITS.get(key, LIMIT):
-            most = LIMITS.get(key, LIMIT)
-            raise InputError("option", f"Option '{key}' is {value!r}; it must be {most:,} or less.")
-        if kind is int and (value % multiple[key] or value < multiple[key] > 1):
-            raise InputError("option", f"Option '{key}' is {value!r}; it must be a multiple of {multiple[key]}.")
-    return replace(default, **options)  # type: ignore[type-var]

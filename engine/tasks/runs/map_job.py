@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ...mapping import MapStatistics
     from ...mapping.tile_store import TileStore
     from ...models import TrainedModel
-    from ...models.student import Student
+    from ...models.student import DistilledClassifier
 
 
 class Mapping:
@@ -31,10 +31,10 @@ class Mapping:
         self._job = job
         self._folder = unfinished_folder(job)
         # Before anything is read: a file that changes meanwhile must not pass for what was read.
-        self._decisive = decisive(job)
+        self._prediction_settings = decisive(job)
         self._journal: dict[str, Any] | None = None
         self._store: TileStore | None = None
-        self._student: Student | None = None
+        self._student: DistilledClassifier | None = None
         self.created = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
         """Date on which the run began (UTC, ISO): it stands in the map, also in one that was gone on with later."""
 
@@ -70,7 +70,7 @@ class Mapping:
                         f"The unfinished run of {name} cannot be read.",
                         f"Delete the folder {folder} and start anew.",
                     )
-                check_unchanged(self._job, self._decisive, journal)
+                check_unchanged(self._job, self._prediction_settings, journal)
             except InputError as problem:
                 problems.append(problem)
                 continue
@@ -140,7 +140,7 @@ class Mapping:
         choice = choose(model, stack, mask, job.exact, job.seed, progress)
         self._student = choice.student
         journal = {
-            **self._decisive,
+            **self._prediction_settings,
             "created": self.created,
             "model_id": model.model_id,
             "way": choice.told,

@@ -11,7 +11,7 @@ from engine.imagery import LabelLayer, Stack, describe, sample_labels
 from engine.mapping import choose, distil
 from engine.mapping.classify import FEW, Exact, Fast, parts
 from engine.methods import fit
-from engine.models.student import Student, new_student
+from engine.models.student import DistilledClassifier, new_student
 from engine.models.trained import TrainedModel
 from engine.progress import Progress
 from engine.tasks import Job, run
@@ -92,7 +92,10 @@ def test_a_student_gives_its_teachers_class_on_pixels_it_never_saw_and_is_asked_
     )
     agreement = (fast.best == exact.best).mean()
     assert agreement >= 0.985 and agreement == pytest.approx(student.agreement, abs=0.01)
-    assert fast.exact / len(pixels[1::2]) == pytest.approx(student.asked, abs=1e-9) and student.asked < 0.2
+    assert (
+        fast.exact / len(pixels[1::2]) == pytest.approx(student.fallback_share, abs=1e-9)
+        and student.fallback_share < 0.2
+    )
     assert np.abs(fast.percent - exact.percent).mean() < 8
     assert fast.checked > 0 and fast.agreed <= fast.checked
 
@@ -122,12 +125,16 @@ def test_its_inputs_are_the_standardised_values_zero_at_gaps_and_which_dates_wer
 def test_a_saved_student_says_the_same_to_the_last_bit(taught, tmp_path):
     pixels, _, student = taught
     student.save(tmp_path / "student.safetensors")
-    again = Student.load(tmp_path / "student.safetensors", torch.device("cpu"))
+    again = DistilledClassifier.load(tmp_path / "student.safetensors", torch.device("cpu"))
     np.testing.assert_array_equal(again.predict_proba(pixels[:200]), student.predict_proba(pixels[:200]))
-    assert (again.sure, again.agreement, again.asked) == (student.sure, student.agreement, student.asked)
+    assert (again.confidence_threshold, again.agreement, again.fallback_share) == (
+        student.confidence_threshold,
+        student.agreement,
+        student.fallback_share,
+    )
     with pytest.raises(ValueError):
         (tmp_path / "cut.safetensors").write_bytes((tmp_path / "student.safetensors").read_bytes()[:500])
-        Student.load(tmp_path / "cut.safetensors", torch.device("cpu"))
+        DistilledClassifier.load(tmp_path / "cut.safetensors", torch.device("cpu"))
 
 
 def test_a_mixture_lies_between_its_pixels_and_keeps_the_gaps_of_the_first():

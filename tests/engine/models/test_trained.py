@@ -20,7 +20,7 @@ DAY = np.arange(100, 260, 16, dtype=np.float32)
 @pytest.fixture(scope="module", params=[1, 2], ids=["date by date", "dates in pairs"])
 def model(request):
     torch.manual_seed(0)
-    size = NetworkSize(bands=2, classes=3, width=16, layers=2, heads=2, together=request.param)
+    size = NetworkSize(bands=2, classes=3, width=16, layers=2, heads=2, dates_per_token=request.param)
     network = CropNetwork(size).eval()
     return TrainedModel(
         network=network,

@@ -31,9 +31,9 @@ from tests.helpers.series import accuracy, crops
 
 QUICK = {
     "rf": {"trees": 30},
-    "dcm": {"steps": 45, "look_every": 15, "width": 32, "rate": 5e-3},
-    "transformer": {"steps": 45, "look_every": 15},
-    "phenocropnet": {"steps": 45, "look_every": 15},
+    "dcm": {"steps": 45, "validate_every": 15, "width": 32, "rate": 5e-3},
+    "transformer": {"steps": 45, "validate_every": 15},
+    "phenocropnet": {"steps": 45, "validate_every": 15},
 }
 LEAST = {method: {**options, "steps": 2} for method, options in QUICK.items()}
 every_method = pytest.mark.parametrize("method", QUICK)
@@ -320,13 +320,13 @@ def test_deepcropmapping_weighs_dates_by_the_softmax_of_a_relu():
 def test_deepcropmapping_halves_its_rate_on_a_plateau(source, target, monkeypatch):
     rates = []
 
-    def pretend(network, domain, settings, optimiser, loss_of, generator, progress, looked):
+    def pretend(network, domain, settings, optimiser, loss_of, generator, progress, on_validation):
         for loss in (1.0, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.8, 0.8):
-            looked(loss)
+            on_validation(loss)
             rates.append(optimiser.param_groups[0]["lr"])
         assert optimiser.param_groups[0]["weight_decay"] == 1e-3
 
-    monkeypatch.setattr(supervised, "learn", pretend)
+    monkeypatch.setattr(supervised, "train", pretend)
     fit("dcm", source, target, 0, Progress(), {"width": 4})
     assert rates == [5e-4] * 4 + [2.5e-4] * 5  # at the third look that is no better
 

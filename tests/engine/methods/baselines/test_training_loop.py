@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from engine.methods.baselines import training_loop as learner
-from engine.methods.baselines.training_loop import ComparedSettings
+from engine.methods.baselines.training_loop import BaselineSettings
 from engine.methods.shared.source_only import prepare_source
 from engine.models.temporal_cnn import TemporalCnn, TemporalCnnSize
 from engine.progress import Progress
@@ -20,7 +20,7 @@ def learnt(monkeypatch):
     def learn(losses, **more):
         domain = prepare_source(crops((20, 20, 20), seed=0), 0.15, 0, torch.device("cpu"), on_grid=True)
         network = TemporalCnn(TemporalCnnSize(2, 3, len(domain.pool.day), width=4))
-        settings = ComparedSettings(steps=40, batch=8, look_every=2, patience=3)
+        settings = BaselineSettings(steps=40, batch=8, validate_every=2, patience=3)
         optimiser = torch.optim.Adam(network.parameters(), lr=1e-2)
         after, told = [], iter(losses)
 
@@ -31,7 +31,7 @@ def learnt(monkeypatch):
 
         monkeypatch.setattr(learner, "held_out_loss", lambda *arguments: next(told))
         generator = torch.Generator().manual_seed(0)
-        learner.learn(network, domain, settings, optimiser, loss_of, generator, Progress(), **more)
+        learner.train(network, domain, settings, optimiser, loss_of, generator, Progress(), **more)
         assert not network.training
         kept = [steps for steps, bias in enumerate(after) if torch.equal(bias, network.classifier.bias)]
         return len(after), kept[0] if kept else len(after)

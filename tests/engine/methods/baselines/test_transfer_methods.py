@@ -16,10 +16,10 @@ from engine.methods.baselines.adversarial import AdversarialSettings
 from engine.methods.baselines.cdan import ConditionalAdversary, entropy_weight, outer_product
 from engine.methods.baselines.cstn import confident
 from engine.methods.baselines.timematch import am_score, best_shift, focal_loss, shifted
-from engine.methods.shared.adversary import domain_loss, reversal, reverse_gradient
+from engine.methods.shared.adversary import domain_loss, reversal_factor, reverse_gradient
 from engine.methods.shared.mmd import mk_mmd
 from engine.methods.shared.source_only import prepare_source
-from engine.methods.shared.training import Pool, make_pool, predict
+from engine.methods.shared.training import SeriesTensors, make_tensors, predict
 from engine.models import TrainedModel
 from engine.models.encoder import NetworkSize
 from engine.models.ltae import LtaeNetwork, LtaeSize
@@ -57,9 +57,9 @@ def test_the_gradient_comes_back_reversed_and_scaled():
 
 
 def test_the_reversal_grows_from_0_to_1_as_published():
-    assert reversal(0.0) == 0.0
-    assert reversal(0.25) == pytest.approx(math.tanh(1.25))  # the same curve, written otherwise
-    assert reversal(1.0) == pytest.approx(0.9999, abs=1e-4)
+    assert reversal_factor(0.0) == 0.0
+    assert reversal_factor(0.25) == pytest.approx(math.tanh(1.25))  # the same curve, written otherwise
+    assert reversal_factor(1.0) == pytest.approx(0.9999, abs=1e-4)
 
 
 def test_the_discriminators_loss_counts_both_domains_alike():
@@ -130,7 +130,7 @@ def test_of_equal_scores_the_smallest_shift_is_taken():
 
 def test_a_shift_brings_dates_into_season_and_others_out_of_it():
     calendar = Calendar(100.0, 200.0, 10.0)
-    pool = Pool(
+    pool = SeriesTensors(
         torch.zeros(2, 3, 1),
         torch.tensor([[True, True, True], [True, False, False]]),
         torch.tensor([60.0, 150.0, 205.0]),
@@ -183,8 +183,8 @@ def discrepancy(model, source, target, level=-1):
     embeddings = []
     for series in (source, target):
         grid = model.grid if len(model.grid) else None
-        day = model.calendar.place(series.day, model.shift_days)
-        pool = make_pool(series.values, day, model.statistics, model.calendar, torch.device("cpu"), grid)
+        day = model.calendar.align_days(series.day, model.shift_days)
+        pool = make_tensors(series.values, day, model.statistics, model.calendar, torch.device("cpu"), grid)
         embeddings.append(predict(model.network, pool, lambda: None).embedding)
     return float(mk_mmd(*embeddings))
 

@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
 
-from engine.methods.ghca.phenology_shift import CERTAIN, LEAST_DAYS, MOST_DATES, estimate_shift, mixture_likelihood
-from engine.methods.ghca.temporal_profiles import CropCurves
+from engine.methods.ghca.phenology_shift import (
+    MAX_DATES,
+    MIN_CERTAINTY,
+    MIN_SHIFT_DAYS,
+    estimate_shift,
+    mixture_likelihood,
+)
+from engine.methods.ghca.temporal_profiles import CropProfiles
 from engine.models.trained import Calendar
 from tests.helpers.seasons import CURVES, HERE, SHARES, SOURCE, THERE, season
 
@@ -24,13 +30,13 @@ def test_an_injected_shift_is_found_on_few_dates_with_gaps_and_other_class_share
     estimate = found(values)
     assert estimate.best == pytest.approx(-delay, abs=6)
     assert estimate.days == pytest.approx(-delay, abs=8) and abs(estimate.days) <= abs(estimate.best)
-    assert estimate.certainty > CERTAIN
+    assert estimate.certainty > MIN_CERTAINTY
 
 
 @pytest.mark.parametrize("shares", [SHARES, (0.05, 0.05, 0.9), (0.9, 0.05, 0.05)])
 def test_where_only_the_crops_differ_the_calendar_is_kept(shares):
     estimate = found(season(400, THERE, seed=2, shares=shares)[0])
-    assert estimate.days == 0 and abs(estimate.best) < LEAST_DAYS
+    assert estimate.days == 0 and abs(estimate.best) < MIN_SHIFT_DAYS
 
 
 @pytest.mark.parametrize("there", [(60, 250), (10, 210), (190, 350)])
@@ -38,7 +44,7 @@ def test_where_only_the_crops_differ_the_calendar_is_kept(shares):
 def test_seasons_that_are_seen_in_part_are_not_taken_for_moved_ones(here, there):
     here, there = np.arange(*here, 12.0), np.arange(*there, 11.0)
     values, labels = season(600, here, seed=0)
-    curves = CropCurves.of(values, here, labels, 3)
+    curves = CropProfiles.of(values, here, labels, 3)
     for seed in range(3):
         assert abs(found(season(600, there, seed=seed)[0], there, curves, here).days) == 0
 
@@ -50,7 +56,7 @@ def test_a_season_that_is_seen_in_part_is_moved_where_it_is_late():
 
 def test_a_small_drift_is_seen_and_left_alone():
     estimate = found(season(400, THERE, seed=3, delay=8)[0])
-    assert estimate.days == 0 and estimate.best == pytest.approx(-8, abs=4) and estimate.certainty > CERTAIN
+    assert estimate.days == 0 and estimate.best == pytest.approx(-8, abs=4) and estimate.certainty > MIN_CERTAINTY
 
 
 @pytest.mark.parametrize(("gain", "offset"), [(1.4, 0.0), (0.7, 0.0), (1.0, 3.0), (1.2, -1.5)])
@@ -68,7 +74,7 @@ def test_series_that_look_like_no_crop_show_no_shift(width):
     values = (values / values.std() + rng.normal(0, 0.2, values.shape)).astype(np.float32)
     estimate = found(values)
     # Some calendar fits better than the others, far beyond chance; none fits.
-    assert estimate.days == 0 and estimate.certainty > CERTAIN and estimate.recognised < 0
+    assert estimate.days == 0 and estimate.certainty > MIN_CERTAINTY and estimate.recognised < 0
     assert found(season(300, THERE, seed=1, delay=24)[0]).recognised > 0
 
 
@@ -80,7 +86,7 @@ def test_a_few_clouds_that_were_missed_do_not_decide():
 
 def test_several_bands_tell_together():
     values, labels = season(600, HERE, seed=0, bands=3)
-    curves = CropCurves.of(values, HERE, labels, 3)
+    curves = CropProfiles.of(values, HERE, labels, 3)
     assert found(season(400, THERE, seed=1, delay=-24, bands=3)[0], curves=curves).days == pytest.approx(24, abs=6)
 
 
@@ -115,13 +121,13 @@ def peak(at, height=4.0, width=15.0):
 def test_a_gain_within_chance_keeps_the_calendar():
     assert taken(peak(-24)).days != 0
     estimate = taken(peak(-24), spread=16.0)
-    assert estimate.best == -24 and estimate.days == 0 and 0 < estimate.certainty < CERTAIN
+    assert estimate.best == -24 and estimate.days == 0 and 0 < estimate.certainty < MIN_CERTAINTY
 
 
 def test_a_gain_that_is_small_beside_what_the_curves_tell_keeps_the_calendar():
     assert taken(peak(-24), recognised=20.0).days != 0
     estimate = taken(peak(-24), recognised=60.0)
-    assert estimate.best == -24 and estimate.days == 0 and estimate.certainty > CERTAIN
+    assert estimate.best == -24 and estimate.days == 0 and estimate.certainty > MIN_CERTAINTY
 
 
 def test_a_far_shift_must_gain_more_than_a_near_one():
@@ -130,7 +136,7 @@ def test_a_far_shift_must_gain_more_than_a_near_one():
 
     assert weak(20, 0.1).days != 0  # .6 times (20 / 64) squared is .06, (56 / 64) squared .46
     estimate = weak(56, 0.4)
-    assert estimate.best == 56 and estimate.days == 0 and estimate.certainty > CERTAIN
+    assert estimate.best == 56 and estimate.days == 0 and estimate.certainty > MIN_CERTAINTY
     assert weak(56, 0.5).days != 0
 
 
@@ -195,12 +201,12 @@ def test_too_few_dates_or_series_show_nothing():
     unseen[:, 3:] = np.nan
     assert found(unseen).gain is None
     for dates in (1, 3):
-        few = CropCurves.of(SOURCE[0][:, :dates], HERE[:dates], SOURCE[1], 3)
+        few = CropProfiles.of(SOURCE[0][:, :dates], HERE[:dates], SOURCE[1], 3)
         assert found(values, curves=few).gain is None
 
 
 def test_of_a_dense_season_the_dates_that_most_series_saw_are_asked():
-    day = np.linspace(10, 350, 2 * MOST_DATES)
+    day = np.linspace(10, 350, 2 * MAX_DATES)
     values, _ = season(200, day, seed=1, delay=24, missing=0.0)
     values[:150, 1::2] = np.nan  # another orbit
     seen = set()
@@ -213,4 +219,4 @@ def test_of_a_dense_season_the_dates_that_most_series_saw_are_asked():
             return CURVES.log_likelihood(values, day)
 
     assert found(values, day, Asked()).days == pytest.approx(-24, abs=8)
-    assert max(seen) == (MOST_DATES, 1.0)
+    assert max(seen) == (MAX_DATES, 1.0)

@@ -8,27 +8,27 @@ import torch
 
 from engine.methods.ghca import target_preprocessing as reading
 from engine.methods.ghca.phenology_shift import ShiftEstimate
-from engine.methods.ghca.target_preprocessing import Judge, Reading, choose_reading
-from engine.methods.shared.adaptation_score import Evidence, gather_evidence, inception_score
-from engine.methods.shared.class_shares import Doubt
+from engine.methods.ghca.target_preprocessing import SourceEnsemble, TargetPreprocessing, choose_preprocessing
+from engine.methods.shared.adaptation_score import AdaptationScore, inception_score, score_adaptation
+from engine.methods.shared.class_shares import ShareUncertainty
 from engine.methods.shared.source_only import prepare_source
-from engine.models.device import SideBySide
+from engine.models.device import NetworkThreads
 from engine.models.encoder import CropNetwork, NetworkSize
 from engine.progress import Progress
 from engine.series import SeriesSet
 
 
 def evidence(discrepancy, inception, shares=(0.5, 0.5)):
-    return Evidence(discrepancy, inception, np.array(shares))
+    return AdaptationScore(discrepancy, inception, np.array(shares))
 
 
 def test_source_models_judge_together():
     first, second = evidence(0.02, 0.9), evidence(0.08, 0.4, (0.9, 0.1))
-    both = Evidence.of_all([first, second])
+    both = AdaptationScore.mean_of([first, second])
     assert both.score == pytest.approx((first.score + second.score) / 2)
     assert both.discrepancy == pytest.approx(0.04) and both.inception == pytest.approx(0.6)
     np.testing.assert_allclose(both.shares, [0.7, 0.3])
-    assert Evidence.of_all([first]).discrepancy == pytest.approx(first.discrepancy)
+    assert AdaptationScore.mean_of([first]).discrepancy == pytest.approx(first.discrepancy)
 
 
 def small_source():
@@ -43,10 +43,12 @@ def small_source():
 def read(source, networks, told, find_shift=True):
     """The reading that these networks choose for half of the source, darker."""
     domain = prepare_source(source, 0.15, 0, torch.device("cpu"))
-    with SideBySide(1) as crew:
-        judge = Judge(networks, [1.0] * len(networks), crew, domain, source, Doubt(0.1, 0.1), lambda: None)
+    with NetworkThreads(1) as executor:
+        judge = SourceEnsemble(
+            networks, [1.0] * len(networks), executor, domain, source, ShareUncertainty(0.1, 0.1), lambda: None
+        )
         rng = np.random.default_rng(1)
-        return choose_reading(
+        return choose_preprocessing(
             judge, source.values[::2] * 0.8, source.day, 40, find_shift, True, rng, Progress(told.append)
         )
 
@@ -89,7 +91,7 @@ def test_matched_statistics_outlive_undone_stages_only_where_they_are_far_better
     domain = prepare_source(source, 0.15, 0, torch.device("cpu"))
     other = replace(domain.statistics, mean=domain.statistics.mean + 1)
     seen = {"source": evidence(1.0, 0.5), "matched": evidence(matched, 0.5)}
-    kept = Reading(other, "matched", ShiftEstimate(24.0, 26.0, 9.0, 1.0), seen).unadapted(domain)
+    kept = TargetPreprocessing(other, "matched", ShiftEstimate(24.0, 26.0, 9.0, 1.0), seen).unadapted(domain)
     assert (kept.name, kept.shift) == (left, 24.0)
     assert kept.statistics is (other if left == "matched" else domain.statistics)
 
@@ -100,14 +102,14 @@ def test_evidence_is_best_where_the_embeddings_lie_as_the_sources_do():
     near = rng.normal(size=(100, 4)) + 4 * labels[:, None]
     probability = np.where(labels[:, None] == [0, 1], 0.95, 0.05)
     here = torch.from_numpy(near)
-    same = gather_evidence(here, labels, torch.from_numpy(near + rng.normal(0, 0.1, near.shape)), probability)
-    apart = gather_evidence(here, labels, here + 2, probability)
-    unsure = gather_evidence(here, labels, here, np.full((100, 2), 0.5))
+    same = score_adaptation(here, labels, torch.from_numpy(near + rng.normal(0, 0.1, near.shape)), probability)
+    apart = score_adaptation(here, labels, here + 2, probability)
+    unsure = score_adaptation(here, labels, here, np.full((100, 2), 0.5))
     assert same.score > apart.score and same.discrepancy < 0.1 * apart.discrepancy
     assert unsure.inception == pytest.approx(1e-6) and same.inception > 0.5
     # Other class shares are no discrepancy.
     few = np.r_[0:50, 50:60]
-    fewer = gather_evidence(here, labels, here[few], probability[few])
+    fewer = score_adaptation(here, labels, here[few], probability[few])
     assert fewer.discrepancy < 0.02 and fewer.shares[0] == pytest.approx(5 / 6, abs=0.06)
 
 

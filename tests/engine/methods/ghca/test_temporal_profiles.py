@@ -7,7 +7,7 @@ from scipy.stats import multivariate_t
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
-from engine.methods.ghca.temporal_profiles import FLOOR, FREEDOM, LENGTH, LEVEL, CropCurves
+from engine.methods.ghca.temporal_profiles import FLOOR, FREEDOM, LENGTH, LEVEL, CropProfiles
 from tests.helpers.seasons import CURVES, HERE, SOURCE, THERE, season
 
 
@@ -59,21 +59,21 @@ def test_what_makes_series_stray_is_told_apart(missing):
     slow = rng.multivariate_normal(np.zeros(len(day)), 0.3 * near + 1e-9 * np.eye(len(day)), len(labels))
     values = slow + rng.normal(0, 0.2**0.5, (len(labels), 1)) + rng.normal(0, 0.1**0.5, slow.shape)
     values[rng.random(values.shape) < missing] = np.nan
-    band = CropCurves.of(values[:, :, None], day, labels, 2).bands[0]
+    band = CropProfiles.of(values[:, :, None], day, labels, 2).bands[0]
     assert band.length == 40
     np.testing.assert_allclose([band.constant, band.slow, band.noise], [0.2, 0.3, 0.1], atol=0.03)
     # Two orbits: no series has dates of both.
     orbits = values.copy()
     orbits[::2, ::2] = np.nan
     orbits[1::2, 1::2] = np.nan
-    split = CropCurves.of(orbits[:, :, None], day, labels, 2).bands[0]
+    split = CropProfiles.of(orbits[:, :, None], day, labels, 2).bands[0]
     np.testing.assert_allclose([split.constant, split.slow, split.noise], [0.2, 0.3, 0.1], atol=0.06)
 
 
 def test_two_series_a_crop_do_not_hide_how_far_they_stray():
     rng = np.random.default_rng(0)
     values = rng.normal(size=(400, 20, 1))
-    band = CropCurves.of(values, np.arange(20) * 16.0, np.arange(400) // 2, 200).bands[0]
+    band = CropProfiles.of(values, np.arange(20) * 16.0, np.arange(400) // 2, 200).bands[0]
     assert band.noise + band.constant + band.slow == pytest.approx(1.0, abs=0.1)
 
 
@@ -81,7 +81,7 @@ def test_a_crop_without_series_on_a_date_has_a_curve_between_its_others():
     values, labels = season(300, HERE, seed=6)
     crop, hidden = labels == 2, slice(10, 13)  # where it rises
     values[crop, hidden] = np.nan
-    mean, scale = CropCurves.of(values, HERE, labels, 3).bands[0].at(HERE)
+    mean, scale = CropProfiles.of(values, HERE, labels, 3).bands[0].at(HERE)
     left, right = (np.nanmean(values[crop, date]) for date in (9, 13))
     assert np.isfinite(scale).all() and (np.diff(mean[2, 9:14]) > 0).all()
     np.testing.assert_allclose(mean[2, hidden], np.linspace(left, right, 5)[1:4], atol=0.25)
@@ -92,7 +92,7 @@ def test_dates_that_were_never_seen_change_nothing():
     wide = np.full((200, 2 * len(HERE), 1), np.nan, np.float32)
     wide[:, ::2] = values
     day = np.sort(np.concatenate([HERE, HERE + 8]))
-    with_them, without = (CropCurves.of(x, d, labels, 3) for x, d in ((wide, day), (values, HERE)))
+    with_them, without = (CropProfiles.of(x, d, labels, 3) for x, d in ((wide, day), (values, HERE)))
     assert with_them.dates == without.dates == len(HERE)
     for one, other in zip(with_them.bands[0].at(THERE), without.bands[0].at(THERE)):
         np.testing.assert_allclose(one, other)
@@ -100,18 +100,18 @@ def test_dates_that_were_never_seen_change_nothing():
 
 def test_bands_that_tell_the_same_count_once():
     rng = np.random.default_rng(0)
-    copies = CropCurves.of(SOURCE[0].repeat(4, axis=2), HERE, SOURCE[1], 3)
+    copies = CropProfiles.of(SOURCE[0].repeat(4, axis=2), HERE, SOURCE[1], 3)
     assert copies.weight == pytest.approx(1 / 4)
     own = rng.normal(size=(500, 10, 4))
-    assert CropCurves.of(own, HERE[:10], np.arange(500) % 3, 3).weight == pytest.approx(1, abs=0.01)
+    assert CropProfiles.of(own, HERE[:10], np.arange(500) % 3, 3).weight == pytest.approx(1, abs=0.01)
 
 
 def test_constant_bands_and_empty_sources_have_finite_likelihoods():
     values, labels = np.zeros((30, len(HERE), 2), np.float32), np.repeat([0, 1], 15)
     for curves in (
-        CropCurves.of(values, HERE, labels, 2),
-        CropCurves.of(np.full_like(values, np.nan), HERE, labels, 2),
-        CropCurves.of(values, HERE, labels, 3),  # a class of which there is nothing
-        CropCurves.of(values[:, :1], HERE[:1], labels, 2),
+        CropProfiles.of(values, HERE, labels, 2),
+        CropProfiles.of(np.full_like(values, np.nan), HERE, labels, 2),
+        CropProfiles.of(values, HERE, labels, 3),  # a class of which there is nothing
+        CropProfiles.of(values[:, :1], HERE[:1], labels, 2),
     ):
         assert np.isfinite(curves.log_likelihood(values[:4], HERE)).all()

@@ -7,7 +7,7 @@ import torch
 from engine.methods.ghca.knn_smoothing import nearest_neighbours, smooth_over_neighbours
 from engine.methods.shared.calibration import fit_temperature
 from engine.methods.shared.class_shares import (
-    Doubt,
+    ShareUncertainty,
     adjust_to_shares,
     estimate_class_shares,
     expected_shares,
@@ -63,17 +63,17 @@ def test_predictions_follow_shares_as_far_as_these_are_trusted(trust, expected):
 def test_shares_that_differ_no_more_than_their_error_are_those_of_the_source():
     source = np.array([0.5, 0.3, 0.2])
     near, far = source + [0.06, -0.03, -0.03], np.array([0.1, 0.2, 0.7])
-    doubt = Doubt(error=0.1, least=0.0)
+    doubt = ShareUncertainty(error=0.1, least=0.0)
     np.testing.assert_allclose(shrink_shares(near, source, doubt), source)
     # By hand: the squared distance is .16 + .01 + .25, so .01 / .42 of the way is taken back.
     np.testing.assert_allclose(shrink_shares(far, source, doubt), far + 0.01 / 0.42 * (source - far))
-    np.testing.assert_allclose(shrink_shares(near, source, Doubt(0.0, 0.0)), near)
-    np.testing.assert_allclose(shrink_shares(source, source, Doubt(0.0, 0.0)), source)
+    np.testing.assert_allclose(shrink_shares(near, source, ShareUncertainty(0.0, 0.0)), near)
+    np.testing.assert_allclose(shrink_shares(source, source, ShareUncertainty(0.0, 0.0)), source)
 
 
 def test_shares_in_use_never_lose_a_class():
     lost = np.array([0.6, 0.4, 0.0, 0.0])
-    used = shrink_shares(lost, lost, Doubt(error=0.1, least=0.25))
+    used = shrink_shares(lost, lost, ShareUncertainty(error=0.1, least=0.25))
     np.testing.assert_allclose(used, np.array([0.6, 0.4, 0.0625, 0.0625]) / 1.125)
 
 

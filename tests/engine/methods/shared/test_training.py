@@ -5,17 +5,17 @@ import pytest
 import torch
 
 from engine.errors import InputError
-from engine.methods.ghca.distillation import Taught, condense
+from engine.methods.ghca.distillation import DistillationData, distill
 from engine.methods.ghca.run import GHCASettings
-from engine.methods.ghca.safeguards import Standing, veto
-from engine.methods.shared.augment import STRONG, mix, perturb, thin_dates
+from engine.methods.ghca.safeguards import StageMetrics, check_degradation
+from engine.methods.shared.augment import STRONG, mixup, perturb, thin_dates
+from engine.methods.shared.options import read_settings
 from engine.methods.shared.source_only import make_network, prepare_source
 from engine.methods.shared.training import (
     BalancedSampler,
-    Pool,
+    SeriesTensors,
     Teacher,
-    mixed_errors,
-    read_settings,
+    mixup_errors,
     split_source,
     stratified_sample,
 )
@@ -101,7 +101,7 @@ def test_options_override_settings_and_wrong_ones_are_named():
     assert read_settings(GHCASettings(), {"rounds": 2, "pseudo": 1}).rounds == 2
     for options in (
         *({"stepps": 3}, {"rounds": "two"}, {"rounds": -1}, {"rounds": True}, {"rounds": 1.5}),
-        *({"together": 0}, {"together": 2000}, {"trust_shares": 1.5}),
+        *({"dates_per_token": 0}, {"dates_per_token": 2000}, {"prior_strength": 1.5}),
     ):
         with pytest.raises(InputError) as raised:
             read_settings(GHCASettings(), options)
@@ -109,48 +109,50 @@ def test_options_override_settings_and_wrong_ones_are_named():
 
 
 CROPS = ("rice", "wheat", "maize")
-GOOD = Standing("Learning from the source", 0.9, 200, np.array([0.6, 0.3, 0.1]), True)
+GOOD = StageMetrics("Learning from the source", 0.9, 200, np.array([0.6, 0.3, 0.1]), True)
 
 
 def test_a_stage_that_does_no_harm_stands():
-    assert veto(Standing("Aligning", 0.88, 200, np.array([0.4, 0.45, 0.15]), True), GOOD, CROPS) is None
+    assert (
+        check_degradation(StageMetrics("Aligning", 0.88, 200, np.array([0.4, 0.45, 0.15]), True), GOOD, CROPS) is None
+    )
 
 
 @pytest.mark.parametrize(
     ("now", "word"),
     [
-        (Standing("Aligning", 0.7, 200, GOOD.shares, True), "fell from 0.90 to 0.70"),
-        (Standing("Aligning", 0.9, 200, np.array([0.65, 0.34, 0.01]), True), "share of maize"),
-        (Standing("Aligning", 0.9, 200, GOOD.shares, False), "not a number"),
+        (StageMetrics("Aligning", 0.7, 200, GOOD.shares, True), "fell from 0.90 to 0.70"),
+        (StageMetrics("Aligning", 0.9, 200, np.array([0.65, 0.34, 0.01]), True), "share of maize"),
+        (StageMetrics("Aligning", 0.9, 200, GOOD.shares, False), "not a number"),
     ],
 )
 def test_harm_is_vetoed_with_its_reason(now, word):
-    reason = veto(now, GOOD, CROPS)
+    reason = check_degradation(now, GOOD, CROPS)
     assert word in reason and reason.startswith("Aligning")
 
 
 def test_few_validation_samples_veto_only_a_large_fall():
-    few = Standing("Learning from the source", 0.9, 10, GOOD.shares, True)
-    assert veto(Standing("Aligning", 0.75, 10, GOOD.shares, True), few, CROPS) is None
-    assert veto(Standing("Aligning", 0.6, 10, GOOD.shares, True), few, CROPS) is not None
+    few = StageMetrics("Learning from the source", 0.9, 10, GOOD.shares, True)
+    assert check_degradation(StageMetrics("Aligning", 0.75, 10, GOOD.shares, True), few, CROPS) is None
+    assert check_degradation(StageMetrics("Aligning", 0.6, 10, GOOD.shares, True), few, CROPS) is not None
 
 
 def test_a_class_that_was_hardly_there_may_vanish():
-    before = Standing("Learning from the source", 0.9, 200, np.array([0.6, 0.38, 0.02]), True)
-    assert veto(Standing("Aligning", 0.9, 200, np.array([0.6, 0.4, 0.0]), True), before, CROPS) is None
+    before = StageMetrics("Learning from the source", 0.9, 200, np.array([0.6, 0.38, 0.02]), True)
+    assert check_degradation(StageMetrics("Aligning", 0.9, 200, np.array([0.6, 0.4, 0.0]), True), before, CROPS) is None
 
 
 def test_mixed_series_are_the_proportional_mean_and_so_is_their_loss():
     generator = torch.Generator().manual_seed(0)
     values = torch.randn(200, 5, 2)
-    mixed, partner, share = mix(values, 0.5, generator)
+    mixed, partner, share = mixup(values, 0.5, generator)
     np.testing.assert_allclose(mixed[7], share[7] * values[7] + (1 - share[7]) * values[partner[7]], rtol=1e-5)
     assert 0.5 <= share.min() < 0.52 and 0.98 < share.max() <= 1 and sorted(partner.tolist()) == list(range(200))
     logits, labels = torch.randn(200, 3), torch.randint(3, (200,))
     log_p = logits.log_softmax(dim=1)
     expected = -share * log_p[range(200), labels] - (1 - share) * log_p[range(200), labels[partner]]
-    np.testing.assert_allclose(mixed_errors(logits, labels, partner, share, 0.0), expected, rtol=1e-4)
-    same, _, _ = mix(values, 1.0, generator)
+    np.testing.assert_allclose(mixup_errors(logits, labels, partner, share, 0.0), expected, rtol=1e-4)
+    same, _, _ = mixup(values, 1.0, generator)
     np.testing.assert_array_equal(same, values)
 
 
@@ -169,17 +171,19 @@ def test_dates_are_read_in_pairs_where_both_sides_have_enough_in_season(source, 
     labels = np.array([0, 0, 0, 1, 1, 1])
     domain = prepare_source(series_of(source, labels=labels), 0.15, 0, torch.device("cpu"))
     network = make_network(domain, series_of(target, begin), GHCASettings()).eval()
-    assert network.size.together == together
+    assert network.size.dates_per_token == together
     logits, _ = network(domain.pool.values, domain.pool.observed, domain.pool.day)
     assert logits.shape == (6, 2) and logits.isfinite().all()
 
 
 def test_the_small_network_reads_dates_as_the_members_do():
     generator = torch.Generator().manual_seed(0)
-    pool = Pool(
+    pool = SeriesTensors(
         torch.randn(6, 24, 3, generator=generator), torch.ones(6, 24, dtype=torch.bool), torch.arange(24) * 10.0
     )
-    taught = Taught(pool, torch.full((6, 4), 0.25), lambda count: torch.randint(6, (count,), generator=generator))
-    member = NetworkSize(bands=3, classes=4, together=2)
-    network = condense(member, taught, taught, GHCASettings(), 1, 0.5, generator, lambda done: None)
-    assert network.size == NetworkSize(bands=3, classes=4, width=32, layers=2, heads=2, together=2)
+    taught = DistillationData(
+        pool, torch.full((6, 4), 0.25), lambda count: torch.randint(6, (count,), generator=generator)
+    )
+    member = NetworkSize(bands=3, classes=4, dates_per_token=2)
+    network = distill(member, taught, taught, GHCASettings(), 1, 0.5, generator, lambda done: None)
+    assert network.size == NetworkSize(bands=3, classes=4, width=32, layers=2, heads=2, dates_per_token=2)

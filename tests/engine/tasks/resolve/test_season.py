@@ -158,7 +158,7 @@ def test_an_old_model_file_has_no_season(north_map):
     model = TrainedModel.load(north_map.parent / "model.safetensors")
     assert round(model.season.latitude) == 47 and model.season.start == "01-01"
     old = replace(model, season=Season())
-    assert "season" not in old._decisive() and old.model_id != model.model_id
+    assert "season" not in old._prediction_settings() and old.model_id != model.model_id
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ QUICK = {
     "align_steps": 20,
     "rounds": 2,
     "round_steps": 20,
-    "condense_steps": 80,
+    "distill_steps": 80,
     "scan_pixels": 100,
 }
 

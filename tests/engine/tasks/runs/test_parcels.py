@@ -40,7 +40,7 @@ def learnt(scene, tmp_path_factory):
         parcels=str(scene.labels),
         parcel_layer=str(folder / "fields of 2022.gpkg"),
         parcel_reading="set",
-        options={"source_steps": 60, "align_steps": 20, "rounds": 2, "round_steps": 20, "condense_steps": 80},
+        options={"source_steps": 60, "align_steps": 20, "rounds": 2, "round_steps": 20, "distill_steps": 80},
     )
     run(job, Progress())
     return job
