@@ -6,10 +6,11 @@ export CROPTRANSFER_PYTHON ?= $(CURDIR)/$(BIN)/python
 export QGIS_PLUGINPATH := $(CURDIR)/.build/plugins
 export QT_QPA_PLATFORM ?= offscreen
 export OMP_WAIT_POLICY ?= PASSIVE
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 SHIPPED := __init__.py plugin.py engine ui
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint architecture-lists bench ablations sample package clean
+.PHONY: help env demo test test-fast lint architecture-lists bench ablations sample package clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -23,8 +24,12 @@ env: .venv/.stamp  ## QGIS with apt where missing, and .venv: its Python with to
 demo: env  ## the main job through qgis_process on the sample scene: map, legend picture, report, accuracy
 	$(BIN)/python .ci/demo.py
 
-test: env  ## every test: engine, Processing, dialogs (no display needed)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
+# Coverage, with its floor, of the whole suite only: `make test TESTS=...` runs a part without.
+test: env  ## every test and the coverage, or some by TESTS=... (no display needed)
+	$(PYTEST) $(if $(TESTS),,--cov --cov-report=term) $(TESTS)
+
+test-fast: env  ## the tests that are not marked slow, in under 2 minutes
+	$(PYTEST) -m "not slow" $(TESTS)
 
 lint: env  ## ruff, mypy, and the checks of plugins.qgis.org on what is shipped
 	$(BIN)/ruff check .
@@ -49,9 +54,9 @@ ablations: env  ## GHCA without one of its parts at a time, into docs/ablations.
 sample: env  ## make the sample scene in resources/sample again
 	OMP_NUM_THREADS=1 $(BIN)/python resources/sample/generate.py
 
-package: env  ## the plugin as a zip in dist/
-	$(BIN)/python .ci/package.py
+package:  ## the plugin as a zip in dist/
+	$(PYTHON) .ci/package.py
 
 clean:  ## remove everything that is made, the environment too
-	rm -rf .venv .build build dist demo bench *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .build build dist demo bench *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

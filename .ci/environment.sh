@@ -8,6 +8,11 @@ python=${PYTHON:-/usr/bin/python3}
 packages=(qgis python3-qgis python3-gdal gdal-bin qgis-providers python3-scipy python3-sklearn
     python3-matplotlib python3-venv python3-pip proj-bin git)
 
+# A QGIS that did not come with apt, as in the qgis/qgis images, stays as it is.
+if "$python" -c 'import qgis.core' 2>/dev/null && ! dpkg-query -W python3-qgis >/dev/null 2>&1; then
+    packages=(python3-venv python3-pip git)
+fi
+
 missing=()
 if command -v dpkg-query >/dev/null; then
     for package in "${packages[@]}"; do
