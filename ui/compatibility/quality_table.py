@@ -8,7 +8,7 @@ from typing import Any
 from qgis.PyQt.QtCore import QSignalBlocker, Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QPushButton, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
-from ...engine.imagery.sensors.quality_flags import QUALITY, Choice, hidden_values
+from ...engine.imagery.sensors.quality_flags import QUALITY, Choice, masked_values
 from ..common.qt import number_of
 
 POSITION = number_of(Qt.ItemDataRole.UserRole)
@@ -53,14 +53,14 @@ class QualityTable(QWidget):
         choice: dict[str, list[Any]] = {}
         for name in self._shown:
             chosen, band = self._chosen.get(name), QUALITY[name]
-            if chosen is not None and chosen != set(hidden_values(name)):
-                meanings = [band.meanings[position] for position in sorted(chosen)]
+            if chosen is not None and chosen != set(masked_values(name)):
+                meanings = [band.values[position] for position in sorted(chosen)]
                 choice[name] = list(dict.fromkeys(m.name if band.bits else m.value for m in meanings))
         return choice or None
 
     def set_choice(self, choice: Choice | None) -> None:
         """Show the choice of a job; None for the defaults."""
-        self._chosen = {} if choice is None else {name: set(hidden_values(name, choice)) for name in QUALITY}
+        self._chosen = {} if choice is None else {name: set(masked_values(name, choice)) for name in QUALITY}
         self._fill()
         self.changed.emit()
 
@@ -84,8 +84,8 @@ class QualityTable(QWidget):
             band = QUALITY[name]
             top = QTreeWidgetItem([f"{name}: {band.title}", "", ", ".join(roles)])
             top.setFlags(top.flags() | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsAutoTristate)
-            hidden = self._chosen.get(name, set(hidden_values(name)))
-            for position, meaning in enumerate(band.meanings):
+            hidden = self._chosen.get(name, set(masked_values(name)))
+            for position, meaning in enumerate(band.values):
                 item = QTreeWidgetItem(top, [meaning.name, _format_value(meaning.value, meaning.mask, band.bits), ""])
                 item.setData(0, POSITION, position)
                 item.setFlags((item.flags() | Qt.ItemFlag.ItemIsUserCheckable) & ~Qt.ItemFlag.ItemIsSelectable)
@@ -103,7 +103,7 @@ class QualityTable(QWidget):
             for row in range(top.childCount())
             if top.child(row).checkState(0) == Qt.CheckState.Checked
         }
-        if ticked != self._chosen.get(name, set(hidden_values(name))):
+        if ticked != self._chosen.get(name, set(masked_values(name))):
             self._chosen[name] = ticked
             self.changed.emit()
 

@@ -22,7 +22,7 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from ...engine.errors import InputError
-from ...engine.imagery.discovery.mixed_sensors import named_alike
+from ...engine.imagery.discovery.mixed_sensors import harmonize_names
 from ...engine.imagery.geo.gdal_io import file_name
 from ...engine.imagery.geo.types import StackBand
 from ..common import settings
@@ -300,7 +300,7 @@ class StackWidget(QWidget):
             self._origin.update({(band.path, band.index): path for band in new})
             bands += new
             # Each scene's folder may come by itself.
-            bands, said = named_alike(bands)
+            bands, said = harmonize_names(bands)
             self._notes[path] += tuple(said)
         self._arrange(bands)
         self._refresh()

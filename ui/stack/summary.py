@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...engine.imagery.geo.types import StackBand
-from ...engine.imagery.sensors.quality_flags import QUALITY, data_bands, is_quality, told_hidden
+from ...engine.imagery.sensors.quality_flags import QUALITY, data_bands, describe_masked, is_quality
 from ...engine.imagery.stack.validate import complete_dates
 from ..common.qt import tr
 from .dates import is_date
@@ -46,5 +46,5 @@ def summary(bands: Sequence[StackBand]) -> str:
 def describe_quality_band(name: str) -> str:
     """What a quality band is, and what it hides by default."""
     return tr("{title}: no data, but hides {what}.").format(
-        title=QUALITY[name.upper()].title, what=told_hidden(name) or tr("nothing")
+        title=QUALITY[name.upper()].title, what=describe_masked(name) or tr("nothing")
     )

@@ -18,7 +18,7 @@ import numpy as np
 from osgeo import gdal
 
 from ...errors import InputError
-from ..geo.gdal_errors import attempt
+from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name
 from ..geo.remote import no_listing
 from ..geo.types import StackBand
@@ -106,7 +106,7 @@ def _opened(file: str) -> tuple[Any, str]:
     # The prefix makes the netCDF driver read HDF5 under any ending: it knows the conventions, the plain one does not.
     for driver, name in (("netCDF", f'NETCDF:"{file}"'), ("Zarr", file)):
         with no_listing(file):
-            dataset, _ = attempt(
+            dataset, _ = call_gdal(
                 lambda driver=driver, name=name: gdal.OpenEx(  # type: ignore[misc]
                     name, gdal.OF_MULTIDIM_RASTER, allowed_drivers=[driver]
                 )
@@ -118,11 +118,11 @@ def _opened(file: str) -> tuple[Any, str]:
 
 def _arrays(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:
     for name in group.GetMDArrayNames() or ():
-        array, _ = attempt(lambda name=name: group.OpenMDArray(name))  # type: ignore[misc]
+        array, _ = call_gdal(lambda name=name: group.OpenMDArray(name))  # type: ignore[misc]
         if array is not None:
             yield above + name, array
     for name in group.GetGroupNames() or ():
-        inner, _ = attempt(lambda name=name: group.OpenGroup(name))  # type: ignore[misc]
+        inner, _ = call_gdal(lambda name=name: group.OpenGroup(name))  # type: ignore[misc]
         if inner is not None:
             yield from _arrays(inner, f"{above}{name}/")
 
@@ -175,7 +175,7 @@ def _is_bands(dimension: Any) -> bool:
 
 def _axis(dimension: Any) -> Any:
     """The variable that holds the coordinates of a dimension, or None."""
-    axis, _ = attempt(dimension.GetIndexingVariable)
+    axis, _ = call_gdal(dimension.GetIndexingVariable)
     return axis
 
 
@@ -205,7 +205,7 @@ def _bands_of(variable: Variable, file: str, kind: str) -> list[StackBand]:
 
 def _opens_whole(path: str, bands: int) -> bool:
     """Whether this GDAL opens a Zarr array of more than two dimensions as a raster of many bands (3.8 and later)."""
-    dataset, _ = attempt(lambda: gdal.OpenEx(path, gdal.OF_RASTER))
+    dataset, _ = call_gdal(lambda: gdal.OpenEx(path, gdal.OF_RASTER))
     return dataset is not None and dataset.RasterCount == bands
 
 
@@ -224,7 +224,7 @@ def _band_names(dimension: Any, attributes: dict[str, Any], named: str | None) -
     axis, size = _axis(dimension), dimension.GetSize()
     texts: Any = None
     if axis is not None and axis.GetDataType().GetClass() == gdal.GEDTC_STRING:
-        texts, _ = attempt(axis.Read)
+        texts, _ = call_gdal(axis.Read)
     if not texts:
         texts = attributes.get("long_name")
     if isinstance(texts, (list, tuple)) and len(texts) == size:
@@ -238,12 +238,12 @@ def _dates(dimension: Any, file: str) -> list[str | None]:
     if axis is None:
         return [None] * size
     if axis.GetDataType().GetClass() == gdal.GEDTC_STRING:
-        texts, _ = attempt(axis.Read)
+        texts, _ = call_gdal(axis.Read)
         return [None if date_choices(str(text)) else parse_date(str(text))[0] for text in texts or [""] * size]
     attributes = _attributes(axis)
     units = axis.GetUnit() or str(attributes.get("units", ""))
     calendar = str(attributes.get("calendar", "")).lower()
-    numbers, _ = attempt(lambda: axis.Read(buffer_datatype=gdal.ExtendedDataType.Create(gdal.GDT_Float64)))
+    numbers, _ = call_gdal(lambda: axis.Read(buffer_datatype=gdal.ExtendedDataType.Create(gdal.GDT_Float64)))
     if numbers is None:
         return [None] * size
     return dates_since(np.frombuffer(numbers, np.float64), units, calendar, file)

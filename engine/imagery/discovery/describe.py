@@ -16,9 +16,9 @@ from ..geo.gdal_io import file_name, open_container, open_raster
 from ..geo.remote import address_of
 from ..geo.types import StackBand
 from ..geo.vrt_sources import sources_of
-from ..sensors.band_names import date_choices, of_sensor, parse_band, parse_date, sensor_of, standard_name
+from ..sensors.band_names import date_choices, parse_band, parse_date, sensor_band_name, sensor_of, standard_name
 from .cubes import describe_cube, is_cube
-from .mixed_sensors import named_alike
+from .mixed_sensors import harmonize_names
 from .scene_files import Source, expand
 
 ACQUIRED = (
@@ -86,7 +86,7 @@ def describe(paths: Sequence[str]) -> tuple[StackBand, ...]:
 def describe_with_notes(paths: Sequence[str]) -> tuple[tuple[StackBand, ...], tuple[str, ...]]:
     """The bands as :func:`describe` gives them, and sentences about what was left out of folders and products."""
     found = [describe_path(str(path)) for path in paths]
-    bands, notes = named_alike([band for d in found for band in d.bands])
+    bands, notes = harmonize_names([band for d in found for band in d.bands])
     return tuple(bands), tuple(dict.fromkeys([note for d in found for note in d.notes] + notes))
 
 
@@ -120,11 +120,11 @@ def describe_path(path: str) -> Description:
         more = f", and {len(open_dates) - 1} more bands alike" if len(open_dates) > 1 else ""
         choices_told = " or ".join(open_dates[0][1])
         notes.append(f"{file_name(open_dates[0][0])} may be of {choices_told}{more}: give the date in the table.")
-    bands, said = named_alike(bands)
+    bands, said = harmonize_names(bands)
     return Description(tuple(bands), tuple(notes + said))
 
 
-def choices_of(band: StackBand) -> tuple[str, ...]:
+def band_date_choices(band: StackBand) -> tuple[str, ...]:
     """The ISO dates between which the description of a band, or its file's name, leaves open which is meant."""
     return _choices(open_raster(band.path), band)
 
@@ -178,7 +178,7 @@ def _bands_of(dataset: Any, path: str) -> list[StackBand]:
     if not date_of_file and not date_choices(stem):
         date_of_file = _first_date(metadata, WRITTEN)
     sensor = next((s for s in map(sensor_of, (stem, folder, *(metadata.get(key, "") for key in PLATFORMS))) if s), None)
-    band_in_name = of_sensor(parse_band(parse_date(stem)[1], free=False), sensor)
+    band_in_name = sensor_band_name(parse_band(parse_date(stem)[1], free=False), sensor)
     order = next((names.split() for pattern, names in ORDERS if re.search(pattern, stem, re.IGNORECASE)
                   and len(names.split()) == dataset.RasterCount), [])  # fmt: skip
     bands = []
@@ -190,7 +190,7 @@ def _bands_of(dataset: Any, path: str) -> list[StackBand]:
         own = band.GetMetadata() or {}
         description = band.GetDescription() or ""
         date, rest = parse_date(description)
-        name = of_sensor(parse_band(rest, free=True) or _first_name(own), sensor)
+        name = sensor_band_name(parse_band(rest, free=True) or _first_name(own), sensor)
         name = name if not order or (name and standard_name(name)) else order[index - 1]
         date = date or _first_date(_upper(own), ACQUIRED)
         if not description:

@@ -16,7 +16,7 @@ from .scene_files import scene_of
 SENTINEL_2 = "Sentinel-2 and its half of HLS"
 
 
-def named_alike(bands: Sequence[StackBand]) -> tuple[list[StackBand], list[str]]:
+def harmonize_names(bands: Sequence[StackBand]) -> tuple[list[StackBand], list[str]]:
     """The bands, named by wavelength where scenes of several sensors name or have others, and what was decided.
 
     Bands that one of the sensors lacks are left out, for a date that lacks a band would be. Where two sensors passed

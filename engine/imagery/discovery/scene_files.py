@@ -16,10 +16,10 @@ from pathlib import Path
 from osgeo import gdal
 
 from ...errors import InputError
-from ..geo.gdal_errors import attempt
+from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name
 from ..geo.remote import address_of, no_listing, remote_fault
-from ..sensors.band_names import of_sensor, parse_band, parse_date, sensor_of
+from ..sensors.band_names import parse_band, parse_date, sensor_band_name, sensor_of
 
 RASTERS = frozenset("tif tiff gtiff jp2 vrt img nc nc4 hdf h4 hdf4 h5 hdf5 he5 zarr".split())
 """Endings of the files that are taken from a folder."""
@@ -30,7 +30,7 @@ ARCHIVES = {"zip": "/vsizip/", "tar": "/vsitar/", "tgz": "/vsitar/", "tar.gz": "
 BESIDE_IMAGES = frozenset(("QI_DATA", "AUX_DATA"))
 """Folders of a Sentinel-2 product with masks and weather."""
 ZARR_FILES = frozenset((".zgroup", ".zarray", ".zmetadata", "zarr.json"))
-MOST_FILES = 50_000
+MAX_FILES = 50_000
 """Files of a folder beyond which it is no folder of one stack."""
 SURFACE = frozenset(
     """
@@ -119,7 +119,7 @@ def is_zarr(path: str) -> bool:
 
 def _is_folder(path: str) -> bool:
     if path.startswith("/vsi") and not path.startswith("/vsicurl"):
-        status, _ = attempt(lambda: gdal.VSIStatL(path))
+        status, _ = call_gdal(lambda: gdal.VSIStatL(path))
         return status is not None and bool(status.IsDirectory())
     return os.path.isdir(path)
 
@@ -189,7 +189,7 @@ def scene_of(path: str) -> Scene | None:
     safe = next((part for part in parts if part.upper().endswith(".SAFE")), "")
     date = (parse_date(safe[:-5])[0] if safe else None) or parse_date(match.group("scene"))[0]
     written = match.group("band").upper()
-    band = of_sensor(parse_band(written, free=False), sensor_of(parts[-1])) or written
+    band = sensor_band_name(parse_band(written, free=False), sensor_of(parts[-1])) or written
     return Scene(safe, match.group("scene"), band, int(match.groupdict().get("metres") or 0), date)
 
 
@@ -220,7 +220,7 @@ def _files_below(path: str) -> Iterator[str]:
     if prefix or path.startswith("/vsi"):
         root = prefix + path
         with no_listing(path):
-            names, fault = attempt(lambda: gdal.ReadDirRecursive(root))
+            names, fault = call_gdal(lambda: gdal.ReadDirRecursive(root))
         if names is None:
             told = remote_fault(path) or fault.replace("unknown error", "it is no archive")
             missing = not path.startswith("/vsi") and not os.path.exists(path)
@@ -237,10 +237,10 @@ def _files_below(path: str) -> Iterator[str]:
         cubes = [name for name in folders if is_zarr(f"{folder}/{name}")]
         folders[:] = sorted(name for name in folders if not _hidden(name) and name not in cubes)
         count += len(names) + len(folders)
-        if count > MOST_FILES:
+        if count > MAX_FILES:
             raise InputError(
                 "folder-too-large",
-                f"The folder {path} holds more than {MOST_FILES} files.",
+                f"The folder {path} holds more than {MAX_FILES} files.",
                 "Choose the folder of the stack itself.",
             )
         yield from (f"{folder}/{name}" for name in (*cubes, *names) if not _hidden(name))
@@ -277,7 +277,7 @@ def _leave_out_collections(taken: Expansion, name: str) -> None:
     for source in taken.sources:
         if not source.path.lower().endswith(".vrt"):
             continue
-        dataset, _ = attempt(lambda path=source.path: gdal.OpenEx(path, gdal.OF_RASTER))  # type: ignore[misc]
+        dataset, _ = call_gdal(lambda path=source.path: gdal.OpenEx(path, gdal.OF_RASTER))  # type: ignore[misc]
         files = (dataset.GetFileList() or []) if dataset is not None else []
         others = {os.path.normcase(os.path.abspath(f)) for f in files[1:]}
         if others and others <= paths:

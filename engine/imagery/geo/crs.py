@@ -7,7 +7,7 @@ from typing import Any
 from osgeo import osr
 
 from ...errors import InputError
-from .gdal_errors import attempt
+from .gdal_errors import call_gdal
 
 SAME_CRS = (
     "CRITERION=EQUIVALENT_EXCEPT_AXIS_ORDER_GEOGCRS",
@@ -21,7 +21,7 @@ def crs_of(wkt: str) -> Any:
     if not wkt:
         return None
     crs = osr.SpatialReference()
-    done, fault = attempt(lambda: crs.ImportFromWkt(wkt))
+    done, fault = call_gdal(lambda: crs.ImportFromWkt(wkt))
     if fault or done:
         return None
     crs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
@@ -58,7 +58,7 @@ def transformation(source: Any, target: Any) -> Any:
     """
     if source is None or target is None or source.IsSame(target, list(SAME_CRS)):
         return None
-    change, _ = attempt(lambda: osr.CoordinateTransformation(source, target))
+    change, _ = call_gdal(lambda: osr.CoordinateTransformation(source, target))
     # Without exceptions GDAL hands out an empty shell.
     if change is None or getattr(change, "this", None) is None:
         raise InputError(

@@ -10,14 +10,13 @@ from osgeo import gdal
 
 Result = TypeVar("Result")
 
-
-UNKNOWN = "unknown error"
-"""What is told where GDAL fails without a word."""
+UNKNOWN_ERROR = "unknown error"
+"""The message where GDAL fails without one."""
 
 
 @contextmanager
 def quiet_gdal() -> Iterator[None]:
-    """Keep GDAL's messages off the console; the last one can still be asked for."""
+    """Keep GDAL's messages off the console; the last one remains readable."""
     gdal.PushErrorHandler("CPLQuietErrorHandler")
     try:
         gdal.ErrorReset()
@@ -26,18 +25,37 @@ def quiet_gdal() -> Iterator[None]:
         gdal.PopErrorHandler()
 
 
-def attempt(call: Callable[[], Result]) -> tuple[Result | None, str]:
-    """The result of a GDAL call and its error message, whether or not GDAL raises; one of them is empty."""
+def call_gdal(call: Callable[[], Result]) -> tuple[Result | None, str]:
+    """Call GDAL and return its failure as a value, whether or not GDAL raises.
+
+    Parameters
+    ----------
+    call : callable
+        Takes nothing; returns None or raises RuntimeError on failure.
+
+    Returns
+    -------
+    result : object or None
+        What ``call`` returns; None on failure.
+    fault : str
+        GDAL's message on one line; empty on success.
+    """
     with quiet_gdal():
         try:
             result = call()
         except RuntimeError as fault:
-            return None, _in_one_line(str(fault))
+            return None, single_line(str(fault))
         if result is None:
-            return None, _in_one_line(gdal.GetLastErrorMsg())
+            return None, single_line(gdal.GetLastErrorMsg())
         return result, ""
 
 
-def _in_one_line(fault: str) -> str:
-    """GDAL's message as part of a sentence: some of them go over several lines."""
-    return " ".join(fault.split()).strip(" .") or UNKNOWN
+def single_line(fault: str) -> str:
+    """GDAL's message as part of a sentence: some of them have several lines.
+
+    Parameters
+    ----------
+    fault : str
+        The message; empty gives :data:`UNKNOWN_ERROR`.
+    """
+    return " ".join(fault.split()).strip(" .") or UNKNOWN_ERROR

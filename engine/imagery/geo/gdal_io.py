@@ -16,7 +16,7 @@ from osgeo import gdal, ogr
 
 from ...errors import InputError, listed
 from .crs import crs_of
-from .gdal_errors import UNKNOWN, _in_one_line, attempt
+from .gdal_errors import UNKNOWN_ERROR, call_gdal, single_line
 from .remote import address_of, no_listing, remote_fault
 
 VECTORS = (".shp", ".gpkg", ".geojson", ".fgb", ".kml", ".gml", ".tab")
@@ -38,11 +38,11 @@ def next_feature(layer: Any) -> tuple[Any, str]:
 
     GDAL tells the end and a failure alike, and of a shapefile that is cut off it hands out features without shape.
     """
-    feature, fault = attempt(layer.GetNextFeature)
+    feature, fault = call_gdal(layer.GetNextFeature)
     if feature is None:
-        return None, "" if fault == UNKNOWN else fault
+        return None, "" if fault == UNKNOWN_ERROR else fault
     if gdal.GetLastErrorType() >= gdal.CE_Failure:
-        return None, _in_one_line(gdal.GetLastErrorMsg())
+        return None, single_line(gdal.GetLastErrorMsg())
     return feature, ""
 
 
@@ -67,11 +67,11 @@ def open_container(path: str) -> tuple[Any, list[str]]:
         ``raster-unreadable``.
     """
     with no_listing(path):
-        dataset, fault = attempt(lambda: gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR))
+        dataset, fault = call_gdal(lambda: gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR))
     if dataset is None:
         raise _unreadable(path, fault)
     if dataset.RasterCount:
-        return _placed(dataset, path), []
+        return _with_georeference(dataset, path), []
     inside = [name for name, _ in dataset.GetSubDatasets()]
     if not inside:
         raise _unreadable(path, "it has no bands")
@@ -96,7 +96,7 @@ def _unreadable(path: str, fault: str) -> InputError:
     return InputError("raster-unreadable", message, "It may be damaged, or no raster.")
 
 
-def _placed(dataset: Any, path: str) -> Any:
+def _with_georeference(dataset: Any, path: str) -> Any:
     """A variable of a cube with the place on the map that its axes tell, where GDAL's classic interface overlooks it.
 
     That wants more attributes than programs write: of netCDF the names of the axes by the conventions, of Zarr a
@@ -107,29 +107,29 @@ def _placed(dataset: Any, path: str) -> Any:
         return dataset
     kind, file, variable = told.groups()
     opened = f'NETCDF:"{file}"' if kind == "NETCDF" else file
-    cube, _ = attempt(lambda: gdal.OpenEx(opened, gdal.OF_MULTIDIM_RASTER))
+    cube, _ = call_gdal(lambda: gdal.OpenEx(opened, gdal.OF_MULTIDIM_RASTER))
     group = cube.GetRootGroup() if cube is not None else None
     if group is None:
         return dataset
     if dataset.GetGeoTransform(can_return_null=True) is None and kind != "ZARR":
-        array: Any = attempt(lambda: group.OpenMDArrayFromFullname("/" + variable))[0]
+        array: Any = call_gdal(lambda: group.OpenMDArrayFromFullname("/" + variable))[0]
         count = array.GetDimensionCount() if array is not None else 0
-        seen = attempt(lambda: array.AsClassicDataset(count - 1, count - 2))[0] if count > 1 else None
+        seen = call_gdal(lambda: array.AsClassicDataset(count - 1, count - 2))[0] if count > 1 else None
         if seen is None or seen.RasterCount != dataset.RasterCount or not seen.GetGeoTransform(can_return_null=True):
             return dataset
         dataset = seen
     if dataset.GetProjection():
         return dataset
-    wkt = _system_of(group, (dataset.GetMetadata() or {}).get("grid_mapping", "spatial_ref"))
+    wkt = _grid_mapping_wkt(group, (dataset.GetMetadata() or {}).get("grid_mapping", "spatial_ref"))
     if crs_of(wkt) is None or kind != "ZARR":
         return dataset
-    located, _ = attempt(lambda: gdal.Translate("", dataset, format="VRT", outputSRS=wkt))
+    located, _ = call_gdal(lambda: gdal.Translate("", dataset, format="VRT", outputSRS=wkt))
     return dataset if located is None else located
 
 
-def _system_of(group: Any, mapping: str) -> str:
+def _grid_mapping_wkt(group: Any, mapping: str) -> str:
     """The coordinate system that the variable ``mapping`` holds, as the CF conventions and rioxarray write it."""
-    variable, _ = attempt(lambda: group.OpenMDArray(mapping))
+    variable, _ = call_gdal(lambda: group.OpenMDArray(mapping))
     texts = {a.GetName(): a.Read() for a in variable.GetAttributes()} if variable is not None else {}
     return next((texts[key] for key in ("crs_wkt", "spatial_ref") if isinstance(texts.get(key), str)), "")
 
@@ -152,14 +152,14 @@ def open_vector(path: str, layer: str) -> tuple[Any, Any]:
         options += ["AUTODETECT_TYPE=YES"]
     flags = gdal.OF_VECTOR | gdal.OF_VERBOSE_ERROR
     inside = _inside_zip(path)
-    dataset, fault = attempt(lambda: gdal.OpenEx(inside, flags, open_options=options))
+    dataset, fault = call_gdal(lambda: gdal.OpenEx(inside, flags, open_options=options))
     if dataset is None or dataset.GetLayerCount() == 0:
         missing = not os.path.exists(path) and ":" not in path[2:]
         told = "does not exist" if missing else f"cannot be read: {fault or 'it has no layers'}"
         raise InputError("vector-unreadable", f"The vector layer {path} {told}.", "Choose a point or polygon layer.")
     if not layer:
         return dataset, dataset.GetLayer(0)
-    found, _ = attempt(lambda: dataset.GetLayerByName(layer))
+    found, _ = call_gdal(lambda: dataset.GetLayerByName(layer))
     if found is None:
         names = ", ".join(dataset.GetLayer(i).GetName() for i in range(min(dataset.GetLayerCount(), 20)))
         raise InputError("layer-missing", f"{file_name(path)} has no layer '{layer}'.", f"Its layers are: {names}.")
@@ -176,7 +176,7 @@ def _inside_zip(path: str) -> str:
     """
     if not path.lower().endswith(".zip") or path.startswith("/vsi") or not os.path.isfile(path):
         return path
-    names, _ = attempt(lambda: gdal.ReadDirRecursive(f"/vsizip/{path}"))
+    names, _ = call_gdal(lambda: gdal.ReadDirRecursive(f"/vsizip/{path}"))
     found = [n for n in names or () if n.lower().endswith(VECTORS) and "__MACOSX" not in n]
     if len(found) != 1:
         told = f"holds {len(found)} vector files: {listed(found)}" if found else "holds no vector file"

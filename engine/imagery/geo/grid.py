@@ -10,7 +10,7 @@ from osgeo import osr
 
 from ...errors import InputError
 from .crs import crs_of, same_crs, transformation
-from .gdal_errors import attempt
+from .gdal_errors import call_gdal
 from .gdal_io import file_name
 from .types import Grid, Window
 
@@ -25,11 +25,11 @@ def grid_of(dataset: Any, path: str) -> Grid:
     """
     # GDAL reads the keys of a GeoTIFF only now, and raises for broken ones where it may.
     transform: Any
-    transform, fault = attempt(lambda: dataset.GetGeoTransform(can_return_null=True))
+    transform, fault = call_gdal(lambda: dataset.GetGeoTransform(can_return_null=True))
     if transform is None and fault != "unknown error":
         message = f"The raster {file_name(path)} cannot be read: {fault}."
         raise InputError("raster-unreadable", message, "It may be damaged.")
-    crs = attempt(dataset.GetProjection)[0] or ""
+    crs = call_gdal(dataset.GetProjection)[0] or ""
     placed = transform is not None and all(map(math.isfinite, transform))
     if not placed or transform[1] * transform[5] - transform[2] * transform[4] == 0:
         raise InputError(
@@ -93,7 +93,7 @@ def pixel_bounds(grid: Grid, window: Window, other: Grid) -> tuple[float, float,
 
 def transform_points(change: osr.CoordinateTransformation, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(n, 2) transformed points; infinite where a point has no place in the other system."""
-    points, fault = attempt(lambda: change.TransformPoints(np.column_stack([x, y]).tolist()))
+    points, fault = call_gdal(lambda: change.TransformPoints(np.column_stack([x, y]).tolist()))
     if points is None:
         return np.full((len(x), 2), np.inf)
     return np.array(points, np.float64)[:, :2]
@@ -110,7 +110,7 @@ def overlaps(grid: Grid, other: Grid) -> bool:
     )
 
 
-def extent_meets(extent: tuple[float, float, float, float], crs: Any, grid: Grid) -> bool:
+def extent_intersects(extent: tuple[float, float, float, float], crs: Any, grid: Grid) -> bool:
     """Whether the extent of a layer meets the grid; true as well where that cannot be computed."""
     x, y = np.meshgrid(np.linspace(extent[0], extent[1], 21), np.linspace(extent[2], extent[3], 21))
     x, y = x.ravel(), y.ravel()
@@ -120,10 +120,10 @@ def extent_meets(extent: tuple[float, float, float, float], crs: Any, grid: Grid
         if not np.isfinite(points).all():
             return True
         x, y = points[:, 0], points[:, 1]
-    return box_meets((x.min(), x.max(), y.min(), y.max()), grid)
+    return box_intersects((x.min(), x.max(), y.min(), y.max()), grid)
 
 
-def box_meets(box: tuple[float, float, float, float], grid: Grid) -> bool:
+def box_intersects(box: tuple[float, float, float, float], grid: Grid) -> bool:
     """Whether a box (least x, greatest x, least y, greatest y) in the grid's CRS touches the grid."""
     # In plain numbers: ten times as fast as arrays of four.
     if not all(map(math.isfinite, box)):

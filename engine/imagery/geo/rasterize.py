@@ -11,7 +11,7 @@ import numpy as np
 from osgeo import gdal, ogr
 
 from ...errors import InputError
-from .gdal_errors import attempt, quiet_gdal
+from .gdal_errors import call_gdal, quiet_gdal
 from .gdal_io import memory_layer
 from .grid import window_transform
 from .types import Grid, Window
@@ -34,7 +34,7 @@ def burn(
     pairs = zip(shapes, values)
     while some := list(itertools.islice(pairs, AT_ONCE)):
         holder, layer = memory_layer(None, [shape for shape, _ in some], [value for _, value in some])
-        done, fault = attempt(partial(gdal.RasterizeLayer, dataset, [1], layer, options=options))
+        done, fault = call_gdal(partial(gdal.RasterizeLayer, dataset, [1], layer, options=options))
         if fault or done:
             raise InputError("labels-geometry", f"The labels cannot be drawn onto the pixels of the stack: {fault}.")
     data = dataset.ReadRaster(0, 0, window.width, window.height, buf_type=gdal.GDT_Int32)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from osgeo import gdal
 
-from .gdal_errors import attempt
+from .gdal_errors import call_gdal
 
 NO_LISTING = "GDAL_DISABLE_READDIR_ON_OPEN"
 """GDAL's option against reading the folder of a file that is opened."""
@@ -46,7 +46,7 @@ def remote_fault(path: str) -> str:
     gdal.VSICurlPartialClearCache(address)
     gdal.VSIErrorReset()
     with no_listing(address):
-        file, _ = attempt(lambda: gdal.VSIFOpenExL(address, "rb", True))
+        file, _ = call_gdal(lambda: gdal.VSIFOpenExL(address, "rb", True))
     if file is not None:
         gdal.VSIFCloseL(file)
         return ""

@@ -19,7 +19,7 @@ from .types import Grid, Window
 LATTICE = 32
 """Pixels between the exactly transformed points of another CRS; between them positions are interpolated
 (within 1e-3 pixel for 10 m pixels and common projections)."""
-LEAST_WEIGHT = 0.5
+MIN_WEIGHT = 0.5
 """Share of the interpolation weight that must fall on observed pixels."""
 
 
@@ -109,7 +109,7 @@ class Resampler:
             weight += seen * share[..., None]
         with np.errstate(invalid="ignore", divide="ignore"):
             result = total / weight
-        result[(weight < LEAST_WEIGHT - 1e-6) | ~inside[..., None]] = np.nan
+        result[(weight < MIN_WEIGHT - 1e-6) | ~inside[..., None]] = np.nan
         return result
 
     def nearest(self, values: np.ndarray, part: Window, column: np.ndarray, row: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ SOURCE = re.compile(
 )
 CHANGED = re.compile(r"<(?:ScaleRatio|ScaleOffset|LUT|Exponent)>")
 """What makes other numbers of those of a file."""
-MOST = 20
+MAX_SOURCES = 20
 """Files of a band that are looked at: a mosaic may have thousands, which are named alike."""
 
 
@@ -30,7 +30,7 @@ def sources_of(dataset: Any, index: int, path: str) -> list[tuple[str, int]]:
     driver = dataset.GetDriver()  # None for a view of a cube
     if driver is None or driver.ShortName != "VRT":
         return []
-    texts = list((dataset.GetRasterBand(index).GetMetadata("vrt_sources") or {}).values())[:MOST]
+    texts = list((dataset.GetRasterBand(index).GetMetadata("vrt_sources") or {}).values())[:MAX_SOURCES]
     found = [match for match in map(SOURCE.search, texts) if match]
     if len(found) < len(texts) or any(map(CHANGED.search, texts)):
         return []

@@ -10,7 +10,7 @@ from typing import Any
 from osgeo import gdal
 
 from ...errors import InputError
-from ..geo.gdal_errors import attempt
+from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name, open_vector
 
 VALUE_COLUMNS = ("value", "code", "class", "id", "class_value", "pixel_value")
@@ -114,7 +114,7 @@ def _name_column(columns: Sequence[Column], path: str, wanted: str) -> tuple[Col
 
 def attribute_table(band: Any, path: str) -> tuple[list[Column], tuple[int, int]]:
     """Columns of the attribute table, and value of its first row and step between rows where no column has them."""
-    table, _ = attempt(band.GetDefaultRAT)
+    table, _ = call_gdal(band.GetDefaultRAT)
     if table is not None and table.GetRowCount() and table.GetColumnCount():
         columns = [_column(table, number) for number in range(table.GetColumnCount())]
         linear, least, step = table.GetLinearBinning()
@@ -142,7 +142,7 @@ def _dbf_columns(path: str) -> list[Column]:
     kinds = {ogr.OFTString: gdal.GFT_String, ogr.OFTReal: gdal.GFT_Real}
     rows = []
     while True:
-        feature, _ = attempt(layer.GetNextFeature)
+        feature, _ = call_gdal(layer.GetNextFeature)
         if feature is None:
             break
         rows.append([feature.GetField(i) for i in range(len(fields))])

@@ -14,7 +14,7 @@ import numpy as np
 from osgeo import ogr
 
 from ..geo.crs import crs_of, transformation
-from ..geo.gdal_errors import attempt
+from ..geo.gdal_errors import call_gdal
 from ..geo.geodesy import epsg, to_degrees
 from ..geo.types import Grid
 
@@ -51,12 +51,12 @@ def shrunk(shapes: Sequence[Any], distance: float, grid: Grid) -> list[Any | Non
 def _less(shape: Any, distance: float, there: Any, back: Any) -> Any | None:
     if there is not None:
         shape = shape.Clone()
-        if any(attempt(lambda: shape.Transform(there))):
+        if any(call_gdal(lambda: shape.Transform(there))):
             return None
-    inner, _ = attempt(lambda: shape.Buffer(-distance))
+    inner, _ = call_gdal(lambda: shape.Buffer(-distance))
     if inner is None or inner.IsEmpty():
         return None
-    if back is not None and any(attempt(lambda: inner.Transform(back))):
+    if back is not None and any(call_gdal(lambda: inner.Transform(back))):
         return None
     return inner
 

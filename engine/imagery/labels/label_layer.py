@@ -15,9 +15,9 @@ from osgeo import gdal, ogr
 from ...errors import InputError
 from ...series import MINIMUM_SAMPLES, few_samples
 from ..geo.crs import crs_of, crs_of_layer, transformation
-from ..geo.gdal_errors import attempt, quiet_gdal
+from ..geo.gdal_errors import call_gdal, quiet_gdal
 from ..geo.gdal_io import file_name, next_feature, open_vector
-from ..geo.grid import box_meets, extent_meets, to_map, transform_points
+from ..geo.grid import box_intersects, extent_intersects, to_map, transform_points
 from ..geo.rasterize import single_parts, usable_shape
 from ..geo.shapes import Shapes
 from ..geo.types import Grid, StackBand
@@ -94,7 +94,7 @@ class LabelReader:
         if definition.GetGeomFieldCount() == 0:
             raise self.no_geometry()
         if labels.where:
-            done, fault = attempt(lambda: self.layer.SetAttributeFilter(labels.where))
+            done, fault = call_gdal(lambda: self.layer.SetAttributeFilter(labels.where))
             if fault or done:
                 raise self._bad_filter(fault)
         self.crs = crs_of_layer(self.layer)
@@ -115,7 +115,7 @@ class LabelReader:
 
     def extent(self) -> tuple[float, float, float, float] | None:
         """Least x, greatest x, least y, greatest y in the layer's CRS; None when unknown."""
-        found, fault = attempt(lambda: self.layer.GetExtent(True, can_return_null=True))
+        found, fault = call_gdal(lambda: self.layer.GetExtent(True, can_return_null=True))
         return found
 
     def _read(self) -> Iterator[Any]:
@@ -149,7 +149,7 @@ class LabelReader:
             # Between the points of the lattice a border may bulge.
             margin = 0.05 * max(np.ptp(x), np.ptp(y))
             box = [float(v) for v in (x.min() - margin, y.min() - margin, x.max() + margin, y.max() + margin)]
-            attempt(lambda: self.layer.SetSpatialFilterRect(*box))
+            call_gdal(lambda: self.layer.SetSpatialFilterRect(*box))
 
     def counts(self, limit: int) -> tuple[Counter[str], int, bool]:
         """Features by class in the data, features without a class, and whether all features were looked at."""
@@ -263,7 +263,7 @@ def layer_problems(labels: LabelLayer, source_bands: Sequence[StackBand], least:
                 return [problem]
         if source_bands:
             extent = reader.extent()
-            if extent is not None and not extent_meets(extent, reader.crs, stack_grid(source_bands)):
+            if extent is not None and not extent_intersects(extent, reader.crs, stack_grid(source_bands)):
                 return [no_overlap(reader.name, file_name(source_bands[0].path))]
     except InputError as problem:
         return [problem]
@@ -300,12 +300,12 @@ def read_shapes(labels: LabelLayer, grid: Grid, stack_name: str, least: int = 2)
             lines += 1
             continue
         if change is not None:
-            failed, fault = attempt(lambda shape=shape: shape.Transform(change))  # type: ignore[misc]
+            failed, fault = call_gdal(lambda shape=shape: shape.Transform(change))  # type: ignore[misc]
             if fault or failed:
                 continue
         # Single parts: a crop dissolved into one feature still has as many fields as it has parts.
         for part in single_parts(shape):
-            if box_meets(part.GetEnvelope(), grid):
+            if box_intersects(part.GetEnvelope(), grid):
                 shapes.append(part)
                 class_of.append(index[name])
     if lines:

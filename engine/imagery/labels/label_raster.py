@@ -9,7 +9,7 @@ import numpy as np
 from osgeo import gdal
 
 from ...errors import InputError
-from ..geo.gdal_errors import attempt
+from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name, open_raster
 from ..geo.geodesy import pixel_metres
 from ..geo.grid import grid_of, overlaps, same_grid
@@ -35,10 +35,10 @@ def is_label_raster(labels: LabelLayer) -> bool:
     # GDAL takes some tables of coordinates for rasters.
     if labels.layer or is_text_table(labels.path):
         return False
-    vector, _ = attempt(lambda: gdal.OpenEx(labels.path, gdal.OF_VECTOR))
+    vector, _ = call_gdal(lambda: gdal.OpenEx(labels.path, gdal.OF_VECTOR))
     if vector is not None and vector.GetLayerCount():
         return False
-    raster, _ = attempt(lambda: gdal.OpenEx(labels.path, gdal.OF_RASTER))
+    raster, _ = call_gdal(lambda: gdal.OpenEx(labels.path, gdal.OF_RASTER))
     return raster is not None and bool(raster.RasterCount or raster.GetSubDatasets())
 
 
@@ -135,8 +135,8 @@ class LabelRaster:
 
     def _classes_of(self, part: Window) -> np.ndarray:
         place = (part.column, part.row, part.width, part.height)
-        data, fault = attempt(lambda: self._band.ReadRaster(*place, buf_type=gdal.GDT_Float64))
-        hidden, mask_fault = attempt(lambda: self._band.GetMaskBand().ReadRaster(*place, buf_type=gdal.GDT_Byte))
+        data, fault = call_gdal(lambda: self._band.ReadRaster(*place, buf_type=gdal.GDT_Float64))
+        hidden, mask_fault = call_gdal(lambda: self._band.GetMaskBand().ReadRaster(*place, buf_type=gdal.GDT_Byte))
         if data is None or hidden is None:
             message = f"The label raster {self.name} cannot be read: {fault or mask_fault}."
             raise InputError("raster-unreadable", message, "It may be damaged.")

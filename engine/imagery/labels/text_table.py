@@ -20,7 +20,7 @@ from osgeo import gdal, ogr
 
 from ...errors import InputError
 from ..geo.crs import crs_of
-from ..geo.gdal_errors import attempt
+from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name
 from ..geo.geodesy import wgs84
 
@@ -131,10 +131,10 @@ def _decoded(path: str) -> tuple[str, tuple[str, ...]]:
 def _bytes(path: str) -> bytes:
     if path.startswith("/vsi"):
         # In an archive or on a server, where only GDAL gets at it.
-        size = attempt(lambda: gdal.VSIStatL(path))[0]
-        file = attempt(lambda: gdal.VSIFOpenL(path, "rb"))[0] if size else None
+        size = call_gdal(lambda: gdal.VSIStatL(path))[0]
+        file = call_gdal(lambda: gdal.VSIFOpenL(path, "rb"))[0] if size else None
         if file is not None:
-            data = attempt(lambda: gdal.VSIFReadL(1, size.size if size else 0, file))[0]
+            data = call_gdal(lambda: gdal.VSIFReadL(1, size.size if size else 0, file))[0]
             gdal.VSIFCloseL(file)
             return bytes(data or b"")
     try:
@@ -235,7 +235,7 @@ def _shapes(table: TextTable, column: int, name: str, warnings: list[str]) -> li
     shapes, broken = [], []
     for number, row in enumerate(table.rows, 2):
         text = row[column]
-        shape = attempt(lambda text=text: ogr.CreateGeometryFromWkt(text))[0] if text else None  # type: ignore[misc]
+        shape = call_gdal(lambda text=text: ogr.CreateGeometryFromWkt(text))[0] if text else None  # type: ignore[misc]
         if text and shape is None:
             broken.append(number)
         shapes.append(shape)

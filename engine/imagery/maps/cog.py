@@ -8,7 +8,7 @@ from pathlib import Path
 from osgeo import gdal
 
 from ...errors import InputError
-from ..geo.gdal_errors import attempt
+from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name
 
 OPTIONS = ("COMPRESS=DEFLATE", "BLOCKSIZE=512", "BIGTIFF=IF_SAFER")
@@ -36,7 +36,7 @@ def make_cloud_optimized(path: str, resampling: str) -> None:
         del after, before
         return gdal.GetLastErrorMsg() if gdal.GetLastErrorType() >= gdal.CE_Failure else ""
 
-    told, fault = attempt(copy)
+    told, fault = call_gdal(copy)
     if fault or told:
         raise InputError(
             "map-unwritable",

@@ -10,7 +10,7 @@ import numpy as np
 from osgeo import gdal
 
 from ...errors import InputError
-from ..geo.gdal_errors import attempt, quiet_gdal
+from ..geo.gdal_errors import call_gdal, quiet_gdal
 from ..geo.gdal_io import file_name
 from ..geo.types import Grid, Window
 
@@ -120,7 +120,7 @@ class MapWriter:
 
     def _do(self, number: int, call: Any) -> None:
         """Make a GDAL call that writes; raises InputError where it fails, as on a full disk."""
-        result, fault = attempt(lambda: (call(), gdal.GetLastErrorType(), gdal.GetLastErrorMsg()))
+        result, fault = call_gdal(lambda: (call(), gdal.GetLastErrorType(), gdal.GetLastErrorMsg()))
         if not fault and result is not None and result[1] >= gdal.CE_Failure:
             fault = result[2]
         if fault:
@@ -167,7 +167,7 @@ class MapWriter:
 def create_plane(driver: str, path: str, grid: Grid, nodata: int, options: Sequence[str] = ()) -> Any:
     """A new raster of one Byte band on a grid; raises InputError (``map-unwritable``)."""
     create = gdal.GetDriverByName(driver).Create
-    dataset, fault = attempt(lambda: create(path, grid.width, grid.height, 1, gdal.GDT_Byte, list(options)))
+    dataset, fault = call_gdal(lambda: create(path, grid.width, grid.height, 1, gdal.GDT_Byte, list(options)))
     if dataset is None:
         raise _unwritable(path, fault)
     with quiet_gdal():

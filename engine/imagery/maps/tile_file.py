@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from osgeo import gdal
 
-from ..geo.gdal_errors import attempt
+from ..geo.gdal_errors import call_gdal
 from ..geo.grid import window_transform
 from ..geo.types import Grid, Window
 from .geotiff import NODATA
@@ -46,17 +46,17 @@ def write_tile(path: str, grid: Grid, window: Window, classes: np.ndarray, perce
         del out
         return gdal.GetLastErrorMsg() if gdal.GetLastErrorType() >= gdal.CE_Failure else ""
 
-    told, fault = attempt(write)
+    told, fault = call_gdal(write)
     if fault or told:
         raise OSError(fault or told)
 
 
 def read_tile(path: str, window: Window) -> tuple[np.ndarray, np.ndarray]:
     """Classes and percent (h, w) uint8 of a tile; raises OSError where it is not whole."""
-    dataset, fault = attempt(lambda: gdal.Open(path))
+    dataset, fault = call_gdal(lambda: gdal.Open(path))
     data = None
     if dataset is not None:
-        data, fault = attempt(lambda: dataset.ReadRaster(buf_type=gdal.GDT_Byte))
+        data, fault = call_gdal(lambda: dataset.ReadRaster(buf_type=gdal.GDT_Byte))
     shape = (2, window.height, window.width)
     if data is None or len(data) != int(np.prod(shape)):
         raise OSError(fault or "it has not the size of its tile")

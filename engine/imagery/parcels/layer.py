@@ -9,9 +9,9 @@ from osgeo import ogr
 
 from ...errors import InputError
 from ..geo.crs import crs_of, crs_of_layer, transformation
-from ..geo.gdal_errors import attempt, quiet_gdal
+from ..geo.gdal_errors import call_gdal, quiet_gdal
 from ..geo.gdal_io import file_name, next_feature, open_vector
-from ..geo.grid import extent_meets
+from ..geo.grid import extent_intersects
 from ..geo.rasterize import usable_shape
 from ..geo.types import Grid, StackBand
 from ..stack.tiling import stack_grid
@@ -74,13 +74,13 @@ class ParcelLayer:
         for feature in self.features():
             shape = polygon_of(feature.GetGeometryRef())
             polygon = shape is not None
-            if polygon and change is not None and any(attempt(lambda shape=shape: shape.Transform(change))):  # type: ignore[misc]
+            if polygon and change is not None and any(call_gdal(lambda shape=shape: shape.Transform(change))):  # type: ignore[misc]
                 shape = None
             yield polygon, shape
 
     def count(self) -> int:
         """Number of features, or -1 where only reading would tell."""
-        count, _ = attempt(lambda: self.layer.GetFeatureCount(0))
+        count, _ = call_gdal(lambda: self.layer.GetFeatureCount(0))
         return -1 if count is None else count
 
     def problem(self, grid: Grid) -> InputError | None:
@@ -90,8 +90,8 @@ class ParcelLayer:
                 break
         else:
             return self.no_polygons()
-        extent, _ = attempt(lambda: self.layer.GetExtent(True, can_return_null=True))
-        return None if extent is None or extent_meets(extent, self.crs, grid) else self.beside()
+        extent, _ = call_gdal(lambda: self.layer.GetExtent(True, can_return_null=True))
+        return None if extent is None or extent_intersects(extent, self.crs, grid) else self.beside()
 
     def no_polygons(self) -> InputError:
         """The error for a layer without any."""

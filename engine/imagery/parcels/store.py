@@ -17,7 +17,7 @@ from typing import Any
 from osgeo import ogr
 
 from ...errors import InputError
-from ..geo.gdal_errors import attempt
+from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name
 from ..geo.grid import to_pixel
 from ..geo.types import Grid, Window
@@ -226,7 +226,7 @@ def overlap(one: Window, other: Window) -> Window:
 
 def inner_point(shape: Any) -> Any:
     """A point inside a polygon."""
-    point, _ = attempt(shape.PointOnSurface)
+    point, _ = call_gdal(shape.PointOnSurface)
     return shape.Centroid() if point is None or point.IsEmpty() else point
 
 

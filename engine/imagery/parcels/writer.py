@@ -8,7 +8,7 @@ from typing import Any
 from osgeo import gdal, ogr
 
 from ...errors import InputError
-from ..geo.gdal_errors import attempt, quiet_gdal
+from ..geo.gdal_errors import call_gdal, quiet_gdal
 from ..geo.gdal_io import file_name
 from .layer import POLYGONS, ParcelLayer, polygon_of
 from .store import Decision
@@ -124,10 +124,10 @@ class ParcelWriter:
         # A field of the parcels may have the name of the key or of the geometry.
         options = [f"FID={_free('fid', taken)}", f"GEOMETRY_NAME={_free('geom', taken)}"]
         driver = gdal.GetDriverByName("GPKG")
-        dataset, fault = attempt(lambda: driver.Create(self.path, 0, 0, 0, gdal.GDT_Unknown))
+        dataset, fault = call_gdal(lambda: driver.Create(self.path, 0, 0, 0, gdal.GDT_Unknown))
         if dataset is None:
             raise self._unwritable(fault)
-        layer, fault = attempt(lambda: dataset.CreateLayer(name, source.crs, multi, options))
+        layer, fault = call_gdal(lambda: dataset.CreateLayer(name, source.crs, multi, options))
         if layer is None:
             raise self._unwritable(fault)
         return dataset, layer
@@ -162,7 +162,7 @@ class ParcelWriter:
 
     def _do(self, call: Any) -> None:
         """Make a call that writes and returns 0 when done; raises InputError where it fails, as on a full disk."""
-        failed, fault = attempt(call)
+        failed, fault = call_gdal(call)
         if failed or fault:
             raise self._unwritable(fault or gdal.GetLastErrorMsg() or f"error {failed}")
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from ...errors import InputError, listed
 from ..geo.types import StackBand
 from .spectral_indices import INDICES, bands_of_index, index_name
-from .wavelengths import COMMON, LOOSE, NEAR, common_names, readings
+from .wavelengths import COMMON, LOOSE, NEAR, common_names, possible_meanings
 
 SAME_NAME, SAME_WAVELENGTH, NEAR_WAVELENGTH, COMPUTED = "same name", "same wavelength", "near wavelength", "computed"
-MOST = 20
+MAX_LISTED = 20
 """Bands listed in a message, at most."""
 
 
@@ -33,7 +33,7 @@ class BandPair:
     inputs: tuple[str, ...] = ()
     """Bands of the target from which it is computed."""
 
-    def told(self, role: str = "target") -> str:
+    def describe(self, role: str = "target") -> str:
         """A sentence for the user; ``role`` is that of the stack in which the band was looked for."""
         if self.how == COMPUTED:
             return f"{self.source} is computed from {', '.join(self.inputs)} of the {role}: {self.target}."
@@ -53,9 +53,9 @@ class BandMatch:
     ambiguous: tuple[str, ...]
     """Sentences: where there was a choice, what was chosen and why, or why nothing was."""
 
-    def told(self) -> list[str]:
+    def messages(self) -> list[str]:
         """Sentences about all that is not by the same name."""
-        return [pair.told() for pair in self.pairs if pair.how != SAME_NAME] + list(self.ambiguous)
+        return [pair.describe() for pair in self.pairs if pair.how != SAME_NAME] + list(self.ambiguous)
 
 
 def match_bands(source: Sequence[str], target: Sequence[str]) -> BandMatch:
@@ -103,8 +103,8 @@ def require_match(source: Sequence[str], target: Sequence[str], who: str, hint: 
     shared = [pair.source for pair in match.pairs]
     raise InputError(
         "bands-differ",
-        f"{who} has the bands {listed(source, MOST)}, but the target has no {listed(match.missing, MOST)}, "
-        f"only {listed(target, MOST) or 'bands without a name'}.",
+        f"{who} has the bands {listed(source, MAX_LISTED)}, but the target has no {listed(match.missing, MAX_LISTED)}, "
+        f"only {listed(target, MAX_LISTED) or 'bands without a name'}.",
         f"Correct the band names of its table{hint.format(shared=','.join(shared)) if shared else ''}.{unclear}",
     )
 
@@ -176,7 +176,7 @@ def _by_formula(name: str, target: Sequence[str]) -> BandPair | None:
 
 
 def _unclear(name: str, role: str) -> list[str]:
-    meanings = readings(name)
+    meanings = possible_meanings(name)
     if not meanings:
         return []
     return [f"{name} of the {role} may be {' or '.join(meanings)}: give it its word, such as RED or SWIR16."]

@@ -103,7 +103,7 @@ def sensor_of(text: str) -> Sensor | None:
     return next((s for s in SENSORS if re.search(s.pattern, text, re.IGNORECASE)), None)
 
 
-def of_sensor(name: str | None, sensor: Sensor | None) -> str | None:
+def sensor_band_name(name: str | None, sensor: Sensor | None) -> str | None:
     """The name that a numbered band has in every sensor (``SR_B5`` of Landsat 8 is ``NIR08``), or ``name`` itself."""
     match = SAME_PREFIX.fullmatch(name or "")
     if sensor is None or match is None:

@@ -31,7 +31,7 @@ import numpy as np
 from osgeo import gdal
 
 from ...series import SeriesSet
-from ..geo.gdal_errors import attempt
+from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name
 from .spectral_indices import index_name
 
@@ -101,7 +101,7 @@ LEVELS_BELOW_SAFE = 5
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredValues:
     """What is known of a raster band's numbers without reading them."""
 
     scaling: tuple[float, float] | None = None
@@ -116,7 +116,7 @@ class Stored:
     """Whether nothing says that baseline."""
 
 
-def stored_as(band: Any, path: str, name: str) -> Stored:
+def stored_values(band: Any, path: str, name: str) -> StoredValues:
     """What metadata and product of a GDAL band say of its numbers.
 
     Parameters
@@ -127,7 +127,7 @@ def stored_as(band: Any, path: str, name: str) -> Stored:
     known = _product(band, path, name)
     declared = _declared(band)
     if declared is not None:
-        return Stored(declared, fill=known.fill)
+        return StoredValues(declared, fill=known.fill)
     if band.DataType not in INTEGERS and known.scaling is not None:
         return replace(known, scaling=None, product=known.scaling)
     return known
@@ -144,7 +144,7 @@ def _declared(band: Any) -> tuple[float, float] | None:
     return (1 / scale if scale >= DIVISOR else scale), float(offset or 0.0)
 
 
-def _product(band: Any, path: str, name: str) -> Stored:
+def _product(band: Any, path: str, name: str) -> StoredValues:
     kind = INDEX if index_name(name) or name.upper() in DERIVED else REFLECTANCE
     if name.upper() in NOT_REFLECTANCE:
         kind = ANY
@@ -153,20 +153,20 @@ def _product(band: Any, path: str, name: str) -> Stored:
     if kind == REFLECTANCE and (granule or re.search(SENTINEL_2, path)):
         safe = _safe_scaling(path, name)
         if safe:
-            return Stored(safe, fill=0.0, sentinel_2=True)
+            return StoredValues(safe, fill=0.0, sentinel_2=True)
     for product in PRODUCTS:
         if product.kind not in (ANY, kind) or not re.search(product.pattern, text, re.IGNORECASE):
             continue
         if not product.title.startswith("Sentinel-2"):
-            return Stored((product.scale, product.offset), fill=product.fill)
+            return StoredValues((product.scale, product.offset), fill=product.fill)
         harmonised = re.search(HARMONISED, path, re.IGNORECASE) is not None
         guess = product.title.endswith("unknown baseline") and not harmonised
         scaling = product.scale, 0.0 if harmonised else product.offset
-        return Stored(scaling, fill=product.fill, sentinel_2=True, offset_guessed=guess)
+        return StoredValues(scaling, fill=product.fill, sentinel_2=True, offset_guessed=guess)
     if kind == REFLECTANCE and granule:
         offset = -0.1 if granule.group(1) >= OFFSET_SINCE else 0.0
-        return Stored((1e-4, offset), fill=0.0, sentinel_2=True, offset_guessed=True)
-    return Stored()
+        return StoredValues((1e-4, offset), fill=0.0, sentinel_2=True, offset_guessed=True)
+    return StoredValues()
 
 
 def _safe_scaling(path: str, name: str) -> tuple[float, float] | None:
@@ -193,9 +193,9 @@ def _safe_metadata(folder: str) -> tuple[float, dict[int, float]] | None:
     """Quantification value and offset by ``band_id`` of the Sentinel-2 metadata file in a folder, if there is one."""
     for name in SENTINEL_2_METADATA:
         path = f"{folder}/{name}"
-        if attempt(lambda path=path: gdal.VSIStatL(path))[0] is None:  # type: ignore[misc]
+        if call_gdal(lambda path=path: gdal.VSIStatL(path))[0] is None:  # type: ignore[misc]
             continue
-        text, _ = attempt(lambda path=path: _text(path))  # type: ignore[misc]
+        text, _ = call_gdal(lambda path=path: _text(path))  # type: ignore[misc]
         quantification = re.search(r"<(?:BOA_)?QUANTIFICATION_VALUE\b[^>]*>\s*([\d.]+)", text or "")
         if quantification and float(quantification.group(1)) > 0:
             rows = re.findall(r'<(?:BOA|RADIO)_ADD_OFFSET\b[^>]*band_id="(\d+)"[^>]*>\s*(-?[\d.]+)', text or "")
@@ -215,7 +215,7 @@ def _text(path: str) -> str | None:
     return bytes(data or b"").decode("utf-8", "replace")
 
 
-def by_size(samples: Sequence[np.ndarray]) -> float:
+def guess_scale(samples: Sequence[np.ndarray]) -> float:
     """Factor of the bands of a stack that say nothing, from sampled values of each; 1 or 1/10000."""
     large = [float(np.percentile(np.abs(values), 98)) for values in samples if len(values)]
     return 1 / FACTOR if large and max(large) > LARGE else 1.0

@@ -32,14 +32,14 @@ CLASS = 0xFFFF
 
 
 @dataclass(frozen=True)
-class Meaning:
+class QualityValue:
     """One thing that a quality band can say."""
 
     value: int
     """The number of a class, or what the bits of ``mask`` hold."""
     name: str
     """For people; names the flag in a choice."""
-    hidden: bool = False
+    masked: bool = False
     """Whether it hides the observation by default."""
     mask: int = CLASS
     """The bits that are looked at."""
@@ -53,34 +53,34 @@ class QualityBand:
     """The product and the band, for people."""
     bits: bool
     """Whether it holds flags, of which several may be set; else every number is a class."""
-    meanings: tuple[Meaning, ...]
+    values: tuple[QualityValue, ...]
     """In the order of the product's own table."""
 
 
-def _classes(title: str, hidden: str, **names: str) -> QualityBand:
-    """A band of classes; ``names`` are ``v8="cloud"``, ``m1`` is -1, ``hidden`` the numbers as words."""
+def _classes(title: str, masked: str, **names: str) -> QualityBand:
+    """A band of classes; ``names`` are ``v8="cloud"``, ``m1`` is -1, ``masked`` the numbers as words."""
     numbers = {int(key[1:]) * (-1 if key[0] == "m" else 1): name for key, name in names.items()}
-    chosen = {int(number) for number in hidden.split()}
-    return QualityBand(title, False, tuple(Meaning(n, name, n in chosen) for n, name in numbers.items()))
+    chosen = {int(number) for number in masked.split()}
+    return QualityBand(title, False, tuple(QualityValue(n, name, n in chosen) for n, name in numbers.items()))
 
 
 def _flags(title: str, *rows: tuple[int, str, bool]) -> QualityBand:
     """A band of single bits: (bit, name, hidden by default)."""
-    return QualityBand(title, True, tuple(Meaning(1 << bit, name, hide, 1 << bit) for bit, name, hide in rows))
+    return QualityBand(title, True, tuple(QualityValue(1 << bit, name, hide, 1 << bit) for bit, name, hide in rows))
 
 
-def _field(first: int, bits: int, what: str, names: str, hidden: str = "") -> tuple[Meaning, ...]:
-    """The values of a field of several bits, ``names`` and ``hidden`` as words; a dot leaves a value out."""
+def _field(first: int, bits: int, what: str, names: str, masked: str = "") -> tuple[QualityValue, ...]:
+    """The values of a field of several bits, ``names`` and ``masked`` as words; a dot leaves a value out."""
     mask = (1 << bits) - 1 << first
     return tuple(
-        Meaning(value << first, f"{name} {what}".replace("_", " "), name in hidden.split(), mask)
+        QualityValue(value << first, f"{name} {what}".replace("_", " "), name in masked.split(), mask)
         for value, name in enumerate(names.split())
         if name != "."
     )
 
 
-def _with_fields(band: QualityBand, *fields: tuple[Meaning, ...]) -> QualityBand:
-    return QualityBand(band.title, True, band.meanings + tuple(m for field in fields for m in field))
+def _with_fields(band: QualityBand, *fields: tuple[QualityValue, ...]) -> QualityBand:
+    return QualityBand(band.title, True, band.values + tuple(m for field in fields for m in field))
 
 
 CONFIDENCE = ". low medium high"
@@ -158,7 +158,7 @@ QUALITY: dict[str, QualityBand] = {
         "MOD13 summary quality",
         False,
         tuple(
-            Meaning(value, name, value >= 2, 3)
+            QualityValue(value, name, value >= 2, 3)
             for value, name in enumerate(("good", "marginal", "snow or ice", "cloudy"))
         ),
     ),
@@ -167,17 +167,17 @@ QUALITY: dict[str, QualityBand] = {
             "MOD13 vegetation index quality",
             True,
             (
-                Meaning(0, "good", False, 3),
-                Meaning(1, "check other flags", False, 3),
-                Meaning(2, "most probably cloudy", True, 3),
-                Meaning(3, "not produced", True, 3),
-                Meaning(13 << 2, "too low to be useful", True, 15 << 2),
-                Meaning(14 << 2, "faulty data", True, 15 << 2),
-                Meaning(15 << 2, "not processed", True, 15 << 2),
-                Meaning(1 << 8, "beside cloud", False, 1 << 8),
-                Meaning(1 << 10, "mixed clouds", False, 1 << 10),
-                Meaning(1 << 14, "possible snow or ice", True, 1 << 14),
-                Meaning(1 << 15, "possible shadow", False, 1 << 15),
+                QualityValue(0, "good", False, 3),
+                QualityValue(1, "check other flags", False, 3),
+                QualityValue(2, "most probably cloudy", True, 3),
+                QualityValue(3, "not produced", True, 3),
+                QualityValue(13 << 2, "too low to be useful", True, 15 << 2),
+                QualityValue(14 << 2, "faulty data", True, 15 << 2),
+                QualityValue(15 << 2, "not processed", True, 15 << 2),
+                QualityValue(1 << 8, "beside cloud", False, 1 << 8),
+                QualityValue(1 << 10, "mixed clouds", False, 1 << 10),
+                QualityValue(1 << 14, "possible snow or ice", True, 1 << 14),
+                QualityValue(1 << 15, "possible shadow", False, 1 << 15),
             ),
         ),
         _field(6, 2, "aerosol", "climatology low intermediate high"),
@@ -186,15 +186,15 @@ QUALITY: dict[str, QualityBand] = {
         "MOD09 state of the pixel",
         True,
         (
-            Meaning(0, "clear", False, 3),
-            Meaning(1, "cloudy", True, 3),
-            Meaning(2, "mixed clouds", True, 3),
-            Meaning(1 << 2, "cloud shadow", True, 1 << 2),
+            QualityValue(0, "clear", False, 3),
+            QualityValue(1, "cloudy", True, 3),
+            QualityValue(2, "mixed clouds", True, 3),
+            QualityValue(1 << 2, "cloud shadow", True, 1 << 2),
             *_field(8, 2, "cirrus", ". small average high", "high"),
-            Meaning(1 << 10, "cloud, internal algorithm", True, 1 << 10),
-            Meaning(1 << 12, "snow or ice", True, 1 << 12),
-            Meaning(1 << 13, "beside cloud", False, 1 << 13),
-            Meaning(1 << 15, "snow, internal algorithm", True, 1 << 15),
+            QualityValue(1 << 10, "cloud, internal algorithm", True, 1 << 10),
+            QualityValue(1 << 12, "snow or ice", True, 1 << 12),
+            QualityValue(1 << 13, "beside cloud", False, 1 << 13),
+            QualityValue(1 << 15, "snow, internal algorithm", True, 1 << 15),
         ),
     ),
     "UDM": _flags(
@@ -218,7 +218,7 @@ def data_bands(bands: Sequence[StackBand]) -> list[StackBand]:
     return [band for band in bands if not is_quality(band.band)]
 
 
-def hidden(name: str, stored: np.ndarray, choice: Choice | None = None) -> np.ndarray:
+def masked(name: str, stored: np.ndarray, choice: Choice | None = None) -> np.ndarray:
     """Which observations a quality band hides.
 
     Parameters
@@ -238,7 +238,7 @@ def hidden(name: str, stored: np.ndarray, choice: Choice | None = None) -> np.nd
     InputError
         As :func:`check_choice`.
     """
-    wanted = hidden_values(name, choice)
+    wanted = masked_values(name, choice)
     if not wanted:
         return np.zeros(np.shape(stored), bool)
     numbers = np.asarray(stored)
@@ -249,22 +249,22 @@ def hidden(name: str, stored: np.ndarray, choice: Choice | None = None) -> np.nd
     return _table(name.upper(), wanted)[whole] | gap
 
 
-def hidden_values(name: str, choice: Choice | None = None) -> tuple[int, ...]:
-    """Positions in ``QUALITY[name].meanings`` of what hides an observation; see :func:`hidden`."""
+def masked_values(name: str, choice: Choice | None = None) -> tuple[int, ...]:
+    """Positions in ``QUALITY[name].values`` of what hides an observation; see :func:`masked`."""
     check_choice(choice)
-    meanings = QUALITY[name.upper()].meanings
+    meanings = QUALITY[name.upper()].values
     if choice is None:
-        return tuple(i for i, meaning in enumerate(meanings) if meaning.hidden)
+        return tuple(i for i, meaning in enumerate(meanings) if meaning.masked)
     own = {band.upper(): values for band, values in choice.items()}
     if choice and name.upper() not in own:
-        return hidden_values(name)
+        return masked_values(name)
     return tuple(sorted({i for value in own.get(name.upper(), ()) for i in _positions(name.upper(), value)}))
 
 
-def told_hidden(name: str, choice: Choice | None = None) -> str:
+def describe_masked(name: str, choice: Choice | None = None) -> str:
     """What hides an observation, as a list of names for people; empty when nothing does."""
-    meanings = QUALITY[name.upper()].meanings
-    return ", ".join(dict.fromkeys(meanings[i].name for i in hidden_values(name, choice)))
+    meanings = QUALITY[name.upper()].values
+    return ", ".join(dict.fromkeys(meanings[i].name for i in masked_values(name, choice)))
 
 
 def check_choice(choice: Choice | None) -> None:
@@ -285,7 +285,7 @@ def check_choice(choice: Choice | None) -> None:
         band = QUALITY[name.upper()]
         for value in values:
             if not _positions(name.upper(), value):
-                there = (m.name if band.bits else f"{m.value} {m.name}" for m in band.meanings)
+                there = (m.name if band.bits else f"{m.value} {m.name}" for m in band.values)
                 message = f"The quality band {name} has no value {value!r}."
                 raise InputError("quality", message, f"Choose from: {'; '.join(there)}.")
 
@@ -296,7 +296,7 @@ def _positions(name: str, value: int | str) -> list[int]:
     word = str(value).strip().casefold()
     return [
         i
-        for i, meaning in enumerate(band.meanings)
+        for i, meaning in enumerate(band.values)
         if word == meaning.name.casefold() or (not band.bits and word == str(meaning.value))
     ]
 
@@ -307,6 +307,6 @@ def _table(name: str, wanted: tuple[int, ...]) -> np.ndarray:
     numbers = np.arange(1 << 16)
     table = np.zeros(len(numbers), bool)
     for position in wanted:
-        meaning = QUALITY[name].meanings[position]
+        meaning = QUALITY[name].values[position]
         table |= numbers & meaning.mask == meaning.value & 0xFFFF
     return table

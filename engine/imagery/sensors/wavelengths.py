@@ -123,7 +123,7 @@ def common_names(names: Iterable[str]) -> dict[str, str | None]:
     }
 
 
-def readings(name: str) -> list[str]:
+def possible_meanings(name: str) -> list[str]:
     """What a name that products share may mean, as ``Landsat 8-9: red``; empty for every other name."""
     meanings = _meanings(name)
     return [f"{title}: {common}" for title, common in meanings.items()] if len(set(meanings.values())) > 1 else []

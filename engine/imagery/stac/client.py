@@ -17,7 +17,7 @@ from typing import Any
 from osgeo import ogr
 
 from ...errors import InputError
-from ..geo.gdal_errors import attempt
+from ..geo.gdal_errors import call_gdal
 from ..sensors.band_names import parse_date
 from .assets import Asset, baseline_of, choose_assets, offset_in_doubt, product_of
 from .catalogs import NO_ACCESS, Access, Catalogue, catalogue_of
@@ -91,17 +91,17 @@ def find_scenes(
         raise problem
     extent, catalogue = lon_lat_extent(query), catalogue_of(query.url)
     items: list[dict[str, Any]] = []
-    for item in _told(query.url, lambda: islice(_items(query, extent, access), query.most + 1)):
+    for item in _translate_errors(query.url, lambda: islice(_items(query, extent, access), query.max_scenes + 1)):
         items.append(item)
         found(len(items))
-    if len(items) > query.most:
-        items = items[: query.most]
+    if len(items) > query.max_scenes:
+        items = items[: query.max_scenes]
         warn(
-            f"The catalogue has more than {query.most} scenes that fit; the first {query.most} of its answer are "
-            "taken. Choose a smaller extent, a shorter season or fewer clouds, or allow more scenes."
+            f"The catalogue has more than {query.max_scenes} matching scenes; the first {query.max_scenes} are used. "
+            "Choose a smaller extent, a shorter season or fewer clouds, or allow more scenes."
         )
     if not items:
-        raise _nothing(query, "has no scene")
+        raise _no_scenes_error(query, "has no scene")
     scenes, bare, wrong, cloudy = [], 0, 0, 0
     for item in items:
         try:
@@ -128,11 +128,11 @@ def find_scenes(
         )
     scenes = [scene for scene in scenes if scene.assets]
     if not scenes:
-        raise _nothing(query, f"has no usable scene among {len(items)}")
+        raise _no_scenes_error(query, f"has no usable scene among {len(items)}")
     return sorted(scenes, key=lambda scene: (scene.date, scene.collection, scene.tile, scene.id))
 
 
-def _nothing(query: Query, what: str) -> InputError:
+def _no_scenes_error(query: Query, what: str) -> InputError:
     clouds = f" with at most {query.cloud:g} % of clouds" if query.cloud < 100 else ""
     return InputError(
         "no-scene",
@@ -166,7 +166,7 @@ def _items(query: Query, extent: Any, access: Access) -> Iterator[dict[str, Any]
         bbox=[left, bottom, right, top],
         datetime=f"{query.start}T00:00:00Z/{query.end}T23:59:59Z",
         query={"eo:cloud_cover": {"lte": query.cloud}} if query.cloud < 100 and _can_filter(client) else None,
-        limit=min(PAGE, query.most + 1),
+        limit=min(PAGE, query.max_scenes + 1),
         method="POST" if _can_post(client) else "GET",
     )
     yield from search.items_as_dicts()
@@ -182,7 +182,7 @@ def _can_post(client: Any) -> bool:
     return "POST" in methods or methods <= {""}
 
 
-def _told(url: str, items: Callable[[], Iterator[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+def _translate_errors(url: str, items: Callable[[], Iterator[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
     """The items, and every failure of the catalogue as one sentence."""
     try:
         import requests
@@ -255,7 +255,7 @@ def _scene(item: Mapping[str, Any], extent: Any, catalogue: Catalogue, query: Qu
 
 
 def _outline(item: Mapping[str, Any]) -> Any:
-    outline, _ = attempt(lambda: ogr.CreateGeometryFromJson(json.dumps(item.get("geometry"))))
+    outline, _ = call_gdal(lambda: ogr.CreateGeometryFromJson(json.dumps(item.get("geometry"))))
     if outline is None or outline.IsEmpty():
         outline = rectangle([float(value) for value in _flat(item["bbox"])])
     if not outline.IsValid():

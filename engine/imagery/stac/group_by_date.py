@@ -33,7 +33,7 @@ class Day:
         return next(asset for asset in self.scenes[0].assets if asset.name == name)
 
 
-def harmonised(scenes: Sequence[Scene], warn: Warn) -> list[Scene]:
+def harmonize_bands(scenes: Sequence[Scene], warn: Warn) -> list[Scene]:
     """The scenes with the same data bands under the same names.
 
     Where products of different sensors are searched together, their bands are named by wavelength (``RED``), and
@@ -63,7 +63,7 @@ def _by_wavelength(assets: Iterable[Asset]) -> list[Asset]:
     ]
 
 
-def days_of(scenes: Sequence[Scene], extent: ogr.Geometry, warn: Warn) -> list[Day]:
+def group_by_day(scenes: Sequence[Scene], extent: ogr.Geometry, warn: Warn) -> list[Day]:
     """The scenes by date.
 
     Tiles and strips of one date that store their values alike are joined. Where a date has scenes that do not
@@ -80,7 +80,7 @@ def days_of(scenes: Sequence[Scene], extent: ogr.Geometry, warn: Warn) -> list[D
         by_date.setdefault(scene.date, {}).setdefault((naming_of(scene), stored), []).append(scene)
     days, dropped = [], 0
     for date, groups in sorted(by_date.items()):
-        choices = [Day(date, tuple(sorted(group, key=_rank)), covered(group, extent)) for group in groups.values()]
+        choices = [Day(date, tuple(sorted(group, key=_rank)), coverage(group, extent)) for group in groups.values()]
         best = max(choices, key=lambda day: (round(day.share, 2), day.scenes[-1].baseline, len(day.scenes)))
         dropped += sum(len(day.scenes) for day in choices) - len(best.scenes)
         days.append(best)
@@ -108,7 +108,7 @@ def _rank(scene: Scene) -> tuple[float, float, str]:
     return scene.baseline, scene.share, scene.id
 
 
-def covered(scenes: Iterable[Scene], extent: ogr.Geometry) -> float:
+def coverage(scenes: Iterable[Scene], extent: ogr.Geometry) -> float:
     """Part of the extent inside any of the outlines, 0 to 1."""
     together = ogr.Geometry(ogr.wkbMultiPolygon)
     for scene in scenes:

@@ -18,7 +18,7 @@ from osgeo import gdal
 
 from ...errors import InputError
 from ..geo.crs import crs_of, same_crs, transformation
-from ..geo.gdal_errors import attempt
+from ..geo.gdal_errors import call_gdal
 from ..geo.grid import grid_of
 from ..geo.types import Grid
 from ..sensors.quality_flags import is_quality
@@ -132,7 +132,7 @@ def _header(asset: Asset) -> Header | str:
     """The header of a raster, or why there is none."""
     # GDAL remembers that an address failed, also when it was for want of the credentials that are there now.
     gdal.VSICurlPartialClearCache(asset.path)
-    dataset, fault = attempt(lambda: gdal.OpenEx(asset.path, gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR))
+    dataset, fault = call_gdal(lambda: gdal.OpenEx(asset.path, gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR))
     if dataset is None:
         return fault
     if dataset.RasterCount < asset.index:

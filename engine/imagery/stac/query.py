@@ -11,7 +11,7 @@ from osgeo import ogr, osr
 
 from ...errors import InputError
 from ..geo.crs import transformation
-from ..geo.gdal_errors import attempt
+from ..geo.gdal_errors import call_gdal
 from .catalogs import catalogue_of
 
 STEPS = 20
@@ -37,7 +37,7 @@ class Query:
     """Reference system of ``bbox``, as text that GDAL understands: ``EPSG:32633``, WKT."""
     cloud: float = 100.0
     """Greatest cloud cover of a scene in percent; scenes that do not say theirs are taken."""
-    most: int = 500
+    max_scenes: int = 500
     """Scenes taken at most."""
     bands: tuple[str, ...] = ()
     """Names of the bands wanted; empty for those of the product."""
@@ -64,8 +64,8 @@ def query_problems(query: Query) -> list[InputError]:
         problems.append(InputError("season", f"The season starts on {query.start}, after its end on {query.end}."))
     if not 0 <= query.cloud <= 100:
         problems.append(InputError("cloud", f"The greatest cloud cover is {query.cloud:g} %.", "Give 0 to 100."))
-    if query.most < 1:
-        problems.append(InputError("most", f"At most {query.most} scenes are asked for.", "Give at least 1."))
+    if query.max_scenes < 1:
+        problems.append(InputError("most", f"At most {query.max_scenes} scenes are asked for.", "Give at least 1."))
     try:
         lon_lat_extent(query)
     except InputError as problem:
@@ -82,7 +82,7 @@ def lon_lat_extent(query: Query) -> Any:
     polygon = rectangle(query.bbox)
     change = transformation(reference(query.crs), reference(LON_LAT))
     if change is not None:
-        done, fault = attempt(lambda: polygon.Transform(change) == ogr.OGRERR_NONE or None)
+        done, fault = call_gdal(lambda: polygon.Transform(change) == ogr.OGRERR_NONE or None)
         if done is None:
             message = f"The extent cannot be brought to longitude and latitude: {fault}."
             raise InputError("extent", message, "Choose a smaller extent.")
@@ -111,7 +111,7 @@ def rectangle(bbox: Sequence[float]) -> Any:
 def reference(text: str) -> Any:
     """The spatial reference of a text, x before y; raises InputError (``extent``)."""
     crs = osr.SpatialReference()
-    done, fault = attempt(lambda: crs.SetFromUserInput(text) == ogr.OGRERR_NONE or None)
+    done, fault = call_gdal(lambda: crs.SetFromUserInput(text) == ogr.OGRERR_NONE or None)
     if done is None:
         message = f"'{text[:60]}' is no reference system of an extent."
         raise InputError("extent", message, "Give one such as EPSG:4326 or EPSG:32633.")

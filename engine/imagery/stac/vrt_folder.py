@@ -16,7 +16,7 @@ from osgeo import gdal
 
 from ...errors import InputError
 from ..geo.crs import same_crs
-from ..geo.gdal_errors import attempt
+from ..geo.gdal_errors import call_gdal
 from ..geo.types import Grid, StackBand
 from ..sensors.quality_flags import is_quality
 from .assets import Asset
@@ -107,7 +107,7 @@ class StackFolder:
         kind = self._common_type(day)
         options = ["TILED=YES", "COMPRESS=DEFLATE", "BIGTIFF=IF_SAFER", f"PREDICTOR={3 if kind in FLOATS else 2}"]
         with remote_reading(self._access, [asset.href for scene in day.scenes for asset in scene.assets]):
-            written, fault = attempt(
+            written, fault = call_gdal(
                 lambda: gdal.Translate(
                     copy, source, format="GTiff", outputType=kind, creationOptions=options, callback=follow
                 )
@@ -207,7 +207,7 @@ class StackFolder:
             return source and gdal.Warp(str(self._folder / path), source, **options)
 
         with remote_reading(self._access, [asset.href]):
-            written, fault = attempt(warp)
+            written, fault = call_gdal(warp)
         if written is None:
             raise InputError("raster-unreadable", f"{asset.href} cannot be brought onto the grid: {fault}.")
         block = tuple(written.GetRasterBand(1).GetBlockSize())

@@ -12,9 +12,9 @@ from osgeo import gdal, ogr
 from ...errors import InputError
 from ..geo.crs import crs_of, crs_of_layer, transformation
 from ..geo.file_state import file_state
-from ..geo.gdal_errors import attempt
+from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name, next_feature, open_vector
-from ..geo.grid import box_meets, grid_of, overlaps, same_grid, window_transform
+from ..geo.grid import box_intersects, grid_of, overlaps, same_grid, window_transform
 from ..geo.rasterize import burn, usable_shape
 from ..geo.resample import Resampler
 from ..geo.types import Grid, StackBand, Window
@@ -80,8 +80,8 @@ class Mask:
         """(h, w) bool of a window of the mask's own grid."""
         band = self._raster.GetRasterBand(1)
         place = (part.column, part.row, part.width, part.height)
-        data, fault = attempt(lambda: band.ReadRaster(*place, buf_type=gdal.GDT_Float64))
-        hidden, mask_fault = attempt(lambda: band.GetMaskBand().ReadRaster(*place, buf_type=gdal.GDT_Byte))
+        data, fault = call_gdal(lambda: band.ReadRaster(*place, buf_type=gdal.GDT_Float64))
+        hidden, mask_fault = call_gdal(lambda: band.GetMaskBand().ReadRaster(*place, buf_type=gdal.GDT_Byte))
         if data is None or hidden is None:
             raise InputError("mask-unreadable", f"The mask {self.name} cannot be read: {fault or mask_fault}.")
         values = np.frombuffer(data, np.float64).reshape(part.height, part.width)
@@ -109,10 +109,10 @@ class Mask:
             if shape is None or ogr.GT_Flatten(shape.GetGeometryType()) in (ogr.wkbPoint, ogr.wkbMultiPoint):
                 continue
             polygons += 1
-            if change is not None and any(attempt(lambda shape=shape: shape.Transform(change))):  # type: ignore[misc]
+            if change is not None and any(call_gdal(lambda shape=shape: shape.Transform(change))):  # type: ignore[misc]
                 continue
             box = shape.GetEnvelope()
-            if box_meets(box, self.grid):
+            if box_intersects(box, self.grid):
                 self._shapes.append(shape)
                 boxes.append(box)
         if not polygons:
@@ -151,7 +151,7 @@ def mask_state(path: str, layer: str) -> list[Any]:
 
 def _raster_of(path: str, layer: str) -> Any:
     """The dataset of a mask that is a raster; None for polygons and for what cannot be opened."""
-    raster = None if layer else attempt(lambda: gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_READONLY))[0]
+    raster = None if layer else call_gdal(lambda: gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_READONLY))[0]
     return raster if raster is not None and raster.RasterCount else None
 
 

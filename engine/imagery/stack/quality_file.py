@@ -9,13 +9,13 @@ import numpy as np
 from osgeo import gdal
 
 from ...errors import InputError
-from ..geo.gdal_errors import attempt
+from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name
 from ..geo.grid import grid_of, same_grid
 from ..geo.resample import Resampler
 from ..geo.types import Grid, StackBand, Window
 from ..sensors.product_scaling import INTEGERS
-from ..sensors.quality_flags import Choice, hidden
+from ..sensors.quality_flags import Choice, masked
 
 
 class QualityFile:
@@ -27,7 +27,7 @@ class QualityFile:
     bands : its quality bands of dates of the stack.
     dates : dates of the stack.
     grid : grid of the stack; the nearest pixel counts where the file is on another.
-    choice : what is hidden, see :func:`.quality.hidden`.
+    choice : what is hidden, see :func:`.quality_flags.masked`.
     opened : gives the open dataset of a path.
     """
 
@@ -62,7 +62,7 @@ class QualityFile:
         if part is None:
             return
         for index, date, name in self._bands:
-            marked = hidden(name, self._stored(index, part), self._choice)
+            marked = masked(name, self._stored(index, part), self._choice)
             if self._resampler is not None and column is not None and row is not None:
                 marked = self._resampler.nearest(marked, part, column, row)
             gaps[:, :, date] |= marked
@@ -72,7 +72,7 @@ class QualityFile:
         whole = band.DataType in INTEGERS
         kind = gdal.GDT_Int32 if whole else gdal.GDT_Float64
         place = (part.column, part.row, part.width, part.height)
-        data, fault = attempt(lambda: band.ReadRaster(*place, buf_type=kind))
+        data, fault = call_gdal(lambda: band.ReadRaster(*place, buf_type=kind))
         if data is None:
             raise InputError(
                 "raster-unreadable",

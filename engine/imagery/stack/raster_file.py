@@ -13,12 +13,12 @@ import numpy as np
 from osgeo import gdal
 
 from ...errors import InputError
-from ..geo.gdal_errors import attempt
+from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name, open_raster
 from ..geo.grid import grid_of
 from ..geo.types import StackBand, Window
 from ..geo.vrt_sources import sources_of
-from ..sensors.product_scaling import Stored, stored_as
+from ..sensors.product_scaling import StoredValues, stored_values
 from .decode import Meaning, place
 
 TYPES = {
@@ -46,7 +46,7 @@ class FileBand:
     """Position of its band name in the stack."""
     nodata: float | None
     """Stored number that means no observation; None when neither the file nor its product declares one."""
-    stored: Stored
+    stored: StoredValues
     """Scale and offset, as far as the file or its product says."""
     data_type: int
     """GDAL data type."""
@@ -80,8 +80,8 @@ class RasterFile:
         for wanted in bands:
             band = dataset.GetRasterBand(wanted.index)
             position = (dates.index(wanted.date), names.index(wanted.band))
-            stored = stored_as(band, path, str(wanted.band))
-            if stored == Stored():
+            stored = stored_values(band, path, str(wanted.band))
+            if stored == StoredValues():
                 stored = _stored_behind(sources_of(dataset, wanted.index, path)[:1], str(wanted.band), opened)
             nodata = band.GetNoDataValue()
             nodata = stored.fill if nodata is None else nodata
@@ -119,7 +119,7 @@ class RasterFile:
             return dataset.ReadRaster(*place, buf_type=self.data_type, band_list=indices, **into)
 
         indices = [band.index for band in bands]
-        data, fault = attempt(lambda: read(indices))
+        data, fault = call_gdal(lambda: read(indices))
         if data is None:
             into = {}
             raise self._unreadable_band(read, indices, fault)
@@ -158,14 +158,14 @@ class RasterFile:
         dataset = self._opened(self.path)
         mask = dataset.GetRasterBand(index).GetMaskBand() if self._alpha is None else dataset.GetRasterBand(self._alpha)
         where = (window.column, window.row, window.width, window.height)
-        data, fault = attempt(lambda: mask.ReadRaster(*where, buf_type=gdal.GDT_Byte))
+        data, fault = call_gdal(lambda: mask.ReadRaster(*where, buf_type=gdal.GDT_Byte))
         if data is None:
             raise self._unreadable(f"The mask of band {index}", fault)
         return np.frombuffer(data, np.uint8).reshape(window.height, window.width) == 0
 
     def _unreadable_band(self, read: Callable[[list[int]], Any], indices: list[int], fault: str) -> InputError:
         for index in indices:
-            data, own_fault = attempt(lambda index=index: read([index]))  # type: ignore[misc]
+            data, own_fault = call_gdal(lambda index=index: read([index]))  # type: ignore[misc]
             if data is None:
                 return self._unreadable(f"Band {index}", own_fault)
         return self._unreadable(f"Bands {indices[0]} to {indices[-1]}", fault)
@@ -178,7 +178,7 @@ class RasterFile:
         )
 
 
-def _stored_behind(sources: Sequence[tuple[str, int]], name: str, opened: Callable[[str], Any]) -> Stored:
+def _stored_behind(sources: Sequence[tuple[str, int]], name: str, opened: Callable[[str], Any]) -> StoredValues:
     """What the file that a band of a VRT shows says of its numbers: a VRT is not named as its product."""
     for path, index in sources:
         try:
@@ -186,8 +186,8 @@ def _stored_behind(sources: Sequence[tuple[str, int]], name: str, opened: Callab
         except InputError:
             break  # told when the VRT is read
         if index <= dataset.RasterCount:
-            return stored_as(dataset.GetRasterBand(index), path, name)
-    return Stored()
+            return stored_values(dataset.GetRasterBand(index), path, name)
+    return StoredValues()
 
 
 def _alpha_of(dataset: Any) -> int | None:

@@ -18,7 +18,7 @@ from ..geo.gdal_io import file_name
 from ..geo.grid import grid_of
 from ..geo.types import StackBand, Window
 from ..sensors.band_names import band_order
-from ..sensors.quality_flags import Choice, check_choice, data_bands, is_quality, told_hidden
+from ..sensors.quality_flags import Choice, check_choice, data_bands, describe_masked, is_quality
 from ..sensors.spectral_indices import compute, index_names, require_index
 from .decode import Memory
 from .mosaic import Mosaic
@@ -55,7 +55,7 @@ class Stack:
     role : ``source`` or ``target``, for messages.
     indices : names of indices that are computed while reading and stand behind the bands in ``Stack.bands``;
         one that is stored as a band is read and not computed.
-    quality : what quality bands hide, as in :func:`.quality.hidden`; None for the defaults, ``{}`` for nothing.
+    quality : what quality bands hide, as in :func:`.quality_flags.masked`; None for the defaults, ``{}`` for nothing.
     season_start : month and day (``MM-DD``) that counts as day 1, for a stack whose season is to be compared with
         one elsewhere; None for 1 January.
 
@@ -267,9 +267,11 @@ class Stack:
 
     def _quality_bands(self, bands: Sequence[StackBand], choice: Choice | None) -> list[StackBand]:
         """The quality bands that hide anything; says which they are and which dates have none."""
-        used = [b for b in bands if is_quality(b.band) and b.date in self.dates and told_hidden(str(b.band), choice)]
+        used = [
+            b for b in bands if is_quality(b.band) and b.date in self.dates and describe_masked(str(b.band), choice)
+        ]
         for name in dict.fromkeys(str(b.band) for b in used):
-            self.warnings.append(f"{name} of the {self.role} hides: {told_hidden(name, choice)}.")
+            self.warnings.append(f"{name} of the {self.role} hides: {describe_masked(name, choice)}.")
         without = [date for date in self.dates if date not in {b.date for b in used}]
         if used and without:
             self.warnings.append(

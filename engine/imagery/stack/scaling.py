@@ -8,7 +8,7 @@ import numpy as np
 from osgeo import gdal
 
 from ..geo.types import Window
-from ..sensors.product_scaling import FACTOR, NOT_REFLECTANCE, by_size, offset_warnings
+from ..sensors.product_scaling import FACTOR, NOT_REFLECTANCE, guess_scale, offset_warnings
 from .raster_file import FileBand, RasterFile
 
 SAMPLE_SIDE = 64
@@ -27,7 +27,7 @@ class StackScale:
 
     def __init__(self, files: Sequence[RasterFile], names: Sequence[str]) -> None:
         self._files, self._names = files, names
-        self._factor = {kind: by_size(samples) for kind, samples in self._samples().items()}
+        self._factor = {kind: guess_scale(samples) for kind, samples in self._samples().items()}
 
     def of(self, band: FileBand) -> tuple[float, float]:
         """Scale and offset of a raster band."""

@@ -13,8 +13,8 @@ from typing import Any
 from osgeo import gdal
 
 from ...errors import InputError, listed
-from ..discovery.describe import choices_of
-from ..geo.gdal_errors import attempt
+from ..discovery.describe import band_date_choices
+from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name, open_raster
 from ..geo.grid import grid_of
 from ..geo.types import Grid, StackBand
@@ -157,7 +157,7 @@ def _choices(bands: Sequence[StackBand]) -> str:
     """The dates between which a name leaves open which is meant, of the first such band."""
     for band in bands[:SHOWN]:
         try:
-            choices = choices_of(band)
+            choices = band_date_choices(band)
         except InputError:
             continue  # told among the faults of the files
         if choices:
@@ -236,7 +236,7 @@ def _file_problems(bands: Sequence[StackBand], role: str) -> tuple[list[InputErr
 
 def _never_filled(band: Any) -> bool:
     """Whether the file says that no block of a band was ever written: known without reading, however large it is."""
-    coverage, _ = attempt(
+    coverage, _ = call_gdal(
         lambda: band.GetDataCoverageStatus(0, 0, band.XSize, band.YSize, gdal.GDAL_DATA_COVERAGE_STATUS_DATA)
     )
     empty = coverage is not None and coverage[0] == gdal.GDAL_DATA_COVERAGE_STATUS_EMPTY

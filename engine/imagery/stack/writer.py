@@ -10,7 +10,7 @@ import numpy as np
 from osgeo import gdal
 
 from ...errors import Cancelled, InputError
-from ..geo.gdal_errors import attempt, quiet_gdal
+from ..geo.gdal_errors import call_gdal, quiet_gdal
 from ..geo.gdal_io import file_name
 from ..geo.types import Grid, Window
 from ..sensors.product_scaling import AS_STORED, FACTOR
@@ -122,10 +122,10 @@ class StackWriter:
         self.close()
         os.unlink(self._tiles)
         # What GDAL did not tell shows at the latest when the last block is asked for, which was written last.
-        written, fault = attempt(lambda: gdal.Open(self._path))
+        written, fault = call_gdal(lambda: gdal.Open(self._path))
         if written is not None:
             corner = (self._grid.width - 1, self._grid.height - 1, 1, 1)
-            _, fault = attempt(lambda: written.GetRasterBand(1).ReadRaster(*corner))
+            _, fault = call_gdal(lambda: written.GetRasterBand(1).ReadRaster(*corner))
         if fault:
             raise self._unwritable(fault)
 
@@ -146,7 +146,7 @@ class StackWriter:
         options += [f"PREDICTOR={2 if whole else 3}", "BIGTIFF=IF_SAFER"]
         kind = gdal.GDT_Int16 if whole else gdal.GDT_Float32
         grid = self._grid
-        dataset, fault = attempt(lambda: driver.Create(self._tiles, grid.width, grid.height, count, kind, options))
+        dataset, fault = call_gdal(lambda: driver.Create(self._tiles, grid.width, grid.height, count, kind, options))
         if dataset is None:
             raise self._unwritable(fault)
         with quiet_gdal():
@@ -157,7 +157,7 @@ class StackWriter:
 
     def _do(self, call: Callable[[], Any], follower: _Follower | None = None) -> None:
         """Make a GDAL call that writes; raises InputError where it fails, as on a full disk."""
-        result, fault = attempt(lambda: (call(), gdal.GetLastErrorType(), gdal.GetLastErrorMsg()))
+        result, fault = call_gdal(lambda: (call(), gdal.GetLastErrorType(), gdal.GetLastErrorMsg()))
         if follower is not None and follower.cancelled is not None:
             raise follower.cancelled
         if not fault and result is not None and result[1] >= gdal.CE_Failure:

@@ -12,7 +12,7 @@ from ...imagery import StackBand
 from ...imagery.geo.gdal_io import file_name
 from ...imagery.sensors.band_matching import (
     COMPUTED,
-    MOST,
+    MAX_LISTED,
     SAME_NAME,
     BandMatch,
     adapt_target,
@@ -54,7 +54,7 @@ def source_side(job: Job) -> tuple[Side, tuple[str, ...]]:
     wanted = _wanted(job, there)
     match = match_bands(wanted, there)
     _require(wanted, [pair.source for pair in match.pairs if pair.how in (SAME_NAME, COMPUTED)], there, "source stack")
-    told = [pair.told("source") for pair in match.pairs if pair.how == COMPUTED]
+    told = [pair.describe("source") for pair in match.pairs if pair.how == COMPUTED]
     return _side(job.source, match, told), wanted
 
 
@@ -87,9 +87,11 @@ def target_side(job: Job, wanted: Sequence[str]) -> Side:
         who = f"The series file {Path(job.series).name}" if job.series else "The source"
         hint = ", or learn from less of the source (bands: {shared})"
     match = require_match(wanted, _names(job.target), who, hint)
-    told = match.told()
+    told = match.messages()
     if match.left_out:
-        told.append(f"Bands of the target that the source does not have are left out: {listed(match.left_out, MOST)}.")
+        told.append(
+            f"Bands of the target that the source does not have are left out: {listed(match.left_out, MAX_LISTED)}."
+        )
     unnamed = [f"band {b.index} of {file_name(b.path)}" for b in job.target if not b.band]
     if unnamed:
         told.append(f"Bands of the target without a name are left out: {listed(unnamed)}.")
@@ -116,7 +118,7 @@ def _require(wanted: Sequence[str], found: Sequence[str], there: Sequence[str], 
     if missing:
         raise InputError(
             "bands-differ",
-            f"The job asks for {listed(missing, MOST)}, but the {where} has only {listed(there, MOST)}.",
+            f"The job asks for {listed(missing, MAX_LISTED)}, but the {where} has only {listed(there, MAX_LISTED)}.",
             "Choose from these bands, and indices that can be computed from them.",
         )
 

@@ -13,7 +13,7 @@ from typing import Any
 from ...errors import InputError
 from ...imagery.stac.catalogs import catalogue_of
 from ...imagery.stac.client import Scene, find_scenes
-from ...imagery.stac.group_by_date import Day, days_of, harmonised
+from ...imagery.stac.group_by_date import Day, group_by_day, harmonize_bands
 from ...imagery.stac.headers import common_grid, hosts_of, read_headers
 from ...imagery.stac.query import Query, lon_lat_extent
 from ...imagery.stac.vrt_folder import StackFolder
@@ -48,10 +48,10 @@ def run_search(search: Search, progress: Progress) -> Result:
     query = search.query()
     # How many pages there are is not known before the last one.
     scenes = find_scenes(
-        query, search.access, progress.warning, lambda count: progress.update(count / (count + query.most / 10))
+        query, search.access, progress.warning, lambda count: progress.update(count / (count + query.max_scenes / 10))
     )
     scenes = _chosen(scenes, search)
-    days = days_of(harmonised(scenes, progress.warning), lon_lat_extent(query), progress.warning)
+    days = group_by_day(harmonize_bands(scenes, progress.warning), lon_lat_extent(query), progress.warning)
     _tell_access(search, days, progress.warning)
     summary: dict[str, Any] = {"files": [], "bands": [], "hosts": hosts_of(days)}
     if search.output:

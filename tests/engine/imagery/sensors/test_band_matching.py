@@ -26,7 +26,7 @@ def found(source, target):
 def test_the_same_names_match_without_a_word():
     pairs, match = found(SENTINEL, [*reversed(SENTINEL), "NDVI"])
     assert all(pairs[name] == (name, "same name") for name in SENTINEL)
-    assert match.told() == [] and match.missing == () and match.left_out == ("NDVI",)
+    assert match.messages() == [] and match.missing == () and match.left_out == ("NDVI",)
     assert found(["ndvi", "B4"], ["NDVI", "B04"])[0] == {
         "ndvi": ("NDVI", "same name"),
         "B4": ("B04", "same wavelength"),
@@ -53,7 +53,7 @@ def test_bands_match_over_sensors_by_wavelength(source, target, expected):
 def test_the_other_near_infrared_stands_in_and_is_told():
     pairs, match = found(["B04", "B08"], LANDSAT)
     assert pairs["B08"] == ("NIR08", "near wavelength")
-    assert "NIR08 of the target is used for B08 of the source (near wavelength)." in match.told()
+    assert "NIR08 of the target is used for B08 of the source (near wavelength)." in match.messages()
     # One band may serve two of the source, which see all but the same.
     assert found(["B08", "B8A"], LANDSAT)[0] == {
         "B08": ("NIR08", "near wavelength"),
@@ -91,7 +91,7 @@ def test_the_same_number_of_two_sensors_is_not_the_same_band():
 def test_an_index_of_the_source_is_computed_where_the_target_does_not_hold_it():
     match = match_bands(MODIS, SENTINEL)
     assert match.pairs[0] == BandPair("NDVI", "(nir - red) / (nir + red)", "computed", ("B08", "B04"))
-    assert not lacking(match.told()[0], "NDVI", "B08", "B04", "target", "(nir - red) / (nir + red)")
+    assert not lacking(match.messages()[0], "NDVI", "B08", "B04", "target", "(nir - red) / (nir + red)")
     assert match.missing == () and match.left_out == ("B03", "B05", "B06", "B07", "B8A", "B11")
     bands, indices = adapt_target(stack(SENTINEL), match)
     assert [b.band for b in bands] == ["BLUE", "RED", "NIR", "MIR"] and indices == ("NDVI", "EVI")

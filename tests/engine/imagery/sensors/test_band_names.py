@@ -2,7 +2,14 @@
 
 import pytest
 
-from engine.imagery.sensors.band_names import band_order, date_choices, of_sensor, parse_band, parse_date, sensor_of
+from engine.imagery.sensors.band_names import (
+    band_order,
+    date_choices,
+    parse_band,
+    parse_date,
+    sensor_band_name,
+    sensor_of,
+)
 from engine.imagery.sensors.date_patterns import DATE_PATTERNS
 from engine.imagery.sensors.quality_flags import QUALITY
 
@@ -79,7 +86,7 @@ def test_one_meaning_is_taken(text, date):
     ],
 )
 def test_a_number_means_what_it_means_to_its_sensor(product, name, meaning):
-    assert of_sensor(name, sensor_of(product)) == meaning
+    assert sensor_band_name(name, sensor_of(product)) == meaning
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from osgeo import osr
 
 from engine.errors import InputError
 from engine.imagery import Stack, StackBand, Window, stack_problems
-from engine.imagery.sensors.quality_flags import QUALITY, check_choice, data_bands, hidden, is_quality, told_hidden
+from engine.imagery.sensors.quality_flags import QUALITY, check_choice, data_bands, describe_masked, is_quality, masked
 from tests.helpers.facts import lacking, naming
 from tests.helpers.rasters import UTM, write_raster
 
@@ -32,31 +32,31 @@ DATES = ("2021-05-01", "2021-05-11")
     ],
 )
 def test_what_each_band_hides_by_default(name, kept, gone):
-    assert not hidden(name, np.array(kept)).any()
-    assert hidden(name, np.array(gone)).all()
+    assert not masked(name, np.array(kept)).any()
+    assert masked(name, np.array(gone)).all()
 
 
 def test_every_band_hides_something_and_says_what():
     for name, band in QUALITY.items():
-        assert name == name.upper() and told_hidden(name) and band.title
-        assert len({(m.value, m.mask) for m in band.meanings}) == len(band.meanings)
+        assert name == name.upper() and describe_masked(name) and band.title
+        assert len({(m.value, m.mask) for m in band.values}) == len(band.values)
 
 
 def test_numbers_of_every_type_mean_the_same():
     for dtype in (np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64):
-        assert hidden("SCL", np.array([[4, 9], [3, 5]], dtype)).tolist() == [[False, True], [True, False]]
-    assert hidden("SCL", np.array([4.0, np.nan])).tolist() == [False, True]
-    assert hidden("PIXEL_RELIABILITY", np.array([-1, 0], np.int8)).tolist() == [True, False]
+        assert masked("SCL", np.array([[4, 9], [3, 5]], dtype)).tolist() == [[False, True], [True, False]]
+    assert masked("SCL", np.array([4.0, np.nan])).tolist() == [False, True]
+    assert masked("PIXEL_RELIABILITY", np.array([-1, 0], np.int8)).tolist() == [True, False]
 
 
 def test_a_choice_replaces_the_defaults_of_its_band_only():
     stored = np.arange(12)
-    assert np.flatnonzero(hidden("SCL", stored, {"SCL": [6, "vegetation"]})).tolist() == [4, 6]
-    assert np.flatnonzero(hidden("SCL", stored, {"scl": ["6"]})).tolist() == [6]
-    assert not hidden("SCL", stored, {}).any() and not hidden("SCL", stored, {"SCL": []}).any()
-    assert hidden("QA_PIXEL", np.array([8]), {"SCL": [6]}).all(), "a band that is not named keeps its defaults"
+    assert np.flatnonzero(masked("SCL", stored, {"SCL": [6, "vegetation"]})).tolist() == [4, 6]
+    assert np.flatnonzero(masked("SCL", stored, {"scl": ["6"]})).tolist() == [6]
+    assert not masked("SCL", stored, {}).any() and not masked("SCL", stored, {"SCL": []}).any()
+    assert masked("QA_PIXEL", np.array([8]), {"SCL": [6]}).all(), "a band that is not named keeps its defaults"
     flags = {"QA_PIXEL": ["Water", "high cirrus confidence"]}
-    assert hidden("QA_PIXEL", np.array([128, 8, 3 << 14, 1 << 14]), flags).tolist() == [True, False, True, False]
+    assert masked("QA_PIXEL", np.array([128, 8, 3 << 14, 1 << 14]), flags).tolist() == [True, False, True, False]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_hidden_pixels_are_gaps_in_every_band_of_their_date_and_nowhere_else(sce
     expected[0:2, 2:4, 0] = expected[2:4, 2:4, 1] = True
     assert np.array_equal(np.isnan(values).all(axis=3), expected)
     assert np.array_equal(np.isnan(values).any(axis=3), expected)
-    assert len(naming(stack.warnings, "SCL", "source", *told_hidden("SCL").split(", "))) == 1
+    assert len(naming(stack.warnings, "SCL", "source", *describe_masked("SCL").split(", "))) == 1
     with Stack(scene, "source") as stack:
         part = stack.read(Window(1, 1, 3, 2))
     assert np.array_equal(part, values[1:3, 1:4], equal_nan=True), "a window is read as the whole is"

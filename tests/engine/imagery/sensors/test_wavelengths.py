@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.imagery.sensors.wavelengths import COMMON, NEAR, common_name, common_names, readings
+from engine.imagery.sensors.wavelengths import COMMON, NEAR, common_name, common_names, possible_meanings
 
 SAME = [
     ("blue", "B02 b2 BLUE Blu sur_refl_b03 B13 Nadir_Reflectance_Band3"),
@@ -52,5 +52,5 @@ def test_numbers_of_landsat_are_told_apart_by_the_other_bands():
 def test_numbers_that_nothing_tells_apart_are_not_guessed():
     assert common_names(["SR_B4", "SR_B5", "SR_B7"]) == {"SR_B4": None, "SR_B5": None, "SR_B7": "swir22"}
     assert common_name("SR_B4") is None
-    assert readings("SR_B4") == ["Landsat 8-9: red", "Landsat 4-7: nir08"]
-    assert readings("B04") == readings("SR_B7") == readings("NDVI") == []
+    assert possible_meanings("SR_B4") == ["Landsat 8-9: red", "Landsat 4-7: nir08"]
+    assert possible_meanings("B04") == possible_meanings("SR_B7") == possible_meanings("NDVI") == []

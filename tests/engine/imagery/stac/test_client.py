@@ -13,7 +13,7 @@ from engine.imagery import Stack, describe
 from engine.imagery.geo.crs import transformation
 from engine.imagery.stac.catalogs import CATALOGUES, Access
 from engine.imagery.stac.client import find_scenes
-from engine.imagery.stac.group_by_date import days_of, harmonised
+from engine.imagery.stac.group_by_date import group_by_day, harmonize_bands
 from engine.imagery.stac.headers import common_grid, read_headers
 from engine.imagery.stac.query import Query, lon_lat_extent, reference
 from engine.imagery.stac.vrt_folder import StackFolder
@@ -58,7 +58,7 @@ def make_stack(wanted, folder, told=None):
     """The stack of a query as the files of a folder, and the sentences about what was decided."""
     told = [] if told is None else told
     extent = lon_lat_extent(wanted)
-    days = days_of(harmonised(find_scenes(wanted, warn=told.append), told.append), extent, told.append)
+    days = group_by_day(harmonize_bands(find_scenes(wanted, warn=told.append), told.append), extent, told.append)
     days, headers = read_headers(days, Access(), told.append, lambda share: None)
     grid = common_grid(wanted, days, headers, told.append)
     folder.mkdir()
@@ -100,7 +100,7 @@ def test_credentials_reach_catalogue_and_rasters_but_no_other_host(server, tmp_p
     elsewhere = find_scenes(query(server), access)
     for found, expected in ((scenes, "Bearer secret"), (elsewhere, None)):
         server.requests.clear()
-        read_headers(days_of(found, lon_lat_extent(query(server)), print), access, print, lambda share: None)
+        read_headers(group_by_day(found, lon_lat_extent(query(server)), print), access, print, lambda share: None)
         asked = [request for request in server.requests if request.path.startswith("/files/")]
         assert asked and {request.headers.get("Authorization") for request in asked} == {expected}
 
@@ -134,7 +134,7 @@ def test_all_pages_are_read_and_the_cap_is_told(server):
     assert [scene.date for scene in find_scenes(query(server))] == [f"2021-05-0{day}" for day in range(1, 8)]
     assert len(server.searched()) == 4
     told = []
-    assert len(find_scenes(query(server, most=5), warn=told.append)) == 5
+    assert len(find_scenes(query(server, max_scenes=5), warn=told.append)) == 5
     assert len(told) == 1 and not lacking(told[0], 5)
 
 
@@ -234,7 +234,7 @@ def test_nothing_found_says_what_was_asked(server):
         ({"start": "May"}, "season"),
         ({"start": "2023-01-01"}, "season"),
         ({"cloud": 101.0}, "cloud"),
-        ({"most": 0}, "most"),
+        ({"max_scenes": 0}, "most"),
         ({"bbox": (3.0, 1.0, 2.0, 4.0)}, "extent"),
         ({"bbox": (0.0, 0.0, 1e9, 1e9)}, "extent"),
         ({"crs": "EPSG:999999"}, "extent"),
@@ -286,7 +286,7 @@ def test_of_two_versions_of_a_scene_the_newer_is_taken_and_told(server):
     add_sentinel_scene(server, "A", "2021-05-01", baseline="03.00")
     add_sentinel_scene(server, "B", "2021-05-01", baseline="05.00", shift=1000)
     told, wanted = [], query(server)
-    (day,) = days_of(find_scenes(wanted), lon_lat_extent(wanted), told.append)
+    (day,) = group_by_day(find_scenes(wanted), lon_lat_extent(wanted), told.append)
     assert [scene.id for scene in day.scenes] == ["B"]
     assert len(told) == len(naming(told, 1)) == 1
 
@@ -295,7 +295,7 @@ def test_of_scenes_of_a_date_that_are_stored_in_another_way_the_largest_share_is
     add_sentinel_scene(server, "ALL", "2021-05-01", baseline="03.00", tile="33UUP")
     add_sentinel_scene(server, "EDGE", "2021-05-01", (CORNER[0] + 300, CORNER[1]), baseline="05.00", tile="33UVP")
     told, wanted = [], query(server)
-    (day,) = days_of(find_scenes(wanted), lon_lat_extent(wanted), told.append)
+    (day,) = group_by_day(find_scenes(wanted), lon_lat_extent(wanted), told.append)
     assert [scene.id for scene in day.scenes] == ["ALL"]
     assert len(told) == len(naming(told, 1)) == 1
 
