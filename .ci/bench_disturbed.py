@@ -193,10 +193,10 @@ def fit_all(
     from engine.evaluation.run_method import RunTask
     from engine.evaluation.transfers import Transfer, pack, score
     from engine.tasks.runs.child_processes import Work, run_side_by_side
-    from engine.tasks.storage.comparison_log import Journal, code_digest, content_digest, run_key
+    from engine.tasks.storage.comparison_log import ComparisonLog, code_digest, content_digest, run_key
 
     code = code_digest()
-    journal = Journal.beside(str(output))
+    journal = ComparisonLog.beside(str(output))
     finished = journal.read()
     planned, runs, works = [], [], []
     for one in todo:

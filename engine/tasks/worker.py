@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Callable
 from typing import IO, Any
 
-from ..errors import Cancelled, InputError, told_fault
+from ..errors import Cancelled, InputError, describe_exception
 from ..progress import Event, Progress
 from .protocol import EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, EXIT_INPUT, RUN
 from .runs.comparison import run_comparison
@@ -74,7 +74,7 @@ def main() -> int:
         return EXIT_CANCELLED
     except Exception as fault:  # the whole job: whatever it is, it must reach the user as a message
         traceback.print_exc()
-        emit(_error("fault", type(fault).__name__, *told_fault(fault)))
+        emit(_error("fault", type(fault).__name__, *describe_exception(fault)))
         return EXIT_FAULT
 
 

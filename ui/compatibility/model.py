@@ -18,7 +18,7 @@ from ...engine.series import Season, read_latitude
 from ...engine.series.season import day_of_year
 from ...engine.series.series_set import align_years
 from ...engine.tasks import Job
-from ...engine.tasks.resolve.bands import source_side
+from ...engine.tasks.resolve.bands import resolve_source
 from ...engine.tasks.resolve.season import target_season
 from ..common.qt import tr
 from ..stack.dates import is_date
@@ -86,7 +86,7 @@ def compare_sides(job: Job, series: SeriesFacts | None) -> Compatibility:
 def _used_bands(job: Job) -> list[StackBand]:
     """The bands of the source stack that the model uses; all of them while that is undecided."""
     try:
-        return data_bands(source_side(job)[0].used)
+        return data_bands(resolve_source(job)[0].used)
     except InputError:
         return data_bands(job.source)
 

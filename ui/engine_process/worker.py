@@ -19,8 +19,8 @@ from typing import IO, Any, Protocol
 
 from ...engine.errors import Cancelled, InputError
 from ...engine.tasks import Job
-from ...engine.tasks.storage.checkpoint import forget, unfinished_folder, unfinished_folders
-from ...engine.tasks.storage.partial_outputs import Writing, remove_parts
+from ...engine.tasks.storage.checkpoint import delete_runs, unfinished_folder, unfinished_folders
+from ...engine.tasks.storage.partial_outputs import HasOutputs, remove_parts
 from .environment import Interpreter, worker_environment
 
 ENTRY = Path(__file__).resolve().parents[2] / "engine" / "__main__.py"
@@ -44,7 +44,7 @@ class Outcome:
     """The engine's summary of the run, JSON-ready."""
 
 
-class Task(Writing, Protocol):
+class Task(HasOutputs, Protocol):
     """What the worker does: a job or a comparison."""
 
     def to_json(self) -> str:
@@ -139,10 +139,10 @@ class Worker:
             if not whole:
                 remove_parts(self._task)
             if self._cancelled and isinstance(self._task, Job):
-                forget([unfinished_folder(self._task)])
+                delete_runs([unfinished_folder(self._task)])
                 if self._task.resume:
                     # It worked on in the folder of the run before.
-                    forget(unfinished_folders(self._task.output))
+                    delete_runs(unfinished_folders(self._task.output))
         return self._conclude(last, process.returncode)
 
     def _start(self) -> subprocess.Popen[bytes]:

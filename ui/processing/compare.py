@@ -25,7 +25,7 @@ from ...engine.evaluation.run_method import ORACLE
 from ...engine.methods import METHODS
 from ...engine.tasks import Comparison, check_comparison
 from ...engine.tasks.runs.comparison import COMPARE, DRAW, READ
-from ...engine.tasks.storage.comparison_log import Journal
+from ...engine.tasks.storage.comparison_log import ComparisonLog
 from ..engine_process.worker import Outcome
 from .base import EngineAlgorithm
 from .methods import MethodParameter, method_lines
@@ -235,7 +235,7 @@ class CompareAlgorithm(EngineAlgorithm):
     def cancel_message(self) -> str:
         """What is said after a cancel: the finished runs are kept where they can be found again."""
         output = Path(self._plain["output"])
-        kept = len(Journal.beside(str(output)).read())
+        kept = len(ComparisonLog.beside(str(output)).read())
         if not kept:
             return super().cancel_message()
         if Path(QgsProcessingUtils.tempFolder()) in output.parents:

@@ -8,7 +8,7 @@ from ...errors import InputError
 from ...imagery import writable_problems
 from ...methods import METHODS
 from ..specs.limits import LARGEST_SEED
-from .outputs import place
+from .outputs import canonical_path
 
 if TYPE_CHECKING:
     from ...evaluation.transfers import Transfer
@@ -78,14 +78,14 @@ def output_problems(comparison: Comparison) -> list[InputError]:
         return [InputError("no-output", "There is no place for the results.", hint)]
     problems: list[InputError] = []
     taken: dict[str, str] = {}
-    inputs = {place(path) for path in (comparison.source, comparison.target, comparison.splits) if path}
+    inputs = {canonical_path(path) for path in (comparison.source, comparison.target, comparison.splits) if path}
     for role, path in comparison.outputs().items():
-        if place(path) in taken:
-            message = f"The {role} and the {taken[place(path)]} are to be written to the same file {path}."
+        if canonical_path(path) in taken:
+            message = f"The {role} and the {taken[canonical_path(path)]} are to be written to the same file {path}."
             problems.append(InputError("same-output", message, "Give each its own name."))
-        if place(path) in inputs:
+        if canonical_path(path) in inputs:
             hint = f"Choose another place for the {role}."
             problems.append(InputError("output-is-input", f"{path} is an input of the comparison.", hint))
-        taken[place(path)] = role
+        taken[canonical_path(path)] = role
         problems += writable_problems(path)
     return problems

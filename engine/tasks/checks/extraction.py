@@ -9,7 +9,7 @@ from ...imagery import label_problems, stack_problems, writable_problems
 from ...imagery.sensors.quality_flags import check_choice
 from ..specs.extraction import Extraction
 from ..specs.limits import LARGEST_SEED
-from .outputs import place
+from .outputs import canonical_path
 
 
 def check_extraction(extraction: Extraction) -> list[InputError]:
@@ -56,7 +56,7 @@ def _output_problems(extraction: Extraction) -> list[InputError]:
         return [InputError("output-format", message, "Let its name end in .npz.")]
     inputs = [band.path for band in extraction.source]
     inputs += [*extraction.join, *([extraction.labels.path] if extraction.labels else [])]
-    if place(path) in {place(one) for one in inputs}:
+    if canonical_path(path) in {canonical_path(one) for one in inputs}:
         hint = "Choose another place for the series file."
         return [InputError("output-is-input", f"{path} is an input of the extraction.", hint)]
     return list(writable_problems(path))

@@ -12,7 +12,7 @@ from ...imagery.sensors.quality_flags import check_choice
 from ...methods import METHODS
 from ...series import SeriesFile, SeriesSet, require_samples, require_source
 from ...series.season import day_of_year
-from ..resolve.bands import model_bands, source_series, source_side, target_side
+from ..resolve.bands import model_bands, resolve_source, resolve_target, source_series
 from ..specs.job import Job
 from ..specs.layer_path import split_layer
 from ..specs.limits import LARGEST_SEED, LEAST_MEMORY
@@ -75,7 +75,7 @@ def _source(job: Job) -> tuple[tuple[str, ...], list[InputError]]:
     problems = _layer_problems(job)
     if problems:
         return (), problems
-    return (model_bands(job.use_model), []) if job.use_model else (source_side(job)[1], [])
+    return (model_bands(job.use_model), []) if job.use_model else (resolve_source(job)[1], [])
 
 
 def _layer_problems(job: Job) -> list[InputError]:
@@ -104,7 +104,7 @@ def _layer_problems(job: Job) -> list[InputError]:
     if problems:
         return problems
     try:
-        side, _ = source_side(job)
+        side, _ = resolve_source(job)
     except InputError as problem:
         return [problem]
     return stack_problems(side.used, "source") or label_problems(job.labels, job.source)
@@ -127,7 +127,7 @@ def _target_problems(job: Job, wanted: Sequence[str]) -> list[InputError]:
     if not wanted or not job.target:
         return stack_problems(job.target, "target")
     try:
-        side = target_side(job, wanted)
+        side = resolve_target(job, wanted)
     except InputError as problem:
         unnamed = [p for p in stack_problems(job.target, "target") if p.code in ("no-band", "no-stack")]
         return [*unnamed, problem]

@@ -38,7 +38,7 @@ def _output_problems(job: Job) -> list[InputError]:
         problems.append(InputError("output-format", message, "Let its name end in .gpkg."))
     taken: dict[str, str] = {}
     for role, path in outputs.items():
-        spot = place(path)
+        spot = canonical_path(path)
         if spot in taken:
             both = f"{_told(role)} and the {_told(taken[spot])}"
             message = f"The {both} are to be written to the same file {path}."
@@ -47,7 +47,7 @@ def _output_problems(job: Job) -> list[InputError]:
         problems += _tiles_problems(path) if role == "tiles" else writable_problems(path)
     inputs = [band.path for band in (*job.source, *job.target)]
     inputs += [p for p in (job.series, job.use_model, job.mask, job.parcels, job.labels and job.labels.path) if p]
-    read = {place(split_layer(path)[0]) for path in inputs}
+    read = {canonical_path(split_layer(path)[0]) for path in inputs}
     for spot, role in taken.items():
         if spot in read:
             hint = f"Choose another place for the {_told(role)}."
@@ -72,6 +72,6 @@ def _told(role: str) -> str:
     return role.replace("_", " ")
 
 
-def place(path: str) -> str:
+def canonical_path(path: str) -> str:
     """The file behind a path, however the path is written: ``..``, links, and on Windows capitals."""
     return os.path.normcase(os.path.realpath(path))

@@ -16,7 +16,7 @@ from ...series.composites import METHODS
 from ...series.periods import Periods, season_periods
 from ...series.regular import ENDS, FILLS
 from ..specs.regularization import AUTO, ROLE, Regularization
-from .outputs import place
+from .outputs import canonical_path
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _output_problems(task: Regularization) -> list[InputError]:
     if not path.lower().endswith((".tif", ".tiff")):
         message = f"The stack {path} is not a GeoTIFF." if path else "There is no place for the stack."
         return [InputError("output-format", message, "Let its name end in .tif.")]
-    if place(path) in {place(band.path) for band in task.stack}:
+    if canonical_path(path) in {canonical_path(band.path) for band in task.stack}:
         hint = "Choose another place for the regular stack."
         return [InputError("output-is-input", f"{path} is an input of the regularization.", hint)]
     return list(writable_problems(path))

@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return worker.EXIT_CANCELLED
     except Exception as fault:  # the command's last line of defence: a fault, told as one
         traceback.print_exc()
-        print("croptransfer:", worker.told_fault(fault)[0], file=sys.stderr)
+        print("croptransfer:", worker.describe_exception(fault)[0], file=sys.stderr)
         return worker.EXIT_FAULT
 
 

@@ -21,7 +21,7 @@ from ...errors import InputError, listed
 from ...imagery import Window
 from ...progress import Progress
 from ..specs.job import Job
-from .tile_worker import do_tile, end_run, look
+from .tile_worker import check_worker, do_tile, end_run
 
 if TYPE_CHECKING:
     from ...mapping.tile_store import TileStore
@@ -115,7 +115,7 @@ class _Run:
 
     def map(self) -> None:
         try:
-            self._look()
+            self._check_workers()
             self._do_tiles()
         finally:
             # A tile that is written after this would lie in a folder that may be gone.
@@ -124,11 +124,11 @@ class _Run:
                     self._client.cancel(list(self._waiting.values()))
                     self._client.run(end_run, self._id, on_error="ignore")
 
-    def _look(self) -> None:
+    def _check_workers(self) -> None:
         """See on one worker that it can do tiles of this map, and warn where torch is not the same everywhere."""
         if not self._client.scheduler_info()["workers"]:
             self._progress.warning(f"The Dask scheduler {self._address} has no worker yet: the map waits for one.")
-        self._submit("look", look)
+        self._submit("check", check_worker)
         fault = self._next().exception()
         if isinstance(fault, ImportError):
             message = f"The workers of {self._address} cannot import Crop Transfer: {fault}."
@@ -222,24 +222,24 @@ def _client(address: str) -> Iterator[Any]:
 def _failure(failed: Mapping[int, BaseException], windows: tuple[Window, ...]) -> InputError:
     from distributed.scheduler import KilledWorker
 
-    from ...errors import told_fault
+    from ...errors import describe_exception
 
-    places = [_place(windows[number]) for number in sorted(failed)]
+    windows_shown = [_describe_window(windows[number]) for number in sorted(failed)]
     fault = failed[min(failed)]
     if isinstance(fault, KilledWorker):
         reason = "every worker that took it was lost."
     elif isinstance(fault, InputError):
         reason = fault.message
     else:
-        reason = told_fault(fault)[0] if isinstance(fault, Exception) else str(fault)
+        reason = describe_exception(fault)[0] if isinstance(fault, Exception) else str(fault)
     return InputError(
         "tiles-failed",
-        f"{len(failed)} of the {len(windows)} tiles of the map failed ({listed(places, 3)}): {reason}",
+        f"{len(failed)} of the {len(windows)} tiles of the map failed ({listed(windows_shown, 3)}): {reason}",
         "All others are kept: mend the cause and go on by resuming.",
     )
 
 
-def _place(window: Window) -> str:
+def _describe_window(window: Window) -> str:
     return f"rows {window.row} to {window.row + window.height - 1}, columns {window.column} to " + str(
         window.column + window.width - 1
     )

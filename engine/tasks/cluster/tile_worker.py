@@ -18,7 +18,7 @@ from typing import Any
 
 from ... import __version__
 from ...errors import Cancelled, InputError
-from ..resolve.bands import target_side
+from ..resolve.bands import resolve_target
 from ..resolve.target import open_target
 from ..specs.job import Job
 
@@ -55,7 +55,7 @@ class Work:
         self._stopped = threading.Event()
         self.at_work = 0
         """Tiles of this map that are being done in this process."""
-        side = target_side(job, model.bands)
+        side = resolve_target(job, model.bands)
         stack, mask = self._open.enter_context(open_target(job, side, journal["season_start"]))
         self._mapper = TileMapper.of(model, load_student(folder, journal), stack, mask)
         self._store = TileStore(folder, stack.grid, stack.windows(int(journal["window_bytes"])))
@@ -107,7 +107,7 @@ def do_tile(folder: str, run: str, number: int) -> None:
         work.do(number)
 
 
-def look(folder: str, run: str) -> str:
+def check_worker(folder: str, run: str) -> str:
     """Open a map without doing any of it; returns the version of torch, of which another one may round otherwise."""
     with _work(folder, run):
         return version("torch")

@@ -29,7 +29,7 @@ LONGEST_HEADER = 2**24
 
 
 @dataclass(frozen=True)
-class Side:
+class ResolvedStack:
     """One stack of a job as it is read."""
 
     bands: tuple[StackBand, ...]
@@ -38,11 +38,11 @@ class Side:
     """Indices to compute from them."""
     used: tuple[StackBand, ...]
     """The same raster bands under their own names."""
-    told: tuple[str, ...]
+    notes: tuple[str, ...]
     """Sentences about the bands that are not found by their name, and about those left out."""
 
 
-def source_side(job: Job) -> tuple[Side, tuple[str, ...]]:
+def resolve_source(job: Job) -> tuple[ResolvedStack, tuple[str, ...]]:
     """The source stack as it is read, and the bands and indices to learn from.
 
     Raises
@@ -54,14 +54,14 @@ def source_side(job: Job) -> tuple[Side, tuple[str, ...]]:
     wanted = _wanted(job, there)
     match = match_bands(wanted, there)
     _require(wanted, [pair.source for pair in match.pairs if pair.how in (SAME_NAME, COMPUTED)], there, "source stack")
-    told = [pair.describe("source") for pair in match.pairs if pair.how == COMPUTED]
-    return _side(job.source, match, told), wanted
+    notes = [pair.describe("source") for pair in match.pairs if pair.how == COMPUTED]
+    return _side(job.source, match, notes), wanted
 
 
 def source_series(job: Job, series: SeriesSet) -> SeriesSet:
     """The series of a series file with the bands and indices to learn from.
 
-    Raises InputError as :func:`source_side`, and ``index-bands``.
+    Raises InputError as :func:`resolve_source`, and ``index-bands``.
     """
     where = f"series file {Path(job.series or '').name}"
     keys = tuple(index_name(name) or name for name in series.bands)
@@ -73,7 +73,7 @@ def source_series(job: Job, series: SeriesSet) -> SeriesSet:
     return more if more.bands == wanted else more.with_bands(wanted)
 
 
-def target_side(job: Job, wanted: Sequence[str]) -> Side:
+def resolve_target(job: Job, wanted: Sequence[str]) -> ResolvedStack:
     """The target stack as it gives the ``wanted`` bands.
 
     Raises
@@ -87,15 +87,15 @@ def target_side(job: Job, wanted: Sequence[str]) -> Side:
         who = f"The series file {Path(job.series).name}" if job.series else "The source"
         hint = ", or learn from less of the source (bands: {shared})"
     match = require_match(wanted, _names(job.target), who, hint)
-    told = match.messages()
+    notes = match.messages()
     if match.left_out:
-        told.append(
+        notes.append(
             f"Bands of the target that the source does not have are left out: {listed(match.left_out, MAX_LISTED)}."
         )
     unnamed = [f"band {b.index} of {file_name(b.path)}" for b in job.target if not b.band]
     if unnamed:
-        told.append(f"Bands of the target without a name are left out: {listed(unnamed)}.")
-    return _side(job.target, match, told)
+        notes.append(f"Bands of the target without a name are left out: {listed(unnamed)}.")
+    return _side(job.target, match, notes)
 
 
 def model_bands(path: str) -> tuple[str, ...]:
@@ -123,12 +123,12 @@ def _require(wanted: Sequence[str], found: Sequence[str], there: Sequence[str], 
         )
 
 
-def _side(bands: Sequence[StackBand], match: BandMatch, told: Sequence[str]) -> Side:
+def _side(bands: Sequence[StackBand], match: BandMatch, notes: Sequence[str]) -> ResolvedStack:
     adapted, indices = adapt_target(bands, match)
     names = {name for pair in match.pairs for name in (pair.inputs or (pair.target,))}
     used = tuple(band for band in bands if band.band in names)
     quality = tuple(band for band in bands if is_quality(band.band))
-    return Side((*adapted, *quality), indices, (*used, *quality), tuple(told))
+    return ResolvedStack((*adapted, *quality), indices, (*used, *quality), tuple(notes))
 
 
 def _names(bands: Sequence[StackBand]) -> list[str]:

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from ...imagery import Mask, Stack
 from ..specs.job import Job
 from ..specs.layer_path import split_layer
-from .bands import Side
+from .bands import ResolvedStack
 
 
 @contextmanager
-def open_target(job: Job, side: Side, season_start: str) -> Iterator[tuple[Stack, Mask | None]]:
+def open_target(job: Job, side: ResolvedStack, season_start: str) -> Iterator[tuple[Stack, Mask | None]]:
     """The target stack and the mask of a job; the files are closed at the end of the block.
 
     Parameters

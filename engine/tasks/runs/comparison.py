@@ -21,7 +21,7 @@ from ...methods import METHODS
 from ...progress import Progress
 from ..checks.comparison import output_problems, plan_problems, read_data
 from ..specs.comparison import Comparison
-from ..storage.comparison_log import Journal, code_digest, content_digest, run_key
+from ..storage.comparison_log import ComparisonLog, code_digest, content_digest, run_key
 from ..storage.partial_outputs import part_path, publish_parts, remove_parts, writing
 from .child_processes import ERROR, RESULT, STARTED, Work, run_side_by_side
 from .result import Result
@@ -61,7 +61,7 @@ def perform(comparison: Comparison, progress: Progress) -> Result:
         for note in transfer.notes:
             progress.warning(f"{transfer.name}: {note}")
     runs = _runs(comparison, transfers)
-    journal = Journal.beside(comparison.output)
+    journal = ComparisonLog.beside(comparison.output)
     try:
         progress.stage(COMPARE)
         done = _do_all(runs, comparison.workers or _cores(), journal, progress)
@@ -114,7 +114,7 @@ def _runs(comparison: Comparison, transfers: Sequence[Transfer]) -> list[Run]:
     return runs
 
 
-def _do_all(runs: Sequence[Run], workers: int, journal: Journal, progress: Progress) -> list[dict[str, Any]]:
+def _do_all(runs: Sequence[Run], workers: int, journal: ComparisonLog, progress: Progress) -> list[dict[str, Any]]:
     """The outcome of each run, from the journal where it is there; a broken run has a key ``failure``."""
     finished = journal.read()
     data = {id(run.transfer): content_digest(run.transfer.source, run.transfer.target) for run in runs}

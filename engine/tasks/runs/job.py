@@ -26,7 +26,7 @@ from ...progress import Progress
 from ...series import SeriesSet, told_draw
 from ..checks.job import check, read_source_series, series_name
 from ..cluster.dask_executor import require_cluster
-from ..resolve.bands import source_side, target_side
+from ..resolve.bands import resolve_source, resolve_target
 from ..resolve.season import target_season
 from ..resolve.target import open_target
 from ..specs.job import Job
@@ -34,7 +34,7 @@ from ..specs.layer_path import split_layer
 from ..specs.limits import SAMPLES_PER_CLASS, TARGET_SAMPLES
 from ..storage.lock import only_run
 from ..storage.partial_outputs import part_path, publish_parts, remove_parts, writing
-from .map_job import Mapping
+from .map_job import MapRun
 from .result import Result
 from .stages import READ_SOURCE, READ_TARGET, WRITE, _stages
 from .summary import facts, provenance, summary
@@ -70,7 +70,7 @@ def run(job: Job, progress: Progress, keep: Callable[[], bool] = lambda: False) 
         raise problems[0]
     require_cluster(job)
     with only_run(job.output, progress), bounded_cache(MOST_CACHE):
-        mapping = Mapping(job)
+        mapping = MapRun(job)
         try:
             result = _run(job, mapping, progress)
         except BaseException as fault:
@@ -84,23 +84,23 @@ def run(job: Job, progress: Progress, keep: Callable[[], bool] = lambda: False) 
     return result
 
 
-def _run(job: Job, mapping: Mapping, progress: Progress) -> Result:
+def _run(job: Job, mapping: MapRun, progress: Progress) -> Result:
     # Imported here, because they bring torch, and QGIS imports this package.
     from ...mapping import map_parcels
     from ...mapping.memory import window_bytes
     from ...models import TrainedModel
     from ...reports.map_report import write_report
 
-    begun = mapping.begun(progress)
-    model = begun or (TrainedModel.load(job.use_model) if job.use_model else None)
+    resumed = mapping.resume_model(progress)
+    model = resumed or (TrainedModel.load(job.use_model) if job.use_model else None)
     source = None if model or not job.series else read_source_series(job, SAMPLES_PER_CLASS)
     known = model or source
     # A band the model does not read must not cost a date on which it is missing.
-    side = target_side(job, known.bands if known else source_side(job)[1])
+    side = resolve_target(job, known.bands if known else resolve_source(job)[1])
     season, decided = target_season(job, model.season if job.use_model and model else None, side.bands)
     with open_target(job, side, season.start) as (stack, mask):
         progress.plan(_stages(job, stack, model is not None))
-        _tell(progress, [*side.told, *decided])
+        _tell(progress, [*side.notes, *decided])
         parcels = ParcelLayer(*split_layer(job.parcels)) if job.parcels else None
         if model is None:
             progress.stage(READ_SOURCE)
@@ -112,7 +112,7 @@ def _run(job: Job, mapping: Mapping, progress: Progress) -> Result:
             _tell(progress, scale_warnings(source, target))
             model = fit(job.method, source, target.with_bands(source.bands), job.seed, progress, job.options)
             model = replace(model, season=season)
-        elif begun and job.report and not job.use_model:
+        elif resumed and job.report and not job.use_model:
             # The report shows the source beside the map.
             progress.stage(READ_SOURCE)
             source = read_source_series(job, SAMPLES_PER_CLASS) if job.series else _sample_source(job, progress)
@@ -184,9 +184,9 @@ def _run(job: Job, mapping: Mapping, progress: Progress) -> Result:
 def _sample_source(job: Job, progress: Progress) -> SeriesSet:
     if job.labels is None:
         raise ValueError("a job without labels or series file passed the check")
-    side, wanted = source_side(job)
+    side, wanted = resolve_source(job)
     with Stack(side.bands, "source", side.indices, job.quality) as stack:
-        _tell(progress, side.told)
+        _tell(progress, side.notes)
         series = sample_labels(job.labels, stack, job.seed, SAMPLES_PER_CLASS, progress)
         _tell(progress, stack.warnings)
     return series.with_bands([name for name in stack.bands if name in wanted])

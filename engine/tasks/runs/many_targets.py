@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ...errors import InputError, told_fault
+from ...errors import InputError, describe_exception
 from ...imagery import describe
 from ..cluster.dask_executor import local_cluster, require_cluster
 from ..specs.job import Job
@@ -123,7 +123,7 @@ def run_targets(job: Job, targets: Sequence[Target], folder: str, run_one: Calla
                 failed.append(f"{target.name}: {problem}")
             except Exception as fault:  # of one target: the others shall be mapped, and it is told
                 traceback.print_exc()
-                failed.append(f"{target.name}: {told_fault(fault)[0]}")
+                failed.append(f"{target.name}: {describe_exception(fault)[0]}")
     return failed
 
 

@@ -10,7 +10,7 @@ from ...errors import InputError
 from ...imagery import MapWriter, Mask, Stack
 from ...progress import Progress
 from ..specs.job import Job
-from ..storage.checkpoint import check_unchanged, decisive, forget, unfinished_folder, unfinished_folders
+from ..storage.checkpoint import check_unchanged, delete_runs, fingerprint, unfinished_folder, unfinished_folders
 
 if TYPE_CHECKING:
     from ...mapping import MapStatistics
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ...models.student import DistilledClassifier
 
 
-class Mapping:
+class MapRun:
     """How the target of one job is mapped.
 
     Parameters
@@ -31,14 +31,14 @@ class Mapping:
         self._job = job
         self._folder = unfinished_folder(job)
         # Before anything is read: a file that changes meanwhile must not pass for what was read.
-        self._prediction_settings = decisive(job)
+        self._fingerprint = fingerprint(job)
         self._journal: dict[str, Any] | None = None
         self._store: TileStore | None = None
         self._student: DistilledClassifier | None = None
         self.created = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
         """Date on which the run began (UTC, ISO): it stands in the map, also in one that was gone on with later."""
 
-    def begun(self, progress: Progress) -> TrainedModel | None:
+    def resume_model(self, progress: Progress) -> TrainedModel | None:
         """The model of an interrupted run that this one goes on from; None where it starts anew.
 
         Raises
@@ -70,7 +70,7 @@ class Mapping:
                         f"The unfinished run of {name} cannot be read.",
                         f"Delete the folder {folder} and start anew.",
                     )
-                check_unchanged(self._job, self._prediction_settings, journal)
+                check_unchanged(self._job, self._fingerprint, journal)
             except InputError as problem:
                 problems.append(problem)
                 continue
@@ -125,11 +125,11 @@ class Mapping:
     def interrupted(self, keep: bool) -> None:
         """The job ended early: what is finished stays where there is any and ``keep`` says so."""
         if not (keep and self._store is not None and self._folder.is_dir() and self._store.done()):
-            forget([unfinished_folder(self._job)] if self._store is None else [self._folder])
+            delete_runs([unfinished_folder(self._job)] if self._store is None else [self._folder])
 
     def finished(self) -> None:
         """The map is there: nothing has to be gone on with."""
-        forget(unfinished_folders(self._job.output))
+        delete_runs(unfinished_folders(self._job.output))
 
     def _begin(self, model: TrainedModel, stack: Stack, mask: Mask | None, progress: Progress) -> None:
         from ...mapping.choose import choose
@@ -140,7 +140,7 @@ class Mapping:
         choice = choose(model, stack, mask, job.exact, job.seed, progress)
         self._student = choice.student
         journal = {
-            **self._prediction_settings,
+            **self._fingerprint,
             "created": self.created,
             "model_id": model.model_id,
             "way": choice.told,
@@ -151,7 +151,7 @@ class Mapping:
         }
         try:
             # A job that runs a second time must not take the tiles of its first run for its own.
-            forget([self._folder])
+            delete_runs([self._folder])
             self._folder.mkdir(exist_ok=True)
             model.save(self._folder / MODEL)
             if choice.student is not None:

@@ -13,7 +13,7 @@ from ...imagery import Stack, StackBand, pixel_hectares
 from ...methods import METHODS
 from ...progress import Progress
 from ...series import Season
-from ..resolve.bands import Side
+from ..resolve.bands import ResolvedStack
 from ..specs.job import Job
 
 
@@ -54,7 +54,9 @@ def _part_of_series(job: Job) -> list[str]:
     return [f"({'; '.join(part)})"] if part else []
 
 
-def facts(job: Job, model: Any, stack: Stack, side: Side, season: Season, summary: dict[str, Any]) -> dict[str, str]:
+def facts(
+    job: Job, model: Any, stack: Stack, side: ResolvedStack, season: Season, summary: dict[str, Any]
+) -> dict[str, str]:
     """The last table of the report: what went in, what the method decided, how long it took."""
     told = {
         "Method": f"{_title(model.method)} (seed {model.seed})",
@@ -72,8 +74,8 @@ def facts(job: Job, model: Any, stack: Stack, side: Side, season: Season, summar
     if job.parcels:
         told["Parcels"] = Path(job.parcels).name
     told["Bands"] = ", ".join(model.bands)
-    if side.told:
-        told["Bands of the target"] = " ".join(side.told)
+    if side.notes:
+        told["Bands of the target"] = " ".join(side.notes)
     if season.days:
         told["Season of the target"] = f"its {season.start} is read as 01-01 of the source ({season.days:+d} days)"
     told["Target dates"] = ", ".join(stack.dates)

@@ -19,7 +19,7 @@ from ...imagery.geo.file_state import file_state
 from ...imagery.stack.mask import mask_state
 from ..specs.job import Job
 from ..specs.layer_path import split_layer
-from .partial_outputs import Writing
+from .partial_outputs import HasOutputs
 
 JOURNAL = "journal.json"
 BESIDE = ("output", "confidence", "model", "report", "memory", "resume", "dask", "workers", "cog", "id")
@@ -27,7 +27,7 @@ BESIDE = ("output", "confidence", "model", "report", "memory", "resume", "dask",
 ENDING = ".tiles"
 
 
-def unfinished_folder(job: Writing) -> Path:
+def unfinished_folder(job: HasOutputs) -> Path:
     """Where a run of the job keeps what is finished."""
     output = Path(job.output)
     return output.with_name(f".{output.name}.{job.id}{ENDING}")
@@ -45,7 +45,7 @@ def unfinished_folders(output: str) -> list[Path]:
     return sorted((f for f in found if (f / JOURNAL).is_file()), key=lambda f: -(f / JOURNAL).stat().st_mtime_ns)
 
 
-def decisive(job: Job) -> dict[str, Any]:
+def fingerprint(job: Job) -> dict[str, Any]:
     """What decides the classes of the map of a job, JSON-ready: its settings, and the state of its input files."""
     settings = {key: value for key, value in asdict(job).items() if key not in BESIDE}
     if settings["labels"]:
@@ -59,7 +59,7 @@ def decisive(job: Job) -> dict[str, Any]:
 def check_unchanged(job: Job, now: Mapping[str, Any], journal: Mapping[str, Any]) -> None:
     """Raise InputError (``resume-changed``) where a setting or an input is not what it was in an interrupted run.
 
-    ``now`` : what :func:`decisive` gives for the job.
+    ``now`` : what :func:`fingerprint` gives for the job.
     """
     hint = "Put back what was, or start anew without resuming."
     if journal.get("version") != now["version"]:
@@ -81,7 +81,7 @@ def check_unchanged(job: Job, now: Mapping[str, Any], journal: Mapping[str, Any]
             )
 
 
-def forget(folders: Iterable[Path]) -> None:
+def delete_runs(folders: Iterable[Path]) -> None:
     """Delete folders of runs; what is held open stays, for the next call."""
     for folder in folders:
         with contextlib.suppress(OSError):

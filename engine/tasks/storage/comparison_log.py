@@ -15,11 +15,11 @@ from ...series import SeriesSet
 
 ENGINE = Path(__file__).resolve().parents[2]
 EVALUATION = ("transfers", "feature_projection", "run_method", "oracle", "metrics")
-DECISIVE = ("methods", "models", "series", *(f"evaluation/{name}.py" for name in EVALUATION))
+RESULT_CODE = ("methods", "models", "series", *(f"evaluation/{name}.py" for name in EVALUATION))
 """The code whose change makes a finished run worth nothing."""
 
 
-class Journal:
+class ComparisonLog:
     """A file of JSON lines, one a finished run, each written through to the disk.
 
     Parameters
@@ -31,10 +31,10 @@ class Journal:
         self._path = path
 
     @staticmethod
-    def beside(output: str) -> Journal:
+    def beside(output: str) -> ComparisonLog:
         """The journal of the comparison that writes ``output``."""
         path = Path(output)
-        return Journal(path.with_name(f"{path.name}.runs"))
+        return ComparisonLog(path.with_name(f"{path.name}.runs"))
 
     def read(self) -> dict[str, dict[str, Any]]:
         """The finished runs by key; a line that was cut off when its process was killed is left out."""
@@ -80,7 +80,7 @@ def content_digest(*domains: SeriesSet) -> str:
 def code_digest() -> str:
     """Twelve hexadecimal digits that change with the version and with the code that decides a run."""
     digest = hashlib.sha256(__version__.encode())
-    for place in DECISIVE:
+    for place in RESULT_CODE:
         path = ENGINE / place
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             digest.update(file.relative_to(ENGINE).as_posix().encode())

@@ -14,7 +14,7 @@ from ...errors import InputError
 SIDECARS = (".aux.xml", ".ovr", ".msk", "-wal", "-shm", "-journal")
 
 
-class Writing(Protocol):
+class HasOutputs(Protocol):
     """What writes files: a job or a comparison."""
 
     @property
@@ -35,7 +35,7 @@ def part_path(path: str | Path, job_id: str) -> Path:
     return path.with_name(f".{path.stem}.{job_id}.part{path.suffix}")
 
 
-def remove_parts(job: Writing) -> None:
+def remove_parts(job: HasOutputs) -> None:
     """Delete whatever unfinished files of the job are left, sidecars included.
 
     A file that the job had moved aside when it was killed comes back. One that cannot be deleted yet
@@ -43,11 +43,11 @@ def remove_parts(job: Writing) -> None:
     """
     paths = [Path(path) for path in job.outputs().values()]
     for path in paths:
-        if _aside(path, job.id).exists() and not path.exists():
+        if _backup_path(path, job.id).exists() and not path.exists():
             for place in (path, *_sidecars(path)):
-                if _aside(place, job.id).exists():
+                if _backup_path(place, job.id).exists():
                     with contextlib.suppress(OSError):
-                        os.replace(_aside(place, job.id), place)
+                        os.replace(_backup_path(place, job.id), place)
     for folder in {path.parent for path in paths}:
         for left in _files_of(folder, job.id):
             with contextlib.suppress(OSError):
@@ -55,7 +55,7 @@ def remove_parts(job: Writing) -> None:
                 shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
 
 
-def publish_parts(job: Writing, roles: Iterable[str]) -> dict[str, str]:
+def publish_parts(job: HasOutputs, roles: Iterable[str]) -> dict[str, str]:
     """Rename the finished files of ``roles`` to their places; returns the paths by role.
 
     Either all of them arrive or none: earlier files are moved aside first and come back when one cannot
@@ -74,7 +74,7 @@ def publish_parts(job: Writing, roles: Iterable[str]) -> dict[str, str]:
         for path in published.values():
             for place in (path, *_sidecars(path)):
                 if place.exists():
-                    _move(place, _aside(place, job.id), moved)
+                    _move(place, _backup_path(place, job.id), moved)
         for path in published.values():
             part = part_path(path, job.id)
             for new, place in zip((*_sidecars(part), part), (*_sidecars(path), path)):
@@ -97,7 +97,7 @@ def _move(file: Path, place: Path, moved: list[tuple[Path, Path]]) -> None:
     moved.append((file, place))
 
 
-def _aside(path: Path, job_id: str) -> Path:
+def _backup_path(path: Path, job_id: str) -> Path:
     """Where an earlier file waits until all new ones are in place."""
     return path.with_name(f".{path.name}.{job_id}.part.before")
 

@@ -17,7 +17,7 @@ from engine.methods import METHODS, fit
 from engine.progress import Progress
 from engine.reports.comparison_report import write_comparison_report
 from engine.series import SeriesSet
-from engine.tasks.storage.comparison_log import Journal, content_digest
+from engine.tasks.storage.comparison_log import ComparisonLog, content_digest
 
 CROPS = ("maize", "<wheat> & rye", "soy")
 DAY = np.arange(20, 300, 20, dtype=np.float32)
@@ -187,7 +187,7 @@ def test_one_domain_lies_upon_itself_in_the_feature_map(transfer):
 
 
 def test_a_journal_keeps_whole_lines_and_forgets_one_that_was_cut_off(tmp_path):
-    journal = Journal.beside(str(tmp_path / "r.json"))
+    journal = ComparisonLog.beside(str(tmp_path / "r.json"))
     assert journal.read() == {}
     journal.add("first", {"oa": 0.9})
     file = tmp_path / "r.json.runs"

@@ -270,7 +270,7 @@ def test_a_worker_names_what_it_does_not_share_with_the_client(tmp_path):
 
     for code, named in (("dask-folder", str(tmp_path)), ("dask-version", "0.0.1")):
         with pytest.raises(InputError, match=named) as refused:
-            tile_worker.look(str(tmp_path / "tiles"), code)
+            tile_worker.check_worker(str(tmp_path / "tiles"), code)
         assert refused.value.code == code
         (tmp_path / "tiles").mkdir(exist_ok=True)
         write_journal(tmp_path / "tiles", {"version": "0.0.1"})
