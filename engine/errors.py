@@ -1,19 +1,23 @@
-"""The two ways in which a job ends early on purpose: bad input, and the user's cancel."""
+"""The two ways in which a task ends early on purpose, bad input and a cancel, and the texts that errors share."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from .error_codes import CODES
 
 
 class InputError(Exception):
-    """Something in the user's input that stops the job, told in one sentence.
+    """Something in the user's input that stops a task.
 
-    Raised where the fact is known and shown once, by the face (dialog, algorithm, command).
+    Raised where the fact is known and shown once, by the dialog, the Processing algorithm or the command.
 
     Parameters
     ----------
     code : str
-        Stable kebab-case identifier, such as ``"no-overlap"``; tests and callers switch on it.
+        Stable kebab-case identifier, a key of :data:`engine.error_codes.CODES`; tests and callers switch on it.
     message : str
         One sentence that names the file, layer, field or band.
     hint : str
@@ -26,6 +30,11 @@ class InputError(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def keeps_tiles(self) -> bool:
+        """Whether finished tiles of a map stay after this error, so that the map can be resumed."""
+        return self.code in CODES and CODES[self.code].keeps_tiles
+
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
 
@@ -35,17 +44,85 @@ class InputError(Exception):
 
 
 class Cancelled(Exception):
-    """The user cancelled the job; nothing of it may stay on disk."""
+    """The user cancelled the task; no output of it may stay on disk."""
 
 
-def listed(names: Sequence[str], most: int = 5) -> str:
-    """The names as a message lists them: the first ``most``, then how many more there are."""
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
+def listed(names: Sequence[str], limit: int = 5) -> str:
+    """Names as a message lists them.
+
+    Parameters
+    ----------
+    names : sequence of str
+    limit : int
+        Names that are shown at most.
+
+    Returns
+    -------
+    str
+        Such as ``B02, B03 and 4 more``.
+    """
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit:,} more"
 
 
-def told_fault(fault: Exception) -> tuple[str, str]:
-    """A fault as a sentence and a hint for people."""
+def unwritable(
+    what: str,
+    fault: object,
+    hint: str = "Check the free space and the permissions of its folder.",
+    code: str = "output-unwritable",
+) -> InputError:
+    """The error for a file that cannot be written.
+
+    Parameters
+    ----------
+    what : str
+        What is written, at the start of a sentence, such as ``The parcel layer fields.gpkg``.
+    fault : OSError or str
+        Why it fails: of an OSError the reason without its number and path.
+    hint, code : str
+        As in :class:`InputError`.
+
+    Returns
+    -------
+    InputError
+        Not raised yet.
+    """
+    reason = (fault.strerror if isinstance(fault, OSError) else None) or str(fault)
+    return InputError(code, f"{what} cannot be written: {reason.strip(' .')}.", hint)
+
+
+@contextlib.contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """Report a full disk or a lost network drive as a problem of the file that is written in the block.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Raises
+    ------
+    InputError
+        ``output-unwritable``.
+    """
+    try:
+        yield
+    except OSError as fault:
+        raise unwritable(str(path), fault) from fault
+
+
+def describe_exception(fault: Exception) -> tuple[str, str]:
+    """An unexpected exception in words.
+
+    Parameters
+    ----------
+    fault : Exception
+
+    Returns
+    -------
+    tuple of str
+        A sentence and a hint.
+    """
     # GDAL and torch report memory as RuntimeError, NumPy as MemoryError, whose text may be empty.
     if isinstance(fault, MemoryError) or "allocate memory" in str(fault):
         return "The engine ran out of memory.", "Close other programs, or map a smaller target or fewer dates."
