@@ -5,4 +5,9 @@ before it, so the engine runs as a command, in a worker process beside QGIS, or 
 Importing this package, ``series``, ``imagery`` and ``job`` never imports torch.
 """
 
-__version__ = "0.1.0"
+import re
+from pathlib import Path
+
+_METADATA = Path(__file__).resolve().parent.parent / "metadata.txt"
+__version__ = re.findall(r"^version=(\S+)", _METADATA.read_text(encoding="utf-8"), re.MULTILINE)[0]
+"""That of the plugin: QGIS reads it from ``metadata.txt``, so everything does."""
