@@ -14,3 +14,8 @@ def lacking(text: str, *facts: object) -> list[str]:
 def naming(lines: Iterable[str], *facts: object) -> list[str]:
     """The lines that name all of these facts."""
     return [line for line in lines if not lacking(line, *facts)]
+
+
+def numbers(text: str) -> list[str]:
+    """The numbers of a text in its order, as it writes them: 1,234 and 5.5 of "1,234 of 5.5 %"."""
+    return re.findall(r"(?<!\w)\d[\d,.]*\d(?!\w)|(?<!\w)\d(?!\w)", text)

@@ -113,11 +113,12 @@ def test_a_wrong_file_is_told_before_anything_runs(provider, inputs, fake_engine
 
     fake_engine("map")
     for more, named in [
-        ({"PARCEL_LAYER": str(tmp_path / "p.shp")}, "is not a GeoPackage"),
-        ({"PARCELS": None, "PARCEL_LAYER": str(tmp_path / "p.gpkg")}, "no parcels are given"),
+        ({"PARCEL_LAYER": str(tmp_path / "p.shp")}, "p.shp"),
+        ({"PARCELS": None, "PARCEL_LAYER": str(tmp_path / "p.gpkg")}, "p.gpkg"),
     ]:
-        with pytest.raises(QgsProcessingException, match=named):
+        with pytest.raises(QgsProcessingException) as raised:
             processing.run("croptransfer:transfer", {**inputs, **more})
+        assert str(tmp_path / named) in str(raised.value)
 
 
 def test_the_real_engine_classifies_parcels(provider, inputs, scene, quick_engine, tmp_path):

@@ -8,6 +8,9 @@ import shutil
 import pytest
 from osgeo import gdal
 
+from croptransfer.engine.methods import METHODS
+from tests.helpers.facts import lacking
+
 ALGORITHMS = ("transfer", "classify", "compare", "extract", "regularize", "search")
 PARCELS = "PARCELS PARCEL_READING PARCEL_LAYER"
 MAPPING = "EXACT MEMORY RESUME"
@@ -54,7 +57,7 @@ def test_transfers_with_the_real_engine_and_maps_again_with_its_model(
     paths = {name: tmp_path / file for name, file in written.items()}
     done = qgis_process.run("croptransfer:transfer", **inputs, METHOD="ghca", SEED=1, **paths)
     assert done.returncode == 0, sentence(done)
-    assert "Learning from the source" in sentence(done) and "Mapping the target" in sentence(done)
+    assert all(stage in sentence(done) for stage in METHODS["ghca"].stages)
 
     classes = gdal.Open(str(paths["OUTPUT"])).ReadAsArray()
     assert (classes == scene.truth).mean() > 0.7
@@ -87,7 +90,7 @@ def test_takes_several_files_and_returns_json(qgis_process, scene, inputs, tmp_p
 
 
 def bad_inputs(scene, inputs, folder):
-    """Each kind of bad input, with the sentence it gets."""
+    """Each kind of bad input, with what its sentence names."""
     unreadable = folder / "broken.tif"
     unreadable.write_text("no raster")
     dateless = folder / "plain.tif"
@@ -100,13 +103,13 @@ def bad_inputs(scene, inputs, folder):
     moved.SetGeoTransform((700000, 10, 0, 4000000, 0, -10))
     del moved
     return {
-        "missing field": ({**inputs, "CLASS_FIELD": "cropp"}, "fields.gpkg has no field 'cropp'"),
-        "missing raster": ({**inputs, "TARGET": folder / "gone.tif"}, "gone.tif does not exist or cannot be read"),
-        "unreadable raster": ({**inputs, "TARGET": unreadable}, "broken.tif"),
-        "no dates": ({**inputs, "TARGET": dateless}, "plain.tif"),
-        "no overlap": ({**inputs, "SOURCE": elsewhere}, "elsewhere.tif"),
-        "no source": ({"TARGET": scene.target}, "There is no source to learn from."),
-        "unknown method": ({**inputs, "METHOD": "magic"}, "there is no 'magic'. Choose one of: ghca"),
+        "missing field": ({**inputs, "CLASS_FIELD": "cropp"}, ["fields.gpkg", "'cropp'"]),
+        "missing raster": ({**inputs, "TARGET": folder / "gone.tif"}, ["gone.tif"]),
+        "unreadable raster": ({**inputs, "TARGET": unreadable}, ["broken.tif"]),
+        "no dates": ({**inputs, "TARGET": dateless}, ["plain.tif"]),
+        "no overlap": ({**inputs, "SOURCE": elsewhere}, ["elsewhere.tif"]),
+        "no source": ({"TARGET": scene.target}, []),
+        "unknown method": ({**inputs, "METHOD": "magic"}, ["'magic'", *METHODS]),
     }
 
 
@@ -121,14 +124,14 @@ def test_bad_input_gets_a_sentence_and_writes_nothing(qgis_process, scene, input
     out.mkdir()
     done = qgis_process.run("croptransfer:transfer", **{"METHOD": "ghca", **parameters}, OUTPUT=out / "map.tif")
     assert done.returncode != 0
-    assert expected in sentence(done)
+    assert not lacking(sentence(done), *expected) and "Traceback" not in sentence(done)
     assert list(out.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("behaviour", "expected"),
     [
-        ("no-torch", "lacks torch. Open Crop Transfer and click 'Install the engine'"),
+        ("no-torch", "torch"),
         ("broken-torch", "module 'sympy' has no attribute 'printing'"),
         ("crash", "RuntimeError: the tensor has no elephants"),
     ],

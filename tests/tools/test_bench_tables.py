@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.helpers.facts import lacking, numbers
 from tests.helpers.paths import ROOT
 
 CI = ROOT / ".ci"
@@ -55,6 +56,11 @@ def cells(text, begin):
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith(begin)]
 
 
+def legends(text):
+    """The lines below the tables that explain the spread and the mark of one seed."""
+    return [line for line in text.splitlines() if "±" in line and r"\*" in line and not line.startswith("|")]
+
+
 def test_files_of_different_seeds_become_one_table_that_marks_what_rests_on_one(bench, tmp_path):
     first = [
         row(method, 0, oa) for method, oa in (("ghca", 0.90), ("source_only", 0.70), ("rf", 0.60), ("oracle", 1.0))
@@ -71,13 +77,14 @@ def test_files_of_different_seeds_become_one_table_that_marks_what_rests_on_one(
         ["GHCA", "0.910 / 0.910", "2"],
         ["Oracle", "1.000 / 1.000", "2"],
     ]
-    assert text.count(r"Means of 2 seeds, ± their standard deviation; \* one seed alone.") == 2
-    assert "GHCA 0.910, best single other method CDAN 0.950*: -4.0 points." in text
+    assert [numbers(line) for line in legends(text)] == [["2"], ["2"]]
+    [mean] = [line for line in text.splitlines() if not line.startswith("|") and "GHCA" in line]
+    assert not lacking(mean, "GHCA", "0.910", "CDAN", "0.950", "-4.0")
 
 
 def test_where_all_have_one_seed_nothing_is_marked(bench):
     text = bench.tables([row("ghca", 0, 0.9), row("rf", 0, 0.6)])
-    assert "*" not in text and "±" not in text and text.count("One seed each, so no spread.") == 1
+    assert "*" not in text and "±" not in text
 
 
 def test_a_run_in_two_files_counts_once_and_a_contradiction_is_refused(bench, tmp_path):
@@ -87,25 +94,27 @@ def test_a_run_in_two_files_counts_once_and_a_contradiction_is_refused(bench, tm
     c = write(tmp_path / "c.json", [row("ghca", 0, 0.8)])
     for files in ([a, b], [b, a]):
         assert [(one["method"], one["oa"]) for one in bench.read_rows(files)] == [("ghca", 0.9), ("rf", 0.6)]
-    with pytest.raises(SystemExit, match=r"a\.json and .*c\.json differ about .*'ghca', 0"):
+    with pytest.raises(SystemExit) as ended:
         bench.read_rows([a, b, c])
-    with pytest.raises(SystemExit, match=r"none\.json cannot be read"):
+    assert not lacking(str(ended.value), "a.json", "c.json", "'ghca'", 0)
+    with pytest.raises(SystemExit) as ended:
         bench.read_rows([tmp_path / "none.json"])
+    assert not lacking(str(ended.value), "none.json")
 
 
 def test_the_page_gets_tables_of_the_default_settings_alone(bench, tmp_path, capsys):
     page = tmp_path / "README.md"
     page.write_text(f"before\n{bench.BEGIN}\nold\n{bench.END}\nafter\n", "utf-8")
     bench.publish("draft", [row("ghca", 0, 0.9, options={"steps_scale": 0.1})], page)
-    assert "old" in page.read_text("utf-8") and "keeps its tables" in capsys.readouterr().err
+    assert "old" in page.read_text("utf-8") and page.name in capsys.readouterr().err
     bench.publish("new", [row("ghca", 0, 0.9)], page)
     assert page.read_text("utf-8") == f"before\n{bench.BEGIN}\nnew\n{bench.END}\nafter\n"
 
 
 def test_runs_of_different_code_are_told(bench):
-    told = "The runs were not all made with the same code."
-    assert told in bench.tables([row("ghca", 0, 0.9), row("rf", 0, 0.6, code="d")])
-    assert told not in bench.tables([row("ghca", 0, 0.9), row("rf", 0, 0.6)])
+    mixed = bench.tables([row("ghca", 0, 0.9), row("rf", 0, 0.6, code="d")]).splitlines()
+    same = bench.tables([row("ghca", 0, 0.9), row("rf", 0, 0.6)]).splitlines()
+    assert len([line for line in mixed if line and line not in same]) == 1 and not set(same) - set(mixed)
 
 
 def test_an_oracle_that_is_not_possible_is_told_as_that(bench, capsys):
@@ -120,7 +129,7 @@ def test_the_command_makes_the_tables_of_files(tmp_path):
     command = [sys.executable, str(CI / "bench.py"), "--from", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and cells(done.stdout, "| CA_N2S")[0][1] == "0.900, 0.900"
-    assert "benchmarks.md keeps its tables" in done.stderr
+    assert "benchmarks.md" in done.stderr
 
 
 def runs_of(ablations, bench, files):
@@ -142,9 +151,8 @@ def test_ablations_are_compared_on_the_runs_that_every_variant_has(ablations, be
         "–",
         "0.800, -12.0",
     ]
-    head = text.splitlines()[0]
-    assert r"Means of 2 seeds, ± their standard deviation; \* one seed alone." in head
-    assert "of the 2 pairs of transfer and seed that every variant has" in head
+    [head] = legends(text)
+    assert numbers(head) == ["2", "2"]
 
 
 def test_the_page_of_ablations_wants_every_variant_on_one_transfer_and_seed(ablations, tmp_path, monkeypatch, capsys):
@@ -155,11 +163,11 @@ def test_the_page_of_ablations_wants_every_variant_on_one_transfer_and_seed(abla
     variants = [row("ghca", 4, 0.9, "MT15_MT16", options=options) for options in ablations.VARIANTS.values()]
     write(tmp_path / "some.json", variants[:-1])
     ablations.main()
-    assert "old" in page.read_text("utf-8") and "keeps its table" in capsys.readouterr().err
+    assert "old" in page.read_text("utf-8") and page.name in capsys.readouterr().err
     write(tmp_path / "last.json", variants[-1:])
     ablations.main()
     shown = page.read_text("utf-8")
-    assert "old" not in shown and "defaults; overall accuracy / macro-F1. One seed each, so no spread." in shown
+    assert "old" not in shown and "±" not in shown
     assert [line[0] for line in cells(shown, "| ")[1:]] == list(ablations.VARIANTS)
 
 
@@ -172,7 +180,7 @@ def test_variants_are_told_by_their_mean_difference_over_the_transfers_made_hard
         for one, value in zip(transfers, values)
     ]
     text = disturbed.variants_table(transfers, rows, list(oa), "all of it")
-    assert "3 transfers. One seed each" in text
+    assert any(numbers(line)[:1] == ["3"] for line in text.splitlines() if not line.startswith("|"))
     # -2, 0 and -4 points: a standard deviation of 2, by the root of 3.
     assert [line for line in cells(text, "| ") if len(line) == 4][1:] == [
         ["all of it", "0.800 / 0.400", "", ""],

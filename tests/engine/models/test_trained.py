@@ -1,6 +1,7 @@
 """A model's predictions and its file: gaps say nothing, a file gives back what was saved or says why not."""
 
 import json
+import re
 import struct
 from dataclasses import replace
 
@@ -107,8 +108,9 @@ def test_packing_the_dates_of_cloudy_series_changes_nothing(model, values, monke
 
 
 def test_values_that_do_not_fit_the_bands_are_refused(model, values):
-    with pytest.raises(ValueError, match="2 bands"):
-        model.predict_proba(values[:, :, :1], DAY)
+    one = values[:, :, :1]
+    with pytest.raises(ValueError, match=re.escape(str(one.shape))):
+        model.predict_proba(one, DAY)
 
 
 def test_a_saved_model_comes_back_bit_by_bit(model, values, tmp_path):

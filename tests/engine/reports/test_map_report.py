@@ -74,4 +74,4 @@ def test_the_gain_of_every_shift_is_drawn_in_order_and_the_one_taken_is_marked(f
     axes = figures[1]["shift"].axes[0]
     gain, taken = axes.lines
     np.testing.assert_array_equal(gain.get_xydata(), [(-64, -1), (-24, 1.5), (0, 0), (8, -0.5)])
-    assert set(taken.get_xdata()) == {-24} and axes.get_legend().get_texts()[0].get_text() == "taken: -24 days"
+    assert set(taken.get_xdata()) == {-24} and "-24" in axes.get_legend().get_texts()[0].get_text()

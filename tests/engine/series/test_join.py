@@ -6,6 +6,7 @@ import pytest
 from engine.errors import InputError
 from engine.series import SeriesSet, read_series, write_series
 from engine.series.join import MOST_DATES, join_series
+from tests.helpers.facts import lacking, numbers
 
 
 def join(*parts, **how):
@@ -48,7 +49,7 @@ def test_dates_of_other_parts_are_gaps_and_near_ones_become_one():
     np.testing.assert_array_equal(joined.values[:6, [0, 1, 3]], one.values)
     np.testing.assert_array_equal(joined.values[6:, [0, 2, 4]], two.values)
     assert np.isnan(joined.values[:6, [2, 4]]).all() and np.isnan(joined.values[6:, [1, 3]]).all()
-    assert len(told) == 1 and "up to 1.0 days" in told[0]
+    assert len(told) == 1 and not lacking(told[0], "1.0")
 
 
 def test_dates_of_one_part_never_become_one():
@@ -70,7 +71,7 @@ def test_seasons_of_both_hemispheres_meet():
     told = []
     joined = join([part([100, 150, 200]), part([282, 332, 382], latitude=-30.0)], ["A", "B"], told.append)
     assert np.abs(joined.day - [100, 150, 200]).max() <= 1 and len(joined.day) == 3
-    assert told[0] == "A and B lie in opposite hemispheres: the days of B are moved by half a year (182 days)."
+    assert not lacking(told[0], "A", "B", 182)
     # Near the equator the calendar says nothing.
     assert len(join([part([100], latitude=5.0), part([282], latitude=-10.0)]).day) == 2
 
@@ -81,13 +82,15 @@ def test_bands_are_the_common_ones_in_the_first_order():
     joined = join([one, two], ["north.npz", "south.npz"], told.append)
     assert joined.bands == ("RED", "NIR")
     np.testing.assert_array_equal(joined.values[6:], two.values[:, :, [2, 0]])
-    assert told == [
-        "Bands of north.npz that not all parts have are left out: SWIR.",
-        "Bands of south.npz that not all parts have are left out: BLUE.",
+    assert [lacking(text, *facts) for text, facts in zip(told, (("north.npz", "SWIR"), ("south.npz", "BLUE")))] == [
+        [],
+        [],
     ]
-    with pytest.raises(InputError, match=r"no band in common: north has RED, NIR; south has B04") as error:
+    assert len(told) == 2 and not any(band in text for band in joined.bands for text in told)
+    with pytest.raises(InputError) as error:
         join([one.with_bands(["RED", "NIR"]), part([60], bands=("B04",))], ["north", "south"])
     assert error.value.code == "bands-differ"
+    assert not lacking(error.value.message, "north", "RED", "NIR", "south", "B04")
 
 
 def test_classes_are_joined_by_name():
@@ -109,7 +112,7 @@ def test_too_many_dates_become_medians_of_equal_periods():
     dense, sparse = part(np.arange(1, 201), value=500), part([3, 104, 198], value=500)
     dense.values[0, :10] = np.nan
     joined = join([dense, sparse], warn=told.append)
-    assert len(told) == 1 and "would have 200 dates: they are put together as medians of 5 days, 40" in told[0]
+    assert list(map(numbers, told)) == [["200", "5", "40"]]
     assert (np.diff(joined.day) > 0).all() and np.abs(joined.day - np.arange(3, 203, 5)).max() < 1
     np.testing.assert_allclose(joined.values[1, :3, 0], [502.01, 507.01, 512.01])
     assert not joined.observed[0, :2].any() and joined.observed[0, 2:].all()
@@ -122,12 +125,12 @@ def test_years_on_end_stay_within_the_number_of_dates():
 
 
 def test_other_units_and_missing_labels_are_told():
-    with pytest.raises(InputError, match="values of south are about 9302 times those of north") as error:
+    with pytest.raises(InputError) as error:
         join([part([60], value=1), part([60], value=10_000)], ["north", "south"])
-    assert error.value.code == "units-differ"
-    with pytest.raises(InputError, match="no labels in south") as error:
+    assert error.value.code == "units-differ" and not lacking(error.value.message, "south", 9302, "north")
+    with pytest.raises(InputError) as error:
         join([part([60]), part([60]).without_labels()], ["north", "south"])
-    assert error.value.code == "no-labels"
+    assert error.value.code == "no-labels" and not lacking(error.value.message, "south")
 
 
 def test_cancel_ends_the_joining():

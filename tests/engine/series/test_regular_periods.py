@@ -7,6 +7,7 @@ import pytest
 
 from engine.errors import InputError
 from engine.series.periods import season_periods
+from tests.helpers.facts import lacking
 
 
 def every(days, first="2021-03-03", count=20):
@@ -55,22 +56,18 @@ def test_a_period_whose_middle_is_not_in_the_season_is_left_out():
 
 
 @pytest.mark.parametrize(
-    "changes, code, words",
+    "changes, code, facts",
     [
-        ({"period": "week"}, "period", "'week' is no period"),
-        ({"period": "0"}, "period", "'0'"),
-        ({"period": "²"}, "period", "'²'"),
-        ({"period": "200"}, "period-too-long", "200 days .* 2021-03-03 to 2021-06-06"),
-        (
-            {"start": "2023-01-01"},
-            "no-dates",
-            "from 2023-01-01 to the last: the dates go from 2021-03-03 to 2021-06-06",
-        ),
-        ({"start": "1 March"}, "season", "start of the season, '1 March', is no date"),
-        ({"start": "2021-06-01", "end": "2021-05-01"}, "season", "ends on 2021-05-01, before"),
+        ({"period": "week"}, "period", ["'week'"]),
+        ({"period": "0"}, "period", ["'0'"]),
+        ({"period": "²"}, "period", ["'²'"]),
+        ({"period": "200"}, "period-too-long", ["200", "2021-03-03", "2021-06-06"]),
+        ({"start": "2023-01-01"}, "no-dates", ["2023-01-01", "2021-03-03", "2021-06-06"]),
+        ({"start": "1 March"}, "season", ["start", "'1 March'"]),
+        ({"start": "2021-06-01", "end": "2021-05-01"}, "season", ["2021-05-01", "2021-06-01"]),
     ],
 )
-def test_a_wrong_period_or_season_is_told(changes, code, words):
-    with pytest.raises(InputError, match=words) as error:
+def test_a_wrong_period_or_season_is_told(changes, code, facts):
+    with pytest.raises(InputError) as error:
         season_periods(**{"dates": every(5), "period": "10", **changes})
-    assert error.value.code == code
+    assert error.value.code == code and not lacking(error.value.message, *facts)

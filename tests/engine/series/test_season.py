@@ -15,9 +15,9 @@ def test_a_start_is_a_day_of_a_common_year(start, day):
 
 @pytest.mark.parametrize("start", ["", "13-01", "02-30", "1-5", "2021-03-01", "March", "0301"])
 def test_what_is_no_month_and_day_is_refused(start):
-    with pytest.raises(InputError, match="month and day") as error:
+    with pytest.raises(InputError) as error:
         day_of_year(start)
-    assert error.value.code == "season-start"
+    assert error.value.code == "season-start" and f"'{start}'" in error.value.message
 
 
 def test_given_starts_are_laid_together():
@@ -27,8 +27,9 @@ def test_given_starts_are_laid_together():
     assert Season().of_start("04-01", "04-01") == Season(source_start="04-01")
     assert Season().of_start("04-11", "04-01").days == -10
     assert Season(source_start="04-01").of_start("04-11").days == -10  # a model knows the source's
-    with pytest.raises(InputError, match="not that of the source"):
+    with pytest.raises(InputError) as error:
         Season().of_start("04-11")
+    assert error.value.code == "season-start"
 
 
 def test_the_other_hemisphere_is_half_a_year_away_and_back():

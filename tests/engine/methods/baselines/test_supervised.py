@@ -26,6 +26,7 @@ from engine.models.phenocropnet import PhenoCropNetSize, PhenoCropNetwork, perio
 from engine.models.transformer import TransformerNetwork, TransformerSize, encode_positions
 from engine.progress import Progress
 from engine.series import SeriesSet
+from tests.helpers.facts import lacking
 from tests.helpers.paths import ROOT
 from tests.helpers.series import accuracy, crops
 
@@ -131,8 +132,9 @@ def test_cancel_stops_it_and_its_one_stage_is_the_planned_one(source, target, me
 
 @every_method
 def test_an_unknown_option_is_named(source, target, method):
-    with pytest.raises(InputError, match="no option 'tree'"):
+    with pytest.raises(InputError) as raised:
         fit(method, source, target, 0, Progress(), {"tree": 3})
+    assert raised.value.code == "option" and not lacking(raised.value.message, "'tree'")
 
 
 def test_the_forest_says_what_scikit_learn_says(grown):
@@ -232,36 +234,39 @@ def two_less(tensors, content):
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    "change",
     [
-        (put("left", "inner", -5), "leads nowhere"),
-        (put("left", "inner", 10**9), "leads nowhere"),
-        (put("left", 7, 2), "leads nowhere"),  # a circle
-        (put("left", "leaf", 0), "leads nowhere"),
-        (put("threshold", "leaf", 0.5), "leads nowhere"),  # would step on to the next tree, or out of the table
-        (put("threshold", "inner", math.nan), "leads nowhere"),
-        (two_less, "leads nowhere"),
-        (put("feature", "inner", -1), "value that is not there"),
-        (put("feature", "inner", 38), "value that is not there"),
-        (put("root", 0, -1), "starts nowhere"),
-        (put("root", 0, 10**8), "starts nowhere"),
-        (put("share", "leaf", math.nan), "no class shares"),
-        (put("share", "leaf", torch.tensor([-1.0, 1.0, 1.0])), "no class shares"),
-        (put("share", "leaf", 0.0), "no class shares"),
-        (lambda tensors, content: content["grid"].pop(), "grid of days"),
-        (lambda tensors, content: content["size"].update(dates=1), "grid of days"),
-        (lambda tensors, content: content["size"].update(nodes=50_000_000), "do not fit its network"),
-        (lambda tensors, content: content["size"].update(trees=10**6), "trees"),
-        (lambda tensors, content: tensors.pop("root"), "do not fit its network"),
+        put("left", "inner", -5),
+        put("left", "inner", 10**9),
+        put("left", 7, 2),  # a circle
+        put("left", "leaf", 0),
+        put("threshold", "leaf", 0.5),  # would step on to the next tree, or out of the table
+        put("threshold", "inner", math.nan),
+        two_less,
+        put("feature", "inner", -1),
+        put("feature", "inner", 38),
+        put("root", 0, -1),
+        put("root", 0, 10**8),
+        put("share", "leaf", math.nan),
+        put("share", "leaf", torch.tensor([-1.0, 1.0, 1.0])),
+        put("share", "leaf", 0.0),
+        lambda tensors, content: content["grid"].pop(),
+        lambda tensors, content: content["size"].update(dates=1),
+        lambda tensors, content: content["size"].update(nodes=50_000_000),
+        lambda tensors, content: content["size"].update(trees=10**6),
+        lambda tensors, content: tensors.pop("root"),
     ],
 )
-def test_a_forged_forest_is_refused_in_a_sentence(models, tmp_path, change, reason):
+def test_a_forged_forest_is_refused_in_a_sentence(models, tmp_path, change):
     path = tmp_path / "forged.safetensors"
     models["rf"].save(path)
+    forge(path, lambda tensors, content: None)
+    assert TrainedModel.load(path).model_id == models["rf"].model_id  # so what is refused below is the change
     forge(path, change)
-    with pytest.raises(InputError, match=reason) as raised:
+    with pytest.raises(InputError) as raised:
         TrainedModel.load(path)
-    assert raised.value.code == "model-unreadable" and "\n" not in raised.value.message
+    assert raised.value.code == "model-unreadable" and path.name in raised.value.message
+    assert "\n" not in raised.value.message
 
 
 @pytest.mark.parametrize("method", ["dcm", "transformer", "phenocropnet"])
@@ -269,8 +274,9 @@ def test_a_weight_that_is_no_number_is_refused(models, tmp_path, method):
     path = tmp_path / "forged.safetensors"
     models[method].save(path)
     forge(path, lambda tensors, content: tensors["classifier.bias"].fill_(math.nan))
-    with pytest.raises(InputError, match="not a finite number"):
+    with pytest.raises(InputError) as raised:
         TrainedModel.load(path)
+    assert raised.value.code == "model-unreadable" and path.name in raised.value.message
 
 
 def test_a_forest_maps_100_000_pixels_in_less_than_20_seconds_of_a_core():

@@ -26,6 +26,7 @@ from engine.models.ltae import LtaeNetwork, LtaeSize
 from engine.models.trained import Calendar
 from engine.progress import Progress
 from engine.series import SeriesSet
+from tests.helpers.facts import lacking, numbers
 from tests.helpers.series import accuracy, crops
 
 TRANSFER = ("daccn", "pan", "cstn", "dann", "cdan", "timematch")
@@ -242,8 +243,9 @@ def test_a_model_file_gives_the_same_probabilities(brief, target, tmp_path):
 def test_a_model_file_whose_grid_does_not_fit_its_network_is_refused(source, target, tmp_path):
     model = fit("daccn", source, target, 0, Progress(), {"steps": 2, "batch": 8})
     replace(model, grid=model.grid[:-1]).save(tmp_path / "model.safetensors")
-    with pytest.raises(InputError, match="grid"):
+    with pytest.raises(InputError) as raised:
         TrainedModel.load(tmp_path / "model.safetensors")
+    assert raised.value.code == "model-unreadable" and "model.safetensors" in raised.value.message
 
 
 def test_the_labels_of_the_target_change_nothing_and_the_seed_fixes_everything_else(brief, source, target):
@@ -315,13 +317,13 @@ def test_one_date_and_one_band_are_enough_to_run(method):
 def test_a_tiny_target_is_warned_of_and_still_gives_a_model(method, pixels, source, target):
     progress = Progress()
     model = fit(method, source, target.take(np.arange(pixels)), 0, progress, BRIEF)
-    assert f"only {pixels} observed pixels" in progress.warnings[0]
+    assert numbers(progress.warnings[0]) == [str(pixels)]
     assert model.summary["warnings"] == progress.warnings
     assert np.isfinite(model.predict_proba(target.values, target.day)).all()
     assert model.shift_days == 0
 
 
 def test_a_wrong_option_is_named(source, target):
-    with pytest.raises(InputError, match="rounds") as raised:
+    with pytest.raises(InputError) as raised:
         fit("dann", source, target, 0, Progress(), {"rounds": 2})
-    assert raised.value.code == "option"
+    assert raised.value.code == "option" and not lacking(raised.value.message, "'rounds'")

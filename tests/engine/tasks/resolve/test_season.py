@@ -1,6 +1,7 @@
 """Source and target in opposite hemispheres, or with seasons that the user lays together."""
 
 import datetime
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from engine.models import TrainedModel
 from engine.progress import Progress
 from engine.series import Season, write_series
 from engine.tasks import Job, LabelLayer, run
+from tests.helpers.facts import lacking
 from tests.helpers.paths import ROOT
 from tests.helpers.rasters import UTM, crs_wkt
 from tests.helpers.scenes import make_scene, srs_of
@@ -73,14 +75,18 @@ def command(*arguments):
     )
 
 
+def moved(texts):
+    """Those that name two latitudes: the season is moved for the other hemisphere."""
+    return [text for text in texts if len(re.findall(r"\d+° [NS]", text)) == 2]
+
+
 def test_a_target_in_the_other_hemisphere_is_mapped_as_well_as_in_this_one(scene, south, north_map, tmp_path):
     job = job_of(scene, tmp_path, south, report=str(tmp_path / "report.html"))
     result = run(job, Progress())
     np.testing.assert_array_equal(read(tmp_path / "map.tif"), read(north_map))
-    [told] = [text for text in result.summary["warnings"] if "half a year" in text]
-    assert "source lies at 47° N and the target at 43° S" in told and "season starts" in told
-    report = (tmp_path / "report.html").read_text("utf-8")
-    assert "its 07-02 is read as 01-01 of the source" in report and "2022-09-05" in report
+    [told] = moved(result.summary["warnings"])
+    assert not lacking(told, "47° N", "43° S")
+    assert not lacking((tmp_path / "report.html").read_text("utf-8"), "07-02", "01-01", "2022-09-05")
 
 
 def test_without_moving_it_the_southern_map_is_wrong(scene, south, tmp_path):
@@ -95,7 +101,7 @@ def test_given_season_starts_decide_and_fit_and_map_alike(scene, south, north_ma
         *("map", "--labels", scene.labels, "--class-field", "crop", "--source", scene.source, "--target", south),
         *("--output", output, "--model", model, "--method", "rf", *starts),
     )
-    assert done.returncode == 0 and "half a year" not in done.stderr, done.stderr
+    assert done.returncode == 0 and not moved(done.stderr.splitlines()), done.stderr
     np.testing.assert_array_equal(read(output), read(north_map))
     season = TrainedModel.load(model).season
     assert season.start == "07-02" and season.source_start == "03-01" and round(season.latitude) == -43
@@ -115,7 +121,7 @@ def test_a_model_maps_its_own_and_the_other_hemisphere(scene, south, north_map, 
     adapted_north = north_map.parent / "model.safetensors"
     adapted_south = tmp_path / "south.safetensors"
     run(job_of(scene, tmp_path, south, model=str(adapted_south)), Progress())
-    for model, target, moved in [
+    for model, target, other in [
         (adapted_north, scene.target, False),
         (adapted_north, south, True),
         (adapted_south, south, False),
@@ -123,7 +129,7 @@ def test_a_model_maps_its_own_and_the_other_hemisphere(scene, south, north_map, 
     ]:
         job = Job(str(tmp_path / "again.tif"), describe([str(target)]), use_model=str(model))
         result = run(job, Progress())
-        assert any("model was adapted to a target at" in text for text in result.summary["warnings"]) == moved
+        assert bool(moved(result.summary["warnings"])) == other
         assert (read(tmp_path / "again.tif") == read(north_map)).mean() > 0.98, (model, target)
 
 
@@ -136,7 +142,7 @@ def test_a_model_learnt_with_a_start_needs_only_the_targets(scene, south, north_
     assert done.returncode == 0, done.stderr
     np.testing.assert_array_equal(read(tmp_path / "map.tif"), read(north_map))
     done = command("classify", "--model", north_map.parent / "model.safetensors", *options)
-    assert done.returncode == 2 and "not that of the source" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert done.returncode == 2 and "MM-DD" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 def test_a_series_file_tells_its_hemisphere_by_its_latitude(scene, south, tmp_path):
@@ -151,7 +157,7 @@ def test_a_series_file_tells_its_hemisphere_by_its_latitude(scene, south, tmp_pa
         job = Job(str(tmp_path / "map.tif"), describe([str(south)]), series=str(tmp_path / name), method="rf")
         result = run(job, Progress())
         assert ((read(tmp_path / "map.tif") == scene.truth).mean() > 0.9) == right
-        assert any("half a year" in text for text in result.summary["warnings"]) == right
+        assert bool(moved(result.summary["warnings"])) == right
 
 
 def test_an_old_model_file_has_no_season(north_map):

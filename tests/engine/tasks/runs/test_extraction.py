@@ -16,6 +16,7 @@ from engine.imagery import LabelLayer, Stack, describe, sample_labels
 from engine.progress import Progress
 from engine.series import SeriesSet, read_series, require_source, write_series
 from engine.tasks import Extraction, check_extraction, run_extraction
+from tests.helpers.facts import lacking, numbers
 from tests.helpers.paths import ROOT
 from tests.helpers.rasters import write_raster
 from tests.helpers.scenes import CROPS, make_scene
@@ -84,7 +85,7 @@ def test_regions_and_years_are_joined_and_learnt_from(extraction, scene, tmp_pat
     assert one.classes == two.classes == ("cereals", "maize", "rapeseed", "wheat")
     assert len(one) == len(read_series(first.output)) + len(read_series(second.output))
     # Every 18 days from 66 and every 20 days from 60: what lies within four days becomes one.
-    assert len(one.day) == 18 and any("became one on their mean day" in w for w in joined.summary["warnings"])
+    assert len(one.day) == 18 and any(numbers(w)[:1] == ["4"] for w in joined.summary["warnings"])
     require_source(one, "the joined file")
     with np.load(joined.outputs["series"]) as file:
         assert "dates" not in file.files and len(np.unique(file["group"])) == len(np.unique(one.block))
@@ -97,16 +98,16 @@ def test_a_raster_of_classes_labels_as_well(extraction, scene, tmp_path):
     labels = LabelLayer(path, "", "", classes={"1": "maize", "2": "rapeseed", "3": "wheat"})
     result = run_extraction(change(extraction, labels=labels, per_class=50), Progress())
     assert {c["name"]: c["samples"] for c in result.summary["classes"]} == dict.fromkeys(CROPS, 50)
-    assert any("left out: 9 (2)" in warning for warning in result.summary["warnings"])
+    assert any("9 (2)" in warning for warning in result.summary["warnings"])
 
 
 def test_few_samples_and_single_classes_are_told_not_refused(extraction, tmp_path):
     """They may be joined with others later."""
     labels = dataclasses.replace(extraction.labels, classes={"maize": "maize", "*": ""}, per_polygon=0)
     result = run_extraction(change(extraction, labels=labels), Progress())
-    assert any("the single class maize: join them" in warning for warning in result.summary["warnings"])
+    assert any(not lacking(w, "maize") for w in result.summary["warnings"])
     result = run_extraction(change(extraction, per_class=4), Progress())
-    assert any("cannot be learnt: maize (4), rapeseed (4), wheat (4)" in w for w in result.summary["warnings"])
+    assert any("maize (4), rapeseed (4), wheat (4)" in w for w in result.summary["warnings"])
     assert read_series(result.outputs["series"]).classes == CROPS
 
 
@@ -127,25 +128,26 @@ def test_the_extraction_survives_json(extraction):
 
 
 BAD = {
-    "no-source": ({"labels": None, "source": ()}, "nothing to draw series from"),
-    "no-source-stack": ({"source": ()}, "no source stack"),
-    "no-labels": ({"labels": None}, "has no labels"),
-    "series-unreadable": ({"join": ("gone.npz",)}, "gone.npz does not exist"),
-    "per-class": ({"per_class": 0}, "at least 1"),
-    "seed": ({"seed": -1}, "The seed is -1"),
-    "output-format": ({"output": "series.csv"}, "is no .npz file"),
+    "no-source": ({"labels": None, "source": ()}, ""),
+    "no-source-stack": ({"source": ()}, ""),
+    "no-labels": ({"labels": None}, ""),
+    "series-unreadable": ({"join": ("gone.npz",)}, "gone.npz"),
+    "per-class": ({"per_class": 0}, "0"),
+    "seed": ({"seed": -1}, "-1"),
+    "output-format": ({"output": "series.csv"}, "series.csv"),
     "quality": ({"quality": {"SCL": ["rain"]}}, "rain"),
 }
 
 
 @pytest.mark.parametrize("code", BAD)
 def test_what_cannot_be_is_told_and_nothing_is_written(extraction, tmp_path, code):
-    fields, says = BAD[code]
+    fields, named = BAD[code]
     bad = change(extraction, **fields)
     problems = check_extraction(bad)
-    assert [problem.code for problem in problems] == [code] and says in str(problems[0])
-    with pytest.raises(InputError):
+    assert [problem.code for problem in problems] == [code] and named in problems[0].message
+    with pytest.raises(InputError) as error:
         run_extraction(bad, Progress())
+    assert error.value.code == code
     assert list(tmp_path.iterdir()) == []
 
 
@@ -166,9 +168,9 @@ def test_a_broken_series_file_leaves_the_earlier_result(extraction, tmp_path):
     write_series(tmp_path / "other.npz", SeriesSet(values, days, ("VV",), np.arange(6) % 2, ("a", "b")))
     write_series(tmp_path / "bare.npz", SeriesSet(values, days, ("NIR",)))
     for name, code in (("broken", "series-unreadable"), ("other", "bands-differ"), ("bare", "no-labels")):
-        with pytest.raises(InputError, match=f"{name}.npz") as error:
+        with pytest.raises(InputError) as error:
             run_extraction(change(extraction, join=(str(tmp_path / f"{name}.npz"),)), Progress())
-        assert error.value.code == code
+        assert error.value.code == code and f"{name}.npz" in error.value.message
     assert Path(extraction.output).read_bytes() == before
     assert not [path for path in tmp_path.iterdir() if ".part" in path.name]
 
@@ -194,11 +196,11 @@ def test_the_command_draws_joins_and_feeds_map(scene, tmp_path):
     )  # fmt: skip
     assert code == 0, err
     assert out.splitlines()[:3] == [f"{name:24} {40:8,}" for name in ("canola", "cereals", "maize")]
-    assert "120 series of 12 dates, bands RED, NIR" in out
+    assert any(numbers(line) == ["120", "12"] and not lacking(line, "RED", "NIR") for line in out.splitlines())
     code, out, err = command(
         "extract", "--join", tmp_path / "a.npz", tmp_path / "a.npz", "--output", tmp_path / "b.npz"
     )
-    assert code == 0 and "240 series of 12 dates" in out
+    assert code == 0 and any(numbers(line) == ["240", "12"] for line in out.splitlines())
     code, out, err = command(
         "map", "--series", tmp_path / "b.npz", "--target", scene.target, "--method", "rf", "--output",
         tmp_path / "map.tif",
@@ -208,22 +210,22 @@ def test_the_command_draws_joins_and_feeds_map(scene, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "named"),
     [
-        (["--labels", "{labels}", "--source", "{source}"], "--labels needs --class-field"),
-        (["--labels", "{labels}", "--class-field", "crops", "--source", "{source}"], "has no field 'crops'"),
+        (["--labels", "{labels}", "--source", "{source}"], ["--labels", "--class-field"]),
+        (["--labels", "{labels}", "--class-field", "crops", "--source", "{source}"], ["'crops'", "fields.gpkg"]),
         (
             ["--labels", "{labels}", "--class-field", "crop", "--source", "{source}", "--class-table", "rye=x"],
-            "names 'rye', which field 'crop' of the layer fields.gpkg does not have",
+            ["'rye'", "'crop'", "fields.gpkg"],
         ),
-        (["--inner-buffer", "5", "--join", "a.npz"], "--inner-buffer needs --labels"),
-        (["--join", "a.npz"], "Give labels and a source stack, or at least two series files"),
+        (["--inner-buffer", "5", "--join", "a.npz"], ["--inner-buffer", "--labels"]),
+        (["--join", "a.npz"], []),
     ],
 )
-def test_the_command_tells_bad_input_in_one_line(scene, tmp_path, arguments, says):
+def test_the_command_tells_bad_input_in_one_line(scene, tmp_path, arguments, named):
     given = [one.format(labels=scene.labels, source=scene.source) for one in arguments]
     code, out, err = command("extract", *given, "--output", tmp_path / "s.npz")
-    assert code == 2 and says in err and err.count("\n") == 1, err
+    assert code == 2 and not lacking(err, *named) and err.count("\n") == 1, err
     assert list(tmp_path.iterdir()) == []
 
 

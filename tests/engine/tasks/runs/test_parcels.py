@@ -83,12 +83,12 @@ def test_a_job_writes_each_parcel_with_its_crop(job, scene, tmp_path):
         assert entry["parcels"] == truth.count(CROPS[index])
         assert entry["parcel_hectares"] == pytest.approx(0.36 * entry["parcels"]) == entry["hectares"]
     assert any("'crop_2'" in text for text in summary["warnings"])
-    assert summary["mapping"]["way"] == "Every parcel is classified once, by the median of its pixels."
+    assert "median" in summary["mapping"]["way"]
     tags = gdal.Open(job.output).GetMetadata()
     assert len(tags["CROPTRANSFER_CREATED"]) == len("2022-05-01")
     assert tags["CROPTRANSFER_PARCELS"] == f"{job.parcels} (median)"
     report = Path(job.report).read_text("utf-8")
-    assert "16 of 16 parcels classified" in report and "Area of parcels (ha)" in report
+    assert summary["mapping"]["way"] in report and "16 of 16" in report
 
 
 def test_a_job_that_learns_maps_parcels_too(learnt, scene):
@@ -136,7 +136,7 @@ def test_what_an_open_geopackage_keeps_beside_it_goes_with_it(job, tmp_path):
         ({"parcels": None, "parcel_layer": "{folder}/p.gpkg"}, "no-parcels", "p.gpkg"),
         ({"parcel_layer": "{folder}/p.shp"}, "output-format", "p.shp"),
         ({"parcel_layer": "{fields}"}, "output-is-input", "fields.gpkg"),
-        ({"parcel_layer": "{folder}/map.gpkg"}, "same-output", "parcel style"),
+        ({"parcel_layer": "{folder}/map.gpkg"}, "same-output", "map.qml"),
         ({"parcel_layer": "{folder}/nowhere/p.gpkg"}, "output-folder", "nowhere"),
     ],
 )
@@ -159,16 +159,18 @@ def test_polygons_that_lie_around_the_target_and_not_on_it_are_no_parcels(job, t
     around = write_layer(tmp_path / "around.gpkg", [("a", box(-20, -20, 5, 5)), ("b", box(60, 60, 5, 5))])
     around_job = replace(job, parcels=around)
     assert check(around_job) == []
-    with pytest.raises(InputError, match=r"around.gpkg does not overlap the target"):
+    with pytest.raises(InputError) as raised:
         run(around_job, Progress())
+    assert raised.value.code == "parcels-no-overlap" and "around.gpkg" in raised.value.message
     assert [path.name for path in tmp_path.iterdir()] == ["around.gpkg"]
 
 
 def test_a_job_with_parcels_survives_its_json(job):
     whole = replace(job, parcel_layer="out.gpkg", parcel_reading="set")
     assert Job.from_json(whole.to_json()) == whole
-    with pytest.raises(InputError, match="parcel_reading"):
+    with pytest.raises(InputError) as raised:
         Job.from_json(whole.to_json().replace('"set"', "5"))
+    assert raised.value.code == "job" and "parcel_reading" in raised.value.message
 
 
 def test_the_command_takes_parcels(job, scene, tmp_path):
@@ -177,6 +179,6 @@ def test_the_command_takes_parcels(job, scene, tmp_path):
     command = [sys.executable, "-m", "engine", *map(str, arguments)]
     done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, env={**os.environ})
     assert done.returncode == 0, done.stderr
-    assert f"parcels: {tmp_path / 'own.gpkg'}" in done.stdout and " parcels\n" in done.stdout
+    assert f"parcels: {tmp_path / 'own.gpkg'}" in done.stdout
     assert "'crop_2'" in done.stderr
     assert len(rows_of(tmp_path / "own.gpkg", "own")) == 16

@@ -17,6 +17,7 @@ from engine.imagery import Stack, StackBand, describe
 from engine.progress import Progress
 from engine.tasks import Regularization, check_regularization, run_regularization
 from engine.tasks.cli.main import main
+from tests.helpers.facts import lacking, numbers
 from tests.helpers.paths import ROOT
 from tests.helpers.rasters import write_raster
 from tests.helpers.scenes import make_scene
@@ -50,8 +51,8 @@ def test_the_command_writes_a_stack_that_describes_itself(scene, tmp_path, capsy
     values, stack = read(output)
     assert stack.bands == ("RED", "NIR", "NDVI") and len(stack.dates) == 12
     assert set(np.diff(stack.day)) == {20.0}
-    assert "12 dates, 2021-02-19 to 2021-09-27, bands RED, NIR, NDVI" in told.out
-    assert f"stack: {output}" in told.out and "Making the series regular" in told.err
+    assert not lacking(told.out, 12, "2021-02-19", "2021-09-27", "RED", "NIR", "NDVI")
+    assert f"stack: {output}" in told.out
     tags = gdal.Open(str(output)).GetMetadata()
     assert (tags["CROPTRANSFER_METHOD"], tags["CROPTRANSFER_SMOOTHNESS"]) == ("median", "0.5")
     assert np.isfinite(values).mean() > 0.9 and names(tmp_path) == ["regular.tif"]
@@ -82,7 +83,7 @@ def test_the_summary_tells_how_full_the_stack_is(task):
 
 def test_periods_without_an_image_are_told(task):
     told = run_regularization(replace(task, period="5"), Progress()).summary["warnings"]
-    assert told[-1] == "33 of the 45 periods have no image at all: they stay gaps."
+    assert numbers(told[-1]) == ["33", "45"]
 
 
 def test_only_what_is_asked_for_is_read_and_costs_dates(tmp_path):
@@ -99,7 +100,7 @@ def test_only_what_is_asked_for_is_read_and_costs_dates(tmp_path):
     assert stack.bands == ("B04", "NDVI")
     np.testing.assert_allclose(values[3, 3, 2], [0.3, 1 / 3], atol=1e-4)
     summary = run_regularization(task, Progress()).summary
-    assert len(summary["dates"]) == 2 and "left out" in summary["warnings"][0]
+    assert len(summary["dates"]) == 2 and not lacking(summary["warnings"][0], "2021-05-15", "B11")
 
 
 def test_quality_bands_hide_by_default_and_as_told(tmp_path):
@@ -119,31 +120,32 @@ def test_quality_bands_hide_by_default_and_as_told(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "changes, code, words",
+    "changes, code, facts",
     [
-        ({"period": "400"}, "period", "'400' is no period"),
-        ({"period": "300"}, "period-too-long", "300 days is too long for the season: its dates go from 2021-03-01"),
-        ({"start": "2023-01-01"}, "no-dates", "No date lies in the season from 2023-01-01 to the last"),
-        ({"method": "mode"}, "method", "no method 'mode'. Choose one of: median, mean, max, nearest"),
-        ({"fill": "spline"}, "fill", "no fill 'spline'"),
-        ({"smoothness": -1.0}, "smoothness", "The smoothness is -1"),
-        ({"data_type": "byte"}, "data-type", "no data type 'byte'"),
-        ({"bands": ("B12",)}, "bands-differ", "has no band 'B12': it has RED, NIR"),
-        ({"indices": ("NBR",)}, "index-bands", "NBR cannot be computed from the input"),
-        ({"method": "max", "by": "NDRE"}, "index-bands", "NDRE cannot be computed"),
-        ({"quality": {"SCL": [77]}}, "quality", "SCL has no value 77"),
-        ({"stack": ()}, "no-stack", "has no raster"),
-        ({"output": "regular.img"}, "output-format", "regular.img is not a GeoTIFF"),
-        ({"output": ""}, "output-format", "no place"),
-        ({"output": "nowhere/regular.tif"}, "output-folder", "does not exist"),
+        ({"period": "400"}, "period", ["'400'"]),
+        ({"period": "300"}, "period-too-long", [300, "2021-03-01"]),
+        ({"start": "2023-01-01"}, "no-dates", ["2023-01-01"]),
+        ({"method": "mode"}, "method", ["'mode'", "median", "mean", "max", "nearest"]),
+        ({"fill": "spline"}, "fill", ["'spline'"]),
+        ({"smoothness": -1.0}, "smoothness", ["-1"]),
+        ({"data_type": "byte"}, "data-type", ["'byte'"]),
+        ({"bands": ("B12",)}, "bands-differ", ["'B12'", "RED", "NIR"]),
+        ({"indices": ("NBR",)}, "index-bands", ["NBR"]),
+        ({"method": "max", "by": "NDRE"}, "index-bands", ["NDRE"]),
+        ({"quality": {"SCL": [77]}}, "quality", ["SCL", 77]),
+        ({"stack": ()}, "no-stack", []),
+        ({"output": "regular.img"}, "output-format", ["regular.img"]),
+        ({"output": ""}, "output-format", []),
+        ({"output": "nowhere/regular.tif"}, "output-folder", ["nowhere"]),
     ],
 )
-def test_what_is_wrong_is_told_before_a_pixel_is_read(task, tmp_path, changes, code, words):
+def test_what_is_wrong_is_told_before_a_pixel_is_read(task, tmp_path, changes, code, facts):
     wrong = replace(task, **changes)
     problems = check_regularization(wrong)
-    assert problems and problems[0].code == code and words in str(problems[0]), problems
-    with pytest.raises(InputError):
+    assert problems and problems[0].code == code and not lacking(str(problems[0]), *facts), problems
+    with pytest.raises(InputError) as error:
         run_regularization(wrong, Progress())
+    assert error.value.code == code
     assert names(tmp_path) == []
 
 
@@ -156,9 +158,9 @@ def test_a_stack_without_a_clear_pixel_is_told_and_the_earlier_file_stays(task, 
     path = write_raster(
         tmp_path / "dark.tif", np.zeros((2, 8, 9), np.uint16), ["B1_2021-03-01", "B1_2021-05-01"], nodata=0
     )
-    with pytest.raises(InputError, match=r"dark.tif has no observed pixel in the season") as error:
+    with pytest.raises(InputError) as error:
         run_regularization(replace(task, stack=describe([path])), Progress())
-    assert error.value.code == "input-empty"
+    assert error.value.code == "input-empty" and "dark.tif" in error.value.message
     assert Path(task.output).read_text() == "earlier" and names(tmp_path) == ["dark.tif", "regular.tif"]
 
 
@@ -174,16 +176,17 @@ def test_a_cancel_leaves_nothing(task, tmp_path, stage):
 def test_it_survives_json_and_a_wrong_one_is_told(task):
     full = replace(task, bands=("RED",), quality={"SCL": [3]}, smoothness=2.5, fill="whittaker")
     assert Regularization.from_json(full.to_json()) == full
-    for change, words in (
-        ({"period": 10}, "'period' is 10, not a text"),
-        ({"bands": [1]}, "'bands' is"),
-        ({"stack": [{"path": 1}]}, "'path' is 1"),
-        ({"kind": "extraction"}, "it is none"),
-        ({"id": "../x"}, "letters and digits"),
-        ({"speed": 3}, "speed"),
+    for change, facts in (
+        ({"period": 10}, ["'period'", 10]),
+        ({"bands": [1]}, ["'bands'"]),
+        ({"stack": [{"path": 1}]}, ["'path'", 1]),
+        ({"kind": "extraction"}, []),
+        ({"id": "../x"}, ["id"]),
+        ({"speed": 3}, ["speed"]),
     ):
-        with pytest.raises(InputError, match=words):
+        with pytest.raises(InputError) as error:
             Regularization.from_json(json.dumps({**json.loads(task.to_json()), **change}))
+        assert error.value.code == "job" and not lacking(error.value.message, *facts)
 
 
 def test_the_worker_does_it(task, tmp_path):

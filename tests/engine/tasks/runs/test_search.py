@@ -20,6 +20,7 @@ from engine.tasks.checks.search import check_search
 from engine.tasks.cli.main import main
 from engine.tasks.runs.search import run_search
 from engine.tasks.specs.search import Search
+from tests.helpers.facts import lacking, numbers
 from tests.helpers.paths import ROOT
 from tests.helpers.stac_server import StacServer, add_sentinel_scene, stored
 
@@ -72,8 +73,11 @@ def test_the_command_lists_scenes_and_makes_a_stack_that_opens_like_any_other(se
     folder = tmp_path / "spring"
     assert main(command(server, "--output", str(folder))) == 0
     said = capsys.readouterr().out
-    assert "2021-05-01    5 % clouds, 100% of the extent  S2A_0" in said
-    assert "2 scenes, 2 dates, 2021-05-01 to 2021-06-01" in said and "S2A_1" not in said
+    [line] = [line for line in said.splitlines() if "S2A_0" in line]
+    assert not lacking(line, "2021-05-01", 5, 100)
+    [line] = [line for line in said.splitlines() if numbers(line)[:2] == ["2", "2"]]
+    assert not lacking(line, "2021-05-01", "2021-06-01")
+    assert "S2A_1" not in said
     assert names(folder) == ["2021-05-01.vrt", "2021-06-01.vrt", "search.json"]
     with Stack(describe([str(folder)]), "target") as stack:
         assert stack.dates == ("2021-05-01", "2021-06-01")
@@ -85,7 +89,7 @@ def test_the_command_lists_scenes_and_makes_a_stack_that_opens_like_any_other(se
 def test_without_an_output_scenes_are_listed_and_nothing_is_written(server, tmp_path, capsys):
     before = names(tmp_path)
     assert main(command(server, "--cloud", "100")) == 0
-    assert "3 scenes, 3 dates" in capsys.readouterr().out
+    assert any(numbers(line)[:2] == ["3", "3"] for line in capsys.readouterr().out.splitlines())
     assert names(tmp_path) == before
     assert not any(request.path.startswith("/files") for request in server.requests)
 
@@ -106,8 +110,9 @@ def test_fetched_pixels_need_the_server_no_more(server, search):
 def test_only_the_chosen_scenes_are_taken_and_one_that_is_gone_is_named(search):
     result = run_search(search(scenes=("S2A_2",)), Progress())
     assert result.summary["dates"] == ["2021-06-01"]
-    with pytest.raises(InputError, match="no longer has the scene S2A_9"):
+    with pytest.raises(InputError) as raised:
         run_search(search(scenes=("S2A_9",), output=""), Progress())
+    assert raised.value.code == "no-scene" and "S2A_9" in raised.value.message
 
 
 def test_the_folder_says_what_was_searched_for_and_found(search):
@@ -123,16 +128,17 @@ def test_an_earlier_search_is_replaced_and_a_folder_with_other_files_is_not(sear
     run_search(search(end="2021-05-20"), Progress())
     assert names(tmp_path / "spring") == ["2021-05-01.vrt", "search.json"]
     (tmp_path / "spring" / "thesis.docx").write_text("three years of work")
-    with pytest.raises(InputError, match="has other files in it, such as thesis.docx"):
+    with pytest.raises(InputError) as raised:
         run_search(search(), Progress())
+    assert raised.value.code == "output-folder" and "thesis.docx" in raised.value.message
     assert "thesis.docx" in names(tmp_path / "spring")
 
 
-@pytest.mark.parametrize("output, said", [("missing/spring", "does not exist"), ("a file", "is a file, not a folder")])
-def test_a_place_that_cannot_be_a_folder_is_told_first(search, server, tmp_path, output, said):
+@pytest.mark.parametrize("output, named", [("missing/spring", "missing"), ("a file", "a file")])
+def test_a_place_that_cannot_be_a_folder_is_told_first(search, server, tmp_path, output, named):
     (tmp_path / "a file").write_text("")
     (problem,) = check_search(search(output=str(tmp_path / output)))
-    assert said in problem.message and server.requests == []
+    assert problem.code == "output-folder" and not lacking(problem.message, tmp_path / named) and server.requests == []
 
 
 def test_a_cancel_leaves_nothing(search, server, tmp_path):
@@ -157,7 +163,7 @@ def test_rasters_that_fail_while_they_are_fetched_leave_nothing(search, server, 
             server.gone = {path.name for path in server.folder.iterdir()}
             gdal.VSICurlClearCache()
 
-    with pytest.raises(InputError, match="cannot be fetched") as caught:
+    with pytest.raises(InputError) as caught:
         run_search(search(fetch=True), Progress(follow))
     assert caught.value.code == "raster-unreadable" and names(tmp_path) == before
 
@@ -199,7 +205,7 @@ def test_the_command_tells_a_failing_catalogue_in_one_line_and_writes_nothing(se
     server.fault, before = fault, names(tmp_path)
     assert main(command(server, "--output", str(tmp_path / "spring"))) == 2
     said = capsys.readouterr().err.splitlines()
-    assert said[-1].startswith(f"croptransfer: The catalogue {server.url} ")
+    assert said[-1].startswith("croptransfer: ") and server.url in said[-1]
     assert names(tmp_path) == before
 
 
@@ -207,13 +213,14 @@ def test_the_command_takes_a_token_from_the_environment_and_shows_it_nowhere(ser
     server.token = "Bearer moonshine"
     folder = tmp_path / "spring"
     assert main(command(server, "--output", str(folder))) == 2
-    assert "Choose credentials" in capfd.readouterr().err
+    assert not lacking(capfd.readouterr().err.splitlines()[-1], 2, "S2A_0_B02.tif")
     monkeypatch.setenv("MY_TOKEN", "moonshine")
     assert main(command(server, "--output", str(folder), "--fetch", "--token-variable", "MY_TOKEN")) == 0
     out, err = capfd.readouterr()
     assert "moonshine" not in out + err
     assert not any(b"moonshine" in path.read_bytes() for path in folder.iterdir())
     assert main(command(server, "--token-variable", "NO_SUCH_TOKEN")) == 2
+    assert "NO_SUCH_TOKEN" in capfd.readouterr().err
 
 
 def test_the_worker_serves_a_search_and_its_streams_hold_no_credentials(server, search, tmp_path):

@@ -18,6 +18,7 @@ from engine.progress import Progress
 from engine.series import SeriesSet
 from engine.tasks import Job, run
 from engine.tasks.storage.checkpoint import unfinished_folders
+from tests.helpers.facts import lacking
 from tests.helpers.paths import ROOT
 from tests.helpers.scenes import CROPS, make_scene
 
@@ -107,9 +108,9 @@ def test_a_job_killed_twice_goes_on_to_the_bytes_of_one_that_was_not(scene, mode
 def test_a_map_that_is_being_written_is_refused_to_a_second_run(scene, model, tmp_path):
     first = start(scene, model, tmp_path / "map.tif")
     wait(lambda: tiles(tmp_path), first)
-    with pytest.raises(InputError, match="map.tif is being written by another run") as refused:
+    with pytest.raises(InputError) as refused:
         run(small(scene, model, tmp_path), Progress())
-    assert refused.value.code == "output-busy" and tiles(tmp_path)
+    assert refused.value.code == "output-busy" and "map.tif" in refused.value.message and tiles(tmp_path)
     code, told = finish(first)
     assert code == 0, told
     assert names_in(tmp_path) == ["confidence.tif", "map.qml", "map.tif", "map.tif.aux.xml"]
@@ -190,8 +191,9 @@ def test_the_same_polygons_in_another_file_are_the_same_mask_and_others_are_not(
     first.unlink()
     again = replace(job, id="other", resume=True, mask=f"{copy}|layername=mask")
     if moved:
-        with pytest.raises(InputError, match="another 'mask'"):
+        with pytest.raises(InputError) as caught:
             run(again, Progress())
+        assert caught.value.code == "resume-changed" and not lacking(caught.value.message, "map.tif", "'mask'")
     else:
         assert run(again, Progress()).summary["mapped_pixels"] == 150 * 160
 
@@ -225,7 +227,7 @@ def test_of_several_interrupted_runs_that_of_the_same_job_is_gone_on_with(interr
 def test_without_resuming_a_job_starts_anew_and_says_what_it_leaves(interrupted, tmp_path):
     progress = Progress()
     run(replace(interrupted, resume=False), progress)
-    assert any("unfinished run of map.tif" in text for text in progress.warnings)
+    assert [text for text in progress.warnings if not lacking(text, "map.tif")]
     assert names_in(tmp_path) == ["map.qml", "map.tif", "map.tif.aux.xml"]
 
 
@@ -248,7 +250,7 @@ def test_a_map_by_the_fast_network_is_gone_on_with_to_the_same_bytes(scene, mode
     assert next(tmp_path.glob(".*.tiles/student.safetensors")).exists()
     monkeypatch.setattr(choose, "distil", lambda *_: pytest.fail("it learns again"))
     result = run(replace(whole, id="other", resume=True), Progress())
-    assert result.summary["mapping"]["way"].startswith("A fast network")
+    assert {"agreement", "asked"} <= set(result.summary["mapping"])
     assert (tmp_path / "map.tif").read_bytes() == (tmp_path / "whole.tif").read_bytes()
 
 
@@ -264,7 +266,7 @@ def test_a_damaged_tile_is_thrown_away_and_done_again(interrupted, tmp_path):
 def test_with_nothing_to_go_on_from_it_starts_and_says_so(scene, model, tmp_path):
     progress = Progress()
     run(small(scene, model, tmp_path, resume=True), progress)
-    assert any("no unfinished run of map.tif" in text for text in progress.warnings)
+    assert [text for text in progress.warnings if not lacking(text, "map.tif")]
     assert (tmp_path / "map.tif").exists()
 
 
@@ -292,7 +294,7 @@ def test_a_full_disk_keeps_the_finished_tiles(scene, model, tmp_path, monkeypatc
     job = small(scene, model, tmp_path)
     with pytest.raises(InputError) as caught:
         run(job, Progress())
-    assert caught.value.code == "output-unwritable" and "No space left" in caught.value.message
+    assert caught.value.code == "output-unwritable" and "No space left on device" in caught.value.message
     assert tiles(tmp_path) == 3
     monkeypatch.setattr(tile_store, "write_tile", original)
     run(replace(job, resume=True), Progress())
@@ -321,4 +323,4 @@ def test_a_learnt_model_is_gone_on_with_and_not_learnt_again(scene, tmp_path, mo
     result = run(replace(job, resume=True), Progress())
     assert result.summary["model_id"] == whole.summary["model_id"]
     assert result.summary["classes"] == whole.summary["classes"]
-    assert "Source samples" in (tmp_path / "map.html").read_text("utf-8")
+    assert not lacking((tmp_path / "map.html").read_text("utf-8"), whole.summary["model_id"])
