@@ -79,7 +79,7 @@ class OutputWidget(QWidget):
         self.method_combo.setToolTip(self.tr("How the model gets from the source to the target"))
         own = True
         for key, info in METHODS.items():
-            if own and info.module.startswith("compared."):
+            if own and info.module.startswith("baselines."):
                 self.method_combo.insertSeparator(self.method_combo.count())
                 own = False
             title = self.tr("{title}, recommended") if key == "ghca" else "{title}"
