@@ -1,4 +1,4 @@
-"""Where the numbers are crunched: the one place that chooses the device and the number of threads."""
+"""The device and the number of threads on which networks run; nothing else chooses them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 Item = TypeVar("Item")
-Answer = TypeVar("Answer")
+Output = TypeVar("Output")
 
 
 def compute_device() -> torch.device:
@@ -32,36 +32,81 @@ def core_count() -> int:
 
 
 def mixed_precision(device: torch.device) -> torch.autocast:
-    """Where matrices are multiplied in bfloat16: on CUDA. Weights, losses and what a network gives back stay float32.
+    """Multiply matrices in bfloat16 on CUDA; weights, losses and the output of a network stay float32.
 
     Not on a CPU: a training step of the encoder took 1.9 times as long in bfloat16 there (a core with AVX-512 bf16).
+
+    Parameters
+    ----------
+    device : torch.device
+        Where the network is.
+
+    Returns
+    -------
+    torch.autocast
+        Context manager, without effect on a CPU.
     """
     return torch.autocast(device.type, torch.bfloat16, enabled=half_precision(device))
 
 
 def to_device(values: np.ndarray, device: torch.device) -> torch.Tensor:
-    """An array on ``device``; to a graphics card through pinned memory, so that the copy runs beside the work."""
+    """Copy an array to a device; to a graphics card through pinned memory, so that the copy runs beside the work.
+
+    Parameters
+    ----------
+    values : ndarray
+        Array of any shape.
+    device : torch.device
+        Where to.
+
+    Returns
+    -------
+    Tensor
+        Of the same shape and type.
+    """
     tensor = torch.from_numpy(values)
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def series_per_pass(device: torch.device) -> int:
-    """Series in one pass of a network: on a CPU so few that they stay in its cache, which doubles the speed there."""
+    """Series in one pass of a network: on a CPU so few that they stay in its cache, which doubles the speed there.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where the network is.
+
+    Returns
+    -------
+    int
+        Number of series.
+    """
     return 16_384 if device.type == "cuda" else 256
 
 
 def half_precision(device: torch.device) -> bool:
-    """Whether ``device`` gains from it."""
+    """Whether a device gains from half precision.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where the network is.
+
+    Returns
+    -------
+    bool
+        True for CUDA.
+    """
     return device.type == "cuda"
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Run torch's operations on one thread each, and give the caller's number back after it.
+    """Run each of torch's operations on one thread, and restore the caller's setting after it.
 
-    The batches of this encoder are too small to share: on two cores a second thread made the fit of one
-    student no faster (57 s against 53 s), where two students side by side gained 1.5 times; and mapping gained
-    1.1 times from it against 1.5 times from two pixel chunks side by side.
+    The batches of the encoder are too small to split: on two cores a second thread made the fit of one student no
+    faster (57 s against 53 s), while two students in parallel were 1.5 times as fast; mapping gained 1.1 times from it
+    against 1.5 times from two chunks of pixels in parallel.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -72,18 +117,23 @@ def one_thread() -> Iterator[None]:
 
 
 class NetworkThreads:
-    """Threads for work on networks that share nothing but what they read; where there is one core, one after another.
+    """Threads for work on networks that share only what they read; with one core the work is done sequentially.
 
-    Every network needs random numbers of its own, or the result would depend on which thread came first.
+    Every network needs its own random generator, or the result would depend on which thread came first.
+
+    Parameters
+    ----------
+    maximum : int
+        Threads at most; no more than the cores to use.
     """
 
-    def __init__(self, most: int) -> None:
-        threads = min(most, core_count())
+    def __init__(self, maximum: int) -> None:
+        threads = min(maximum, core_count())
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     @property
     def sequential(self) -> bool:
-        """Whether the work is done one after another."""
+        """Whether the work is done without threads."""
         return self._pool is None
 
     def __enter__(self) -> NetworkThreads:
@@ -93,14 +143,38 @@ class NetworkThreads:
         if self._pool is not None:
             self._pool.shutdown()
 
-    def map(self, work: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
-        """``work`` done on every item, the answers in their order; what it raises is raised here."""
+    def map(self, work: Callable[[Item], Output], items: Sequence[Item]) -> list[Output]:
+        """Apply a function to every item.
+
+        Parameters
+        ----------
+        work : callable
+            Takes an item.
+        items : sequence
+            Items.
+
+        Returns
+        -------
+        list
+            Results in the order of the items; what ``work`` raises is raised here.
+        """
         return [work(item) for item in items] if self._pool is None else list(self._pool.map(work, items))
 
 
 @contextmanager
 def seeded(seed: int) -> Iterator[torch.Generator]:
-    """Run a block with torch's random numbers fixed by ``seed`` and give the caller's state back after it."""
+    """Run a block with torch's random numbers fixed, and restore the caller's state after it.
+
+    Parameters
+    ----------
+    seed : int
+        Seed, 0 or more.
+
+    Yields
+    ------
+    torch.Generator
+        On the CPU, with the same seed.
+    """
     devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
     with one_thread(), torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)

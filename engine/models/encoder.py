@@ -39,11 +39,17 @@ class NetworkSize:
     dropout: float = 0.1
     """Dropout in training."""
     dates_per_token: int = field(default=1, metadata={"key": "together"})
-    """Observed dates, one after another, that the layers read as one token."""
+    """Consecutive observed dates that the layers read as one token."""
 
 
 class DayEncoding(nn.Module):
-    """Sine and cosine of the day at periods from 2 pi days to 2 pi times ``DAY_SCALE``."""
+    """Sine and cosine of the day at periods from 2 pi days to 2 pi times ``DAY_SCALE``.
+
+    Parameters
+    ----------
+    width : int
+        Features d, even.
+    """
 
     frequency: Tensor
 
@@ -53,13 +59,30 @@ class DayEncoding(nn.Module):
         self.register_buffer("frequency", DAY_SCALE ** (-half / width), persistent=False)
 
     def forward(self, day: Tensor) -> Tensor:
-        """Map days (..., t) to features (..., t, d)."""
+        """Encode days.
+
+        Parameters
+        ----------
+        day : Tensor (..., t)
+            Days.
+
+        Returns
+        -------
+        Tensor (..., t, d)
+            Features, -1 to 1.
+        """
         angle = day.unsqueeze(-1) * self.frequency
         return torch.cat([angle.sin(), angle.cos()], dim=-1)
 
 
 class Dropout(nn.Module):
-    """Dropout that can draw from random numbers of its own, so that networks may learn in threads side by side."""
+    """Dropout with its own random generator, so that networks can be trained in parallel threads.
+
+    Parameters
+    ----------
+    rate : float
+        Share of the values that is set to zero, 0 to 1.
+    """
 
     def __init__(self, rate: float) -> None:
         super().__init__()
@@ -68,7 +91,18 @@ class Dropout(nn.Module):
         """On the network's device; None: torch's own."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """In training, zero a share of x and scale up the rest."""
+        """In training, set a share of the values to zero and scale up the rest.
+
+        Parameters
+        ----------
+        x : Tensor
+            Of any shape.
+
+        Returns
+        -------
+        Tensor
+            Of the same shape.
+        """
         if not self.training or not self.rate:
             return x
         kept = torch.empty_like(x).bernoulli_(1 - self.rate, generator=self.generator)
@@ -76,7 +110,15 @@ class Dropout(nn.Module):
 
 
 def seed_dropout(network: nn.Module, seed: int) -> None:
-    """Let the dropout of a network draw from random numbers of its own, fixed by ``seed``."""
+    """Give the dropout layers of a network their own random generator.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Network, changed in place.
+    seed : int
+        Seed of the generator.
+    """
     generator = torch.Generator(next(network.parameters()).device).manual_seed(seed)
     for module in network.modules():
         if isinstance(module, Dropout):
@@ -84,7 +126,17 @@ def seed_dropout(network: nn.Module, seed: int) -> None:
 
 
 class Layer(nn.Module):
-    """One pre-norm transformer layer with a mask over the keys."""
+    """One pre-norm transformer layer with a mask over the keys.
+
+    Parameters
+    ----------
+    width : int
+        Features per token d.
+    heads : int
+        Attention heads; divides ``width``.
+    dropout : float
+        Dropout in training, 0 to 1.
+    """
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -98,7 +150,20 @@ class Layer(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, keys: Tensor | None) -> Tensor:
-        """Transform x (b, t, d); keys (b, 1, 1, t) is true where a date may be attended to, None for all."""
+        """Transform a batch.
+
+        Parameters
+        ----------
+        x : Tensor (b, t, d)
+            Features of the tokens.
+        keys : Tensor (b, 1, 1, t) of bool, optional
+            True where a token may be attended to; None for all.
+
+        Returns
+        -------
+        Tensor (b, t, d)
+            Features of the tokens.
+        """
         b, t, d = x.shape
         parts = self.query_key_value(self.norm_attention(x)).view(b, t, 3, self.heads, d // self.heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)
@@ -108,7 +173,15 @@ class Layer(nn.Module):
 
 
 class JoinDates(nn.Module):
-    """Joins dates that follow one another into tokens, which halves or thirds the work of the layers."""
+    """Joins consecutive dates into tokens, which halves or thirds the work of the layers.
+
+    Parameters
+    ----------
+    width : int
+        Features per date d.
+    dates : int
+        Dates in a token.
+    """
 
     def __init__(self, width: int, dates: int) -> None:
         super().__init__()
@@ -116,7 +189,20 @@ class JoinDates(nn.Module):
         self.join = nn.Linear(dates * width, width)
 
     def forward(self, x: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
-        """Join features (b, t, d) of dates, zero where there is none, and their counts (b, t) into those of tokens."""
+        """Join dates into tokens.
+
+        Parameters
+        ----------
+        x : Tensor (b, t, d)
+            Features of the dates, zero where there is none.
+        count : Tensor (b, t)
+            1 where there is a date, else 0.
+
+        Returns
+        -------
+        tuple of Tensor (b, ceil(t / dates), d) and Tensor (b, ceil(t / dates))
+            Features and number of dates of the tokens.
+        """
         b, t, d = x.shape
         missing = -t % self.dates
         x, count = F.pad(x, (0, 0, 0, missing)), F.pad(count, (0, missing)).view(b, -1, self.dates)
@@ -124,7 +210,13 @@ class JoinDates(nn.Module):
 
 
 class SeriesEncoder(nn.Module):
-    """Encode series of any dates, gaps left out, into features at three depths."""
+    """Encodes series of any dates, gaps left out, into features at three depths.
+
+    Parameters
+    ----------
+    size : NetworkSize
+        Sizes of its layers.
+    """
 
     def __init__(self, size: NetworkSize) -> None:
         super().__init__()
@@ -141,9 +233,17 @@ class SeriesEncoder(nn.Module):
         self.norm_embedding = nn.LayerNorm(d)
 
     def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> Features:
-        """Encode a batch; arguments as for :class:`SeriesNetwork`.
+        """Encode a batch.
 
-        The levels are the means over the observed dates after the first and after the last layer, and the embedding.
+        Parameters
+        ----------
+        values, observed, day : Tensor
+            As for :class:`SeriesNetwork`.
+
+        Returns
+        -------
+        Features
+            The levels are the means over the observed dates after the first and the last layer, and the embedding.
         """
         whole = bool(observed.all())
         if not whole:
@@ -174,14 +274,25 @@ class SeriesEncoder(nn.Module):
 
 
 class CropNetwork(SeriesNetwork):
-    """Encoder, linear classifier, and the projection in which crops are contrasted."""
+    """Encoder, linear classifier, and the projection in which crops are contrasted.
+
+    Parameters
+    ----------
+    size : NetworkSize
+        Sizes of its layers.
+
+    Raises
+    ------
+    ValueError
+        Where ``width`` is odd or the heads do not divide it.
+    """
 
     kind = "attention"
 
     def __init__(self, size: NetworkSize) -> None:
         super().__init__()
         if size.width % size.heads or size.width % 2:
-            raise ValueError(f"{size.heads} heads do not share a width of {size.width}")
+            raise ValueError(f"{size.heads} heads do not divide a width of {size.width}")
         self.size = size
         self.encoder = SeriesEncoder(size)
         self.classifier = nn.Linear(size.width, size.classes)
@@ -190,12 +301,34 @@ class CropNetwork(SeriesNetwork):
         )
 
     def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
-        """Logits (b, k) and features of a batch."""
+        """Classify a batch.
+
+        Parameters
+        ----------
+        values, observed, day : Tensor
+            As for :class:`SeriesNetwork`.
+
+        Returns
+        -------
+        tuple of Tensor (b, k) and Features
+            Logits and features.
+        """
         with mixed_precision(values.device):
             levels, embedding = self.encoder(values, observed, day)
             logits = self.classifier(embedding)
         return logits.float(), Features(tuple(level.float() for level in levels), embedding.float())
 
     def project(self, embedding: Tensor) -> Tensor:
-        """Return unit vectors (b, p) of embeddings (b, d)."""
+        """Project embeddings for the contrast.
+
+        Parameters
+        ----------
+        embedding : Tensor (b, d)
+            Embeddings.
+
+        Returns
+        -------
+        Tensor (b, p)
+            Unit vectors.
+        """
         return F.normalize(self.projection(embedding), dim=1)

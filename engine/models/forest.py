@@ -1,7 +1,7 @@
-"""A random forest as arrays: what scikit-learn has learnt, predicted without scikit-learn and saved without pickle.
+"""A random forest as arrays: trained by scikit-learn, predicted without scikit-learn and saved without pickle.
 
-Nodes of all trees stand in one table, each tree breadth first, so that the right child follows the left one.
-A leaf points at itself and its threshold is infinite: a step from it stays there.
+One table holds the nodes of all trees, each tree breadth first, so that the right child follows the left one. A leaf
+points at itself and its threshold is infinite: a step from it stays there.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from torch import Tensor
 
 from .network import Features, SeriesNetwork
 
-LEAST = 1e-8
+MIN_PROBABILITY = 1e-8
 """Probability of a class that no tree votes for: its logarithm must be finite."""
 STRIDE = 3
-"""Levels walked before the pixels and trees that have reached a leaf are set aside; the quickest of 1 to 3."""
+"""Levels descended before the pixels and trees that have reached a leaf are set aside; 3 is the fastest of 1 to 3."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,13 @@ class ForestSize:
 
 
 class ForestNetwork(SeriesNetwork):
-    """Mean of the trees' class shares; the logits are its logarithm."""
+    """Mean of the trees' class shares; the logits are its logarithm.
+
+    Parameters
+    ----------
+    size : ForestSize
+        Sizes of its tables.
+    """
 
     kind = "forest"
     on_grid = True
@@ -62,16 +68,16 @@ class ForestNetwork(SeriesNetwork):
         self.register_buffer("root", torch.empty(size.trees, dtype=torch.int32))
 
     def check(self) -> None:
-        """Raise ValueError where a walk could leave the tables, never end, or end in no class shares."""
+        """Raise ValueError where a descent could leave the tables, never end, or end without class shares."""
         own = torch.arange(self.size.nodes, dtype=torch.int32, device=self.left.device)
         leaf = self.left == own
         onward = (self.left > own) & (self.left < self.size.nodes - 1) & self.threshold.isfinite()
         sound = {
-            "a node of its forest leads nowhere": (onward | (leaf & (self.threshold == torch.inf))).all(),
-            "a node of its forest asks for a value that is not there": (
+            "a node of its forest has no valid child": (onward | (leaf & (self.threshold == torch.inf))).all(),
+            "a node of its forest reads a value that does not exist": (
                 (self.feature >= 0) & (self.feature < self.size.dates * self.size.bands)
             ).all(),
-            "a tree of its forest starts nowhere": ((self.root >= 0) & (self.root < self.size.nodes)).all(),
+            "a tree of its forest has no root": ((self.root >= 0) & (self.root < self.size.nodes)).all(),
             "a leaf of its forest has no class shares": (
                 (self.share[leaf] >= 0).all() and ((self.share[leaf].sum(dim=1) - 1).abs() < 1e-4).all()
             ),
@@ -81,15 +87,37 @@ class ForestNetwork(SeriesNetwork):
                 raise ValueError(problem)
 
     def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
-        """Logits (b, k); the features are the mean class shares (b, k)."""
+        """Classify a batch on the grid.
+
+        Parameters
+        ----------
+        values, observed, day : Tensor
+            As for :class:`SeriesNetwork`; only ``values`` are read.
+
+        Returns
+        -------
+        tuple of Tensor (b, k) and Features
+            Logits; the features are the mean class shares (b, k).
+        """
         if values.shape[1:] != (self.size.dates, self.size.bands):
-            raise ValueError(f"values {tuple(values.shape)} are not those of the forest")
+            raise ValueError(f"values {tuple(values.shape)} do not fit the forest")
         leaves = self.leaves(values)
         share = F.embedding_bag(leaves, self.share, mode="mean")
-        return share.clamp_min(LEAST).log(), Features((share,), share)
+        return share.clamp_min(MIN_PROBABILITY).log(), Features((share,), share)
 
     def leaves(self, values: Tensor) -> Tensor:
-        """The leaf (b, trees) in which each series (b, t, c) ends."""
+        """Find the leaf in which each series ends.
+
+        Parameters
+        ----------
+        values : Tensor (b, t, c)
+            Series on the grid.
+
+        Returns
+        -------
+        Tensor (b, trees) of int32
+            Indices of nodes.
+        """
         b, trees = len(values), self.size.trees
         flat = values.reshape(-1)
         row = torch.arange(b, dtype=torch.int32, device=flat.device) * (len(flat) // b)

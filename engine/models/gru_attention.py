@@ -28,7 +28,18 @@ class GruAttentionSize:
 
 
 class GruAttention(SeriesNetwork):
-    """Recurrent layers over the season, self-attention over their outputs, and a dense layer."""
+    """Recurrent layers over the season, self-attention over their outputs, and a dense layer.
+
+    Parameters
+    ----------
+    size : GruAttentionSize
+        Sizes of its layers.
+
+    Raises
+    ------
+    ValueError
+        Where the heads do not divide ``hidden``.
+    """
 
     kind = "gru-attention"
     on_grid = True
@@ -36,7 +47,7 @@ class GruAttention(SeriesNetwork):
     def __init__(self, size: GruAttentionSize) -> None:
         super().__init__()
         if size.hidden % size.heads:
-            raise ValueError(f"{size.heads} heads do not share {size.hidden} units")
+            raise ValueError(f"{size.heads} heads do not divide {size.hidden} units")
         self.size = size
         between = size.dropout if size.layers > 1 else 0.0
         self.recurrent = nn.GRU(size.bands, size.hidden, size.layers, batch_first=True, dropout=between)
@@ -46,9 +57,17 @@ class GruAttention(SeriesNetwork):
         self.classifier = nn.Linear(size.hidden, size.classes)
 
     def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
-        """Logits (b, k) and features of a batch on the grid; ``observed`` and ``day`` are not looked at.
+        """Classify a batch on the grid.
 
-        The levels are the means over time of the recurrent output and of the attention's, and the embedding.
+        Parameters
+        ----------
+        values, observed, day : Tensor
+            As for :class:`SeriesNetwork`; only ``values`` are read.
+
+        Returns
+        -------
+        tuple of Tensor (b, k) and Features
+            Logits; the levels are the means over time of the recurrent and the attention's output, and the embedding.
         """
         recurrent, _ = self.recurrent(values)
         attended, _ = self.attention(recurrent, recurrent, recurrent, need_weights=False)

@@ -5,9 +5,9 @@ public code (Nyborg et al. 2022, doi 10.1016/j.isprsjprs.2022.04.018): pixel enc
 with keys of 8, day encoding with periods up to 1000, then 128-64-32 and the classes, batch normalisation and
 ReLU after every linear layer.
 
-Ours: a pixel stands alone here, while the pixel-set encoder reads all pixels of a field. Of a set of one, the
-mean is the pixel itself and the deviation nothing, so the encoder reduces to its dense layers. Gaps are left
-out of the attention and of the batch statistics, where the published code knows no gaps.
+Ours: the network reads single pixels, while the pixel-set encoder reads all pixels of a field. The mean of one pixel
+is the pixel itself and its deviation is zero, so the encoder reduces to its dense layers. Gaps are left out of the
+attention and of the batch statistics; the published code has no gaps.
 """
 
 from __future__ import annotations
@@ -49,52 +49,102 @@ class LtaeSize:
     """Dropout of the attention weights in training."""
 
 
-def dense(before: int, after: int) -> nn.Sequential:
+def _dense(before: int, after: int) -> nn.Sequential:
     """Linear layer, batch normalisation and ReLU over rows (m, ``before``)."""
     return nn.Sequential(nn.Linear(before, after, bias=False), nn.BatchNorm1d(after), nn.ReLU())
 
 
-def dense_layers(*features: int) -> nn.Sequential:
+def _dense_layers(*features: int) -> nn.Sequential:
     """Dense layers from the first number of features to the last."""
-    return nn.Sequential(*(dense(before, after) for before, after in zip(features, features[1:])))
+    return nn.Sequential(*(_dense(before, after) for before, after in zip(features, features[1:])))
 
 
 class LtaeNetwork(SeriesNetwork):
-    """Dense layers over each date, attention over the dates with one learnt query a head, and a decoder."""
+    """Dense layers over each date, attention over the dates with one learnt query a head, and a decoder.
+
+    Parameters
+    ----------
+    size : LtaeSize
+        Sizes of its layers.
+
+    Raises
+    ------
+    ValueError
+        Where ``width`` is odd or the heads do not divide it.
+    """
 
     kind = "pse-ltae"
 
     def __init__(self, size: LtaeSize) -> None:
         super().__init__()
         if size.width % size.heads or size.width % 2:
-            raise ValueError(f"{size.heads} heads do not share a width of {size.width}")
+            raise ValueError(f"{size.heads} heads do not divide a width of {size.width}")
         self.size = size
-        self.dates = dense_layers(size.bands, *ENCODER, size.width)
+        self.dates = _dense_layers(size.bands, *ENCODER, size.width)
         self.days = DayEncoding(size.width)
         self.key = nn.Linear(size.width, size.heads * size.key, bias=False)
         self.query = nn.Parameter(torch.randn(size.heads, size.key) * math.sqrt(2.0 / size.key))
         self.drop_dates = nn.Dropout(size.attention_dropout)
-        self.embed = nn.Sequential(dense(size.width, size.embedding), nn.Dropout(size.dropout))
-        self.decoder = nn.Sequential(dense_layers(size.embedding, *DECODER), nn.Linear(DECODER[-1], size.classes))
+        self.embed = nn.Sequential(_dense(size.width, size.embedding), nn.Dropout(size.dropout))
+        self.decoder = nn.Sequential(_dense_layers(size.embedding, *DECODER), nn.Linear(DECODER[-1], size.classes))
 
     def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
-        """Logits (b, k) and features of a batch; the levels are what the attention gathers, and the embedding."""
-        return self.read(self.lift(values, observed), observed, day)
+        """Classify a batch.
 
-    def lift(self, values: Tensor, observed: Tensor) -> Tensor:
-        """Features (b, t, w) of each date on its own, whatever its day; zero at gaps."""
+        Parameters
+        ----------
+        values, observed, day : Tensor
+            As for :class:`SeriesNetwork`.
+
+        Returns
+        -------
+        tuple of Tensor (b, k) and Features
+            Logits; the levels are the output of the attention and the embedding.
+        """
+        return self.classify_encoded(self.encode_dates(values, observed), observed, day)
+
+    def encode_dates(self, values: Tensor, observed: Tensor) -> Tensor:
+        """Encode each date by itself, independent of its day.
+
+        Parameters
+        ----------
+        values : Tensor (b, t, c)
+            Standardised values.
+        observed : Tensor (b, t) of bool
+            Which dates were observed.
+
+        Returns
+        -------
+        Tensor (b, t, w)
+            Features; zero at gaps.
+        """
         features = self.dates(values[observed])
-        lifted = features.new_zeros(*observed.shape, features.shape[1])
-        lifted[observed] = features
-        return lifted
+        encoded = features.new_zeros(*observed.shape, features.shape[1])
+        encoded[observed] = features
+        return encoded
 
-    def read(self, lifted: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
-        """Logits (b, k) and features of lifted dates (b, t, w) on their days (t,) or (b, t)."""
+    def classify_encoded(self, encoded: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
+        """Classify encoded dates.
+
+        Parameters
+        ----------
+        encoded : Tensor (b, t, w)
+            What :meth:`encode_dates` gives.
+        observed : Tensor (b, t) of bool
+            Which dates were observed.
+        day : Tensor (t,) or (b, t)
+            Days of the dates.
+
+        Returns
+        -------
+        tuple of Tensor (b, k) and Features
+            As :meth:`forward`.
+        """
         size = self.size
         # Sine and cosine of one period side by side, so that a head, which reads a slice of the features, has both.
-        encoded = self.days(day).unflatten(-1, (2, size.width // 2)).transpose(-1, -2).flatten(-2)
-        x = lifted + encoded
-        # The query is the same for every series: key and query make one linear map to a score per head.
+        angles = self.days(day).unflatten(-1, (2, size.width // 2)).transpose(-1, -2).flatten(-2)
+        x = encoded + angles
+        # The query is the same for every series: together they make one linear map to a score per head.
         keys = self.key.weight.view(size.heads, size.key, size.width)
         score = x @ torch.einsum("hk,hkw->wh", self.query, keys) / math.sqrt(size.key)
         weight = score.masked_fill(~observed.unsqueeze(-1), float("-inf")).softmax(dim=1)

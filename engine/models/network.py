@@ -1,4 +1,4 @@
-"""What a network that classifies pixels' series is to the rest of the engine."""
+"""The interface of a network that classifies the time series of pixels."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from torch import Tensor, nn
 
 
 class Features(NamedTuple):
-    """What a network makes of a batch of series, beside its logits."""
+    """Features of a batch of series, beside its logits."""
 
     levels: tuple[Tensor, ...]
     """(b, d) each: features from the shallowest to the deepest level at which domains may be aligned."""
     embedding: Tensor
-    """(b, d) features on which the classifier stands."""
+    """(b, d) features that the classifier reads."""
 
 
 class SeriesNetwork(nn.Module):
-    """Base of all networks; a subclass says in ``kind`` under which name a model file knows it."""
+    """Base of all networks."""
 
     kind: ClassVar[str]
     """Name in a model file."""
@@ -28,27 +28,45 @@ class SeriesNetwork(nn.Module):
     ``bands`` and ``classes``."""
 
     def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
-        """Return logits (b, k) and features of a batch.
+        """Classify a batch.
 
         Parameters
         ----------
-        values : (b, t, c) standardised values; whatever stands at a gap is ignored.
-        observed : (b, t) bool, at least one true in every row; all true on a grid.
-        day : (t,) or (b, t) days on the source's calendar.
+        values : Tensor (b, t, c)
+            Standardised values; those at gaps are ignored.
+        observed : Tensor (b, t) of bool
+            At least one true in every row; all true on a grid.
+        day : Tensor (t,) or (b, t)
+            Days on the source's calendar.
+
+        Returns
+        -------
+        tuple of Tensor (b, k) and Features
+            Logits and features.
         """
         raise NotImplementedError
 
     def check(self) -> None:
-        """Raise ValueError where weights that were loaded cannot have been learnt."""
+        """Raise ValueError where loaded weights cannot come from training."""
         if not all(bool(weight.isfinite().all()) for weight in self.parameters()):
             raise ValueError("one of its weights is not a finite number")
 
 
 def pack_observed(values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Series with their observed dates in front, as many as the one with most of them has.
+    """Move the observed dates of each series to the front, and drop the dates beyond the longest series.
 
-    What follows then costs what is observed, and which dates of a series stand side by side does not hang on the gaps
-    of others. Arguments as for :class:`SeriesNetwork`; the days returned are (b, t).
+    The cost of what follows depends on what is observed, and which dates of a series are neighbours does not depend on
+    the gaps of other series.
+
+    Parameters
+    ----------
+    values, observed, day : Tensor
+        As for :class:`SeriesNetwork`.
+
+    Returns
+    -------
+    tuple of Tensor (b, m, c), (b, m) and (b, m)
+        Values, observed and days.
     """
     order = observed.int().argsort(dim=1, descending=True, stable=True)[:, : int(observed.sum(dim=1).max())]
     values = values.take_along_dim(order.unsqueeze(-1), dim=1)

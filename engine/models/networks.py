@@ -1,4 +1,4 @@
-"""All networks a model file may hold, by the name it knows them by."""
+"""All networks that a model file may hold, by their name in it."""
 
 from __future__ import annotations
 
@@ -17,18 +17,21 @@ from .temporal_cnn import TemporalCnn, TemporalCnnSize
 from .transformer import TransformerNetwork, TransformerSize
 
 NETWORKS: dict[str, tuple[type[SeriesNetwork], type]] = {
-    CropNetwork.kind: (CropNetwork, NetworkSize),
-    ForestNetwork.kind: (ForestNetwork, ForestSize),
-    DcmNetwork.kind: (DcmNetwork, DcmSize),
-    TransformerNetwork.kind: (TransformerNetwork, TransformerSize),
-    PhenoCropNetwork.kind: (PhenoCropNetwork, PhenoCropNetSize),
-    TemporalCnn.kind: (TemporalCnn, TemporalCnnSize),
-    GruAttention.kind: (GruAttention, GruAttentionSize),
-    LtaeNetwork.kind: (LtaeNetwork, LtaeSize),
+    network.kind: (network, size)
+    for network, size in (
+        (CropNetwork, NetworkSize),
+        (ForestNetwork, ForestSize),
+        (DcmNetwork, DcmSize),
+        (TransformerNetwork, TransformerSize),
+        (PhenoCropNetwork, PhenoCropNetSize),
+        (TemporalCnn, TemporalCnnSize),
+        (GruAttention, GruAttentionSize),
+        (LtaeNetwork, LtaeSize),
+    )
 }
 """Network and dataclass of its size."""
 LIMITS = {"bands": 512, "classes": 254, "layers": 24, "heads": 64, "nodes": 50_000_000, "trees": 10_000}
-"""Largest network that a file may ask for, so that a forged one cannot claim all memory."""
+"""Largest sizes that a file may have, so that a forged one cannot claim all memory."""
 LIMIT = 1024
 """The same for every other whole number of a size."""
 
@@ -54,9 +57,27 @@ def _key(entry: Field[Any]) -> str:
 
 
 def build_network(kind: str, size: Mapping[str, Any]) -> SeriesNetwork:
-    """A fresh network of ``kind``; raises ValueError or TypeError for a size that none can have."""
+    """Build an untrained network.
+
+    Parameters
+    ----------
+    kind : str
+        Key of ``NETWORKS``.
+    size : Mapping
+        What :func:`size_to_json` gave.
+
+    Returns
+    -------
+    SeriesNetwork
+        With random weights.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an unknown kind, and a size out of range.
+    """
     if kind not in NETWORKS:
-        raise ValueError(f"it holds a network '{kind}', which this version does not know")
+        raise ValueError(f"this version has no network '{kind}'")
     network, shape = NETWORKS[kind]
     names = {_key(entry): entry.name for entry in fields(shape)}
     wanted = shape(**{names.get(key, key): value for key, value in size.items()})

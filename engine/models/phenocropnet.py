@@ -34,12 +34,25 @@ class PhenoCropNetSize:
 
 
 def period_lengths(dates: int, periods: int) -> list[int]:
-    """Numbers of dates of consecutive periods that are equal parts of a regular grid; the longer ones come first."""
+    """Split a regular grid into consecutive periods of equal length.
+
+    Parameters
+    ----------
+    dates : int
+        Dates of the grid.
+    periods : int
+        Number of periods; fewer where there are fewer dates.
+
+    Returns
+    -------
+    list of int
+        Dates in each period; the longer ones come first.
+    """
     periods = min(periods, dates)
     return [dates // periods + (number < dates % periods) for number in range(periods)]
 
 
-class AttendedGru(nn.Module):
+class _AttendedGru(nn.Module):
     """Bidirectional GRU whose states are summed by their attention."""
 
     def __init__(self, features: int, width: int, dropout: float) -> None:
@@ -57,7 +70,13 @@ class AttendedGru(nn.Module):
 
 
 class PhenoCropNetwork(SeriesNetwork):
-    """Dates to periods, periods to season, linear classifier."""
+    """Dates to periods, periods to season, linear classifier.
+
+    Parameters
+    ----------
+    size : PhenoCropNetSize
+        Sizes of its layers.
+    """
 
     kind = "phenocropnet"
     on_grid = True
@@ -65,22 +84,29 @@ class PhenoCropNetwork(SeriesNetwork):
     def __init__(self, size: PhenoCropNetSize) -> None:
         super().__init__()
         self.size = size
-        self.dates = AttendedGru(size.bands, size.width, size.dropout)
-        self.periods = AttendedGru(2 * size.width, size.width, size.dropout)
+        self.dates = _AttendedGru(size.bands, size.width, size.dropout)
+        self.periods = _AttendedGru(2 * size.width, size.width, size.dropout)
         self.classifier = nn.Linear(2 * size.width, size.classes)
 
-    def split(self, values: Tensor) -> tuple[Tensor, ...]:
-        """The series (b, t, c) of each period, in order."""
-        return values.split(period_lengths(values.shape[1], self.size.periods), dim=1)
-
     def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
-        """Logits and features; the levels are the mean over the periods and the season, (b, 2 width) each."""
+        """Classify a batch on the grid.
+
+        Parameters
+        ----------
+        values, observed, day : Tensor
+            As for :class:`SeriesNetwork`; only ``values`` are read.
+
+        Returns
+        -------
+        tuple of Tensor (b, k) and Features
+            Logits; the levels are the mean over the periods and the season, (b, 2 width) each.
+        """
         encoded: list[Tensor] = []
-        parts = self.split(values)
+        parts = values.split(period_lengths(values.shape[1], self.size.periods), dim=1)
         # Periods of one length go through the GRU together; there are two lengths at most, the longer first.
         for length in dict.fromkeys(part.shape[1] for part in parts):
-            alike = torch.stack([part for part in parts if part.shape[1] == length])
-            encoded.append(self.dates(alike.flatten(0, 1)).view(len(alike), len(values), -1))
+            equal = torch.stack([part for part in parts if part.shape[1] == length])
+            encoded.append(self.dates(equal.flatten(0, 1)).view(len(equal), len(values), -1))
         periods = torch.cat(encoded).transpose(0, 1)
         embedding = self.periods(periods)
         return self.classifier(embedding), Features((periods.mean(dim=1), embedding), embedding)

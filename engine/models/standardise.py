@@ -9,9 +9,9 @@ import numpy as np
 from ..series import fill_linearly
 
 LIMIT = 8.0
-"""Standardised values are clipped here: one bright cloud must not rule a series."""
+"""Greatest absolute standardised value: one bright cloud must not dominate a series."""
 STEP_DAYS = 8.0
-"""Days between those on which the moments of two domains are compared."""
+"""Interval in days of the grid on which the moments of two domains are compared."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,18 @@ class Statistics:
     """(c,) float64, above zero."""
 
     def apply(self, values: np.ndarray) -> np.ndarray:
-        """Standardise values (n, t, c); gaps stay NaN; clipped at ``LIMIT``."""
+        """Standardise values.
+
+        Parameters
+        ----------
+        values : ndarray (n, t, c)
+            Values; NaN for gaps.
+
+        Returns
+        -------
+        ndarray (n, t, c) of float32
+            Clipped to ``-LIMIT`` to ``LIMIT``; gaps stay NaN.
+        """
         scaled = (values - self.mean.astype(np.float32)) / self.std.astype(np.float32)
         return np.clip(scaled, -LIMIT, LIMIT, out=scaled).astype(np.float32, copy=False)
 
@@ -34,8 +45,15 @@ def band_statistics(values: np.ndarray, weight: np.ndarray | None = None) -> Sta
 
     Parameters
     ----------
-    values : (n, t, c) with NaN for gaps.
-    weight : (n,) weight of each series; None: all equal.
+    values : ndarray (n, t, c)
+        Values; NaN for gaps.
+    weight : ndarray (n,), optional
+        Weight of each series; None: all equal.
+
+    Returns
+    -------
+    Statistics
+        A standard deviation of 1 for a band without variation.
     """
     n, t, c = values.shape
     both = np.outer(np.ones(n) if weight is None else weight, np.ones(t)) * np.isfinite(values).all(axis=2)
@@ -57,16 +75,30 @@ def matched_statistics(
     target_day: np.ndarray,
     base: Statistics,
 ) -> Statistics:
-    """Statistics for the target under which it gets the moments that the weighted source has under ``base``.
+    """Statistics under which the target has the moments that the weighted source has under ``base``.
 
-    With ``source_weight`` following the target's class shares, what is left between the moments of the two
-    domains is the sensor's and the atmosphere's, not that of the crops grown; only that is taken out.
+    With ``source_weight`` following the target's class shares, the remaining difference of the moments is that of the
+    sensor and the atmosphere, not of the crops grown; only that is removed.
 
     Parameters
     ----------
-    source : (n, t1, c), ``source_day`` (t1,), ``source_weight`` (n,).
-    target : (m, t2, c), ``target_day`` (t2,) on the source's calendar.
-    base : statistics with which the source is standardised.
+    source : ndarray (n, t1, c)
+        Source series; NaN for gaps.
+    source_day : ndarray (t1,)
+        Days of the source.
+    source_weight : ndarray (n,)
+        Weight of each source series.
+    target : ndarray (m, t2, c)
+        Target series; NaN for gaps.
+    target_day : ndarray (t2,)
+        Days of the target on the source's calendar.
+    base : Statistics
+        Statistics with which the source is standardised.
+
+    Returns
+    -------
+    Statistics
+        For the target; ``base`` where the seasons do not overlap.
     """
     start, end = max(source_day.min(), target_day.min()), min(source_day.max(), target_day.max())
     if start > end:
@@ -81,10 +113,10 @@ def matched_statistics(
 
 
 def _moments(values: np.ndarray, day: np.ndarray, grid: np.ndarray, weight: np.ndarray | None) -> Statistics:
-    """Moments over the days of ``grid``, between the dates along a line; series never observed do not count.
+    """Moments over the days of ``grid``, interpolated linearly; series never observed do not count.
 
-    Each domain has dates of its own: those of one that happen to fall into the dry season must not make it look
-    like another sensor.
+    The domains have different dates: when those of one happen to fall into the dry season, that must not look like
+    another sensor.
     """
     observed = np.isfinite(values).all(axis=2)
     some = observed.any(axis=1)

@@ -1,7 +1,7 @@
-"""A small network that maps one stack in a teacher's place: a perceptron on the dates of that stack.
+"""A small distilled network that maps one stack for its teacher: a perceptron on the dates of that stack.
 
-Where the teacher can read any dates, its student knows those of a single stack by their place. That is what makes it
-fast: no attention, no days, a hundred thousand operations a pixel.
+The teacher reads any dates; its student has a fixed input for each date of one stack. That makes it fast: no attention,
+no days, a hundred thousand operations a pixel.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .device import to_device
-from .standardise import LIMIT, Statistics
+from .standardise import LIMIT
 from .trained import TrainedModel
 
 FORMAT = "croptransfer-student-1"
@@ -28,7 +28,7 @@ class StudentSize:
     """Everything needed to build the network again."""
 
     dates: int
-    """Dates of the stack that lie in the season the teacher knows."""
+    """Dates of the stack in the teacher's season."""
     bands: int
     """Bands of the teacher."""
     classes: int
@@ -38,7 +38,13 @@ class StudentSize:
 
 
 class StudentNetwork(nn.Module):
-    """Standardised values of all dates, zero at gaps, and which dates were observed; two hidden layers."""
+    """Standardised values of all dates, zero at gaps, and which dates were observed; two hidden layers.
+
+    Parameters
+    ----------
+    size : StudentSize
+        Sizes of its layers.
+    """
 
     mean: Tensor
     std: Tensor
@@ -57,9 +63,20 @@ class StudentNetwork(nn.Module):
         )
 
     def inputs(self, values: Tensor) -> Tensor:
-        """What the first layer reads, (b, t * (c + 1)), of values (b, t, c) as they come, NaN for gaps."""
+        """Prepare what the first layer reads.
+
+        Parameters
+        ----------
+        values : Tensor (b, t, c)
+            Values in the units of the training data; NaN for gaps.
+
+        Returns
+        -------
+        Tensor (b, t * (c + 1))
+            Standardised values, 0 at gaps, and 1 for each observed date.
+        """
         b, t, c = values.shape
-        # In one piece of memory and as few passes over it as can be: most of a small network's time goes here.
+        # One block of memory and as few passes over it as possible: most of a small network's time goes here.
         inputs = values.new_empty(b, t * (c + 1))
         scaled = inputs[:, : t * c].view(b, t, c)
         torch.addcmul(-self.mean / self.std, values, 1.0 / self.std, out=scaled)
@@ -70,28 +87,47 @@ class StudentNetwork(nn.Module):
         return inputs
 
     def forward(self, values: Tensor) -> Tensor:
-        """Logits (b, k) of values (b, t, c)."""
+        """Classify a batch.
+
+        Parameters
+        ----------
+        values : Tensor (b, t, c)
+            As for :meth:`inputs`.
+
+        Returns
+        -------
+        Tensor (b, k)
+            Logits.
+        """
         return self.layers(self.inputs(values))
 
 
 @dataclass(frozen=True)
 class DistilledClassifier:
-    """A student network with what it needs to know of its stack and of its own limits."""
+    """A student network with the dates that it reads and the limits of its use."""
 
     network: StudentNetwork
     dates: np.ndarray
     """(t,) int64: which dates of the stack it reads."""
     confidence_threshold: float
-    """Probability of the first class above which its word is taken; up to it the teacher is asked."""
+    """Probability of its best class above which that class is used; up to it the teacher classifies."""
     agreement: float
-    """Share of pixels, none of which it learnt from, on which both together give the teacher's class."""
+    """Share of test pixels on which both together give the teacher's class."""
     fallback_share: float
-    """Share of those pixels for which the teacher is asked."""
+    """Share of those pixels that the teacher classifies."""
 
     def predict_proba(self, values: np.ndarray) -> np.ndarray:
-        """Probabilities (n, k) float32 of values (n, t, c) on all dates of the stack.
+        """Probability of each class.
 
-        They are zeros where it sees none of its dates.
+        Parameters
+        ----------
+        values : ndarray (n, t, c) of float32
+            On all dates of the stack; NaN for gaps.
+
+        Returns
+        -------
+        ndarray (n, k) of float32
+            Zeros for a pixel observed on none of the student's dates.
         """
         if len(self.dates) != values.shape[1]:
             values = values[:, self.dates]
@@ -102,7 +138,18 @@ class DistilledClassifier:
             return probability.cpu().numpy()
 
     def save(self, path: Path) -> None:
-        """Write it as safetensors; raises OSError."""
+        """Write it as safetensors.
+
+        Parameters
+        ----------
+        path : Path
+            File to write.
+
+        Raises
+        ------
+        OSError
+            Where the file cannot be written.
+        """
         content = {
             "size": asdict(self.network.size),
             "dates": self.dates.tolist(),
@@ -118,7 +165,25 @@ class DistilledClassifier:
 
     @staticmethod
     def load(path: Path, device: torch.device) -> DistilledClassifier:
-        """Read what :meth:`save` wrote; raises OSError or ValueError where it is not whole."""
+        """Read what :meth:`save` wrote.
+
+        Parameters
+        ----------
+        path : Path
+            File to read.
+        device : torch.device
+            Where to put the network.
+
+        Returns
+        -------
+        DistilledClassifier
+            In evaluation mode.
+
+        Raises
+        ------
+        OSError, ValueError, KeyError, TypeError, RuntimeError
+            Where the file is missing or damaged.
+        """
         try:
             with safe_open(str(path), framework="pt") as file:
                 metadata = file.metadata() or {}
@@ -126,7 +191,7 @@ class DistilledClassifier:
         except SafetensorError as fault:
             raise ValueError(str(fault)) from fault
         if metadata.get("format") != FORMAT:
-            raise ValueError(f"{path.name} is no student")
+            raise ValueError(f"{path.name} is not a distilled network of this version")
         content = json.loads(metadata["student"])
         network = StudentNetwork(StudentSize(**content["size"]))
         network.load_state_dict(tensors)
@@ -140,16 +205,27 @@ class DistilledClassifier:
 
 
 def new_student(model: TrainedModel, day: np.ndarray, width: int) -> tuple[StudentNetwork, np.ndarray]:
-    """An untrained student of ``model`` for a stack with days (t,), and which of the dates it reads."""
+    """An untrained student of a model for one stack.
+
+    Parameters
+    ----------
+    model : TrainedModel
+        The teacher.
+    day : ndarray (t,)
+        Days of the stack.
+    width : int
+        Features of the first hidden layer.
+
+    Returns
+    -------
+    tuple of StudentNetwork and ndarray of int64
+        The student and the indices of the dates that it reads.
+    """
     placed = model.calendar.align_days(day, model.shift_days)
     dates = np.flatnonzero(model.calendar.inside(placed))
     if not len(dates):
         dates = np.arange(len(day))
     network = StudentNetwork(StudentSize(len(dates), len(model.bands), len(model.classes), width))
-    _standardise(network, model.statistics)
+    network.mean.copy_(torch.from_numpy(model.statistics.mean.astype(np.float32)))
+    network.std.copy_(torch.from_numpy(model.statistics.std.astype(np.float32)))
     return network, dates
-
-
-def _standardise(network: StudentNetwork, statistics: Statistics) -> None:
-    network.mean.copy_(torch.from_numpy(statistics.mean.astype(np.float32)))
-    network.std.copy_(torch.from_numpy(statistics.std.astype(np.float32)))

@@ -1,7 +1,7 @@
 """A temporal convolutional network on a regular grid of days: the feature extractor of DACCN.
 
 Three convolutions over time, flattened, and two dense layers, whose outputs are the two levels at which DACCN
-aligns the domains. Flattened, not averaged over time: a crop is told by *when* it is green.
+aligns the domains. Flattened, not averaged over time: crops differ in *when* they are green.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from .network import Features, SeriesNetwork
 
 KERNEL = 5
 """Dates that a convolution spans."""
-WIDEST = 256
-"""Most channels of the first convolution: the others have two and four times as many."""
+MAX_WIDTH = 256
+"""Greatest number of channels of the first convolution; the others have two and four times as many."""
 
 
 @dataclass(frozen=True)
@@ -34,21 +34,32 @@ class TemporalCnnSize:
     hidden: int = 256
     """Features of the first dense layer."""
     embedding: int = 128
-    """Features of the second dense layer, on which the classifier stands."""
+    """Features of the second dense layer, that the classifier reads."""
     dropout: float = 0.3
     """Dropout between the dense layers in training."""
 
 
 class TemporalCnn(SeriesNetwork):
-    """Convolutions 64-128-256 with batch normalisation, halved twice in time, and two dense layers."""
+    """Convolutions 64-128-256 with batch normalisation, halved twice in time, and two dense layers.
+
+    Parameters
+    ----------
+    size : TemporalCnnSize
+        Sizes of its layers.
+
+    Raises
+    ------
+    ValueError
+        Where ``width`` is more than ``MAX_WIDTH``.
+    """
 
     kind = "temporal-cnn"
     on_grid = True
 
     def __init__(self, size: TemporalCnnSize) -> None:
         super().__init__()
-        if size.width > WIDEST:
-            raise ValueError(f"a width of {size.width} is more than {WIDEST}")
+        if size.width > MAX_WIDTH:
+            raise ValueError(f"a width of {size.width} is more than {MAX_WIDTH}")
         self.size = size
         channels = (size.bands, size.width, 2 * size.width, 4 * size.width)
         self.convolutions = nn.ModuleList(
@@ -62,7 +73,18 @@ class TemporalCnn(SeriesNetwork):
         self.classifier = nn.Linear(size.embedding, size.classes)
 
     def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
-        """Logits (b, k) and features of a batch on the grid; ``observed`` and ``day`` are not looked at."""
+        """Classify a batch on the grid.
+
+        Parameters
+        ----------
+        values, observed, day : Tensor
+            As for :class:`SeriesNetwork`; only ``values`` are read.
+
+        Returns
+        -------
+        tuple of Tensor (b, k) and Features
+            Logits; the levels are the outputs of the dense layers.
+        """
         x = values.transpose(1, 2)
         for depth, convolution in enumerate(self.convolutions):
             x = convolution(x if depth == 0 else self.halve(x))

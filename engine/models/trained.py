@@ -1,4 +1,4 @@
-"""A trained model: what classifies pixels of the target, saved without pickle and loaded without risk."""
+"""A trained model, which classifies pixels of the target; saved without pickle and loaded without running code."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from .networks import build_network, size_to_json
 from .standardise import Statistics
 
 FORMAT = "croptransfer-model-1"
-DENSE = 0.85
-"""Series with fewer of the dates than this share are packed before the network reads them."""
+PACK_BELOW = 0.85
+"""Share of observed dates below which series are packed before the network reads them."""
 
 
 @dataclass(frozen=True)
@@ -35,28 +35,65 @@ class Calendar:
     last: float
     """Last day of the source."""
     margin: float
-    """Days by which a date may lie outside and still be read."""
+    """Days by which a date may be outside the season and still be read."""
 
     def align_days(self, day: np.ndarray, shift: float) -> np.ndarray:
-        """Days of a stack (t,) on the source's calendar: whole years aligned, then shifted by ``shift`` days."""
+        """Bring the days of a stack onto the source's calendar: whole years aligned, then shifted.
+
+        Parameters
+        ----------
+        day : ndarray (t,)
+            Days of the stack.
+        shift : float
+            Days to add.
+
+        Returns
+        -------
+        ndarray (t,) of float32
+            Days on this calendar.
+        """
         return align_years(np.asarray(day, np.float32), np.array([self.first, self.last], np.float32)) + np.float32(
             shift
         )
 
     def inside(self, day: np.ndarray) -> np.ndarray:
-        """True (t,) where a day placed on this calendar lies in its season, margin included."""
+        """Whether days are in the season, margin included.
+
+        Parameters
+        ----------
+        day : ndarray (t,)
+            Days on this calendar.
+
+        Returns
+        -------
+        ndarray (t,) of bool
+            True in season.
+        """
         return (day >= self.first - self.margin) & (day <= self.last + self.margin)
 
 
 def usable_observations(observed: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Which observations (n, t) the network reads: those in season; all of a pixel that has none in season."""
+    """Which observations the network reads: those in season; all of a pixel that has none in season.
+
+    Parameters
+    ----------
+    observed : ndarray (n, t) of bool
+        Observations.
+    inside : ndarray (t,) of bool
+        Dates in season.
+
+    Returns
+    -------
+    ndarray (n, t) of bool
+        Observations to read.
+    """
     seasonal = observed & inside
     return np.where(seasonal.any(axis=1, keepdims=True), seasonal, observed)
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A network with all it needs to classify a stack."""
+    """A network with everything it needs to classify a stack."""
 
     network: SeriesNetwork
     """The network, in evaluation mode."""
@@ -67,7 +104,7 @@ class TrainedModel:
     method: str
     """Key of ``engine.methods.METHODS``."""
     seed: int
-    """Seed it was trained with."""
+    """Seed of the training."""
     calendar: Calendar
     """Season of the source."""
     statistics: Statistics
@@ -81,13 +118,13 @@ class TrainedModel:
     grid: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     """(g,) days on the source's calendar to which series are interpolated; empty for a network that reads dates."""
     season: Season = Season()
-    """How the days of the stack it was adapted to were counted; another stack's are counted alike."""
+    """How the days of the target were counted; those of another stack are counted in the same way."""
     summary: dict[str, Any] = field(default_factory=dict)
     """JSON-ready report of the training."""
 
     @property
     def model_id(self) -> str:
-        """Sixteen hexadecimal digits that change with the weights and with all that decides a prediction."""
+        """Sixteen hexadecimal digits that depend on the weights and on everything else that decides a prediction."""
         digest = hashlib.sha256(json.dumps(self._prediction_settings(), sort_keys=True).encode())
         for name, tensor in sorted(self.network.state_dict().items()):
             digest.update(name.encode())
@@ -96,7 +133,7 @@ class TrainedModel:
 
     @property
     def device(self) -> torch.device:
-        """Where the network is."""
+        """Device of the network."""
         return next(chain(self.network.parameters(), self.network.buffers())).device
 
     def predict_proba(self, values: np.ndarray, day: np.ndarray) -> np.ndarray:
@@ -104,13 +141,21 @@ class TrainedModel:
 
         Parameters
         ----------
-        values : (n, t, c) float32 in the units of the training data, bands as in ``bands``; NaN is a gap, and
-            a date counts as observed where all bands are finite.
-        day : (t,) days of the stack, as in :class:`SeriesSet`.
+        values : ndarray (n, t, c) of float32
+            In the units of the training data, bands as in ``bands``; NaN is a gap. A date is observed where all bands
+            are finite.
+        day : ndarray (t,)
+            Days of the stack, as in :class:`SeriesSet`.
 
         Returns
         -------
-        (n, k) float32; a row of NaN for a pixel that was never observed.
+        ndarray (n, k) of float32
+            A row of NaN for a pixel that was never observed.
+
+        Raises
+        ------
+        ValueError
+            Where the shapes do not fit.
         """
         values = np.asarray(values, np.float32)
         if values.ndim != 3 or values.shape[2] != len(self.bands) or values.shape[1] != len(day):
@@ -130,10 +175,10 @@ class TrainedModel:
     def _classify(self, values: np.ndarray, observed: np.ndarray, day: np.ndarray) -> np.ndarray:
         if len(self.grid):
             return self._infer(fill_linearly(self.statistics.apply(values), observed, day, self.grid), self.grid)
-        dates = observed.any(axis=0)  # a date that no pixel of the chunk has costs nothing
+        dates = observed.any(axis=0)  # a date that no pixel of the chunk has must cost nothing
         if not dates.all():
             values, observed, day = values[:, dates], observed[:, dates], day[dates]
-        if observed.sum(axis=1).max() < DENSE * len(day):  # gaps then cost nothing either
+        if observed.sum(axis=1).max() < PACK_BELOW * len(day):  # so must gaps
             packed = pack_observed(*map(torch.from_numpy, (values, observed, day)))
             values, observed, day = (tensor.numpy() for tensor in packed)
         standard = self.statistics.apply(values)
@@ -155,7 +200,18 @@ class TrainedModel:
             return logits.softmax(dim=1).cpu().numpy()
 
     def save(self, path: str | Path) -> None:
-        """Write the model as safetensors with JSON metadata; raises OSError when the disk does not take it."""
+        """Write the model as safetensors with JSON metadata.
+
+        Parameters
+        ----------
+        path : str or Path
+            File to write.
+
+        Raises
+        ------
+        OSError
+            Where the file cannot be written.
+        """
         tensors = {name: t.detach().cpu().contiguous() for name, t in self.network.state_dict().items()}
         content = {**self._prediction_settings(), "summary": self.summary, "model_id": self.model_id}
         try:
@@ -167,10 +223,20 @@ class TrainedModel:
     def load(path: str | Path) -> TrainedModel:
         """Read a model file; runs no code from it.
 
+        Parameters
+        ----------
+        path : str or Path
+            File to read.
+
+        Returns
+        -------
+        TrainedModel
+            In evaluation mode, on the device of :func:`compute_device`.
+
         Raises
         ------
         InputError
-            ``model-unreadable`` for anything that is not a whole model file of this version.
+            ``model-unreadable`` for a file that is not a complete model of this version.
         """
         try:
             with safe_open(str(path), framework="pt") as file:
@@ -208,7 +274,7 @@ class TrainedModel:
 
 def _build(content: dict[str, Any], tensors: dict[str, torch.Tensor]) -> TrainedModel:
     kind = str(content["network"])
-    with torch.device("meta"):  # without memory: a forged file may ask for far more than it holds
+    with torch.device("meta"):  # without memory: a forged file may claim far more than it holds
         outline = {name: tensor.shape for name, tensor in build_network(kind, content["size"]).state_dict().items()}
     if outline != {name: tensor.shape for name, tensor in tensors.items()}:
         raise ValueError("its weights do not fit its network")

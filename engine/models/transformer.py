@@ -41,14 +41,40 @@ class TransformerSize:
 
 
 def encode_positions(count: int, width: int, device: torch.device) -> Tensor:
-    """Sines and cosines (count, width) of the positions 0 to ``count`` - 1, at wavelengths from 2 pi upwards."""
+    """Sines and cosines of positions, at wavelengths from 2 pi upwards.
+
+    Parameters
+    ----------
+    count : int
+        Positions 0 to ``count`` - 1.
+    width : int
+        Features, even.
+    device : torch.device
+        Where to.
+
+    Returns
+    -------
+    Tensor (count, width)
+        Features, -1 to 1.
+    """
     frequency = LONGEST ** (-torch.arange(0, width, 2, device=device) / width)
     angle = torch.arange(count, device=device).unsqueeze(1) * frequency
     return torch.stack([angle.sin(), angle.cos()], dim=2).view(count, width)
 
 
 class TransformerNetwork(SeriesNetwork):
-    """Transformer encoder, maximum over time, linear classifier."""
+    """Transformer encoder, maximum over time, linear classifier.
+
+    Parameters
+    ----------
+    size : TransformerSize
+        Sizes of its layers.
+
+    Raises
+    ------
+    ValueError
+        Where ``width`` is odd or the heads do not divide it.
+    """
 
     kind = "transformer"
     on_grid = True
@@ -56,7 +82,7 @@ class TransformerNetwork(SeriesNetwork):
     def __init__(self, size: TransformerSize) -> None:
         super().__init__()
         if size.width % size.heads or size.width % 2:
-            raise ValueError(f"{size.heads} heads do not share a width of {size.width}")
+            raise ValueError(f"{size.heads} heads do not divide a width of {size.width}")
         self.size = size
         self.lift = nn.Linear(size.bands, size.width)
         self.layers = nn.ModuleList(
@@ -67,7 +93,18 @@ class TransformerNetwork(SeriesNetwork):
         self.classifier = nn.Linear(size.width, size.classes)
 
     def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
-        """Logits and features; the levels are the maxima over time after the first and the last layer."""
+        """Classify a batch on the grid.
+
+        Parameters
+        ----------
+        values, observed, day : Tensor
+            As for :class:`SeriesNetwork`; only ``values`` are read.
+
+        Returns
+        -------
+        tuple of Tensor (b, k) and Features
+            Logits; the levels are the maxima over time after the first and the last layer.
+        """
         x = self.lift(values).relu() + encode_positions(values.shape[1], self.size.width, values.device)
         x = self.layers[0](x)
         first = x.amax(dim=1)

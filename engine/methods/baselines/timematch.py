@@ -115,7 +115,7 @@ class ShiftScan:
         self._parts = torch.arange(len(sample)).split(CHUNK)
         network.eval()
         with torch.no_grad():
-            self._lifted = [network.lift(sample.values[part], sample.observed[part]) for part in self._parts]
+            self._lifted = [network.encode_dates(sample.values[part], sample.observed[part]) for part in self._parts]
 
     def probability(self, shift: float) -> np.ndarray:
         """Probabilities (n, k) with the days moved by ``shift``."""
@@ -125,7 +125,7 @@ class ShiftScan:
         with torch.no_grad():
             for part, lifted in zip(self._parts, self._lifted):
                 self._tick()
-                logits, _ = self._network.read(lifted, pool.observed[part], pool.day)
+                logits, _ = self._network.classify_encoded(lifted, pool.observed[part], pool.day)
                 result.append(logits.double().softmax(dim=1).cpu())
         return torch.cat(result).numpy()
 

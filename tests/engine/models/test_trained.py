@@ -103,7 +103,7 @@ def test_packing_the_dates_of_cloudy_series_changes_nothing(model, values, monke
     cloudy = values.copy()
     cloudy[:, 2:8][np.random.default_rng(1).random((300, 6)) < 0.7] = np.nan
     packed = model.predict_proba(cloudy, DAY)
-    monkeypatch.setattr("engine.models.trained.DENSE", 0.0)
+    monkeypatch.setattr("engine.models.trained.PACK_BELOW", 0.0)
     np.testing.assert_allclose(packed, model.predict_proba(cloudy, DAY), atol=1e-6)
 
 
