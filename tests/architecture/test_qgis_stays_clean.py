@@ -7,8 +7,12 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.helpers.paths import ROOT
 from tests.helpers.scenes import make_scene
+
+pytestmark = pytest.mark.slow
 
 SESSION = r"""
 import json, os, sys, time

@@ -40,6 +40,8 @@ from croptransfer.ui.common.inputs import VectorInput
 from croptransfer.ui.processing.mapping import MappingAlgorithm
 from tests.helpers.facts import lacking
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture()
 def inputs(scene, tmp_path):

@@ -31,6 +31,8 @@ from croptransfer.ui.processing.compare import CompareAlgorithm
 from tests.helpers.facts import lacking, numbers
 from tests.helpers.feedback_log import Log
 
+pytestmark = pytest.mark.slow
+
 CROPS = {"maize": 215.0, "rapeseed": 120.0, "wheat": 160.0}
 
 

@@ -21,6 +21,8 @@ from qgis.PyQt.QtCore import QVariant
 
 from tests.helpers.scenes import CROPS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture()
 def inputs(scene, tmp_path):

@@ -11,6 +11,8 @@ from osgeo import gdal
 from croptransfer.engine.methods import METHODS
 from tests.helpers.facts import lacking
 
+pytestmark = pytest.mark.slow
+
 ALGORITHMS = ("transfer", "classify", "compare", "extract", "regularize", "search")
 PARCELS = "PARCELS PARCEL_READING PARCEL_LAYER"
 MAPPING = "EXACT MEMORY RESUME"

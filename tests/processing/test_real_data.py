@@ -20,6 +20,8 @@ from croptransfer.engine.series import read_series, write_series
 from tests.helpers.fake_engine import make_quick
 from tests.helpers.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 SHARED = ROOT.parent / "shared"
 DATA = SHARED / "data"
 needs_data = pytest.mark.skipif(not (DATA / "splits.json").exists(), reason=f"no real data beside the project: {DATA}")

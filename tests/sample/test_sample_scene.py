@@ -16,6 +16,8 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
 from tests.helpers.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 SCENE = ROOT / "resources" / "sample"
 BANDS = ["B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12"]
 CROPS = ["Winter wheat", "Rapeseed", "Maize", "Soybean", "Sugar beet", "Grassland"]

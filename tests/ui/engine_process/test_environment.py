@@ -105,6 +105,7 @@ def test_the_development_environment_comes_last(packages, monkeypatch):
     assert environment.find("", packages).python == str(development)
 
 
+@pytest.mark.slow
 def test_the_check_runs_an_optimiser_step_with_the_real_engine():
     state = environment.check(Interpreter(sys.executable))
     assert state.works, state.detail

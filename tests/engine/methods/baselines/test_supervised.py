@@ -30,6 +30,8 @@ from tests.helpers.facts import lacking
 from tests.helpers.paths import ROOT
 from tests.helpers.series import accuracy, crops
 
+pytestmark = pytest.mark.slow
+
 QUICK = {
     "rf": {"trees": 30},
     "dcm": {"steps": 45, "validate_every": 15, "width": 32, "rate": 5e-3},

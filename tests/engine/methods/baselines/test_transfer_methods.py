@@ -29,6 +29,8 @@ from engine.series import SeriesSet
 from tests.helpers.facts import lacking, numbers
 from tests.helpers.series import accuracy, crops
 
+pytestmark = pytest.mark.slow
+
 TRANSFER = ("daccn", "pan", "cstn", "dann", "cdan", "timematch")
 BRIEF = {"steps": 12, "batch": 16}
 

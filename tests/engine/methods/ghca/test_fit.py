@@ -21,6 +21,8 @@ from tests.helpers.paths import ROOT
 from tests.helpers.scenes import SMALL
 from tests.helpers.series import accuracy, crops
 
+pytestmark = pytest.mark.slow
+
 QUICK = {
     **SMALL,
     "source_steps": 150,

@@ -27,6 +27,8 @@ from tests.helpers.paths import ROOT
 from tests.helpers.rasters import UTM, box, write_layer, write_raster
 from tests.helpers.scenes import make_scene
 
+pytestmark = pytest.mark.slow
+
 CASES = (*RASTERS, *LABELS, *FILES, *CHOICES)
 LONGEST_SENTENCE = 250
 """Characters beyond the paths in it that a person reads in a message window; a hint may list more."""

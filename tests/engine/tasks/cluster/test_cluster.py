@@ -27,6 +27,8 @@ from tests.helpers.facts import lacking
 from tests.helpers.paths import ROOT
 from tests.helpers.scenes import make_scene
 
+pytestmark = pytest.mark.slow
+
 TILES = 14
 IDLE = "--idle-timeout", "300"
 """A scheduler whose tests were killed ends by itself, and its workers with it."""

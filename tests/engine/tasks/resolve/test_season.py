@@ -23,6 +23,8 @@ from tests.helpers.paths import ROOT
 from tests.helpers.rasters import UTM, crs_wkt
 from tests.helpers.scenes import make_scene, srs_of
 
+pytestmark = pytest.mark.slow
+
 HALF_YEAR = 182
 
 

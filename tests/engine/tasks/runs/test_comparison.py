@@ -27,7 +27,10 @@ from tests.helpers.paths import ROOT
 CROPS = ("early", "late", "long")
 DAY = np.arange(10, 300, 16, dtype=np.float32)
 KEYS = "method seed oa macro_f1 kappa f1_per_class confusion fit_seconds predict_seconds n_source n_target notes"
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills processes by POSIX signals")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="kills processes by POSIX signals"),
+]
 
 
 def crops(count, seed, delay=0.0):

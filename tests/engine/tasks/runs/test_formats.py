@@ -17,6 +17,8 @@ from engine.progress import Progress
 from engine.tasks import Job, LabelLayer, check, run
 from tests.helpers.scenes import CROPS, make_scene
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory):

@@ -23,6 +23,8 @@ from tests.helpers.facts import lacking
 from tests.helpers.paths import ROOT
 from tests.helpers.scenes import CROPS, SMALL, make_scene
 
+pytestmark = pytest.mark.slow
+
 WORKER = [sys.executable, "-I", str(ROOT / "engine" / "__main__.py"), "worker"]
 
 

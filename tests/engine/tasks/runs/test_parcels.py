@@ -21,6 +21,8 @@ from tests.helpers.paths import ROOT
 from tests.helpers.rasters import box, write_layer
 from tests.helpers.scenes import CROPS, make_scene
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory):

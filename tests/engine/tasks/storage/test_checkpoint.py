@@ -22,6 +22,8 @@ from tests.helpers.facts import lacking
 from tests.helpers.paths import ROOT
 from tests.helpers.scenes import CROPS, make_scene
 
+pytestmark = pytest.mark.slow
+
 TILE = 2048
 TILES = 14
 COMMAND = f"""
