@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import Cancelled
 from ..imagery import MapWriter, Mask, Stack, Window
-from ..imagery.stack.decode import Memory
+from ..imagery.stack.decode import BufferCache
 from ..models import TrainedModel
 from ..models.device import core_count, one_thread
 from ..models.student import DistilledClassifier
@@ -63,7 +63,7 @@ class TileMapper:
             From reading the stack, naming file and band.
         """
         # The system gives new memory page by page and cleared, which takes as long as filling it.
-        memory = self._own.__dict__.setdefault("memory", Memory())
+        memory = self._own.__dict__.setdefault("memory", BufferCache())
         inside = self._inside(window)
         if not inside.any():
             tick(inside.size)

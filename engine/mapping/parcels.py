@@ -12,7 +12,7 @@ import numpy as np
 from ..imagery import MapWriter, Mask, ParcelLayer, ParcelWriter, Stack, Window, pixel_hectares
 from ..imagery.geo.rasterize import drawn_pixels
 from ..imagery.parcels.layer import MEDIAN
-from ..imagery.parcels.store import Decision, Parcel, ParcelStore, inner_point, joint_window, overlap
+from ..imagery.parcels.store import Decision, Parcel, ParcelStore, bounding_window, inner_point, intersection
 from ..models import TrainedModel
 from ..progress import Progress
 from .choose import ask
@@ -107,7 +107,7 @@ def _collect(source: ParcelLayer, store: ParcelStore, progress: Progress) -> tup
     if count == shapeless:
         raise source.no_polygons()
     if not store.count:
-        raise source.beside()
+        raise source.no_overlap()
     store.finish()
     return count, shapeless
 
@@ -124,17 +124,17 @@ class _Piece:
 
 def _pieces(store: ParcelStore, limit: int) -> Iterator[_Piece]:
     for group in store.groups(limit):
-        window = joint_window([parcel.box for parcel in group])
+        window = bounding_window([parcel.box for parcel in group])
         if window.width * window.height <= limit:
             yield _Piece(window, group, True)
             continue
         (parcel,) = group
-        parts = [overlap(parcel.box, store.tiles[tile]) for tile in store.tiles_of(parcel.box)]
+        parts = [intersection(parcel.box, store.tiles[tile]) for tile in store.tiles_of(parcel.box)]
         parts = [part for part in parts if drawn_pixels(parcel.shape, store.grid, part).any()]
         if not parts:
             # A strip too narrow to hold the centre of a pixel.
             parcel = replace(parcel, shape=inner_point(parcel.shape))
-            store.replace(parcel)
+            store.replace_shape(parcel)
             box = store.box_of(parcel.shape)
             parts = [] if box is None else [box]
         for part in parts:
@@ -171,12 +171,12 @@ def _decide(
         batch = _Batch()
         for parcel in piece.parcels:
             progress.update(COLLECTED + (DECIDED - COLLECTED) * done / store.count)
-            box = overlap(parcel.box, window)
+            box = intersection(parcel.box, window)
             drawn = drawn_pixels(parcel.shape, store.grid, box)
             if not drawn.any():
                 # Smaller than a pixel, or between the centres of several.
                 parcel = replace(parcel, shape=inner_point(parcel.shape))
-                store.replace(parcel)
+                store.replace_shape(parcel)
                 drawn = drawn_pixels(parcel.shape, store.grid, box)
             sample = take_sample(drawn, box, window, series, usable)
             begun = sample if begun is None else begun.joined(sample)
@@ -186,7 +186,7 @@ def _decide(
                 done += 1
         if batch.numbers:
             decisions = batch.decide(model, stack.day, progress)
-            store.decide(decisions)
+            store.add_decisions(decisions)
             batch.add_to(sums, seen, decisions)
     return np.divide(sums, seen, out=np.full_like(sums, np.nan), where=seen > 0).astype(np.float32)
 

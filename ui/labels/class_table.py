@@ -21,7 +21,7 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from ...engine.errors import InputError
-from ...engine.imagery.labels.class_table import OTHERS, read_class_table, wanted_class
+from ...engine.imagery.labels.class_table import OTHERS, mapped_class, read_class_table
 from ..common import settings
 from ..common.qt import number_of, tr
 
@@ -62,7 +62,7 @@ class ClassTableModel(QAbstractTableModel):
     def set_classes(self, classes: Mapping[str, str]) -> None:
         """Choose for all crops found what a class table says."""
         self.beginResetModel()
-        found = {name: wanted_class(name, classes) for name, _ in self._counts}
+        found = {name: mapped_class(name, classes) for name, _ in self._counts}
         self._ignored = {name for name, wanted in found.items() if not wanted}
         self._wanted = {name: wanted for name, wanted in found.items() if wanted and wanted != name}
         self.endResetModel()

@@ -30,7 +30,7 @@ from qgis.PyQt import sip
 from ...engine import imagery
 from ...engine.errors import InputError
 from ...engine.imagery.geo.types import StackBand
-from ...engine.imagery.parcels.layer import MEDIAN, READINGS
+from ...engine.imagery.parcels.layer import MEDIAN, PARCEL_METHODS
 from ...engine.tasks import Job, check
 from ...engine.tasks.specs.quality_text import read_quality
 from ..common.inputs import VectorInput
@@ -124,7 +124,7 @@ class MappingAlgorithm(EngineAlgorithm):
             QgsProcessingParameterEnum(
                 self.PARCEL_READING,
                 self.tr("Reading of a parcel"),
-                list(READINGS),
+                list(PARCEL_METHODS),
                 defaultValue=MEDIAN,
                 usesStaticStrings=True,
             ),

@@ -76,7 +76,7 @@ class TargetWidget(QWidget):
         return self._parcels.layer()
 
     def parcel_reading(self) -> str:
-        """How parcels are classified: one of ``engine.imagery.parcels.layer.READINGS``."""
+        """How parcels are classified: one of ``engine.imagery.parcels.layer.PARCEL_METHODS``."""
         return self.reading_combo.currentData()
 
     def set_parcels(self, path: str | None, reading: str = MEDIAN) -> None:

@@ -17,7 +17,7 @@ HEADERS = (
 """Words that make the first row of a file a heading, when both of its cells are among them."""
 
 
-def wanted_class(name: str, classes: Mapping[str, str]) -> str:
+def mapped_class(name: str, classes: Mapping[str, str]) -> str:
     """The class that a name in the data becomes; empty when it is to be left out."""
     return classes.get(name, classes.get(OTHERS, name)) if classes else name
 

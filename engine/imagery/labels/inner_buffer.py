@@ -22,7 +22,7 @@ UTM_NORTH, UTM_SOUTH = 32600, 32700
 """EPSG codes of UTM zones are these plus the number of the zone."""
 
 
-def shrunk(shapes: Sequence[Any], distance: float, grid: Grid) -> list[Any | None]:
+def buffer_inward(shapes: Sequence[Any], distance: float, grid: Grid) -> list[Any | None]:
     """Each polygon less all that lies within ``distance`` metres of its border; None where nothing is left.
 
     Parameters

@@ -22,8 +22,8 @@ from ..geo.rasterize import single_parts, usable_shape
 from ..geo.shapes import Shapes
 from ..geo.types import Grid, StackBand
 from ..stack.tiling import stack_grid
-from .class_table import require_known, wanted_class
-from .inner_buffer import shrunk
+from .class_table import mapped_class, require_known
+from .inner_buffer import buffer_inward
 from .text_table import is_text_table, open_text_table
 
 QUICK_FEATURES = 100_000
@@ -134,11 +134,11 @@ class LabelReader:
         """Class as the class table wants it and geometry of every feature that has both and is not to be ignored."""
         for feature in self._read():
             name = self._class_name(feature)
-            wanted = None if name is None else wanted_class(name, self.labels.classes)
+            wanted = None if name is None else mapped_class(name, self.labels.classes)
             if wanted and _has_geometry(feature):
                 yield wanted, feature.GetGeometryRef()
 
-    def stay_near(self, grid: Grid) -> None:
+    def restrict_to(self, grid: Grid) -> None:
         """Read only features near ``grid`` from now on; all of them where its place in the layer is unknown."""
         column, row = np.meshgrid(np.linspace(0, grid.width, 21), np.linspace(0, grid.height, 21))
         x, y = to_map(grid.transform, column.ravel(), row.ravel())
@@ -163,10 +163,10 @@ class LabelReader:
                 missing += 1
             else:
                 counts[name] += 1
-                self.without_geometry += bool(wanted_class(name, self.labels.classes)) and not _has_geometry(feature)
+                self.without_geometry += bool(mapped_class(name, self.labels.classes)) and not _has_geometry(feature)
         return counts, missing, True
 
-    def wanted(self, counts: Counter[str]) -> Counter[str]:
+    def apply_class_table(self, counts: Counter[str]) -> Counter[str]:
         """Features by class as the class table wants them; raises InputError (``class-unknown``, ``class-table``)."""
         table = self.labels.classes
         if not table or not counts:
@@ -174,7 +174,7 @@ class LabelReader:
         require_known(table, counts, f"field '{self.labels.field}' of the layer {self.name}")
         kept: Counter[str] = Counter()
         for name, count in counts.items():
-            if wanted := wanted_class(name, table):
+            if wanted := mapped_class(name, table):
                 kept[wanted] += count
         if not kept:
             raise InputError("class-table", f"The class table leaves out all classes of the layer {self.name}.")
@@ -256,7 +256,7 @@ def layer_problems(labels: LabelLayer, source_bands: Sequence[StackBand], least:
         reader = LabelReader(labels)
         counts, missing, complete = reader.counts(QUICK_FEATURES)
         if complete:
-            counts = reader.wanted(counts)
+            counts = reader.apply_class_table(counts)
             reader.require_classes(counts, missing, least)
             problem = _few_points(reader, counts) if least > 1 else None
             if problem:
@@ -280,7 +280,7 @@ def read_shapes(labels: LabelLayer, grid: Grid, stack_name: str, least: int = 2)
     """
     reader = LabelReader(labels)
     counts, missing, _ = reader.counts(2**62)
-    counts = reader.wanted(counts)
+    counts = reader.apply_class_table(counts)
     reader.require_classes(counts, missing, least)
     warnings = list(reader.warnings)
     if reader.crs is None:
@@ -292,7 +292,7 @@ def read_shapes(labels: LabelLayer, grid: Grid, stack_name: str, least: int = 2)
     index = {name: number for number, name in enumerate(classes)}
     shapes, lines, near = Shapes(), 0, 0
     class_of: list[int] = []
-    reader.stay_near(grid)
+    reader.restrict_to(grid)
     for name, geometry in reader.features():
         near += 1
         shape = usable_shape(geometry)
@@ -322,7 +322,7 @@ def read_shapes(labels: LabelLayer, grid: Grid, stack_name: str, least: int = 2)
 
 def _without_borders(found: LabelledShapes, distance: float, layer: str, grid: Grid) -> LabelledShapes:
     """The shapes less what lies within ``distance`` metres of a polygon's border."""
-    inner = shrunk(list(found.shapes), distance, grid)
+    inner = buffer_inward(list(found.shapes), distance, grid)
     left = [number for number, shape in enumerate(inner) if shape is not None]
     if not left:
         raise InputError(

@@ -49,7 +49,7 @@ class LabelledPixels:
 
 
 @dataclass(frozen=True)
-class Claims:
+class LabelAssignment:
     """What labels say about the pixels of a stack."""
 
     pixels: LabelledPixels
@@ -61,17 +61,17 @@ class Claims:
     """Class names."""
 
 
-def claims_of_shapes(
+def assign_shapes(
     shapes: LabelledShapes, grid: Grid, rng: np.random.Generator, per_class: int, progress: Progress
-) -> Claims:
+) -> LabelAssignment:
     """The pixels of polygons and points, at least ``SPARE * per_class`` of each class where there are so many."""
     pixels = _labelled_pixels(shapes, grid, rng, per_class, progress)
-    return Claims(pixels, np.array(shapes.class_of, np.int64), _blocks(shapes, grid), shapes.classes)
+    return LabelAssignment(pixels, np.array(shapes.class_of, np.int64), _blocks(shapes, grid), shapes.classes)
 
 
-def claims_of_raster(
+def assign_raster(
     raster: LabelRaster, grid: Grid, rng: np.random.Generator, per_class: int, progress: Progress
-) -> Claims:
+) -> LabelAssignment:
     """The pixels of a label raster, spread over the stack; blocks are squares of it."""
     side = max(np.sqrt(grid.width * grid.height) / BLOCKS_ACROSS, max(grid.width, grid.height) / BLOCKS_ACROSS**2)
     side = max(1, int(np.ceil(side / CELLS_ACROSS)))
@@ -105,7 +105,7 @@ def claims_of_raster(
     keys, shape = np.unique(np.stack([cell, label]), axis=1, return_inverse=True)
     cell_row, cell_column = np.divmod(keys[0], across)
     block = cell_row // CELLS_ACROSS * across + cell_column // CELLS_ACROSS
-    return Claims(LabelledPixels(row, column, shape.reshape(-1).astype(np.int64)), keys[1], block, names)
+    return LabelAssignment(LabelledPixels(row, column, shape.reshape(-1).astype(np.int64)), keys[1], block, names)
 
 
 def _labelled_pixels(
@@ -133,9 +133,9 @@ def _labelled_pixels(
         found.append(part)
         total += len(part.row)
         if total > POOL:
-            found = [_thinned(joined(found), class_of, rng, SPARE * per_class)]
+            found = [_thinned(concatenate(found), class_of, rng, SPARE * per_class)]
             total = len(found[0].row)
-    return joined(found)
+    return concatenate(found)
 
 
 def _owners(shapes: LabelledShapes, class_of: np.ndarray, index: np.ndarray, grid: Grid, window: Window) -> np.ndarray:
@@ -146,10 +146,10 @@ def _owners(shapes: LabelledShapes, class_of: np.ndarray, index: np.ndarray, gri
     first = burn(shapes.shapes.at(index[::-1]), numbers[::-1], window, transform).astype(np.int64)
     local = np.concatenate([[-1], class_of[index]])
     twice = local[first] != local[last]
-    claims = burn(shapes.shapes.at(index), [1] * len(index), window, transform, add=True)
-    if (claims > 2).any():
+    drawn = burn(shapes.shapes.at(index), [1] * len(index), window, transform, add=True)
+    if (drawn > 2).any():
         # The first and the last may agree and one between them not: count the classes there.
-        classes = np.zeros(claims.shape, np.int64)
+        classes = np.zeros(drawn.shape, np.int64)
         for label in np.unique(class_of[index]):
             own = index[class_of[index] == label]
             classes += burn(shapes.shapes.at(own), [1] * len(own), window, transform) > 0
@@ -187,7 +187,7 @@ def _thinned(pixels: LabelledPixels, class_of: np.ndarray, rng: np.random.Genera
     return pixels.take(order[rank_within(label[order]) < per_class])
 
 
-def joined(parts: Sequence[LabelledPixels]) -> LabelledPixels:
+def concatenate(parts: Sequence[LabelledPixels]) -> LabelledPixels:
     """All pixels of the parts."""
     empty = [np.zeros(0, np.int64)]
     row, column, shape = (np.concatenate(empty + [getattr(p, n) for p in parts]) for n in ("row", "column", "shape"))

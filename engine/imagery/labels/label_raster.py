@@ -17,7 +17,7 @@ from ..geo.resample import Resampler
 from ..geo.types import Grid, StackBand, Window
 from ..stack.tiling import stack_grid
 from .class_names import class_names
-from .class_table import require_known, wanted_class
+from .class_table import mapped_class, require_known
 from .label_layer import LabelLayer, no_overlap
 from .text_table import is_text_table
 
@@ -87,7 +87,7 @@ class LabelRaster:
         self._index: dict[int, int] = {}
         self._kept: dict[str, int] = {}
         self._numbered: set[int] = set()
-        self._tell_size(stack_name)
+        self._warn_if_finer(stack_name)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -167,7 +167,7 @@ class LabelRaster:
             return self._index[value]
         name = self.names.get(value, str(value))
         listed = name in self.labels.classes
-        wanted = wanted_class(name, self.labels.classes)
+        wanted = mapped_class(name, self.labels.classes)
         if value == 0 and not listed:
             wanted = ""
         elif wanted and value not in self.names and self.names and not listed:
@@ -186,7 +186,7 @@ class LabelRaster:
         """Numbers in the class table: values that the attribute table has no name for may occur all the same."""
         return [name for name in self.labels.classes if name.lstrip("-").isdigit() and int(name) not in self.names]
 
-    def _tell_size(self, stack_name: str) -> None:
+    def _warn_if_finer(self, stack_name: str) -> None:
         stack, raster = self._sides()
         if stack > FINER * raster and not self.labels.inner_buffer:
             self.warnings.append(

@@ -18,7 +18,7 @@ from ..geo.types import Grid, Window
 from ..stack.mask import Mask
 from ..stack.reader import WINDOW_BYTES, Stack
 from .label_layer import LabelLayer, LabelledShapes, read_shapes
-from .label_pixels import Claims, LabelledPixels, claims_of_raster, claims_of_shapes, joined
+from .label_pixels import LabelAssignment, LabelledPixels, assign_raster, assign_shapes, concatenate
 from .label_raster import LabelRaster, is_label_raster
 from .validate import setting_problems
 
@@ -73,12 +73,12 @@ def sample_labels(
         raise problems[0]
     layer = labels.layer or file_name(labels.path)
     raster = is_label_raster(labels)
-    claims = (_raster_claims if raster else _shape_claims)(labels, stack, rng, per_class, progress, partial)
-    pixels, parts = _observed(claims, stack, rng, per_class, labels.per_polygon, progress)
-    label = claims.class_of[pixels.shape]
-    found = np.bincount(label, minlength=len(claims.classes))
+    assignment = (_assign_raster if raster else _assign_shapes)(labels, stack, rng, per_class, progress, partial)
+    pixels, parts = _observed(assignment, stack, rng, per_class, labels.per_polygon, progress)
+    label = assignment.class_of[pixels.shape]
+    found = np.bincount(label, minlength=len(assignment.classes))
     least = 1 if partial else MINIMUM_SAMPLES
-    few = [(name, int(count)) for name, count in zip(claims.classes, found) if count < least]
+    few = [(name, int(count)) for name, count in zip(assignment.classes, found) if count < least]
     if few and not (raster or partial):
         raise few_samples(*few[0], f"the layer {layer}")
     if few:
@@ -86,7 +86,7 @@ def sample_labels(
         told = ", ".join(f"{name} ({count})" for name, count in few[:10])
         more = f" and {len(few) - 10} more" if len(few) > 10 else ""
         stack.warnings.append(f"Classes of {layer} with too few observed pixels are left out: {told}{more}.")
-    if len(claims.classes) - len(few) < (1 if partial else 2):
+    if len(assignment.classes) - len(few) < (1 if partial else 2):
         raise InputError(
             "one-class",
             f"On the stack {stack.name} the labels {layer} have observed pixels of fewer than two classes."
@@ -101,53 +101,58 @@ def sample_labels(
         day=stack.day,
         bands=stack.bands,
         labels=label[order],
-        classes=claims.classes,
-        block=claims.block_of[pixels.shape][order],
+        classes=assignment.classes,
+        block=assignment.block_of[pixels.shape][order],
         place=_places(stack.grid, row, column),
     )
-    return series.with_classes([name for name, count in zip(claims.classes, found) if count >= least])
+    return series.with_classes([name for name, count in zip(assignment.classes, found) if count >= least])
 
 
-def _shape_claims(
+def _assign_shapes(
     labels: LabelLayer, stack: Stack, rng: np.random.Generator, per_class: int, progress: Progress, partial: bool
-) -> Claims:
+) -> LabelAssignment:
     shapes = read_shapes(labels, stack.grid, stack.name, 1 if partial else 2)
     stack.warnings.extend(shapes.warnings)
     shapes = _without_distant_classes(shapes, labels.layer or file_name(labels.path), stack, partial)
-    return claims_of_shapes(shapes, stack.grid, rng, per_class, progress)
+    return assign_shapes(shapes, stack.grid, rng, per_class, progress)
 
 
-def _raster_claims(
+def _assign_raster(
     labels: LabelLayer, stack: Stack, rng: np.random.Generator, per_class: int, progress: Progress, partial: bool
-) -> Claims:
+) -> LabelAssignment:
     raster = LabelRaster(labels, stack.grid, stack.name)
-    claims = claims_of_raster(raster, stack.grid, rng, per_class, progress)
+    assignment = assign_raster(raster, stack.grid, rng, per_class, progress)
     stack.warnings.extend(raster.warnings)
     if raster.without_name:
         shown = ", ".join(map(str, raster.without_name[:10]))
         stack.warnings.append(f"Values of the label raster {raster.name} without a name stand for themselves: {shown}.")
     if labels.per_polygon:
         stack.warnings.append(f"The label raster {raster.name} has no polygons: their cap is not used.")
-    return claims
+    return assignment
 
 
 def _observed(
-    claims: Claims, stack: Stack, rng: np.random.Generator, per_class: int, per_polygon: int, progress: Progress
+    assignment: LabelAssignment,
+    stack: Stack,
+    rng: np.random.Generator,
+    per_class: int,
+    per_polygon: int,
+    progress: Progress,
 ) -> tuple[LabelledPixels, list[np.ndarray]]:
     """The claimed pixels that were observed, up to both caps, and their series in several parts (m, t, c)."""
-    pixels = claims.pixels
-    label = claims.class_of[pixels.shape]
+    pixels = assignment.pixels
+    label = assignment.class_of[pixels.shape]
     within = _spread_inside(pixels, per_polygon, rng) if per_polygon else None
     waiting = pixels.take(spread_order(label, pixels.shape, rng, within))
     kept = [waiting.take(np.zeros(0, np.int64))]
     values: list[np.ndarray] = []
-    room = np.full(len(claims.classes), per_class, np.int64)
-    room_inside = np.full(len(claims.class_of), per_polygon or np.iinfo(np.int32).max, np.int64)
+    room = np.full(len(assignment.classes), per_class, np.int64)
+    room_inside = np.full(len(assignment.class_of), per_polygon or np.iinfo(np.int32).max, np.int64)
     factor = 1
     while len(waiting.row):
         # Unobserved pixels drop out after reading, so a class short of pixels gets the next in line: more
         # of them each time, for every time reads the same windows again.
-        label = claims.class_of[waiting.shape]
+        label = assignment.class_of[waiting.shape]
         now = _first(label, waiting.shape, factor * room, factor * room_inside)
         factor *= 4
         if not now.any():
@@ -158,10 +163,10 @@ def _observed(
         seen = seen[_first(label[now][seen], part.shape[seen], room, room_inside)]
         kept.append(part.take(seen))
         values.append(series if len(seen) == len(series) else series[seen])
-        room -= np.bincount(claims.class_of[kept[-1].shape], minlength=len(room))
+        room -= np.bincount(assignment.class_of[kept[-1].shape], minlength=len(room))
         room_inside -= np.bincount(kept[-1].shape, minlength=len(room_inside))
         waiting = waiting.take(~now)
-    return joined(kept), values
+    return concatenate(kept), values
 
 
 def _placed(parts: list[np.ndarray], order: np.ndarray) -> np.ndarray:

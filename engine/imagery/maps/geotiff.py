@@ -29,8 +29,8 @@ class MapWriter:
 
     Parameters
     ----------
-    map_part : path of the map (Byte; 0 is nodata, 1..k are the classes).
-    confidence_part : path of the confidence (Byte, percent; 255 is nodata), or None.
+    map_path : path of the map (Byte; 0 is nodata, 1..k are the classes).
+    confidence_path : path of the confidence (Byte, percent; 255 is nodata), or None.
     classes : names of the k classes, in the order of the model.
     colors : red, green and blue of each class.
     tags : provenance, written as TIFF metadata.
@@ -43,20 +43,20 @@ class MapWriter:
 
     def __init__(
         self,
-        map_part: str,
-        confidence_part: str | None,
+        map_path: str,
+        confidence_path: str | None,
         grid: Grid,
         classes: Sequence[str],
         colors: Sequence[Color],
         tags: Mapping[str, Any],
     ) -> None:
         self.classes, self.colors, self.grid = tuple(classes), [tuple(c) for c in colors], grid
-        self._paths = [map_part, *([confidence_part] if confidence_part else [])]
+        self._paths = [map_path, *([confidence_path] if confidence_path else [])]
         self._counts = np.zeros(256, np.int64)
         self._percents = np.zeros(256, np.int64)
-        self._map: Any = self._create(map_part, NODATA)
+        self._map: Any = self._create(map_path, NODATA)
         try:
-            self._confidence: Any = self._create(confidence_part, NO_CONFIDENCE) if confidence_part else None
+            self._confidence: Any = self._create(confidence_path, NO_CONFIDENCE) if confidence_path else None
         except InputError:
             # Windows deletes no file that is open.
             self.close()
@@ -83,11 +83,11 @@ class MapWriter:
         if classes.shape != (window.height, window.width) or (classes.size and classes.max() > len(self.classes)):
             raise ValueError(f"classes {classes.shape} do not fit {window} and {len(self.classes)} classes")
         self._counts += np.bincount(classes.ravel(), minlength=256)
-        self._put(self._map, 0, window, classes)
+        self._write_plane(self._map, 0, window, classes)
         if self._confidence is not None and confidence is not None:
             percent = np.where(classes == NODATA, NO_CONFIDENCE, confidence).astype(np.uint8)
             self._percents += np.bincount(percent.ravel(), minlength=256)
-            self._put(self._confidence, 1, window, percent)
+            self._write_plane(self._confidence, 1, window, percent)
 
     def finish(self) -> tuple[str, ...]:
         """Add names, attribute table, statistics and overviews and close; returns the sidecars' paths."""
@@ -114,7 +114,7 @@ class MapWriter:
         # What is never written reads as nodata; filling it first would hold up the job on a large raster.
         return create_plane("GTiff", path, self.grid, nodata, options)
 
-    def _put(self, dataset: Any, number: int, window: Window, values: np.ndarray) -> None:
+    def _write_plane(self, dataset: Any, number: int, window: Window, values: np.ndarray) -> None:
         place = (window.column, window.row, window.width, window.height)
         self._do(number, lambda: dataset.GetRasterBand(1).WriteRaster(*place, values.tobytes(), buf_type=gdal.GDT_Byte))
 

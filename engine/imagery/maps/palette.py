@@ -31,7 +31,7 @@ def class_colors(names: Sequence[str]) -> list[Color]:
     gets the mean of both. Where two are alike, and for unknown names, a colour far from all others is taken,
     also as a person with red-green blindness sees it. Never black or white.
     """
-    wanted = [convention(name) for name in names]
+    wanted = [conventional_color(name) for name in names]
     apart = FAR if len(names) <= FEW else NEAR
     colors: dict[int, Color] = {}
     # Known crops first, so that an unknown name never takes a crop's colour from it.
@@ -40,7 +40,7 @@ def class_colors(names: Sequence[str]) -> list[Color]:
     return [colors[position] for position in range(len(names))]
 
 
-def convention(name: str) -> Color | None:
+def conventional_color(name: str) -> Color | None:
     """The usual colour of a crop by the keywords in its class name; None for a name that says nothing."""
     crops = _crops()
     text = " " + " ".join(re.findall(r"[^\W_]+", str(name).casefold())) + " "

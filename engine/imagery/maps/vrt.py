@@ -29,15 +29,15 @@ class MapMosaic(MapWriter):
 
     def __init__(
         self,
-        map_part: str,
-        confidence_part: str | None,
+        map_path: str,
+        confidence_path: str | None,
         grid: Grid,
         classes: Sequence[str],
         colors: Sequence[Color],
         tags: Mapping[str, Any],
         tiles: str,
     ) -> None:
-        super().__init__(map_part, confidence_part, grid, classes, colors, tags)
+        super().__init__(map_path, confidence_path, grid, classes, colors, tags)
         self._tiles = tiles
         self._windows: list[Window] = []
         self._heads: list[str] = []
@@ -51,10 +51,10 @@ class MapMosaic(MapWriter):
         """Write both; returns no sidecars, since a VRT holds all of it."""
         sidecars = super().finish()
         self._heads = [Path(path).read_text("utf-8") for path in self._paths]
-        self.lay(self._tiles)
+        self.link_tiles(self._tiles)
         return sidecars
 
-    def lay(self, tiles: str) -> None:
+    def link_tiles(self, tiles: str) -> None:
         """Write both again, for tiles that will lie in the folder ``tiles``. Raises OSError."""
         for band, (path, head) in enumerate(zip(self._paths, self._heads), 1):
             inside, folder = _relative(tiles, path)
@@ -68,7 +68,7 @@ class MapMosaic(MapWriter):
     def _create(self, path: str, nodata: int) -> Any:
         return create_plane("VRT", path, self.grid, nodata)
 
-    def _put(self, dataset: Any, number: int, window: Window, values: np.ndarray) -> None:
+    def _write_plane(self, dataset: Any, number: int, window: Window, values: np.ndarray) -> None:
         """The pixels are in the tile."""
 
     def _overviews(self, dataset: Any, number: int, resampling: str) -> None:

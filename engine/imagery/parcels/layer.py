@@ -17,7 +17,7 @@ from ..geo.types import Grid, StackBand
 from ..stack.tiling import stack_grid
 
 MEDIAN, SET = "median", "set"
-READINGS = (MEDIAN, SET)
+PARCEL_METHODS = (MEDIAN, SET)
 """How a parcel may be classified: by the median of its pixels, or by the mean probabilities of a set of them."""
 QUICK_FEATURES = 10_000
 """Features among which the quick check looks for a polygon."""
@@ -91,14 +91,14 @@ class ParcelLayer:
         else:
             return self.no_polygons()
         extent, _ = call_gdal(lambda: self.layer.GetExtent(True, can_return_null=True))
-        return None if extent is None or extent_intersects(extent, self.crs, grid) else self.beside()
+        return None if extent is None or extent_intersects(extent, self.crs, grid) else self.no_overlap()
 
     def no_polygons(self) -> InputError:
         """The error for a layer without any."""
         message = f"The parcel layer {self.name} has no polygons."
         return InputError("parcels-geometry", message, "Choose a polygon layer.")
 
-    def beside(self) -> InputError:
+    def no_overlap(self) -> InputError:
         """The error for parcels that all lie beside the target."""
         return InputError(
             "parcels-no-overlap",

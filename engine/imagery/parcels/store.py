@@ -130,7 +130,7 @@ class ParcelStore:
         common, last = self.tiles[0], -1
         for number, left, top, width, height, shape, tile in rows:
             parcel = Parcel(number, _shape(shape), Window(left, top, width, height))
-            window = joint_window([common, parcel.box]) if group else parcel.box
+            window = bounding_window([common, parcel.box]) if group else parcel.box
             if group and (tile != last or len(group) == AT_ONCE or window.width * window.height > pixels):
                 yield group
                 group, window = [], parcel.box
@@ -160,11 +160,11 @@ class ParcelStore:
         for row in range(first, last + 1, self._across):
             yield from range(row, row + across)
 
-    def replace(self, parcel: Parcel) -> None:
+    def replace_shape(self, parcel: Parcel) -> None:
         """Keep another shape of a parcel, within its box."""
         self._base.execute("UPDATE parcel SET shape = ? WHERE number = ?", (_bytes(parcel.shape), parcel.number))
 
-    def decide(self, decisions: Iterable[Decision]) -> None:
+    def add_decisions(self, decisions: Iterable[Decision]) -> None:
         """Keep what was decided."""
         self._base.executemany(
             "INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -210,14 +210,14 @@ class ParcelStore:
         )
 
 
-def joint_window(windows: Sequence[Window]) -> Window:
+def bounding_window(windows: Sequence[Window]) -> Window:
     """The least window that holds all of them."""
     left, top = min(one.column for one in windows), min(one.row for one in windows)
     right = max(one.column + one.width for one in windows)
     return Window(left, top, right - left, max(one.row + one.height for one in windows) - top)
 
 
-def overlap(one: Window, other: Window) -> Window:
+def intersection(one: Window, other: Window) -> Window:
     """The pixels that two windows have in common, where they have any."""
     left, top = max(one.column, other.column), max(one.row, other.row)
     right = min(one.column + one.width, other.column + other.width)

@@ -19,7 +19,7 @@ TABLE_TYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.int16))
 
 
 @dataclass(frozen=True)
-class Meaning:
+class BandEncoding:
     """What the numbers of one plane mean."""
 
     nodata: float | None
@@ -28,34 +28,34 @@ class Meaning:
     offset: float
 
 
-def values_of(stored: np.ndarray, meaning: Meaning) -> np.ndarray:
+def decode_values(stored: np.ndarray, encoding: BandEncoding) -> np.ndarray:
     """float32 values of stored numbers of any shape, NaN for gaps and what is infinite."""
     number: type[np.floating] = np.float32 if np.can_cast(stored.dtype, np.float32) else np.float64
     values: np.ndarray = stored.astype(number)
-    if meaning.nodata is not None and not np.isnan(meaning.nodata):
+    if encoding.nodata is not None and not np.isnan(encoding.nodata):
         with np.errstate(over="ignore"):
-            values[values == number(meaning.nodata)] = np.nan
+            values[values == number(encoding.nodata)] = np.nan
     if stored.dtype.kind == "f":
         values[np.isinf(values)] = np.nan
-    if meaning.scale != 1:
-        values *= number(meaning.scale)
-    if meaning.offset:
-        values += number(meaning.offset)
+    if encoding.scale != 1:
+        values *= number(encoding.scale)
+    if encoding.offset:
+        values += number(encoding.offset)
     return values.astype(np.float32, copy=False)
 
 
-def place(planes: np.ndarray, meanings: Sequence[Meaning], out: np.ndarray, columns: Sequence[int]) -> None:
+def fill_series(planes: np.ndarray, encodings: Sequence[BandEncoding], out: np.ndarray, columns: Sequence[int]) -> None:
     """Write the values of planes into series.
 
     Parameters
     ----------
     planes : (b, n) stored numbers.
-    meanings : what each plane means.
+    encodings : what each plane means.
     out : (n, k) float32, row by row without gaps in memory.
     columns : (b,) ascending: where in ``out`` each plane goes.
     """
-    kinds = list(dict.fromkeys(meanings))
-    rows_of = [np.array([i for i, m in enumerate(meanings) if m == kind]) for kind in kinds]
+    kinds = list(dict.fromkeys(encodings))
+    rows_of = [np.array([i for i, m in enumerate(encodings) if m == kind]) for kind in kinds]
     everywhere = len(columns) == out.shape[1]
     by_table = planes.dtype in TABLE_TYPES
     tables = [_table(planes.dtype, kind) for kind in kinds] if by_table else []
@@ -68,23 +68,23 @@ def place(planes: np.ndarray, meanings: Sequence[Meaning], out: np.ndarray, colu
         if by_table and len(kinds) == 1:
             np.take(tables[0], np.ascontiguousarray(part.T), out=target, mode="clip")
         elif len(kinds) == 1:
-            target[...] = values_of(part, kinds[0]).T
+            target[...] = decode_values(part, kinds[0]).T
         else:
             for number, rows in enumerate(rows_of):
-                own = tables[number][part[rows]] if by_table else values_of(part[rows], kinds[number])
+                own = tables[number][part[rows]] if by_table else decode_values(part[rows], kinds[number])
                 target[:, rows] = own.T
         if not everywhere:
             out[start : start + PIECE, columns] = target
 
 
 @lru_cache(maxsize=512)
-def _table(dtype: np.dtype, meaning: Meaning) -> np.ndarray:
+def _table(dtype: np.dtype, encoding: BandEncoding) -> np.ndarray:
     """float32 value of every number that a type of 8 or 16 bits can hold, by its bits."""
     codes = np.arange(1 << 8 * dtype.itemsize, dtype=f"u{dtype.itemsize}")
-    return values_of(codes.view(dtype), meaning)
+    return decode_values(codes.view(dtype), encoding)
 
 
-class Memory:
+class BufferCache:
     """Memory that is used for one window after another."""
 
     def __init__(self) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 from ..geo.grid import pixel_bounds, same_grid, to_pixel, window_transform
 from ..geo.resample import Resampler
 from ..geo.types import Grid, Window
-from .decode import Memory
+from .decode import BufferCache
 from .tile import Tile
-from .tiling import finest, joined, whole
+from .tiling import finest, full_window, union_grid
 
 
 class Mosaic:
@@ -32,11 +32,11 @@ class Mosaic:
     def __init__(self, tiles: Sequence[Tile]) -> None:
         # Of a tile with finer pixels than the grid's a window would fill many times the memory.
         self.base = finest(tiles, lambda tile: tile.grid)
-        self.grid = joined(self.base.grid, [tile.grid for tile in tiles])
+        self.grid = union_grid(self.base.grid, [tile.grid for tile in tiles])
         self._parts = [_Part(tile, self.grid) for tile in tiles]
         self.resampled = [part.tile for part in self._parts if part.resampler]
 
-    def read(self, window: Window, names: Sequence[str], memory: Memory) -> np.ndarray:
+    def read(self, window: Window, names: Sequence[str], memory: BufferCache) -> np.ndarray:
         """(h, w, t, c) float32 of stored bands in a window of the mosaic; NaN for gaps, and where no tile lies.
 
         Raises
@@ -73,11 +73,11 @@ class _Part:
         self.resampler: Resampler | None = None
         if not same_grid(own, tile.grid):
             self.resampler = Resampler(grid, tile.grid)
-            left, top, right, bottom = pixel_bounds(tile.grid, whole(tile.grid), grid) or (0.0, 0.0, 0.0, 0.0)
+            left, top, right, bottom = pixel_bounds(tile.grid, full_window(tile.grid), grid) or (0.0, 0.0, 0.0, 0.0)
             left, top = math.floor(left), math.floor(top)
             self.place = Window(left, top, math.ceil(right) - left, math.ceil(bottom) - top)
 
-    def read(self, window: Window, names: Sequence[str], memory: Memory) -> np.ndarray | None:
+    def read(self, window: Window, names: Sequence[str], memory: BufferCache) -> np.ndarray | None:
         """(h, w, t, c) in a window of the mosaic that lies in the tile's place; None where it shows nothing of it."""
         if self.resampler is None:
             own = Window(window.column - self.place.column, window.row - self.place.row, window.width, window.height)

@@ -19,7 +19,7 @@ from ..geo.grid import grid_of
 from ..geo.types import StackBand, Window
 from ..geo.vrt_sources import sources_of
 from ..sensors.product_scaling import StoredValues, stored_values
-from .decode import Meaning, place
+from .decode import BandEncoding, fill_series
 
 TYPES = {
     gdal.GDT_Byte: np.uint8,
@@ -137,8 +137,8 @@ class RasterFile:
         planes = np.empty((len(bands), *shape[:2]), self.dtype)
         self.read_planes(window, bands, planes)
         values = np.empty(shape, np.float32)
-        meanings = [Meaning(band.nodata, *scale) for band, scale in zip(bands, scaling)]
-        place(planes.reshape(len(bands), -1), meanings, values.reshape(-1, len(bands)), range(len(bands)))
+        encodings = [BandEncoding(band.nodata, *scale) for band, scale in zip(bands, scaling)]
+        fill_series(planes.reshape(len(bands), -1), encodings, values.reshape(-1, len(bands)), range(len(bands)))
         self.hide(values, window, bands, range(len(bands)))
         return values
 

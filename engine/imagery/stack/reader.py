@@ -20,13 +20,13 @@ from ..geo.types import StackBand, Window
 from ..sensors.band_names import band_order
 from ..sensors.quality_flags import Choice, check_choice, data_bands, describe_masked, is_quality
 from ..sensors.spectral_indices import compute, index_names, require_index
-from .decode import Memory
+from .decode import BufferCache
 from .mosaic import Mosaic
 from .quality_file import QualityFile
 from .raster_file import OpenFiles, RasterFile
 from .scaling import StackScale
 from .tile import Tile
-from .tiling import places
+from .tiling import group_tiles
 from .validate import complete_dates, stack_problems
 
 WINDOW_BYTES = 128 * 2**20
@@ -163,7 +163,7 @@ class Stack:
             for column in range(0, grid.width, width)
         ]
 
-    def read(self, window: Window, bands: Sequence[str] | None = None, memory: Memory | None = None) -> np.ndarray:
+    def read(self, window: Window, bands: Sequence[str] | None = None, memory: BufferCache | None = None) -> np.ndarray:
         """The series of a window. Only the files that hold a wanted band are read.
 
         Parameters
@@ -182,9 +182,9 @@ class Stack:
         InputError
             ``raster-unreadable``, naming the file and the band.
         """
-        return self._read(window, self.bands if bands is None else tuple(bands), memory or Memory())
+        return self._read(window, self.bands if bands is None else tuple(bands), memory or BufferCache())
 
-    def _read(self, window: Window, names: tuple[str, ...], memory: Memory) -> np.ndarray:
+    def _read(self, window: Window, names: tuple[str, ...], memory: BufferCache) -> np.ndarray:
         needed = {name for name in names if name in self._stored}
         needed |= {band for name in names if name in self._computed for band in self._computed[name].values()}
         stored = names if needed == set(names) else tuple(name for name in self._stored if name in needed)
@@ -223,8 +223,8 @@ class Stack:
         pool = ThreadPoolExecutor(threads, initializer=lambda: idents.add(threading.get_ident()))
         names = self.bands if bands is None else tuple(bands)
         # The system gives new memory page by page and cleared, which takes as long as filling it.
-        free = [Memory() for _ in range(threads + 1)]
-        waiting: deque[tuple[Window, Memory, Future[np.ndarray]]] = deque()
+        free = [BufferCache() for _ in range(threads + 1)]
+        waiting: deque[tuple[Window, BufferCache, Future[np.ndarray]]] = deque()
         ahead = iter(windows)
         try:
             while True:
@@ -241,7 +241,7 @@ class Stack:
             for ident in idents:
                 self._open.close(ident)
 
-    def _read_stored(self, window: Window, names: tuple[str, ...], memory: Memory) -> np.ndarray:
+    def _read_stored(self, window: Window, names: tuple[str, ...], memory: BufferCache) -> np.ndarray:
         """(h, w, t, c) of bands that are stored, with gaps."""
         series = (self._mosaic or self._tiles[0]).read(window, names, memory)
         self._open.trim()
@@ -255,7 +255,7 @@ class Stack:
         files = {file.path: file for file in self._files}
         grids = {path: grid_of(self._open(path), path) for path in of_path if path not in files}
         tiles = []
-        for paths in places({path: file.grid for path, file in files.items()}, grids):
+        for paths in group_tiles({path: file.grid for path, file in files.items()}, grids):
             tile = Tile([files[path] for path in paths if path in files], self._stored, len(self.dates), scale)
             tile.quality = [
                 QualityFile(path, own, self.dates, tile.grid, choice, self._open)

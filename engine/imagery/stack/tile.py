@@ -10,7 +10,7 @@ import numpy as np
 from ..geo.grid import same_grid
 from ..geo.resample import Resampler
 from ..geo.types import Window
-from .decode import Meaning, Memory, place
+from .decode import BandEncoding, BufferCache, fill_series
 from .quality_file import QualityFile
 from .raster_file import FileBand, RasterFile
 from .scaling import StackScale
@@ -51,7 +51,7 @@ class Tile:
         ).most_common(1)[0][0]
         self.quality: list[QualityFile] = []
 
-    def read(self, window: Window, names: Sequence[str], memory: Memory) -> np.ndarray:
+    def read(self, window: Window, names: Sequence[str], memory: BufferCache) -> np.ndarray:
         """(h, w, t, c) float32 of stored bands in a window of the tile's grid, NaN for gaps.
 
         Raises
@@ -109,18 +109,18 @@ class Tile:
         """Fill the columns of (h * w, k) values that files on the tile's grid hold as (b, h, w) planes of one type."""
         order = sorted(column for _, _, columns in files for column in columns)
         rank = {column: position for position, column in enumerate(order)}
-        meanings = [Meaning(None, 1.0, 0.0)] * len(order)
+        encodings = [BandEncoding(None, 1.0, 0.0)] * len(order)
         for file, wanted, columns in files:
             ranks = [rank[column] for column in columns]
             for position, band in zip(ranks, wanted):
-                meanings[position] = Meaning(band.nodata, *self._scale.of(band))
+                encodings[position] = BandEncoding(band.nodata, *self._scale.of(band))
             if ranks == list(range(ranks[0], ranks[0] + len(ranks))):
                 file.read_planes(window, wanted, planes[ranks[0] : ranks[0] + len(ranks)])
             else:
                 own = np.empty((len(ranks), *planes.shape[1:]), planes.dtype)
                 file.read_planes(window, wanted, own)
                 planes[ranks] = own
-        place(planes.reshape(len(order), -1), meanings, values, order)
+        fill_series(planes.reshape(len(order), -1), encodings, values, order)
 
 
 def _base(files: Sequence[RasterFile]) -> RasterFile:

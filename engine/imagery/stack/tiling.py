@@ -14,27 +14,27 @@ from ..sensors.quality_flags import data_bands
 
 Thing = TypeVar("Thing")
 
-ONE_PLACE = 0.4
+SAME_TILE = 0.4
 """Share of the smaller of two files from which on both show one place. Neighbours of Sentinel-2's tiling share a
 tenth, rows of Landsat up to a third; scenes of one Landsat row differ by a few hundred metres."""
-ONE_PLACE_ACROSS = 0.9
+SAME_TILE_ACROSS_CRS = 0.9
 """The same for files of different systems: along the border of two UTM zones Sentinel-2's tiles overlap by far more."""
 GAP = 0.5
 """Pixels between two tiles that still count as neighbours: their edges may be rounded."""
 
 
-def whole(grid: Grid) -> Window:
+def full_window(grid: Grid) -> Window:
     """The window that is the whole grid."""
     return Window(0, 0, grid.width, grid.height)
 
 
-def shared(grid: Grid, other: Grid) -> float:
+def overlap_fraction(grid: Grid, other: Grid) -> float:
     """Share of the smaller of two grids that both cover, 0 to 1; negative where they do not even touch."""
     if grid.crs == other.crs and _far(grid, other):
         return -1.0  # told without NumPy: of hundreds of tiles every two are compared
     if same_grid(grid, other):
         return 1.0
-    bounds = pixel_bounds(other, whole(other), grid)
+    bounds = pixel_bounds(other, full_window(other), grid)
     if bounds is None:
         return -1.0
     left, top, right, bottom = bounds
@@ -62,7 +62,7 @@ def _box(grid: Grid) -> tuple[float, float, float, float]:
     return min(x), max(x), min(y), max(y)
 
 
-def places(data: Mapping[str, Grid], beside: Mapping[str, Grid]) -> list[list[str]]:
+def group_tiles(data: Mapping[str, Grid], beside: Mapping[str, Grid]) -> list[list[str]]:
     """Paths of the files of each tile, the tile's first file in front; one list where all show one place.
 
     A file that covers several tiles belongs to each of them.
@@ -74,13 +74,13 @@ def places(data: Mapping[str, Grid], beside: Mapping[str, Grid]) -> list[list[st
     """
     tiles: list[Grid] = []
     for grid in dict.fromkeys(data.values()):
-        if not any(_one_place(tile, grid) for tile in tiles):
+        if not any(_same_tile(tile, grid) for tile in tiles):
             tiles.append(grid)
     members: dict[Grid, list[bool]] = {}
     for grid in dict.fromkeys([*data.values(), *beside.values()]):
-        inside = [_one_place(tile, grid) for tile in tiles]
+        inside = [_same_tile(tile, grid) for tile in tiles]
         # A quality band that fits no tile serves all that it touches.
-        members[grid] = inside if any(inside) else [shared(tile, grid) >= 0 for tile in tiles]
+        members[grid] = inside if any(inside) else [overlap_fraction(tile, grid) >= 0 for tile in tiles]
     found = []
     for number, tile in enumerate(tiles):
         first = next(path for path, grid in data.items() if grid == tile)
@@ -89,17 +89,17 @@ def places(data: Mapping[str, Grid], beside: Mapping[str, Grid]) -> list[list[st
     return found
 
 
-def _one_place(grid: Grid, other: Grid) -> bool:
-    return shared(grid, other) >= (ONE_PLACE if same_crs(grid.crs, other.crs) else ONE_PLACE_ACROSS)
+def _same_tile(grid: Grid, other: Grid) -> bool:
+    return overlap_fraction(grid, other) >= (SAME_TILE if same_crs(grid.crs, other.crs) else SAME_TILE_ACROSS_CRS)
 
 
-def stray(grids: Mapping[str, Grid], tiles: Sequence[Sequence[str]]) -> str | None:
+def find_disjoint(grids: Mapping[str, Grid], tiles: Sequence[Sequence[str]]) -> str | None:
     """A file that lies apart from the first tile and its neighbours; None where all hang together."""
     outlines = [grids[tile[0]] for tile in tiles]
     near, more = {0}, [0]
     while more:
         here = more.pop()
-        found = {n for n in range(len(tiles)) if n not in near and shared(outlines[here], outlines[n]) >= 0}
+        found = {n for n in range(len(tiles)) if n not in near and overlap_fraction(outlines[here], outlines[n]) >= 0}
         near |= found
         more += sorted(found)
     apart = next((n for n in range(len(tiles)) if n not in near), None)
@@ -109,11 +109,11 @@ def stray(grids: Mapping[str, Grid], tiles: Sequence[Sequence[str]]) -> str | No
     return next((path for path in grids if path not in inside), None)
 
 
-def joined(first: Grid, others: Sequence[Grid]) -> Grid:
+def union_grid(first: Grid, others: Sequence[Grid]) -> Grid:
     """The pixels of the first grid, continued so far that they cover the others, too."""
     left, top, right, bottom = 0.0, 0.0, float(first.width), float(first.height)
     for other in others:
-        bounds = pixel_bounds(other, whole(other), first)
+        bounds = pixel_bounds(other, full_window(other), first)
         if bounds is not None:
             left, top = min(left, bounds[0]), min(top, bounds[1])
             right, bottom = max(right, bounds[2]), max(bottom, bounds[3])
@@ -141,5 +141,5 @@ def stack_grid(bands: Sequence[StackBand]) -> Grid:
     """
     paths = dict.fromkeys(b.path for b in data_bands(bands) or bands)
     grids = {path: grid_of(open_raster(path), path) for path in paths}
-    tiles = [grids[tile[0]] for tile in places(grids, {})]
-    return joined(finest(tiles, lambda grid: grid), tiles)
+    tiles = [grids[tile[0]] for tile in group_tiles(grids, {})]
+    return union_grid(finest(tiles, lambda grid: grid), tiles)

@@ -19,7 +19,7 @@ from ..geo.gdal_io import file_name, open_raster
 from ..geo.grid import grid_of
 from ..geo.types import Grid, StackBand
 from ..sensors.quality_flags import data_bands
-from .tiling import places, stray
+from .tiling import find_disjoint, group_tiles
 
 UNFINISHED = "-0000.part.before.aux.xml"
 """As long as what comes behind the name of a file, and eight random letters, in those of its unfinished companions."""
@@ -43,7 +43,7 @@ def stack_problems(bands: Sequence[StackBand], role: str) -> list[InputError]:
     data = {b.path: grids[b.path] for b in data_bands(bands) if b.path in grids}
     tiles: list[list[str]] = []
     try:
-        tiles = places(data, {path: grid for path, grid in grids.items() if path not in data})
+        tiles = group_tiles(data, {path: grid for path, grid in grids.items() if path not in data})
         of_files += _apart(grids, tiles, role)
     except InputError as problem:
         of_files.append(problem)
@@ -192,7 +192,7 @@ def _duplicates(bands: Sequence[StackBand], role: str, tiles: Sequence[Sequence[
 
 def _apart(grids: dict[str, Grid], tiles: Sequence[Sequence[str]], role: str) -> list[InputError]:
     """A file that neither overlaps nor touches the others."""
-    alone = stray(grids, tiles) if tiles else None
+    alone = find_disjoint(grids, tiles) if tiles else None
     if alone is None:
         return []
     message = f"{file_name(alone)} of the {role} does not overlap {file_name(tiles[0][0])}."

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...errors import InputError
 from ...imagery import label_problems, mask_problems, parcel_problems, stack_problems
-from ...imagery.parcels.layer import READINGS
+from ...imagery.parcels.layer import PARCEL_METHODS
 from ...imagery.sensors.quality_flags import check_choice
 from ...methods import METHODS
 from ...series import SeriesFile, SeriesSet, require_samples, require_source
@@ -162,9 +162,9 @@ def _setting_problems(job: Job) -> list[InputError]:
 
 def _parcel_problems(job: Job) -> list[InputError]:
     problems = []
-    if job.parcel_reading not in READINGS:
+    if job.parcel_reading not in PARCEL_METHODS:
         message = f"Parcels cannot be read as '{job.parcel_reading}'."
-        problems.append(InputError("parcel-reading", message, f"Choose one of: {', '.join(READINGS)}."))
+        problems.append(InputError("parcel-reading", message, f"Choose one of: {', '.join(PARCEL_METHODS)}."))
     if job.parcels:
         return problems + parcel_problems(*split_layer(job.parcels), job.target)
     if job.parcel_layer:

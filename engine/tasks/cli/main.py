@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from ... import __version__
 from ...errors import Cancelled, InputError
 from ...imagery import describe
-from ...imagery.parcels.layer import READINGS
+from ...imagery.parcels.layer import PARCEL_METHODS
 from ...methods import METHODS
 from ...progress import Event, Progress
 from .. import worker
@@ -160,7 +160,7 @@ def _add_target(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--parcel-reading",
-        choices=READINGS,
+        choices=PARCEL_METHODS,
         help="classify the median of a parcel's pixels, or average over a set of them (default: median)",
     )
     command.add_argument(

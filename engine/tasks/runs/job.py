@@ -173,7 +173,7 @@ def _run(job: Job, mapping: MapRun, progress: Progress) -> Result:
                 write_report(page, title, model, source, stack, statistics, colors, report, picture, lines)
         if isinstance(writer, MapMosaic):
             with writing(outputs["map"]):
-                writer.lay(outputs["tiles"])
+                writer.link_tiles(outputs["tiles"])
     published = publish_parts(job, outputs)
     progress.finish()
     # Only now the time of the last stage is known.

@@ -9,7 +9,7 @@ from osgeo import ogr, osr
 from engine.errors import InputError
 from engine.imagery import LabelLayer, Stack, describe, label_problems, sample_labels
 from engine.imagery.geo.types import Grid
-from engine.imagery.labels.inner_buffer import shrunk
+from engine.imagery.labels.inner_buffer import buffer_inward
 from tests.helpers.facts import lacking, naming
 from tests.helpers.rasters import UTM, box, crs_wkt, point, write_layer, write_raster
 
@@ -71,7 +71,7 @@ def test_the_distance_is_in_metres_on_the_ground_whatever_the_crs(epsg, middle, 
     field = ogr.CreateGeometryFromWkt("POINT(0 0)").Buffer(100.0, 90)
     field.Transform(osr.CoordinateTransformation(local, system))
     grid = Grid(10, 10, (0.0, 1.0, 0.0, 0.0, 0.0, -1.0), crs_wkt(epsg))
-    (inner,) = shrunk([field], distance, grid)
+    (inner,) = buffer_inward([field], distance, grid)
     inner.Transform(osr.CoordinateTransformation(system, local))
     radius = math.sqrt(inner.GetArea() / math.pi)
     assert radius == pytest.approx(100 - distance, rel=2e-3)

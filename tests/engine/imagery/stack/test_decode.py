@@ -9,7 +9,7 @@ from osgeo import gdal
 
 from engine.errors import InputError
 from engine.imagery import Stack, StackBand, Window
-from engine.imagery.stack.decode import PIECE, Meaning, place, values_of
+from engine.imagery.stack.decode import PIECE, BandEncoding, decode_values, fill_series
 from engine.imagery.stack.raster_file import OpenFiles, RasterFile
 from engine.series import align_years
 from tests.helpers.facts import lacking, naming
@@ -103,12 +103,12 @@ def test_planes_become_series_as_number_by_number(dtype, columns, alike):
     planes = np.random.default_rng(0).integers(0, 200, (5, count)).astype(dtype)
     if np.dtype(dtype).kind == "f":
         planes[0, :2] = np.inf, np.nan
-    meanings = [Meaning(7.0, 0.01, -0.1) if alike or i % 2 else Meaning(None, 1.0, 0.0) for i in range(5)]
+    encodings = [BandEncoding(7.0, 0.01, -0.1) if alike or i % 2 else BandEncoding(None, 1.0, 0.0) for i in range(5)]
     out = np.full((count, 8 if columns[-1] > 4 else 5), -1, np.float32)
-    place(planes, meanings, out, columns)
-    for plane, meaning, column in zip(planes, meanings, columns):
+    fill_series(planes, encodings, out, columns)
+    for plane, encoding, column in zip(planes, encodings, columns):
         expected = np.where(
-            (plane == meaning.nodata) | ~np.isfinite(plane), np.nan, plane * meaning.scale + meaning.offset
+            (plane == encoding.nodata) | ~np.isfinite(plane), np.nan, plane * encoding.scale + encoding.offset
         )
         assert out[:, column] == pytest.approx(expected.astype(np.float32), abs=1e-6, nan_ok=True)
     assert (np.delete(out, columns, axis=1) == -1).all()
@@ -116,12 +116,12 @@ def test_planes_become_series_as_number_by_number(dtype, columns, alike):
 
 def test_signed_numbers_and_a_nodata_beyond_their_type():
     stored = np.array([-32768, -1, 0, 32767], np.int16)
-    assert values_of(stored, Meaning(-32768.0, 0.5, 0.0))[1:].tolist() == [-0.5, 0.0, 16383.5]
+    assert decode_values(stored, BandEncoding(-32768.0, 0.5, 0.0))[1:].tolist() == [-0.5, 0.0, 16383.5]
     out = np.empty((4, 1), np.float32)
-    place(stored[None], [Meaning(-32768.0, 0.5, 0.0)], out, [0])
+    fill_series(stored[None], [BandEncoding(-32768.0, 0.5, 0.0)], out, [0])
     assert np.isnan(out[0, 0]) and out[1:, 0].tolist() == [-0.5, 0.0, 16383.5]
-    assert np.isfinite(values_of(stored, Meaning(-3.4e38, 1.0, 0.0))).all()
-    assert np.isfinite(values_of(stored, Meaning(1e300, 1.0, 0.0))).all()
+    assert np.isfinite(decode_values(stored, BandEncoding(-3.4e38, 1.0, 0.0))).all()
+    assert np.isfinite(decode_values(stored, BandEncoding(1e300, 1.0, 0.0))).all()
 
 
 def test_older_gdal_without_buffers_reads_the_same(tmp_path, monkeypatch):
