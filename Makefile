@@ -10,7 +10,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-lo
 SHIPPED := __init__.py plugin.py engine ui
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-fast lint architecture-lists bench ablations sample package clean
+.PHONY: help env demo test test-fast lint architecture architecture-lists bench ablations docs tutorial sample package clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -50,6 +50,12 @@ bench: env  ## accuracy, speed and memory on the real data in ../shared/data, as
 
 ablations: env  ## GHCA without one of its parts at a time, into docs/ablations.md (hours)
 	$(BIN)/python .ci/bench_ablations.py
+
+docs: env  ## the documentation site in .build/docs; no warning, no broken internal link
+	PYTHONPATH=.build/plugins $(BIN)/python -m sphinx -W --keep-going -q -b html docs .build/docs
+
+tutorial: env  ## the pictures of docs/images, from the plugin in a QGIS window (needs xvfb; minutes)
+	$(BIN)/python .ci/tutorial.py
 
 sample: env  ## make the sample scene in resources/sample again
 	OMP_NUM_THREADS=1 $(BIN)/python resources/sample/generate.py

@@ -67,20 +67,30 @@ def transfer(command: str, variables: dict[str, str]) -> None:
     subprocess.run(run, env=variables, check=True, stdin=subprocess.DEVNULL)
 
 
-def scores() -> tuple[list[str], Scores, float]:
-    """Class names, agreement of the map with the truth, and the share of the truth's pixels that is mapped."""
+def scores(output: Path) -> tuple[list[str], Scores, float]:
+    """Class names, agreement of the map in ``output`` with the truth, and the share of the truth's pixels it covers."""
     names = (SCENE / "truth" / "classes.txt").read_text(encoding="utf-8").splitlines()
     truth = gdal.Open(str(SCENE / "truth" / "target_truth.tif")).ReadAsArray()
-    file = gdal.Open(str(OUTPUT / "map.tif"))
+    file = gdal.Open(str(output / "map.tif"))
     mapped = file.ReadAsArray()
     table = file.GetRasterBand(1).GetDefaultRAT()
     truth_class = np.zeros(256, int)
     for row in range(table.GetRowCount()):
-        # The map's classes stand in the model's order, the truth's in its own.
+        # Map and truth number the classes differently.
         truth_class[table.GetValueAsInt(row, 0)] = names.index(table.GetValueAsString(row, 1)) + 1
     both = (truth > 0) & (mapped > 0)
     agreement = Scores.of(truth[both] - 1, truth_class[mapped[both]] - 1, len(names))
     return names, agreement, both.sum() / (truth > 0).sum()
+
+
+def draw(output: Path, agreement: Scores, variables: dict[str, str]) -> None:
+    """Draw map.tif and confidence.tif of ``output`` beside the truth as map.png."""
+    accuracy = f"overall accuracy {agreement.overall_accuracy:.3f}, macro-F1 {agreement.macro_f1:.3f}"
+    picture = [sys.executable, str(ROOT / ".ci" / "demo_picture.py"), str(SCENE), str(output), accuracy]
+    # QGIS warns of much that does not matter here: shown only when the picture fails.
+    drawn = subprocess.run(picture, env=variables, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if drawn.returncode:
+        raise SystemExit(f"The picture could not be drawn:\n{drawn.stdout}{drawn.stderr}")
 
 
 def main() -> None:
@@ -93,13 +103,8 @@ def main() -> None:
     transfer(qgis_process(), variables)
     seconds = time.monotonic() - started
 
-    names, agreement, mapped = scores()
-    accuracy = f"overall accuracy {agreement.overall_accuracy:.3f}, macro-F1 {agreement.macro_f1:.3f}"
-    picture = [sys.executable, str(ROOT / ".ci" / "demo_picture.py"), str(SCENE), str(OUTPUT), accuracy]
-    # QGIS warns of much that does not matter here: shown only when the picture fails.
-    drawn = subprocess.run(picture, env=variables, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    if drawn.returncode:
-        raise SystemExit(f"The picture could not be drawn:\n{drawn.stdout}{drawn.stderr}")
+    names, agreement, mapped = scores(OUTPUT)
+    draw(OUTPUT, agreement, variables)
 
     print(f"\nDone in {seconds:.0f} s.")
     print(f"Map             {OUTPUT / 'map.tif'}")

@@ -143,7 +143,7 @@ def load(path: Path, title: str) -> QgsRasterLayer:
 
 
 def style_truth(truth: QgsRasterLayer, names: list[str], crop_map: QgsRasterLayer) -> None:
-    """Give the truth, whose classes stand in another order, the map's colours."""
+    """Give the truth, which numbers the classes differently, the map's colours."""
     color = {entry.label: entry.color for entry in crop_map.renderer().classes()}
     classes = [
         QgsPalettedRasterRenderer.Class(value, color.get(name, QColor(Qt.GlobalColor.gray)), name)
@@ -163,14 +163,12 @@ def main(scene: Path, output: Path, accuracy: str) -> None:
 
     page = Page(QgsProject.instance())
     page.text("Crop Transfer: the sample target", 8, 6, 200, 15, True, DARK)
-    story = (
-        "Learned from fields of another region, another year, four weeks earlier in the season; no labels from here."
-    )
+    story = "Trained on fields of another region and year, four weeks earlier in the season, without labels from here."
     page.text(story, 8, 14, 230, 9, False, GREY)
     page.text(f"Crop map ({accuracy})", 8, 22, 130, 9, True, DARK)
     panel = page.panel(crop_map, 8, 28, 122)
     page.scale_bar(panel, 8, 151)
-    page.text("What grows there", 136, 22, 60, 9, True, DARK)
+    page.text("Reference", 136, 22, 60, 9, True, DARK)
     page.panel(truth, 136, 28, 58)
     page.text("Confidence", 136, 87, 60, 9, True, DARK)
     page.panel(confidence, 136, 92, 58)

@@ -45,7 +45,7 @@ mkdir -p .build
 
 # pip as it is configured: where PyTorch's CPU builds are among its indexes or links, the small one is taken.
 .venv/bin/python -m pip install --disable-pip-version-check --quiet \
-    --constraint .build/constraints.txt --editable '.[dev]'
+    --constraint .build/constraints.txt --editable '.[dev,docs]'
 
 # One optimiser step: an unfit dependency lets `import torch` pass and fails only here.
 .venv/bin/python - <<'CHECK'
