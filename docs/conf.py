@@ -27,7 +27,6 @@ heavy = ("torch", "osgeo", "safetensors", "scipy", "sklearn", "matplotlib", "jin
 autodoc_mock_imports = [name for name in heavy if find_spec(name) is None]
 autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_typehints_format = "short"
-autodoc_class_signature = "separated"
 add_module_names = False
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
