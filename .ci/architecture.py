@@ -121,10 +121,11 @@ def upward_imports(imports: Iterable[Import]) -> list[str]:
             own = room_in(folder, one.importer)
             if own and own not in allowed:
                 wrong.append(f"{folder}/{own} has no place in the order")
+                continue
             if not own or not one.imported.startswith(folder + "/"):
                 continue
             other = room_in(folder, one.imported)
-            if other and other != own and other not in allowed.get(own, set()):
+            if other and other != own and other not in allowed[own]:
                 wrong.append(f"{one.importer} imports {one.imported}")
     return sorted(set(wrong))
 
