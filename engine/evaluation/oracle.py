@@ -1,7 +1,7 @@
 """The oracle: what labels inside the target would give, by cross-validation over spatial blocks of it.
 
 Pixels of one block (a field, a tile) resemble one another: a forest tested on neighbours of what it learnt from
-looks better than it is, so a block is either learnt from or tested on, never both.
+looks better than it is, so a group is either learnt from or tested on, never both.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Folds:
     """What the reader must know of it; empty when the folds are whole blocks."""
 
 
-def oracle_folds(labels: np.ndarray, block: np.ndarray | None, seed: int) -> Folds:
+def oracle_folds(labels: np.ndarray, group: np.ndarray | None, seed: int) -> Folds:
     """Divide samples (n,) into folds such that every class can be learnt from the others.
 
     Whole blocks with the class shares as even as can be; where that leaves a class with too few samples to learn
@@ -40,24 +40,24 @@ def oracle_folds(labels: np.ndarray, block: np.ndarray | None, seed: int) -> Fol
     # Imported here: only the oracle needs it, and the command's other parts should start without.
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-    if block is not None and len(np.unique(block)) >= FOLDS:
+    if group is not None and len(np.unique(group)) >= FOLDS:
         splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-        parts = _parts(splitter, labels, block)
+        parts = _parts(splitter, labels, group)
         if parts and _learnable(labels, parts):
             return Folds(parts, "")
     parts = _parts(StratifiedKFold(FOLDS, shuffle=True, random_state=seed), labels, None)
     if parts and _learnable(labels, parts):
-        why = "the blocks are unknown" if block is None else "a class lies in too few blocks"
+        why = "the blocks are unknown" if group is None else "a class lies in too few blocks"
         return Folds(parts, f"Folds of single pixels, not of spatial blocks, since {why}: the oracle is too high.")
     return Folds((), "No oracle: a class has too few samples in the target to be learnt and tested inside it.")
 
 
-def _parts(splitter: Any, labels: np.ndarray, block: np.ndarray | None) -> tuple[np.ndarray, ...]:
+def _parts(splitter: Any, labels: np.ndarray, group: np.ndarray | None) -> tuple[np.ndarray, ...]:
     with warnings.catch_warnings():
         # That a class has fewer samples than folds is judged by _learnable.
         warnings.simplefilter("ignore", UserWarning)
         try:
-            return tuple(test for _, test in splitter.split(np.zeros((len(labels), 1)), labels, block))
+            return tuple(test for _, test in splitter.split(np.zeros((len(labels), 1)), labels, group))
         except ValueError:  # no class has as many samples as there are folds
             return ()
 
@@ -91,7 +91,7 @@ def cross_validate(
     if target.labels is None:
         raise ValueError("the oracle needs labels")
     labels = target.labels
-    folds = oracle_folds(labels, target.block, seed)
+    folds = oracle_folds(labels, target.group, seed)
     predicted = np.full(len(target), -1, np.int64)
     fit_seconds = predict_seconds = 0.0
     present = np.unique(labels)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..series import SeriesSet, read_series, require_source, told_draw
+from ..series import SeriesSet, describe_draw, read_series, require_source
 from .metrics import Scores
 
 SOURCE_SERIES = 20_000
@@ -45,7 +45,7 @@ class Transfer:
     def of(name: str, source: SeriesSet, target: SeriesSet) -> Transfer:
         """Bring the target to the bands and classes of the source; raises InputError where they do not meet."""
         require_source(source, f"the source of {name}")
-        notes = [*told_draw(source, SOURCE_SERIES, f"the source of {name}")]
+        notes = [*describe_draw(source, SOURCE_SERIES, f"the source of {name}")]
         if target.labels is None:
             raise InputError("no-labels", f"The target of {name} has no labels (key 'y') to score with.")
         if target.population is not None:
@@ -123,8 +123,8 @@ def pack(series: SeriesSet, labels: bool) -> bytes:
     fields: dict[str, np.ndarray] = {"values": series.values, "day": series.day, "bands": np.array(series.bands)}
     if labels and series.labels is not None:
         fields |= {"labels": series.labels, "classes": np.array(series.classes)}
-    if labels and series.block is not None:
-        fields["block"] = series.block
+    if labels and series.group is not None:
+        fields["group"] = series.group
     if labels and series.population is not None:
         fields["population"] = series.population
     buffer = io.BytesIO()
@@ -142,7 +142,7 @@ def unpack(data: bytes) -> SeriesSet:
         bands=tuple(map(str, fields["bands"])),
         labels=fields.get("labels"),
         classes=tuple(map(str, fields.get("classes", ()))),
-        block=fields.get("block"),
+        group=fields.get("group"),
         population=fields.get("population"),
     )
 

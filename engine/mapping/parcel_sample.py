@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..imagery import Window
-from ..series.spread import even_key
+from ..series.spread import low_discrepancy_key
 
 MOST_PIXELS = 400
 """Pixels of a parcel of which the median is taken, at most: spread evenly over it, the same in every run."""
@@ -57,6 +57,6 @@ def take_sample(drawn: np.ndarray, box: Window, window: Window, series: np.ndarr
     rows, columns = rows + box.row - window.row, columns + box.column - window.column
     counted = usable[rows, columns]
     rows, columns = rows[counted], columns[counted]
-    key = even_key(rows + window.row, columns + window.column)
+    key = low_discrepancy_key(rows + window.row, columns + window.column)
     order = np.argsort(key, kind="stable")[:MOST_PIXELS]
     return Sample(len(rows), key[order], series[rows[order], columns[order]])

@@ -6,7 +6,7 @@ methods in ``alignment`` see nothing else of the world.
 
 from .files import SeriesFile, read_latitude, read_series, write_series
 from .regular import fill_linearly, regular_days
-from .samples import MINIMUM_SAMPLES, few_samples, require_samples, require_source, told_draw
+from .samples import MINIMUM_SAMPLES, describe_draw, few_samples, require_samples, require_source
 from .season import Season
 from .series_set import Series, SeriesSet, align_years, continuous_days
 
@@ -25,6 +25,6 @@ __all__ = [
     "regular_days",
     "require_samples",
     "require_source",
-    "told_draw",
+    "describe_draw",
     "write_series",
 ]

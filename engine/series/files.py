@@ -94,14 +94,14 @@ class SeriesFile:
         return np.bincount(labels, minlength=len(self.classes))
 
     @cached_property
-    def block(self) -> np.ndarray | None:
+    def group(self) -> np.ndarray | None:
         """(n,) int64, as in :class:`SeriesSet`."""
         if "group" not in self._archive:
             return None
         return np.unique(self._archive.read("group"), return_inverse=True)[1].astype(np.int64)[self._index]
 
     @cached_property
-    def place(self) -> np.ndarray | None:
+    def lonlat(self) -> np.ndarray | None:
         """(n, 2) float64 degrees, as in :class:`SeriesSet`."""
         return places_of(self._archive, self._index)
 
@@ -136,7 +136,7 @@ class SeriesFile:
             everything = np.arange(len(self))
             return self._set(everything, self._values(everything), None)
         rng = np.random.default_rng(seed)
-        place = np.arange(len(self)) if self.block is None or not by_class else self.block
+        place = np.arange(len(self)) if self.group is None or not by_class else self.group
         chosen, values = self._observed(spread_order(label, place, rng), label, most)
         order = np.argsort(chosen)
         return self._set(chosen[order], values[order], None if self.labels is None else self.counts)
@@ -170,8 +170,8 @@ class SeriesFile:
             bands=self.bands,
             labels=None if self.labels is None else self.labels[index],
             classes=self.classes,
-            block=None if self.block is None else self.block[index],
-            place=None if self.place is None else self.place[index],
+            group=None if self.group is None else self.group[index],
+            lonlat=None if self.lonlat is None else self.lonlat[index],
             population=population,
         )
 
@@ -211,10 +211,10 @@ def write_series(path: str | Path, series: Series, dates: Sequence[str] = ()) ->
         fields["dates"] = np.array(dates)
     if series.labels is not None:
         fields |= {"y": series.labels.astype(np.int16), "class_names": np.array(series.classes)}
-    if series.block is not None:
-        fields["group"] = series.block
-    if series.place is not None:
-        fields |= {"lon": series.place[:, 0], "lat": series.place[:, 1]}
+    if series.group is not None:
+        fields["group"] = series.group
+    if series.lonlat is not None:
+        fields |= {"lon": series.lonlat[:, 0], "lat": series.lonlat[:, 1]}
     shape = (len(series), len(series.day), len(series.bands))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         # The size is not known before, and may go beyond what a plain archive holds.

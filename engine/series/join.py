@@ -40,9 +40,9 @@ class Joined:
     """(n,) int64."""
     classes: tuple[str, ...]
     """(k,) class names."""
-    block: np.ndarray | None
+    group: np.ndarray | None
     """(n,) int64."""
-    place: np.ndarray | None
+    lonlat: np.ndarray | None
     """(n, 2) float64."""
     kept: np.ndarray
     """(m,) bool: the series of all parts that are left."""
@@ -58,9 +58,9 @@ class Joined:
         left = labels >= 0
         kept = self.kept.copy()
         kept[kept] = left
-        block = None if self.block is None else self.block[left]
-        place = None if self.place is None else self.place[left]
-        return replace(self, labels=labels[left], classes=tuple(classes), block=block, place=place, kept=kept)
+        group = None if self.group is None else self.group[left]
+        lonlat = None if self.lonlat is None else self.lonlat[left]
+        return replace(self, labels=labels[left], classes=tuple(classes), group=group, lonlat=lonlat, kept=kept)
 
     def blocks(self) -> Iterator[np.ndarray]:
         """The values (b, t, c) of all series, some at a time."""
@@ -83,7 +83,7 @@ class Joined:
         for block in self.blocks():
             values[start : start + len(block)] = block
             start += len(block)
-        return SeriesSet(values, self.day, self.bands, self.labels, self.classes, self.block, self.place)
+        return SeriesSet(values, self.day, self.bands, self.labels, self.classes, self.group, self.lonlat)
 
 
 def join_series(
@@ -123,14 +123,14 @@ def join_series(
     days = _one_season(parts, called, warn)
     day, dates = (days[0], [np.arange(len(days[0]))]) if len(parts) == 1 else _one_calendar(days, warn)
     classes = tuple(dict.fromkeys(name for part in parts for name in part.classes))
-    labels, block, blocks = [], [], 0
+    labels, group, groups = [], [], 0
     for part in parts:
         labels.append(index_of_classes(part.classes, classes)[part.labels])
         # A part of which no blocks are known may be a single field: it is one block.
-        own = np.zeros(len(part), np.int64) if part.block is None else np.unique(part.block, return_inverse=True)[1]
-        block.append(blocks + own.reshape(-1))
-        blocks += int(own.max(initial=-1)) + 1
-    known = any(part.block is not None for part in parts)
+        own = np.zeros(len(part), np.int64) if part.group is None else np.unique(part.group, return_inverse=True)[1]
+        group.append(groups + own.reshape(-1))
+        groups += int(own.max(initial=-1)) + 1
+    known = any(part.group is not None for part in parts)
     return Joined(
         parts=tuple(parts),
         columns=tuple(columns),
@@ -139,8 +139,8 @@ def join_series(
         bands=bands,
         labels=np.concatenate(labels),
         classes=classes,
-        block=parts[0].block if len(parts) == 1 else np.concatenate(block) if known else None,
-        place=_places(parts),
+        group=parts[0].group if len(parts) == 1 else np.concatenate(group) if known else None,
+        lonlat=_lonlat(parts),
         kept=np.ones(sum(map(len, parts)), bool),
         check=check,
     )
@@ -203,7 +203,7 @@ def _one_season(parts: Sequence[Series], names: Sequence[str], warn: Callable[[s
 
 
 def _latitude(part: Series) -> float | None:
-    known = None if part.place is None else part.place[np.isfinite(part.place[:, 1]), 1]
+    known = None if part.lonlat is None else part.lonlat[np.isfinite(part.lonlat[:, 1]), 1]
     return None if known is None or not len(known) else float(np.median(known))
 
 
@@ -258,7 +258,7 @@ def _on_calendar(values: np.ndarray, place: np.ndarray, count: int) -> np.ndarra
     return placed
 
 
-def _places(parts: Sequence[Series]) -> np.ndarray | None:
-    if all(part.place is None for part in parts):
+def _lonlat(parts: Sequence[Series]) -> np.ndarray | None:
+    if all(part.lonlat is None for part in parts):
         return None
-    return np.concatenate([np.full((len(p), 2), np.nan) if p.place is None else p.place for p in parts])
+    return np.concatenate([np.full((len(p), 2), np.nan) if p.lonlat is None else p.lonlat for p in parts])

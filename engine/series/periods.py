@@ -22,7 +22,7 @@ class Periods:
 
     dates: tuple[str, ...]
     """(g,) ISO date of the middle of each period, ascending."""
-    place: np.ndarray
+    period_of_date: np.ndarray
     """(t,) int64 period of each date of the series; -1 for a date outside the season."""
     step: float
     """Days from one period to the next; a month counts as 30.4."""
@@ -33,7 +33,7 @@ class Periods:
     @property
     def empty(self) -> int:
         """Number of periods that have no date at all."""
-        return len(self) - len(np.unique(self.place[self.place >= 0]))
+        return len(self) - len(np.unique(self.period_of_date[self.period_of_date >= 0]))
 
 
 def season_periods(dates: Sequence[str], period: str, start: str = "", end: str = "") -> Periods:
@@ -94,7 +94,7 @@ def middle_distance(dates: Sequence[str], periods: Periods) -> np.ndarray:
     """(t,) float32 days of each ISO date from the middle of its period; for one outside the season it means nothing."""
     days = np.array([datetime.date.fromisoformat(date).toordinal() for date in dates])
     middles = np.array([datetime.date.fromisoformat(date).toordinal() for date in periods.dates])
-    return np.abs(days - middles[periods.place]).astype(np.float32)
+    return np.abs(days - middles[periods.period_of_date]).astype(np.float32)
 
 
 def period_days(period: str) -> int | None:

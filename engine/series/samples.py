@@ -47,10 +47,10 @@ def require_samples(count: np.ndarray, classes: Sequence[str], where: str) -> No
             raise few_samples(name, int(number), where)
 
 
-def told_draw(series: SeriesSet, most: int, where: str) -> tuple[str, ...]:
+def describe_draw(series: SeriesSet, most: int, where: str) -> tuple[str, ...]:
     """A sentence on series that are a draw of at most ``most`` of each class of ``where``; none where they are all."""
     if series.population is None:
         return ()
     whole = int(series.population.sum())
-    how = "at random" if series.block is None else "in turn from all its blocks"
+    how = "at random" if series.group is None else "in turn from all its blocks"
     return (f"{len(series):,} of the {whole:,} series of {where} are used: at most {most:,} of a class, drawn {how}.",)

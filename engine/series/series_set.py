@@ -35,11 +35,11 @@ class Series(Protocol):
         """Names of the classes."""
 
     @property
-    def block(self) -> np.ndarray | None:
+    def group(self) -> np.ndarray | None:
         """Spatial block of each series, shape (n,)."""
 
     @property
-    def place(self) -> np.ndarray | None:
+    def lonlat(self) -> np.ndarray | None:
         """Longitude and latitude of each series, shape (n, 2)."""
 
     def __len__(self) -> int: ...
@@ -62,9 +62,9 @@ class SeriesSet:
     """(n,) int64 index into ``classes``; None for a target."""
     classes: tuple[str, ...] = ()
     """(k,) class names; empty for a target."""
-    block: np.ndarray | None = None
+    group: np.ndarray | None = None
     """(n,) int64 spatial block (field or tile) of each pixel, for validation by block; None: unknown."""
-    place: np.ndarray | None = None
+    lonlat: np.ndarray | None = None
     """(n, 2) float64 longitude and latitude of each pixel in degrees (WGS 84), NaN where unknown; None: all unknown."""
     population: np.ndarray | None = None
     """(k,) int64 series of each class among those that these were drawn from; None: these are all there are."""
@@ -75,12 +75,12 @@ class SeriesSet:
             raise ValueError(f"values {self.values.shape} do not fit {self.day.shape} days and {len(self.bands)} bands")
         if t > 1 and not (np.diff(self.day) > 0).all():
             raise ValueError("the days of a series must increase")
-        for name in ("labels", "block"):
+        for name in ("labels", "group"):
             array = getattr(self, name)
             if array is not None and array.shape != (n,):
                 raise ValueError(f"{name} has shape {array.shape}, expected ({n},)")
-        if self.place is not None and self.place.shape != (n, 2):
-            raise ValueError(f"place has shape {self.place.shape}, expected ({n}, 2)")
+        if self.lonlat is not None and self.lonlat.shape != (n, 2):
+            raise ValueError(f"lonlat has shape {self.lonlat.shape}, expected ({n}, 2)")
         if self.population is not None and self.population.shape != (len(self.classes),):
             raise ValueError(f"population has shape {self.population.shape}, expected ({len(self.classes)},)")
 
@@ -111,8 +111,8 @@ class SeriesSet:
             self,
             values=self.values[index],
             labels=None if self.labels is None else self.labels[index],
-            block=None if self.block is None else self.block[index],
-            place=None if self.place is None else self.place[index],
+            group=None if self.group is None else self.group[index],
+            lonlat=None if self.lonlat is None else self.lonlat[index],
         )
 
     def without_labels(self) -> SeriesSet:

@@ -27,7 +27,7 @@ def spread_order(
     return np.lexsort((random, rank, group))
 
 
-def even_key(row: np.ndarray, column: np.ndarray) -> np.ndarray:
+def low_discrepancy_key(row: np.ndarray, column: np.ndarray) -> np.ndarray:
     """A number from 0 to 1 for each pixel: of any area, those with the least lie evenly all over it.
 
     It depends on the pixel alone, so that the choice is the same however the area is cut into windows. The numbers

@@ -64,7 +64,7 @@ def test_through_qgis_process_and_on_into_a_map(qgis_process, real_engine, input
     results = qgis_process.run_json("croptransfer:extract", *[f"{name}={value}" for name, value in given.items()])
     series = read_series(results["OUTPUT"])
     assert (results["SAMPLES"], results["CLASSES"], len(series)) == (144, 3, 144)
-    assert series.classes == ("cereals", "maize", "rapeseed") and series.place[:, 1].mean() == pytest.approx(
+    assert series.classes == ("cereals", "maize", "rapeseed") and series.lonlat[:, 1].mean() == pytest.approx(
         46.95, abs=0.1
     )
     mapped = qgis_process.run(
@@ -115,7 +115,7 @@ def test_regions_are_joined(run, inputs, scene, tmp_path):
     other, _ = run({**inputs, "SOURCE": [str(scene.target)], "OUTPUT": str(tmp_path / "b.npz"), "PER_CLASS": 30})
     both, lines = run({"JOIN": [first["OUTPUT"], other["OUTPUT"]], "OUTPUT": str(tmp_path / "both.npz")})
     assert both["SAMPLES"] == 150 and any(numbers(line)[:1] == ["4"] for line in lines)
-    assert len(np.unique(read_series(both["OUTPUT"]).block)) == len(np.unique(read_series(first["OUTPUT"]).block)) * 2
+    assert len(np.unique(read_series(both["OUTPUT"]).group)) == len(np.unique(read_series(first["OUTPUT"]).group)) * 2
     # A batch gives several files as one text.
     again, _ = run({**inputs, "JOIN": other["OUTPUT"], "PER_CLASS": 20})
     assert again["SAMPLES"] == 150

@@ -102,8 +102,8 @@ def sample_labels(
         bands=stack.bands,
         labels=label[order],
         classes=assignment.classes,
-        block=assignment.block_of[pixels.shape][order],
-        place=_places(stack.grid, row, column),
+        group=assignment.block_of[pixels.shape][order],
+        lonlat=_places(stack.grid, row, column),
     )
     return series.with_classes([name for name, count in zip(assignment.classes, found) if count >= least])
 

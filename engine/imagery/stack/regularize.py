@@ -154,7 +154,7 @@ class _Maker:
     def make(self, series: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(n, g, c) float32 regular series, and (n, g) bool where a period had an observation, of (n, t, bands)."""
         observed = np.isfinite(series).all(axis=2)
-        recipe, place = self._recipe, self._periods.place
+        recipe, place = self._recipe, self._periods.period_of_date
         wanted = series[:, :, : self._count]
         composites = compose(wanted, observed, place, len(self._periods), recipe.method, self._scores(series))
         seen = np.isfinite(composites[:, :, 0])

@@ -143,7 +143,7 @@ def prepare_source(
     gap = float(np.median(np.diff(source.day))) if len(source.day) > 1 else 0.0
     calendar = Calendar(float(source.day[0]), float(source.day[-1]), max(16.0, gap))
     rng = np.random.default_rng(seed)
-    train, held = split_source(source.labels, source.block, held_out, rng)
+    train, held = split_source(source.labels, source.group, held_out, rng)
     held = stratified_sample(held, source.labels, MAX_HELD_OUT, rng)
     sample = stratified_sample(train, source.labels, MAX_SAMPLED, rng)
     grid = regular_days(source.day) if on_grid else None

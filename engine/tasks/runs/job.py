@@ -23,7 +23,7 @@ from ...imagery.sensors.product_scaling import scale_warnings
 from ...imagery.stack.raster_file import bounded_cache
 from ...methods import fit
 from ...progress import Progress
-from ...series import SeriesSet, told_draw
+from ...series import SeriesSet, describe_draw
 from ..checks.job import check, read_source_series, series_name
 from ..cluster.dask_executor import require_cluster
 from ..resolve.bands import resolve_source, resolve_target
@@ -106,7 +106,7 @@ def _run(job: Job, mapping: MapRun, progress: Progress) -> Result:
             progress.stage(READ_SOURCE)
             if source is None:
                 source = _sample_source(job, progress)
-            _tell(progress, told_draw(source, SAMPLES_PER_CLASS, series_name(job)))
+            _tell(progress, describe_draw(source, SAMPLES_PER_CLASS, series_name(job)))
             progress.stage(READ_TARGET)
             target = sample_unlabelled(stack, mask, TARGET_SAMPLES, job.seed, progress)
             _tell(progress, scale_warnings(source, target))

@@ -70,7 +70,7 @@ def content_digest(*domains: SeriesSet) -> str:
     digest = hashlib.sha256()
     for series in domains:
         digest.update(json.dumps([series.values.shape, series.bands, series.classes]).encode("utf-8"))
-        for array in (series.values, series.day, series.labels, series.block):
+        for array in (series.values, series.day, series.labels, series.group):
             digest.update(b"none" if array is None else np.ascontiguousarray(array).tobytes())
         if series.population is not None:
             digest.update(series.population.tobytes())

@@ -25,14 +25,14 @@ CROPS = ("maize", "<wheat> & rye", "soy")
 DAY = np.arange(20, 300, 20, dtype=np.float32)
 
 
-def series(count, seed, classes=CROPS, block=None):
+def series(count, seed, classes=CROPS, group=None):
     """Series of crops that peak at different times."""
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % len(classes)
     peak = 80 + 60 * labels[:, None] + rng.normal(0, 5, (count, 1))
     green = 0.2 + 0.6 * np.exp(-(((DAY - peak) / 30) ** 2)) + rng.normal(0, 0.02, (count, len(DAY)))
     values = np.stack([green, 0.4 - 0.3 * green], axis=2).astype(np.float32)
-    return SeriesSet(values, DAY, ("NIR", "RED"), labels, classes, block)
+    return SeriesSet(values, DAY, ("NIR", "RED"), labels, classes, group)
 
 
 @pytest.fixture
@@ -47,13 +47,13 @@ def row(method, seed, oa, macro_f1=None, transfer="T", **more):
 
 
 def test_what_a_fit_gets_of_the_target_holds_no_label_no_class_and_no_block():
-    target = series(30, 1, block=np.arange(30))
+    target = series(30, 1, group=np.arange(30))
     seen = unpack(pack(target, labels=False))
-    assert seen.labels is None and seen.classes == () and seen.block is None
+    assert seen.labels is None and seen.classes == () and seen.group is None
     np.testing.assert_array_equal(seen.values, target.values)
     whole = unpack(pack(target, labels=True))
     np.testing.assert_array_equal(whole.labels, target.labels)
-    np.testing.assert_array_equal(whole.block, target.block)
+    np.testing.assert_array_equal(whole.group, target.group)
     assert whole.classes == CROPS and whole.bands == target.bands
 
 
@@ -182,7 +182,7 @@ def test_the_oracle_does_not_profit_from_neighbours_of_one_block():
     own = rng.normal(0, 1, (40, len(DAY), 2))[block] + rng.normal(0, 0.01, (320, len(DAY), 2))
     target = SeriesSet(own.astype(np.float32), DAY, ("NIR", "RED"), (rng.permutation(40) % 2)[block], ("a", "b"), block)
     by_block = cross_validate(target, "rf", 0, {"trees": 20}, Progress())
-    leaking = cross_validate(replace(target, block=None), "rf", 0, {"trees": 20}, Progress())
+    leaking = cross_validate(replace(target, group=None), "rf", 0, {"trees": 20}, Progress())
     assert (by_block.predicted == target.labels).mean() < 0.7 < 0.95 < (leaking.predicted == target.labels).mean()
 
 

@@ -15,7 +15,7 @@ from engine.imagery import MapWriter, Mask, ParcelLayer, Stack, describe
 from engine.imagery.parcels import store as parcel_store
 from engine.mapping import map_parcels, parcel_sample, parcels
 from engine.progress import Progress
-from engine.series.spread import even_key
+from engine.series.spread import low_discrepancy_key
 from tests.helpers.facts import numbers
 from tests.helpers.rasters import UTM, box, write_layer, write_raster
 
@@ -181,7 +181,7 @@ def test_a_large_parcel_is_read_by_some_pixels_spread_over_it(run, values, monke
 @pytest.mark.parametrize("height, width, count", [(100, 100, 50), (60, 400, 48), (37, 53, 400)])
 def test_the_least_keys_lie_evenly_over_any_rectangle(height, width, count):
     rows, columns = (each.ravel() for each in np.mgrid[1000 : 1000 + height, 77 : 77 + width])
-    chosen = np.argsort(even_key(rows, columns))[:count]
+    chosen = np.argsort(low_discrepancy_key(rows, columns))[:count]
     across, down = 4, 4
     cell = (rows[chosen] - 1000) * down // height * across + (columns[chosen] - 77) * across // width
     shares = np.bincount(cell, minlength=16) * 16 / count

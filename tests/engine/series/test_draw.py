@@ -15,7 +15,7 @@ from engine.evaluation import transfers as compare
 from engine.evaluation.transfers import pack, read_files, unpack
 from engine.methods.shared.source_only import prepare_source
 from engine.progress import Progress
-from engine.series import SeriesFile, SeriesSet, read_series, require_source, told_draw
+from engine.series import SeriesFile, SeriesSet, describe_draw, read_series, require_source
 from engine.tasks import Job, check, run
 from engine.tasks.checks.job import read_source_series
 from engine.tasks.storage.comparison_log import content_digest
@@ -56,7 +56,7 @@ def test_a_class_with_more_is_drawn_from_the_others_are_whole(path):
     assert np.bincount(drawn.labels).tolist() == [60, 60, 30]
     number = drawn.values[:, 0, 0].astype(int)
     assert (np.diff(number) > 0).all()
-    for mine, all_of_them in ((drawn.labels, whole.labels), (drawn.block, whole.block), (drawn.place, whole.place)):
+    for mine, all_of_them in ((drawn.labels, whole.labels), (drawn.group, whole.group), (drawn.lonlat, whole.lonlat)):
         np.testing.assert_array_equal(mine, all_of_them[number])
     assert drawn.population.tolist() == list(COUNTS.values()) and whole.population is None
     assert read_series(path, most=600).population is None
@@ -64,11 +64,11 @@ def test_a_class_with_more_is_drawn_from_the_others_are_whole(path):
 
 def test_the_draw_comes_from_all_blocks_before_one_gives_a_second(path):
     drawn = read_series(path, most=63)
-    blocks = np.bincount(drawn.block[drawn.labels == 0])
+    blocks = np.bincount(drawn.group[drawn.labels == 0])
     assert len(blocks) == 21 and blocks.tolist() == [3] * 21
     # Without blocks the large field has its share of the series: more than half.
     alike = read_series(path, most=63, by_class=False)
-    assert len(alike) == 63 and 25 <= np.bincount(alike.block)[0] <= 45
+    assert len(alike) == 63 and 25 <= np.bincount(alike.group)[0] <= 45
 
 
 def test_the_same_seed_draws_the_same_series(path):
@@ -179,7 +179,7 @@ def test_a_comparison_tells_what_it_draws_and_scores_natural_shares(path, monkey
 
 def test_without_a_draw_nothing_is_told():
     series = SeriesSet(np.zeros((2, 1, 1), np.float32), np.ones(1, np.float32), ("A",), np.zeros(2, int), ("a",))
-    assert told_draw(series, 5, "it") == ()
+    assert describe_draw(series, 5, "it") == ()
 
 
 PEAK = """

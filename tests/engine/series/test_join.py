@@ -14,7 +14,7 @@ def join(*parts, **how):
     return join_series(*parts, **how).read()
 
 
-def part(day, classes=("maize", "wheat"), bands=("RED", "NIR"), pixels=6, value=0.0, block=True, latitude=47.0):
+def part(day, classes=("maize", "wheat"), bands=("RED", "NIR"), pixels=6, value=0.0, group=True, latitude=47.0):
     """Pixel i of date t and band b holds value + t + b / 10 + i / 100."""
     day = np.array(day, np.float32)
     t, b, i = np.ogrid[: len(day), : len(bands), :pixels]
@@ -25,8 +25,8 @@ def part(day, classes=("maize", "wheat"), bands=("RED", "NIR"), pixels=6, value=
         bands=bands,
         labels=np.arange(pixels) % len(classes),
         classes=classes,
-        block=np.arange(pixels) // 2 if block else None,
-        place=None if latitude is None else np.tile([15.0, latitude], (pixels, 1)),
+        group=np.arange(pixels) // 2 if group else None,
+        lonlat=None if latitude is None else np.tile([15.0, latitude], (pixels, 1)),
     )
 
 
@@ -37,8 +37,8 @@ def test_parts_of_one_calendar_are_put_one_after_the_other():
     np.testing.assert_array_equal(joined.values, np.concatenate([one.values, two.values]))
     np.testing.assert_array_equal(joined.day, one.day)
     assert told == [] and joined.bands == one.bands
-    assert joined.block.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
-    assert joined.place.shape == (12, 2)
+    assert joined.group.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    assert joined.lonlat.shape == (12, 2)
 
 
 def test_dates_of_other_parts_are_gaps_and_near_ones_become_one():
@@ -100,10 +100,10 @@ def test_classes_are_joined_by_name():
 
 
 def test_a_part_without_blocks_is_one_block_and_without_places_has_none():
-    joined = join([part([60]), part([60], block=False, latitude=None)])
-    assert joined.block.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 3, 3, 3, 3]
-    assert np.isfinite(joined.place[:6]).all() and np.isnan(joined.place[6:]).all()
-    assert join([part([60], block=False)] * 2).block is None
+    joined = join([part([60]), part([60], group=False, latitude=None)])
+    assert joined.group.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 3, 3, 3, 3]
+    assert np.isfinite(joined.lonlat[:6]).all() and np.isnan(joined.lonlat[6:]).all()
+    assert join([part([60], group=False)] * 2).group is None
 
 
 def test_too_many_dates_become_medians_of_equal_periods():
@@ -150,7 +150,7 @@ def test_a_joined_set_survives_its_file(tmp_path):
     back = read_series(tmp_path / "s.npz")
     np.testing.assert_array_equal(back.values, joined.values)
     np.testing.assert_allclose(back.day, joined.day)
-    np.testing.assert_array_equal(back.place, joined.place)
+    np.testing.assert_array_equal(back.lonlat, joined.lonlat)
     assert (back.classes, back.bands) == (joined.classes, joined.bands)
 
 
@@ -162,4 +162,4 @@ def test_real_years_of_mato_grosso_are_one_source(shared):
     assert len(joined) == sum(map(len, parts)) and len(joined.day) == 23
     assert np.nansum(joined.values) == pytest.approx(sum(float(np.nansum(p.values)) for p in parts), rel=1e-5)
     assert set(joined.classes) == set(parts[0].classes) | set(parts[1].classes)
-    assert not set(joined.block[: len(parts[0])]) & set(joined.block[len(parts[0]) :])
+    assert not set(joined.group[: len(parts[0])]) & set(joined.group[len(parts[0]) :])

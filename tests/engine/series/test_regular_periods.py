@@ -29,20 +29,20 @@ def test_every_date_lies_in_the_period_whose_middle_is_nearest():
     for period in ("7", "10", "16"):
         periods = season_periods(dates, period)
         middles = np.array([datetime.date.fromisoformat(d).toordinal() for d in periods.dates])
-        for date, place in zip(dates, periods.place):
+        for date, place in zip(dates, periods.period_of_date):
             assert abs(datetime.date.fromisoformat(date).toordinal() - middles[place]) <= int(period) / 2
 
 
 def test_months_run_over_the_new_year():
     periods = season_periods(every(10, "2020-11-28", 9), "month")
     assert periods.dates == ("2020-11-15", "2020-12-16", "2021-01-16", "2021-02-14")
-    assert periods.place.tolist() == [0, 1, 1, 1, 2, 2, 2, 3, 3]
+    assert periods.period_of_date.tolist() == [0, 1, 1, 1, 2, 2, 2, 3, 3]
 
 
 def test_a_season_counts_from_its_start_and_leaves_out_the_dates_beside_it():
     periods = season_periods(every(5), "10", "2021-03-10", "2021-04-08")
     assert periods.dates == ("2021-03-14", "2021-03-24", "2021-04-03")
-    assert periods.place.tolist() == [-1, -1, 0, 0, 1, 1, 2, 2] + [-1] * 12
+    assert periods.period_of_date.tolist() == [-1, -1, 0, 0, 1, 1, 2, 2] + [-1] * 12
 
 
 def test_a_period_without_a_date_stays_in_the_calendar():

@@ -19,7 +19,7 @@ def series():
         bands=("RED", "NIR"),
         labels=np.array([0, 1, 2, 0, 1, 2]),
         classes=("maize", "rice", "soy"),
-        block=np.array([0, 0, 1, 1, 2, 2]),
+        group=np.array([0, 0, 1, 1, 2, 2]),
     )
 
 
@@ -29,7 +29,7 @@ def test_a_written_file_reads_back_as_it_was(series, tmp_path):
     np.testing.assert_array_equal(back.values, series.values)
     np.testing.assert_array_equal(back.day, series.day)
     np.testing.assert_array_equal(back.labels, series.labels)
-    np.testing.assert_array_equal(back.block, series.block)
+    np.testing.assert_array_equal(back.group, series.group)
     assert (back.bands, back.classes) == (series.bands, series.classes)
 
 

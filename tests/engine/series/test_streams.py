@@ -46,7 +46,7 @@ def test_files_are_joined_as_sets_in_memory_are(parts, tmp_path):
     with SeriesFile(tmp_path / "one.npz") as one, SeriesFile(tmp_path / "two.npz") as two:
         write_series(tmp_path / "both.npz", join_series([one, two]))
     whole, back = join_series(parts).read(), read_series(tmp_path / "both.npz")
-    for name in ("values", "day", "labels", "block", "place"):
+    for name in ("values", "day", "labels", "group", "lonlat"):
         np.testing.assert_array_equal(getattr(back, name), getattr(whole, name))
     assert (
         (back.bands, back.classes)
@@ -62,16 +62,16 @@ def test_classes_left_out_of_joined_series_are_left_out_of_every_block(parts):
     some, expected = whole.with_classes(["rye", "wheat"]), whole.read().with_classes(["rye", "wheat"])
     again = some.with_classes(["wheat"]).read()
     for found, wanted in ((some.read(), expected), (again, expected.with_classes(["wheat"]))):
-        for name in ("values", "labels", "block", "place"):
+        for name in ("values", "labels", "group", "lonlat"):
             np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name))
         assert found.classes == wanted.classes
 
 
 def test_one_part_alone_stays_as_it_is(parts):
-    part = replace(parts[0], block=parts[0].block + 5)
+    part = replace(parts[0], group=parts[0].group + 5)
     alone = join_series([part]).read()
     np.testing.assert_array_equal(alone.values, part.values)
-    np.testing.assert_array_equal(alone.block, part.block)
+    np.testing.assert_array_equal(alone.group, part.group)
     assert alone.bands == part.bands
 
 

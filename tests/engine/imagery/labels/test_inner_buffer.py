@@ -101,7 +101,7 @@ def test_a_polygon_that_falls_apart_stays_one_field(tmp_path):
     layer = write_layer(tmp_path / "f.gpkg", [("a", f"POLYGON(({ring}))"), ("b", box(40, 40, 10, 10))])
     series, _ = sample(LabelLayer(layer, "", "crop", inner_buffer=15, per_polygon=20), path)
     pixels = pixels_of(series, "a")
-    assert len(pixels) == 20 and len(set(series.block[series.labels == 0])) == 1
+    assert len(pixels) == 20 and len(set(series.group[series.labels == 0])) == 1
     columns = pixels[:, 1]
     assert (columns < 10).any() and (columns >= 20).any() and not ((columns > 9) & (columns < 20)).any()
 

@@ -250,7 +250,7 @@ def test_a_field_is_never_in_two_blocks_and_near_fields_share_one(tmp_path, stac
     features = [("ab"[(i + j) % 2], box(2 * i, 2 * j, 2, 2)) for i in range(15) for j in range(15)]
     series, _ = sample(Labels(write_layer(tmp_path / "f.gpkg", features)), stack_path)
     places = np.concatenate([pixels_of(series, name) for name in series.classes])
-    blocks = np.concatenate([series.block[series.labels == k] for k in range(2)])
+    blocks = np.concatenate([series.group[series.labels == k] for k in range(2)])
     field = places[:, 0] // 2 * 100 + places[:, 1] // 2
     assert all(len(set(blocks[field == f])) == 1 for f in np.unique(field))
     assert 80 <= len(np.unique(blocks)) <= 121
@@ -263,7 +263,7 @@ def test_a_dissolved_layer_still_has_blocks(tmp_path, stack_path):
         for s in (0, 3)
     ]
     series, _ = sample(Labels(write_layer(tmp_path / "f.gpkg", list(zip("ab", parts)))), stack_path)
-    assert len(np.unique(series.block[series.labels == 0])) >= 20
+    assert len(np.unique(series.group[series.labels == 0])) >= 20
 
 
 def test_a_layer_without_crs_takes_that_of_the_stack(tmp_path, stack_path):

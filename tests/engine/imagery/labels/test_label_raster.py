@@ -222,7 +222,7 @@ def test_caps_are_spread_and_blocks_are_tiles(tmp_path, stack_path):
     corn = pixels_of(series, "1")
     assert len({(r // 2, c // 2) for r, c in corn}) == 100
     places = np.concatenate([pixels_of(series, name) for name in series.classes])
-    blocks = np.concatenate([series.block[series.labels == k] for k in range(3)])
+    blocks = np.concatenate([series.group[series.labels == k] for k in range(3)])
     tile = places[:, 0] // 10 * 100 + places[:, 1] // 10
     assert len(set(blocks)) == len(set(zip(blocks, tile))) >= 20
     again, _ = sample(LabelLayer(path, "", ""), stack_path, per_class=100)

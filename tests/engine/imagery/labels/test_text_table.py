@@ -243,4 +243,4 @@ def test_places_of_the_pixels_are_known(tmp_path, stack_path):
     features = [("a", point(column, 2)) for column in range(5)] + [("b", point(column, 4)) for column in range(5)]
     series, _ = sample(LabelLayer(write_layer(tmp_path / "p.gpkg", features), "", "crop"), stack_path)
     wanted = [degrees(column, row) for row in (2, 4) for column in range(5)]
-    np.testing.assert_allclose(series.place, wanted, atol=1e-9)
+    np.testing.assert_allclose(series.lonlat, wanted, atol=1e-9)

@@ -50,7 +50,7 @@ def read(path):
 
 def medians(values, periods):
     """(h, w, g, c) medians by NumPy."""
-    groups = [values[:, :, periods.place == place] for place in range(len(periods))]
+    groups = [values[:, :, periods.period_of_date == place] for place in range(len(periods))]
     with np.testing.suppress_warnings() as quiet:
         quiet.filter(RuntimeWarning)
         return np.stack([np.nanmedian(group, axis=2) for group in groups], axis=2)
@@ -106,7 +106,7 @@ def test_a_maximum_takes_all_bands_of_the_greenest_date(tmp_path):
     _, periods = make(path, tmp_path / "out.tif", Recipe("max"))
     again, _ = read(tmp_path / "out.tif")
     ndvi = (values[..., 1] - values[..., 0]) / (values[..., 1] + values[..., 0])
-    dates = np.flatnonzero(periods.place == 3)
+    dates = np.flatnonzero(periods.period_of_date == 3)
     best = np.where(np.isfinite(ndvi[:, :, dates]), ndvi[:, :, dates], -9).argmax(axis=2)
     expected = np.take_along_axis(values[:, :, dates], best[:, :, None, None], axis=2)[:, :, 0]
     np.testing.assert_allclose(again[:, :, 3], expected, atol=1e-6)
@@ -126,7 +126,7 @@ def test_the_nearest_observation_is_the_clear_one_closest_to_the_middle_of_its_p
     again, stack = read(tmp_path / "out.tif")
     first = datetime.date(2021, 3, 2)
     middle = datetime.date.fromisoformat(stack.dates[1])
-    order = sorted(np.flatnonzero(periods.place == 1), key=lambda n: abs((first - middle).days + int(n)))
+    order = sorted(np.flatnonzero(periods.period_of_date == 1), key=lambda n: abs((first - middle).days + int(n)))
     for row, column in ((0, 0), (7, 3), (49, 69)):
         date = next(n for n in order if np.isfinite(values[row, column, n, 0]))
         np.testing.assert_allclose(again[row, column, 1], values[row, column, date], atol=1e-6)
@@ -165,7 +165,7 @@ def test_indices_and_quality_bands_of_the_stack_are_used(tmp_path):
         writer.finish()
     again, _ = read(tmp_path / "out.tif")
     ndvi = (values[..., 1:] - values[..., :1]) / (values[..., 1:] + values[..., :1])
-    months = [np.ma.masked_invalid(ndvi[:, :, periods.place == n]).mean(axis=2) for n in range(len(periods))]
+    months = [np.ma.masked_invalid(ndvi[:, :, periods.period_of_date == n]).mean(axis=2) for n in range(len(periods))]
     expected = np.stack([month.filled(np.nan) for month in months], axis=2)
     np.testing.assert_allclose(again[5:], expected[5:], atol=0.5e-4 + 1e-6)
     assert np.isnan(again[:5]).all()

@@ -160,7 +160,7 @@ def test_a_target_of_crops_the_source_does_not_know_does_not_break_the_known_one
             np.float32
         ),
     )
-    both = replace(target, values=np.concatenate([target.values, bare.values]), labels=None, classes=(), block=None)
+    both = replace(target, values=np.concatenate([target.values, bare.values]), labels=None, classes=(), group=None)
     model = fit("ghca", source, both, 0, Progress(), QUICK)
     assert accuracy(model, target) > 0.93
 

@@ -52,8 +52,8 @@ def test_the_file_holds_what_was_drawn(extraction, scene, tmp_path):
     back = read_series(result.outputs["series"])
     np.testing.assert_array_equal(back.values, drawn.values)
     np.testing.assert_array_equal(back.day, drawn.day)
-    np.testing.assert_array_equal(back.block, np.unique(drawn.block, return_inverse=True)[1])
-    np.testing.assert_array_equal(back.place, drawn.place)
+    np.testing.assert_array_equal(back.group, np.unique(drawn.group, return_inverse=True)[1])
+    np.testing.assert_array_equal(back.lonlat, drawn.lonlat)
     assert back.classes == CROPS and back.bands == drawn.bands
     with np.load(result.outputs["series"]) as file:
         assert file["dates"].tolist() == list(stack.dates)
@@ -88,7 +88,7 @@ def test_regions_and_years_are_joined_and_learnt_from(extraction, scene, tmp_pat
     assert len(one.day) == 18 and any(numbers(w)[:1] == ["4"] for w in joined.summary["warnings"])
     require_source(one, "the joined file")
     with np.load(joined.outputs["series"]) as file:
-        assert "dates" not in file.files and len(np.unique(file["group"])) == len(np.unique(one.block))
+        assert "dates" not in file.files and len(np.unique(file["group"])) == len(np.unique(one.group))
 
 
 def test_a_raster_of_classes_labels_as_well(extraction, scene, tmp_path):
