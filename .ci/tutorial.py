@@ -65,6 +65,8 @@ def drive(folder: Path, output: Path, method: str) -> None:
         "DISPLAY": display,
         "QT_QPA_PLATFORM": "xcb",
         "LIBGL_ALWAYS_SOFTWARE": "1",
+        # QGIS marks layers in its folder for temporary files: the map is not there.
+        "TMPDIR": str(folder),
         "TUTORIAL_SCENE": str(SCENE),
         "TUTORIAL_OUTPUT": str(output),
         "TUTORIAL_METHOD": method,

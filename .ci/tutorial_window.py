@@ -127,6 +127,8 @@ def steps() -> Iterator[Callable[[], bool]]:
     QgsProject.instance().setCrs(crops.layer().crs())
     iface.setActiveLayer(crops.layer())
     iface.zoomToActiveLayer()
+    # The message bar covers the upper edge.
+    iface.mapCanvas().zoomByFactor(1.2)
     QTest.qWait(500)
     yield drawn
     picture(window, "qgis")
