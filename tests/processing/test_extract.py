@@ -58,6 +58,7 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.slow
 def test_through_qgis_process_and_on_into_a_map(qgis_process, real_engine, inputs, scene, tmp_path):
     qgis_process.engine = real_engine
     given = {**inputs, "SOURCE": scene.source, "INNER_BUFFER": 10, "PER_POLYGON": 9, "CLASS_TABLE": "wheat=cereals"}

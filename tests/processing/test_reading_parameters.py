@@ -72,6 +72,7 @@ def test_a_wrong_value_is_told_before_anything_runs(provider, inputs, fake_engin
         assert not lacking(str(raised.value), *named)
 
 
+@pytest.mark.slow
 def test_a_target_of_another_sensor_is_mapped_with_an_index(provider, inputs, scene, quick_engine, tmp_path):
     import processing
 

@@ -31,6 +31,7 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.slow
 def test_a_regular_stack_through_qgis_process(qgis_process, scene, tmp_path):
     output = tmp_path / "regular.tif"
     results = qgis_process.run_json(

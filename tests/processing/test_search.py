@@ -42,6 +42,7 @@ def run(provider, inputs, feedback=None):
     return algorithm.run(inputs, QgsProcessingContext(), feedback or Log(), catchExceptions=False)[0]
 
 
+@pytest.mark.slow
 def test_a_stack_through_qgis_process_opens_in_qgis(qgis_process, inputs, tmp_path):
     results = qgis_process.run_json("croptransfer:search", *[f"{name}={value}" for name, value in inputs.items()])
     folder = tmp_path / "spring"

@@ -296,6 +296,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_map(tmp_path):
     """Four times the pixels: the peak of the process stays within a tenth, GDAL's own cache kept small."""
     peaks = []

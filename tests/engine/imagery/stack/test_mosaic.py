@@ -165,6 +165,7 @@ def test_labels_and_masks_of_any_tile_fit(tmp_path):
     assert [p.code for p in label_problems(LabelLayer(layer, "fields", "crop"), bands[:1])] == ["no-overlap"]
 
 
+@pytest.mark.slow
 def test_a_job_on_a_target_in_two_tiles_maps_it_as_one(tmp_path):
     scene = make_scene(tmp_path / "scene")
     parts = []

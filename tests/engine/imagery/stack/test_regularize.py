@@ -263,6 +263,7 @@ def test_the_maximum_is_that_of_ndvi_of_the_only_band_or_of_what_is_named():
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process its peak of memory")
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_raster(tmp_path):
     """The same work on four times the pixels takes about the same memory."""
     code = (

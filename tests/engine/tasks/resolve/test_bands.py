@@ -90,6 +90,7 @@ def command_of(scene, target, output, *more):
     )
 
 
+@pytest.mark.slow
 def test_a_target_of_another_sensor_gives_the_very_map_of_its_own_names(scene, own_names, tmp_path):
     target = renamed(scene, tmp_path, {"RED": "B04", "NIR": "B8A"})
     result = run(job_of(scene, tmp_path, target, report=str(tmp_path / "report.html")), Progress())
@@ -100,6 +101,7 @@ def test_a_target_of_another_sensor_gives_the_very_map_of_its_own_names(scene, o
         assert told in report
 
 
+@pytest.mark.slow
 def test_a_saved_model_maps_another_sensor(scene, own_names, tmp_path):
     target = renamed(scene, tmp_path, {"RED": "B04", "NIR": "B08"})
     model, output = own_names / "model.safetensors", tmp_path / "map.tif"
@@ -123,6 +125,7 @@ def test_a_model_says_without_torch_what_it_needs(scene, own_names, tmp_path):
     assert problem.code == "bands-differ" and "B11" not in str(problem)
 
 
+@pytest.mark.slow
 def test_indices_are_learnt_and_computed_on_both_sides_by_the_command(scene, tmp_path):
     target = renamed(scene, tmp_path, {"RED": "sur_refl_b01", "NIR": "sur_refl_b02"})
     options = ("--bands", "RED", "--indices", "ndvi", "--model", tmp_path / "m.safetensors", "--option")
@@ -150,6 +153,7 @@ def test_an_index_of_a_series_file_is_computed_from_the_target(scene, tmp_path):
     assert (read(tmp_path / "map.tif") == scene.truth).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_a_source_band_that_the_target_cannot_give_is_refused_and_can_be_left_out(scene, tmp_path):
     target = renamed(scene, tmp_path, {"RED": "B04", "NIR": "B11"})
     done = command_of(scene, target, tmp_path / "map.tif", "--method", "rf")
@@ -174,6 +178,7 @@ def test_bands_that_are_not_used_may_be_as_they_like(scene, own_names, tmp_path)
     assert [p.code for p in check(job_of(scene, tmp_path, nameless))] == ["no-band", "bands-differ"]
 
 
+@pytest.mark.slow
 def test_a_quality_band_hides_and_can_be_told_not_to(scene, tmp_path):
     target = renamed(scene, tmp_path, {"RED": "RED", "NIR": "NIR"})
     cloud = np.full((24, 24), 4)

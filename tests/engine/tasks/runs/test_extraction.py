@@ -187,6 +187,7 @@ def test_a_cancel_leaves_nothing(extraction, tmp_path):
         assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_command_draws_joins_and_feeds_map(scene, tmp_path):
     (tmp_path / "classes.csv").write_text("name,wanted\nwheat,cereals\n")
     common = ["extract", "--class-field", "crop", "--source", scene.source, "--labels", scene.labels]
@@ -229,6 +230,7 @@ def test_the_command_tells_bad_input_in_one_line(scene, tmp_path, arguments, nam
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_map_takes_the_same_settings_of_labels(scene, tmp_path):
     code, out, err = command(
         "map", "--labels", scene.labels, "--class-field", "crop", "--source", scene.source, "--target", scene.target,
