@@ -47,7 +47,7 @@ class Cancelled(Exception):
     """The user cancelled the task; no output of it may stay on disk."""
 
 
-def listed(names: Sequence[str], limit: int = 5) -> str:
+def listed(names: Sequence[str], limit: int = 5, separator: str = ", ") -> str:
     """Names as a message lists them.
 
     Parameters
@@ -55,13 +55,15 @@ def listed(names: Sequence[str], limit: int = 5) -> str:
     names : sequence of str
     limit : int
         Names that are shown at most.
+    separator : str
+        Between two names.
 
     Returns
     -------
     str
         Such as ``B02, B03 and 4 more``.
     """
-    shown = ", ".join(names[:limit])
+    shown = separator.join(names[:limit])
     return shown if len(names) <= limit else f"{shown} and {len(names) - limit:,} more"
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, unwritable
 from ..imagery import Grid, Window
 from ..imagery.maps.tile_file import read_tile, tile_name, write_tile
 from .statistics import TileStatistics
@@ -79,7 +79,7 @@ class TileStore:
             to_disk(part)
             os.replace(part, raster)
         except OSError as fault:
-            raise _unwritable(self.folder, fault.strerror or str(fault)) from fault
+            raise _unwritable(self.folder, fault) from fault
 
     def read(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Classes and percent (h, w) uint8 of a finished tile."""
@@ -102,7 +102,7 @@ class TileStore:
             for number in range(len(self.windows)):
                 os.replace(self.raster(number), folder / tile_name(number))
         except OSError as fault:
-            raise _unwritable(folder, fault.strerror or str(fault)) from fault
+            raise _unwritable(folder, fault) from fault
 
     def statistics(self, number: int) -> TileStatistics:
         """The counts of a finished tile."""
@@ -145,12 +145,9 @@ def to_disk(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _unwritable(folder: Path, fault: str) -> InputError:
-    return InputError(
-        "output-unwritable",
-        f"The unfinished map in {folder} cannot be written: {fault}.",
-        "Check the free space and the rights of the folder of the map; what is finished is kept.",
-    )
+def _unwritable(folder: Path, fault: OSError) -> InputError:
+    hint = "Check the free space and the permissions of the map's folder; finished tiles are kept."
+    return unwritable(f"The unfinished map in {folder}", fault, hint)
 
 
 def _damaged(folder: Path, path: Path, fault: str) -> InputError:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from .archive import Archive
+from .dates import parse_iso_date
 from .series_set import continuous_days
 
 REQUIRED = ("X", "bands")
@@ -108,10 +109,12 @@ def shape_of(archive: Archive, path: Path) -> tuple[int, int, int]:
 def days_of(archive: Archive, count: int, path: Path) -> np.ndarray:
     """(t,) float32 days of the ``count`` dates, as in :class:`SeriesSet`."""
     if "dates" in archive:
-        try:
-            dates = [datetime.date.fromisoformat(str(d)) for d in archive.read("dates")]
-        except ValueError as fault:
-            raise InputError("series-shape", f"A date in the series file {path.name} is not ISO: {fault}.") from fault
+        dates = []
+        for text in map(str, archive.read("dates")):
+            if (date := parse_iso_date(text)) is None:
+                message = f"Key 'dates' in the series file {path.name} holds '{text}', which is not a date."
+                raise InputError("series-shape", message, "Write dates as YYYY-MM-DD.")
+            dates.append(date)
         first = datetime.date(dates[0].year, 1, 1)
         day = np.array([(d - first).days + 1 for d in dates], np.float32)
     else:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
+from .dates import season_date
 
 MONTH = "month"
 """A period that is a calendar month; every other one is a number of days."""
@@ -56,7 +57,7 @@ def season_periods(dates: Sequence[str], period: str, start: str = "", end: str 
         ``period-too-long`` when the season holds fewer than two periods or is shorter than one.
     """
     days = period_days(period)
-    earliest, latest = _date(start, "start"), _date(end, "end")
+    earliest, latest = (season_date(text, name) if text else None for text, name in ((start, "start"), (end, "end")))
     if earliest and latest and earliest > latest:
         raise InputError("season", f"The season ends on {end}, before it starts on {start}.", "Exchange the two dates.")
     seen = [datetime.date.fromisoformat(date) for date in dates]
@@ -106,17 +107,6 @@ def period_days(period: str) -> int | None:
             "period", f"'{period}' is no period.", f"Write a number of days, 1 to {LONGEST_PERIOD}, or {MONTH}."
         )
     return int(period)
-
-
-def _date(text: str, what: str) -> datetime.date | None:
-    if not text:
-        return None
-    try:
-        return datetime.date.fromisoformat(text)
-    except ValueError as fault:
-        raise InputError(
-            "season", f"The {what} of the season, '{text}', is no date.", "Write year, month and day: 2021-03-01."
-        ) from fault
 
 
 def _starts(

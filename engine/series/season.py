@@ -6,6 +6,7 @@ import datetime
 from dataclasses import dataclass, replace
 
 from ..errors import InputError
+from .dates import parse_iso_date
 from .series_set import DAYS_PER_YEAR
 
 NEW_YEAR = "01-01"
@@ -72,16 +73,13 @@ def opposite(one: float | None, other: float | None) -> bool:
 
 def day_of_year(start: str) -> int:
     """Day of the year, 1 to 365, of a month and day ``MM-DD``; raises InputError (``season-start``)."""
-    try:
-        if len(start) != len(NEW_YEAR):
-            raise ValueError(start)
-        date = datetime.date.fromisoformat(f"2000-{start}")
-    except ValueError as fault:
+    date = parse_iso_date(f"2000-{start}")
+    if date is None:
         raise InputError(
             "season-start",
             f"'{start}' is no start of a season.",
             "Write month and day: 03-15 is 15 March.",
-        ) from fault
+        )
     leap_day = date.month == 2 and date.day == 29
     return datetime.date(2001, date.month, 28 if leap_day else date.day).timetuple().tm_yday
 

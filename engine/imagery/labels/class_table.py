@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ...errors import InputError
+from ...errors import InputError, listed
 from .text_table import is_text_table, read_text_table
 
 OTHERS = "*"
@@ -27,11 +27,10 @@ def require_known(classes: Mapping[str, str], names: Iterable[str], where: str) 
     there = sorted(set(names))
     unknown = [f"'{name}'" for name in classes if name != OTHERS and name not in there]
     if unknown:
-        shown = ", ".join(there[:20]) + (f" and {len(there) - 20} more" if len(there) > 20 else "")
         raise InputError(
             "class-unknown",
             f"The class table names {', '.join(unknown[:10])}, which {where} does not have.",
-            f"Its classes are: {shown}." if there else "",
+            f"Its classes are: {listed(there, 20)}." if there else "",
         )
 
 

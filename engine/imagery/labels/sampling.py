@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...errors import InputError
+from ...errors import InputError, listed
 from ...progress import Progress
 from ...series import MINIMUM_SAMPLES, SeriesSet, few_samples
 from ...series.spread import rank_within, spread_order
@@ -83,9 +83,8 @@ def sample_labels(
         raise few_samples(*few[0], f"the layer {layer}")
     if few:
         # A map of a country has classes that this scene shows in a few pixels only.
-        told = ", ".join(f"{name} ({count})" for name, count in few[:10])
-        more = f" and {len(few) - 10} more" if len(few) > 10 else ""
-        stack.warnings.append(f"Classes of {layer} with too few observed pixels are left out: {told}{more}.")
+        shown = listed([f"{name} ({count})" for name, count in few], 10)
+        stack.warnings.append(f"Classes of {layer} with too few observed pixels are left out: {shown}.")
     if len(assignment.classes) - len(few) < (1 if partial else 2):
         raise InputError(
             "one-class",
@@ -306,8 +305,9 @@ def _without_distant_classes(shapes: LabelledShapes, layer: str, stack: Stack, p
     distant = [name for index, name in enumerate(shapes.classes) if index not in here]
     if not distant:
         return shapes
-    shown = ", ".join(distant[:5]) + (f" and {len(distant) - 5} more" if len(distant) > 5 else "")
-    stack.warnings.append(f"Classes of the layer {layer} without a feature on the stack are left out: {shown}.")
+    stack.warnings.append(
+        f"Classes of the layer {layer} without a feature on the stack are left out: {listed(distant)}."
+    )
     position = {old: new for new, old in enumerate(here)}
     classes = tuple(shapes.classes[index] for index in here)
     return LabelledShapes(shapes.shapes, [position[index] for index in shapes.class_of], classes, shapes.warnings)

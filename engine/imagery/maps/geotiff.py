@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from osgeo import gdal
 
-from ...errors import InputError
+from ...errors import InputError, unwritable
 from ..geo.gdal_errors import call_gdal, quiet_gdal
 from ..geo.gdal_io import file_name
 from ..geo.types import Grid, Window
@@ -187,8 +187,4 @@ def _color_table(colors: Sequence[Sequence[int]]) -> Any:
 
 
 def _unwritable(path: str, fault: str) -> InputError:
-    return InputError(
-        "map-unwritable",
-        f"The raster {file_name(path)} cannot be written: {fault}.",
-        "Check the free space and the rights of its folder.",
-    )
+    return unwritable(f"The raster {file_name(path)}", fault, code="map-unwritable")

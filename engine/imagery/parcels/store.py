@@ -16,7 +16,7 @@ from typing import Any
 
 from osgeo import ogr
 
-from ...errors import InputError
+from ...errors import InputError, unwritable
 from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name
 from ..geo.grid import to_pixel
@@ -203,11 +203,7 @@ class ParcelStore:
         return Window(left, top, right - left, bottom - top) if left < right and top < bottom else None
 
     def _unwritable(self, fault: sqlite3.Error) -> InputError:
-        return InputError(
-            "output-unwritable",
-            f"The scratch file {file_name(self.path)} of the parcels cannot be written: {fault}.",
-            "Check the free space and the rights of its folder.",
-        )
+        return unwritable(f"The scratch file {file_name(self.path)} of the parcels", fault)
 
 
 def bounding_window(windows: Sequence[Window]) -> Window:

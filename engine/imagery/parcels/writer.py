@@ -7,7 +7,7 @@ from typing import Any
 
 from osgeo import gdal, ogr
 
-from ...errors import InputError
+from ...errors import InputError, unwritable
 from ..geo.gdal_errors import call_gdal, quiet_gdal
 from ..geo.gdal_io import file_name
 from .layer import POLYGONS, ParcelLayer, polygon_of
@@ -167,11 +167,7 @@ class ParcelWriter:
             raise self._unwritable(fault or gdal.GetLastErrorMsg() or f"error {failed}")
 
     def _unwritable(self, fault: str) -> InputError:
-        return InputError(
-            "output-unwritable",
-            f"The parcel layer {file_name(self.path)} cannot be written: {fault.strip(' .')}.",
-            "Check the free space and the rights of its folder.",
-        )
+        return unwritable(f"The parcel layer {file_name(self.path)}", fault)
 
 
 def _plain_field(field: Any, name: str) -> Any:

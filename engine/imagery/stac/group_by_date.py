@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 
 from osgeo import ogr
 
+from ...errors import listed
 from ..sensors.quality_flags import is_quality
 from ..sensors.wavelengths import common_name
 from .assets import Asset
 from .client import Scene, naming_of
 
-SHOWN = 5
-"""Names listed in a message before "and n more"."""
 Warn = Callable[[str], None]
 
 
@@ -116,9 +115,3 @@ def coverage(scenes: Iterable[Scene], extent: ogr.Geometry) -> float:
         together = joined if joined is not None else together
     common = together.Intersection(extent)
     return min(1.0, common.GetArea() / extent.GetArea()) if common is not None else 0.0
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names for a message."""
-    shown = ", ".join(names[:SHOWN])
-    return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from osgeo import gdal
 
-from ...errors import InputError
+from ...errors import InputError, listed
 from ..geo.crs import crs_of, same_crs, transformation
 from ..geo.gdal_errors import call_gdal
 from ..geo.grid import grid_of
@@ -24,7 +24,7 @@ from ..geo.types import Grid
 from ..sensors.quality_flags import is_quality
 from .assets import Asset
 from .catalogs import Access
-from .group_by_date import Day, Warn, listed
+from .group_by_date import Day, Warn
 from .query import Query, rectangle, reference
 
 OPENED_AT_ONCE = 16

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from osgeo import ogr, osr
 
 from ...errors import InputError
+from ...series.dates import season_date
 from ..geo.crs import transformation
 from ..geo.gdal_errors import call_gdal
 from .catalogs import catalogue_of
@@ -56,10 +56,9 @@ def query_problems(query: Query) -> list[InputError]:
     days = []
     for name, text in (("start", query.start), ("end", query.end)):
         try:
-            days.append(datetime.date.fromisoformat(text))
-        except ValueError:
-            hint = "Write dates as year, month and day: 2021-05-01."
-            problems.append(InputError("season", f"The {name} of the season, '{text}', is no date.", hint))
+            days.append(season_date(text, name))
+        except InputError as problem:
+            problems.append(problem)
     if len(days) == 2 and days[0] > days[1]:
         problems.append(InputError("season", f"The season starts on {query.start}, after its end on {query.end}."))
     if not 0 <= query.cloud <= 100:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import errno
 import os
 import tempfile
@@ -13,6 +12,7 @@ from typing import Any
 from osgeo import gdal
 
 from ...errors import InputError, listed
+from ...series.dates import parse_iso_date
 from ..discovery.describe import band_date_choices
 from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name, open_raster
@@ -130,7 +130,7 @@ def _unrecognised(bands: Sequence[StackBand], role: str) -> list[InputError]:
                 "Give the date in the table, or in the file name or band description as in B08_2021-05-01.",
             )
         )
-    wrong = [b for b in bands if b.date and not _is_date(b.date)]
+    wrong = [b for b in bands if b.date and not parse_iso_date(b.date)]
     if wrong:
         problems.append(
             InputError(
@@ -163,13 +163,6 @@ def _choices(bands: Sequence[StackBand]) -> str:
         if choices:
             return f"; {file_name(band.path)} may be of {' or '.join(choices)}"
     return ""
-
-
-def _is_date(text: str) -> bool:
-    try:
-        return datetime.date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
 
 
 def _duplicates(bands: Sequence[StackBand], role: str, tiles: Sequence[Sequence[str]]) -> list[InputError]:

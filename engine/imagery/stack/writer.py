@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from osgeo import gdal
 
-from ...errors import Cancelled, InputError
+from ...errors import Cancelled, InputError, unwritable
 from ..geo.gdal_errors import call_gdal, quiet_gdal
 from ..geo.gdal_io import file_name
 from ..geo.types import Grid, Window
@@ -166,11 +166,8 @@ class StackWriter:
             raise self._unwritable(fault)
 
     def _unwritable(self, fault: str) -> InputError:
-        return InputError(
-            "stack-unwritable",
-            f"The stack {file_name(self._path)} cannot be written: {fault}.",
-            "Check the free space (twice the size of the stack) and the rights of its folder.",
-        )
+        hint = "Check the free space (twice the size of the stack) and the permissions of its folder."
+        return unwritable(f"The stack {file_name(self._path)}", fault, hint, "stack-unwritable")
 
 
 class _Follower:

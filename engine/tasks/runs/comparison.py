@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import InputError
+from ...errors import InputError, writing
 from ...evaluation.ranking import FOREST, Standing, add_gaps, mean_over, method_title, reading, standings
 from ...evaluation.run_method import RunTask, options_of
 from ...evaluation.transfers import Transfer, pack, score
@@ -22,7 +22,7 @@ from ...progress import Progress
 from ..checks.comparison import output_problems, plan_problems, read_data
 from ..specs.comparison import Comparison
 from ..storage.comparison_log import ComparisonLog, code_digest, content_digest, run_key
-from ..storage.partial_outputs import part_path, publish_parts, remove_parts, writing
+from ..storage.partial_outputs import part_path, publish_parts, remove_parts
 from .child_processes import ERROR, RESULT, STARTED, Work, run_side_by_side
 from .result import Result
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...errors import listed, writing
 from ...imagery import Stack, sample_labels
 from ...imagery.labels.label_raster import is_label_raster
 from ...progress import Progress
@@ -15,7 +16,7 @@ from ...series import MINIMUM_SAMPLES, Series, SeriesFile, write_series
 from ...series.join import Joined, join_series
 from ..checks.extraction import check_extraction
 from ..specs.extraction import Extraction
-from ..storage.partial_outputs import part_path, publish_parts, remove_parts, writing
+from ..storage.partial_outputs import part_path, publish_parts, remove_parts
 from .result import Result
 from .stages import READ_SOURCE
 
@@ -100,7 +101,7 @@ def _told_or_left_out(series: Joined, extraction: Extraction, warn: Callable[[st
     samples = np.bincount(series.labels, minlength=len(series.classes))
     few = [f"{name} ({count})" for name, count in zip(series.classes, samples) if count < MINIMUM_SAMPLES]
     enough = [name for name, count in zip(series.classes, samples) if count >= MINIMUM_SAMPLES]
-    shown = ", ".join(few[:10]) + (f" and {len(few) - 10} more" if len(few) > 10 else "")
+    shown = listed(few, 10)
     if few and enough and extraction.labels and is_label_raster(extraction.labels):
         warn(f"Classes with fewer than {MINIMUM_SAMPLES} samples are left out: {shown}.")
         series = series.with_classes(enough)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from ...errors import Cancelled, InputError
+from ...errors import Cancelled, InputError, writing
 from ...imagery import (
     MapMosaic,
     MapWriter,
@@ -33,7 +33,7 @@ from ..specs.job import Job
 from ..specs.layer_path import split_layer
 from ..specs.limits import SAMPLES_PER_CLASS, TARGET_SAMPLES
 from ..storage.lock import only_run
-from ..storage.partial_outputs import part_path, publish_parts, remove_parts, writing
+from ..storage.partial_outputs import part_path, publish_parts, remove_parts
 from .map_job import MapRun
 from .result import Result
 from .stages import READ_SOURCE, READ_TARGET, WRITE, _stages
@@ -42,8 +42,6 @@ from .summary import facts, provenance, summary
 MOST_CACHE = 320 * 2**20
 """Memory of GDAL's blocks: those of a row of windows whose borders lie within blocks. Of the map, too, GDAL would keep
 as much as a twentieth of the machine holds."""
-OUTSIDE = ("output-", "map-unwritable", "tiles-failed", "dask-", "unfinished-")
-"""How codes of errors begin after which finished tiles stay."""
 
 
 def run(job: Job, progress: Progress, keep: Callable[[], bool] = lambda: False) -> Result:
@@ -74,9 +72,9 @@ def run(job: Job, progress: Progress, keep: Callable[[], bool] = lambda: False) 
         try:
             result = _run(job, mapping, progress)
         except BaseException as fault:
-            # Bad input would stop the next run, too; what lies outside the job may be mended.
-            useless = isinstance(fault, InputError) and not fault.code.startswith(OUTSIDE)
-            mapping.interrupted(keep() if isinstance(fault, Cancelled) else not useless)
+            # Bad input would stop the next run, too.
+            useful = fault.keeps_tiles if isinstance(fault, InputError) else True
+            mapping.interrupted(keep() if isinstance(fault, Cancelled) else useful)
             raise
         finally:
             remove_parts(job)

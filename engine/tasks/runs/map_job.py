@@ -6,7 +6,7 @@ import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import InputError
+from ...errors import InputError, unwritable
 from ...imagery import MapWriter, Mask, Stack
 from ...progress import Progress
 from ..specs.job import Job
@@ -161,9 +161,5 @@ class MapRun:
             # Last: a folder with a journal can be gone on from.
             write_journal(self._folder, journal)
         except OSError as fault:
-            raise InputError(
-                "output-unwritable",
-                f"The folder of {job.output} cannot be written: {fault.strerror or fault}.",
-                "Check its free space and its rights.",
-            ) from fault
+            raise unwritable(f"The folder of {job.output}", fault) from fault
         self._journal = journal

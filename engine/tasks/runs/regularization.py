@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import __version__
-from ...errors import InputError
+from ...errors import InputError, listed
 from ...imagery import Stack
 from ...imagery.stack.regularize import Coverage, fitting_type, regularize
 from ...imagery.stack.writer import StackWriter
@@ -108,7 +108,7 @@ def _provenance(task: Regularization, stack: Stack) -> dict[str, str]:
     files = list(dict.fromkeys(band.path for band in task.stack))
     made = {
         "VERSION": __version__,
-        "SOURCE": "; ".join(files[:20]) + (f" and {len(files) - 20} more" if len(files) > 20 else ""),
+        "SOURCE": listed(files, 20, "; "),
         "SOURCE_DATES": f"{stack.dates[0]}/{stack.dates[-1]}",
         "PERIOD": task.period,
         "METHOD": " of ".join([task.method, *([task.by] if task.by and task.method == "max" else [])]),

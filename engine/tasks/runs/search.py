@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ...errors import InputError
+from ...errors import InputError, writing
 from ...imagery.stac.catalogs import catalogue_of
 from ...imagery.stac.client import Scene, find_scenes
 from ...imagery.stac.group_by_date import Day, group_by_day, harmonize_bands
@@ -20,7 +20,7 @@ from ...imagery.stac.vrt_folder import StackFolder
 from ...progress import Progress
 from ..checks.search import TABLE, check_search
 from ..specs.search import Search
-from ..storage.partial_outputs import part_path, writing
+from ..storage.partial_outputs import part_path
 from .result import Result
 
 ASK, LOOK, WRITE, FETCH = "Asking the catalogue", "Looking at the rasters", "Writing the stack", "Fetching the rasters"

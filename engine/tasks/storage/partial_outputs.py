@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -115,16 +115,3 @@ def _files_of(folder: Path, job_id: str) -> list[Path]:
     if not folder.is_dir():
         return []
     return [f for f in folder.iterdir() if f.name.startswith(".") and f".{job_id}.part" in f.name]
-
-
-@contextlib.contextmanager
-def writing(path: str) -> Iterator[None]:
-    """Tell a full disk or a lost network drive as a problem of the file that was being written."""
-    try:
-        yield
-    except OSError as fault:
-        raise InputError(
-            "output-unwritable",
-            f"{path} cannot be written: {fault.strerror or fault}.",
-            "Check the free space and the rights of its folder.",
-        ) from fault
