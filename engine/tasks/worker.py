@@ -20,29 +20,30 @@ from typing import IO, Any
 from ..errors import Cancelled, InputError, describe_exception
 from ..progress import Event, Progress
 from .protocol import EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, EXIT_INPUT, RUN
+from .runs.child_processes import read_run
 from .runs.comparison import run_comparison
 from .runs.extraction import run_extraction
 from .runs.job import run
 from .runs.regularization import run_regularization
 from .runs.result import Result
 from .runs.search import run_search
-from .specs.comparison import KIND as COMPARISON
 from .specs.comparison import Comparison
-from .specs.extraction import KIND as EXTRACTION
 from .specs.extraction import Extraction
 from .specs.job import Job
-from .specs.regularization import KIND as REGULARIZATION
 from .specs.regularization import Regularization
-from .specs.search import KIND as SEARCH
+from .specs.schema import Task
 from .specs.search import Search
 
-WORKS: dict[str, tuple[Any, Callable[[Any, Progress], Result]]] = {
-    COMPARISON: (Comparison, run_comparison),
-    EXTRACTION: (Extraction, run_extraction),
-    REGULARIZATION: (Regularization, run_regularization),
-    SEARCH: (Search, run_search),
+TASKS: dict[str, tuple[type[Task], Callable[[Any, Progress], Result]]] = {
+    cls.KIND: (cls, do)
+    for cls, do in (
+        (Comparison, run_comparison),
+        (Extraction, run_extraction),
+        (Regularization, run_regularization),
+        (Search, run_search),
+    )
 }
-"""What may be asked for beside a job, by its kind: how it is described, and who does it."""
+"""Tasks other than a job by the key ``kind`` of their JSON: the description, and the function that runs it."""
 
 
 def main() -> int:
@@ -84,25 +85,23 @@ def _work(line: str, commands: IO[bytes], told: threading.Event) -> Callable[[Pr
     ``told`` is set where a cancel is the user's. One by the end of QGIS leaves what a job has finished.
     """
     kind = _kind(line)
-    if kind in WORKS:
-        described, do = WORKS[kind]
-        task = described.from_json(line)
+    if kind in TASKS:
+        cls, do = TASKS[kind]
+        task = cls.from_json(line)
         return lambda progress: do(task, progress)
     if kind == RUN:
-        # Imported here: a job for QGIS starts without the parts that only a comparison needs.
-        from .runs.child_processes import read_run
-
         return read_run(line, commands)
     job = Job.from_json(line)
     return lambda progress: run(job, progress, keep=lambda: not told.is_set())
 
 
-def _kind(line: str) -> Any:
+def _kind(line: str) -> str | None:
     try:
         values = json.loads(line)
     except ValueError:
-        return None  # Job.from_json tells what is wrong with it
-    return values.get("kind") if isinstance(values, dict) else None
+        return None  # Job.from_json reports what is wrong
+    kind = values.get("kind") if isinstance(values, dict) else None
+    return kind if isinstance(kind, str) else None
 
 
 def _private_stdout() -> IO[str]:

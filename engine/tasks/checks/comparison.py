@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...errors import InputError
-from ...imagery import writable_problems
 from ...methods import METHODS
-from ..specs.limits import LARGEST_SEED
-from .outputs import canonical_path
+from ..specs.schema import setting_problems
+from .outputs import output_problems
 
 if TYPE_CHECKING:
     from ...evaluation.transfers import Transfer
@@ -59,33 +58,9 @@ def plan_problems(comparison: Comparison) -> list[InputError]:
             problems.append(InputError("twice", f"'{twice}' stands twice among the {name}.", "Name it once."))
     if not comparison.seeds:
         problems.append(InputError("seeds", "There is no seed to run with.", "Give at least one."))
-    for seed in comparison.seeds:
-        if not 0 <= seed <= LARGEST_SEED:
-            problems.append(InputError("seed", f"The seed is {seed}.", f"Choose a number from 0 to {LARGEST_SEED}."))
-    if comparison.workers < 0:
-        problems.append(InputError("workers", f"The number of runs at the same time is {comparison.workers}."))
+    problems += setting_problems(comparison)
     for name in comparison.options:
         method, dot, _ = name.partition(".")
         if dot and method not in METHODS:
             problems.append(InputError("option", f"Option '{name}' is for '{method}', which is no method.", known))
-    return problems
-
-
-def output_problems(comparison: Comparison) -> list[InputError]:
-    """List what is wrong with the files to write."""
-    if not comparison.output:
-        hint = "Choose a file whose name ends in .json."
-        return [InputError("no-output", "There is no place for the results.", hint)]
-    problems: list[InputError] = []
-    taken: dict[str, str] = {}
-    inputs = {canonical_path(path) for path in (comparison.source, comparison.target, comparison.splits) if path}
-    for role, path in comparison.outputs().items():
-        if canonical_path(path) in taken:
-            message = f"The {role} and the {taken[canonical_path(path)]} are to be written to the same file {path}."
-            problems.append(InputError("same-output", message, "Give each its own name."))
-        if canonical_path(path) in inputs:
-            hint = f"Choose another place for the {role}."
-            problems.append(InputError("output-is-input", f"{path} is an input of the comparison.", hint))
-        taken[canonical_path(path)] = role
-        problems += writable_problems(path)
     return problems

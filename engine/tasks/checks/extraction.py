@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...errors import InputError
-from ...imagery import label_problems, stack_problems, writable_problems
+from ...imagery import label_problems, stack_problems
 from ...imagery.sensors.quality_flags import check_choice
 from ..specs.extraction import Extraction
-from ..specs.limits import LARGEST_SEED
-from .outputs import canonical_path
+from ..specs.schema import setting_problems
+from .outputs import output_problems
 
 
 def check_extraction(extraction: Extraction) -> list[InputError]:
@@ -20,13 +20,7 @@ def check_extraction(extraction: Extraction) -> list[InputError]:
             problems.append(
                 InputError("series-unreadable", f"The series file {path} does not exist.", "Check the path.")
             )
-    if not 0 <= extraction.seed <= LARGEST_SEED:
-        hint = f"Choose a number from 0 to {LARGEST_SEED}."
-        problems.append(InputError("seed", f"The seed is {extraction.seed}.", hint))
-    if extraction.per_class < 1:
-        message = f"The most pixels of a class are {extraction.per_class}."
-        problems.append(InputError("per-class", message, "Give a number of pixels, at least 1."))
-    return problems + _output_problems(extraction)
+    return problems + setting_problems(extraction) + output_problems(extraction)
 
 
 def _source_problems(extraction: Extraction) -> list[InputError]:
@@ -47,16 +41,3 @@ def _source_problems(extraction: Extraction) -> list[InputError]:
         hint = "Give labels and a source stack, or at least two series files to join."
         return [InputError("no-source", "There is nothing to draw series from.", hint)]
     return []
-
-
-def _output_problems(extraction: Extraction) -> list[InputError]:
-    path = extraction.output
-    if not path.lower().endswith(".npz"):
-        message = f"The series file {path} is no .npz file." if path else "There is no place for the series file."
-        return [InputError("output-format", message, "Let its name end in .npz.")]
-    inputs = [band.path for band in extraction.source]
-    inputs += [*extraction.join, *([extraction.labels.path] if extraction.labels else [])]
-    if canonical_path(path) in {canonical_path(one) for one in inputs}:
-        hint = "Choose another place for the series file."
-        return [InputError("output-is-input", f"{path} is an input of the extraction.", hint)]
-    return list(writable_problems(path))

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from ...errors import InputError
 from ...imagery import label_problems, mask_problems, parcel_problems, stack_problems
-from ...imagery.parcels.layer import PARCEL_METHODS
 from ...imagery.sensors.quality_flags import check_choice
 from ...methods import METHODS
 from ...series import SeriesFile, SeriesSet, require_samples, require_source
@@ -15,8 +14,8 @@ from ...series.season import day_of_year
 from ..resolve.bands import model_bands, resolve_source, resolve_target, source_series
 from ..specs.job import Job
 from ..specs.layer_path import split_layer
-from ..specs.limits import LARGEST_SEED, LEAST_MEMORY
-from .outputs import _output_problems
+from ..specs.schema import setting_problems
+from .outputs import output_problems
 
 
 def check(job: Job) -> list[InputError]:
@@ -27,14 +26,10 @@ def check(job: Job) -> list[InputError]:
     """
     wanted, problems = _source(job)
     problems += _setting_problems(job) + _target_problems(job, wanted)
-    if not 0 <= job.seed <= LARGEST_SEED:
-        problems.append(InputError("seed", f"The seed is {job.seed}.", f"Choose a number from 0 to {LARGEST_SEED}."))
-    if job.memory and job.memory < LEAST_MEMORY:
-        hint = f"Give at least {LEAST_MEMORY} MB, or 0 for a quarter of the machine's."
-        problems.append(InputError("memory", f"Mapping may use {job.memory} MB of memory.", hint))
+    problems += setting_problems(job)
     if job.mask:
         problems += mask_problems(*split_layer(job.mask), job.target)
-    return problems + _parcel_problems(job) + _output_problems(job)
+    return problems + _parcel_problems(job) + output_problems(job)
 
 
 def read_source_series(job: Job, most_per_class: int) -> SeriesSet:
@@ -118,10 +113,6 @@ def _given_with_a_model(job: Job) -> list[InputError]:
     return [InputError("bands-differ", message, "Leave them out.")]
 
 
-def _and(address: str) -> str:
-    return f", and the scheduler {address} is given besides" if address else ""
-
-
 def _target_problems(job: Job, wanted: Sequence[str]) -> list[InputError]:
     """What is wrong with the bands of the target that are used; with all of them, where the wanted are not known."""
     if not wanted or not job.target:
@@ -136,9 +127,9 @@ def _target_problems(job: Job, wanted: Sequence[str]) -> list[InputError]:
 
 def _setting_problems(job: Job) -> list[InputError]:
     problems = []
-    if job.workers < 0 or (job.workers and job.dask):
-        hint = "Give the number of processes on this machine, or the address of a Dask scheduler."
-        problems.append(InputError("workers", f"The number of workers is {job.workers}{_and(job.dask)}.", hint))
+    if job.workers > 0 and job.dask:
+        message = f"Both {job.workers} workers on this machine and the Dask scheduler {job.dask} are given."
+        problems.append(InputError("workers", message, "Leave one of them out."))
     if job.parcels and (job.workers or job.dask):
         message = "Parcels are classified in one process: a cluster maps pixel by pixel only."
         problems.append(InputError("workers", message, "Leave out the workers, or the parcels."))
@@ -161,13 +152,9 @@ def _setting_problems(job: Job) -> list[InputError]:
 
 
 def _parcel_problems(job: Job) -> list[InputError]:
-    problems = []
-    if job.parcel_reading not in PARCEL_METHODS:
-        message = f"Parcels cannot be read as '{job.parcel_reading}'."
-        problems.append(InputError("parcel-reading", message, f"Choose one of: {', '.join(PARCEL_METHODS)}."))
     if job.parcels:
-        return problems + parcel_problems(*split_layer(job.parcels), job.target)
+        return parcel_problems(*split_layer(job.parcels), job.target)
     if job.parcel_layer:
-        message = f"The parcel layer {job.parcel_layer} is to be written, but no parcels are given."
-        problems.append(InputError("no-parcels", message, "Give the polygon layer that holds them."))
-    return problems
+        message = f"The parcel layer {job.parcel_layer} has no parcels to write."
+        return [InputError("no-parcels", message, "Give the polygon layer that holds them.")]
+    return []

@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...errors import InputError
-from ...imagery import StackBand, stack_problems, writable_problems
+from ...imagery import StackBand, stack_problems
 from ...imagery.sensors.quality_flags import check_choice, data_bands, is_quality
 from ...imagery.sensors.spectral_indices import index_name, index_names, require_index
 from ...imagery.stack.regularize import score_name
 from ...imagery.stack.validate import complete_dates
-from ...imagery.stack.writer import DATA_TYPES
-from ...series.composites import METHODS
 from ...series.periods import Periods, season_periods
-from ...series.regular import ENDS, FILLS
-from ..specs.regularization import AUTO, ROLE, Regularization
-from .outputs import canonical_path
+from ..specs.regularization import ROLE, Regularization
+from ..specs.schema import setting_problems
+from .outputs import output_problems
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class _Reading:
 
 def check_regularization(task: Regularization) -> list[InputError]:
     """All problems of the regularization, the ones to mend first in front; reads no pixel and imports no torch."""
-    problems = _choice_problems(task) + _output_problems(task)
+    problems = setting_problems(task) + output_problems(task)
     try:
         check_choice(task.quality)
         reading = _reading(task)
@@ -47,34 +45,6 @@ def check_regularization(task: Regularization) -> list[InputError]:
     except InputError as problem:
         problems.append(problem)
     return problems
-
-
-def _choice_problems(task: Regularization) -> list[InputError]:
-    problems = []
-    for name, value, known in (
-        ("method", task.method, METHODS),
-        ("fill", task.fill, FILLS),
-        ("ends", task.ends, ENDS),
-        ("data type", task.data_type, (AUTO, *DATA_TYPES)),
-    ):
-        if value not in known:
-            hint = f"Choose one of: {', '.join(known)}."
-            problems.append(InputError(name.replace(" ", "-"), f"There is no {name} '{value}'.", hint))
-    if task.smoothness is not None and not 0 < task.smoothness < float("inf"):
-        hint = "Give a number above 0, or leave it out."
-        problems.append(InputError("smoothness", f"The smoothness is {task.smoothness:g}.", hint))
-    return problems
-
-
-def _output_problems(task: Regularization) -> list[InputError]:
-    path = task.output
-    if not path.lower().endswith((".tif", ".tiff")):
-        message = f"The stack {path} is not a GeoTIFF." if path else "There is no place for the stack."
-        return [InputError("output-format", message, "Let its name end in .tif.")]
-    if canonical_path(path) in {canonical_path(band.path) for band in task.stack}:
-        hint = "Choose another place for the regular stack."
-        return [InputError("output-is-input", f"{path} is an input of the regularization.", hint)]
-    return list(writable_problems(path))
 
 
 def _reading(task: Regularization) -> _Reading:

@@ -19,7 +19,8 @@ from ...evaluation.run_method import RunTask, options_of
 from ...evaluation.transfers import Transfer, pack, score
 from ...methods import METHODS
 from ...progress import Progress
-from ..checks.comparison import output_problems, plan_problems, read_data
+from ..checks.comparison import plan_problems, read_data
+from ..checks.outputs import output_problems
 from ..specs.comparison import Comparison
 from ..storage.comparison_log import ComparisonLog, code_digest, content_digest, run_key
 from ..storage.partial_outputs import part_path, publish_parts, remove_parts

@@ -18,7 +18,8 @@ from ...imagery.stac.headers import common_grid, hosts_of, read_headers
 from ...imagery.stac.query import Query, lon_lat_extent
 from ...imagery.stac.vrt_folder import StackFolder
 from ...progress import Progress
-from ..checks.search import TABLE, check_search
+from ..checks.outputs import SEARCH_TABLE
+from ..checks.search import check_search
 from ..specs.search import Search
 from ..storage.partial_outputs import part_path
 from .result import Result
@@ -118,7 +119,7 @@ def _make(search: Search, query: Query, days: list[Day], progress: Progress) -> 
                 "stack": [{**asdict(band), "path": by_date[str(band.date)]} for band in bands],
                 "files": sorted(one.name for one in part.iterdir()),
             }
-            (part / TABLE).write_text(json.dumps(table, ensure_ascii=False, indent=1), "utf-8")
+            (part / SEARCH_TABLE).write_text(json.dumps(table, ensure_ascii=False, indent=1), "utf-8")
             _publish(part, place, search.id)
     finally:
         shutil.rmtree(part, ignore_errors=True)

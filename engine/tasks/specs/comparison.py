@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import uuid
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...errors import InputError
-from .schema import Kind, checked
+from .limits import SEED
+from .schema import Limits, Task, setting
 
-VERSION = 1
-KIND = "comparison"
 SUPERVISED = ("rf", "source_only", "dcm", "transformer", "phenocropnet")
 """Methods that learn from labels alone: only they can say what labels inside the target would give."""
-KINDS: dict[str, Kind] = {
-    **dict.fromkeys(("output", "oracle", "id"), (str, "a text")),
-    **dict.fromkeys(("source", "target", "splits", "csv", "report"), ((str, type(None)), "a text")),
-    **dict.fromkeys(("transfers", "methods"), (list, "a list of names")),
-    "seeds": (list, "a list of whole numbers"),
-    "workers": (int, "a whole number"),
-    "options": (dict, "an object"),
-}
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Task):
     """Fit every method with every seed on every transfer, and score it by the target's labels, which no fit sees."""
+
+    KIND = "comparison"
+    DOCUMENT = "docs/comparing.md"
 
     output: str
     """Path of the results (JSON), a list of one object a run."""
@@ -41,7 +33,7 @@ class Comparison:
     """Names of transfers in ``splits``."""
     methods: tuple[str, ...] = ("source_only", "ghca")
     """Keys of ``engine.methods.METHODS``."""
-    seeds: tuple[int, ...] = (0, 1, 2)
+    seeds: tuple[int, ...] = setting((0, 1, 2), SEED)
     """Every method is fitted once with each."""
     oracle: str = "rf"
     """Method that is cross-validated by spatial block inside the target, the yardstick above; empty for none."""
@@ -49,7 +41,7 @@ class Comparison:
     """Path of the table of runs; None: beside ``output``, with its name and the ending ``.csv``."""
     report: str | None = None
     """Path of the page with pictures; None: beside ``output``, with its name and the ending ``.html``."""
-    workers: int = 0
+    workers: int = setting(0, Limits("workers", "number of runs at the same time", 0))
     """Runs at the same time, each in a process of its own with one thread; 0: as many as there are cores."""
     options: dict[str, Any] = field(default_factory=dict)
     """Settings of the methods that differ from their defaults: ``steps_scale`` for all that have it,
@@ -65,26 +57,3 @@ class Comparison:
             "csv": self.csv or str(beside.with_suffix(".csv")),
             "report": self.report or str(beside.with_suffix(".html")),
         }
-
-    def to_json(self, indent: int | None = None) -> str:
-        """The comparison as JSON text, in one line unless ``indent`` is given."""
-        return json.dumps({"kind": KIND, "version": VERSION, **asdict(self)}, ensure_ascii=False, indent=indent)
-
-    @staticmethod
-    def from_json(text: str) -> Comparison:
-        """The comparison of a JSON text; raises InputError (``job``) where it is not one."""
-        try:
-            values = checked(json.loads(text), KINDS, "The comparison")
-            if values.pop("kind", KIND) != KIND or values.pop("version", VERSION) != VERSION:
-                raise ValueError("it is none, or one of another version of Crop Transfer")
-            for key, kind in (("transfers", str), ("methods", str), ("seeds", int)):
-                values[key] = tuple(values.get(key, getattr(Comparison, key)))
-                if not all(type(one) is kind for one in values[key]):
-                    raise TypeError(f"'{key}' is {list(values[key])!r}, not {KINDS[key][1]}")
-            if not values.get("id", "0").isalnum():
-                raise ValueError("its id is part of file names and must be letters and digits")
-            return Comparison(**values)
-        except (ValueError, TypeError) as fault:
-            raise InputError(
-                "job", f"The comparison is not valid: {fault}.", "See docs/comparing.md for its form."
-            ) from fault

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import uuid
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
-from ...errors import InputError
 from ...imagery import LabelLayer, StackBand
-from .schema import BAND_KINDS, LABEL_KINDS, Kind, _check_texts, checked
-
-VERSION = 1
-KINDS: dict[str, Kind] = {
-    **dict.fromkeys(("output", "method", "id", "dask", "source_season_start", "target_season_start"), (str, "a text")),
-    **dict.fromkeys(("series", "use_model", "mask", "confidence", "model", "report"), ((str, type(None)), "a text")),
-    **dict.fromkeys(("parcels", "parcel_layer"), ((str, type(None)), "a text")),
-    "parcel_reading": (str, "a text"),
-    **dict.fromkeys(("source", "target"), (list, "a list of bands")),
-    **dict.fromkeys(("series_part", "options"), (dict, "an object")),
-    **dict.fromkeys(("bands", "indices"), (list, "a list of names")),
-    "quality": ((dict, type(None)), "an object"),
-    "labels": ((dict, type(None)), "an object"),
-    **dict.fromkeys(("seed", "memory", "workers"), (int, "a whole number")),
-    **dict.fromkeys(("exact", "resume", "cog"), (bool, "true or false")),
-}
+from ...imagery.parcels.layer import PARCEL_METHODS
+from .limits import MEMORY, SEED
+from .schema import Limits, Task, setting
 
 
 @dataclass(frozen=True)
-class Job:
+class Job(Task):
     """Learn from a labelled source, adapt to a target stack and map it, or map it by a given model."""
+
+    DOCUMENT = "docs/jobs.md"
 
     output: str
     """Path of the classified map: a GeoTIFF, or a VRT (``.vrt``) over tiles in a folder beside it."""
@@ -55,7 +42,7 @@ class Job:
     maps pixel by pixel."""
     parcel_layer: str | None = None
     """Path of the parcels with their crops (GeoPackage); None with ``parcels``: beside the map."""
-    parcel_reading: str = "median"
+    parcel_reading: str = setting("median", Limits("parcel-reading", "parcel reading", choices=PARCEL_METHODS))
     """``median``: a parcel is classified by the median of its pixels by date and band; ``set``: by the mean
     probabilities of some of them."""
     confidence: str | None = None
@@ -66,7 +53,7 @@ class Job:
     """Path of the HTML report; None for none."""
     method: str = "ghca"
     """Key of ``engine.methods.METHODS``."""
-    seed: int = 0
+    seed: int = setting(0, SEED)
     """Seed of everything random."""
     options: dict[str, Any] = field(default_factory=dict)
     """Further settings of the method; empty means its defaults."""
@@ -85,14 +72,14 @@ class Job:
     exact: bool = False
     """Whether the network itself classifies every pixel; else a large map may be left to a fast network that learnt
     from it, with the network asked where that one is not sure."""
-    memory: int = 0
+    memory: int = setting(0, MEMORY)
     """Memory in MB that mapping may use, about; 0 for a quarter of the machine's."""
     resume: bool = False
     """Whether to go on from an interrupted run of the same job, where there is one."""
     dask: str = ""
     """Address of a Dask scheduler whose workers map the tiles, such as ``tcp://10.0.0.1:8786``; they see the folder of
     the map and the target under the same paths."""
-    workers: int = 0
+    workers: int = setting(0, Limits("workers", "number of workers", 0))
     """Worker processes on this machine that map the tiles; 0 for threads of this process."""
     cog: bool = False
     """Whether map and confidence become Cloud Optimized GeoTIFFs."""
@@ -115,32 +102,3 @@ class Job:
         if ending.lower() == ".vrt":
             written["tiles"] = place + "_tiles"
         return {role: path for role, path in written.items() if path}
-
-    def to_json(self, indent: int | None = None) -> str:
-        """The job as JSON text, in one line unless ``indent`` is given."""
-        return json.dumps({"version": VERSION, **asdict(self)}, ensure_ascii=False, indent=indent)
-
-    @staticmethod
-    def from_json(text: str) -> Job:
-        """The job of a JSON text; raises InputError (``job``) where it is not one."""
-        try:
-            values = checked(json.loads(text), KINDS, "The job")
-            if values.pop("version", VERSION) != VERSION:
-                raise InputError("job", "The job file was written by another version of Crop Transfer.")
-            for key in ("source", "target"):
-                bands = [checked(band, BAND_KINDS, f"A band of its {key}") for band in values.get(key, ())]
-                values[key] = tuple(StackBand(**band) for band in bands)
-            if values.get("labels"):
-                values["labels"] = LabelLayer(**checked(values["labels"], LABEL_KINDS, "Its labels"))
-                _check_texts("a class of its labels", values["labels"].classes.values())
-            for key in ("bands", "indices"):
-                _check_texts(f"a name of '{key}'", values.get(key, ()))
-                values[key] = tuple(values.get(key, ()))
-            for key, hidden in (values.get("quality") or {}).items():
-                if not isinstance(hidden, list):
-                    raise TypeError(f"'{key}' of its quality is {hidden!r}, not a list of values or bits")
-            if not values.get("id", "0").isalnum():
-                raise ValueError("its id is part of file names and must be letters and digits")
-            return Job(**values)
-        except (ValueError, TypeError, RecursionError) as fault:
-            raise InputError("job", f"The job is not valid: {fault}.", "See docs/jobs.md for its form.") from fault
