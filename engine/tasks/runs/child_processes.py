@@ -1,8 +1,8 @@
 """Runs of a comparison in worker processes of their own, several at a time.
 
-A child is the worker of ``worker`` with a line of kind ``run`` on its stdin, followed by the series it may see,
-as :func:`engine.evaluation.transfers.pack` packs them: no file between the processes that a killed parent could
-leave, and the labels of the target are not in the child's memory at all. A child whose parent is gone cancels itself.
+A worker gets a line of kind ``run`` on its stdin, followed by the series it may see, as
+:func:`engine.evaluation.transfers.pack` packs them: no file between the processes that a killed parent could leave,
+and the labels of the target are not in its memory at all. A worker whose parent is gone cancels itself.
 """
 
 from __future__ import annotations
@@ -10,33 +10,29 @@ from __future__ import annotations
 import json
 import os
 import queue
-import subprocess
 import sys
-import tempfile
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from ...evaluation.run_method import RunTask, do_run
 from ...evaluation.transfers import unpack
 from ...progress import Event, Progress
-from ..protocol import RUN
+from ..protocol import ERROR, LOG, RESULT, RUN
+from ..supervisor import WorkerProcess
 from .result import Result
 
-ENTRY = Path(__file__).resolve().parents[2] / "__main__.py"
 POLL = 0.1
-"""Seconds between two looks at the cancel flag."""
+"""Seconds between two calls of ``tick``."""
 POLITE = 0.5
-"""Seconds in which a child that was asked to end may do so before it is made to."""
-GRACE = 20.0
-"""Seconds that a child has to end by itself after its last event: libraries take their time to be unloaded."""
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+"""Seconds that a terminated worker has to end before it is killed."""
+ENVIRONMENT = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
 """Methods are fitted side by side, one core each: the same for all, and more threads gain nothing here."""
-STARTED, RESULT, ERROR = "started", "result", "error"
-HUNG = "The process of the run did not end by itself when it was through, and was ended."
+STARTED = "started"
 
 
 @dataclass(frozen=True)
@@ -50,137 +46,69 @@ class Work:
 
 
 def run_side_by_side(works: Sequence[Work], workers: int, tick: Callable[[], None]) -> Iterator[tuple[int, Event]]:
-    """Do all works, ``workers`` at a time, and pass their events on as they come.
+    """Do all works, several at a time, and pass their events on as they come.
 
-    Yields the position of a work and an event of it: ``started`` first, those of the worker, and ``result``
-    or ``error`` last, also when its process broke down; the last has ``notes`` on how the process ended. ``tick``
-    is called at least ten times a second; what it raises ends all processes.
+    Parameters
+    ----------
+    works : sequence of Work
+    workers : int
+        Processes at a time.
+    tick : callable
+        Called at least ten times a second; what it raises ends all processes.
+
+    Yields
+    ------
+    tuple of int and dict
+        The position of a work and an event of it: ``started`` first, those of the worker, and last ``result`` or
+        ``error``, as :class:`engine.tasks.supervisor.WorkerProcess` gives them.
     """
     waiting = deque(range(len(works)))
-    running: dict[int, _Child] = {}
-    events: queue.Queue[tuple[int, Event]] = queue.Queue()
+    running: dict[WorkerProcess, int] = {}
+    events: queue.Queue[tuple[WorkerProcess, Event]] = queue.Queue()
     try:
         while waiting or running:
             while waiting and len(running) < workers:
                 number = waiting.popleft()
-                running[number] = _Child(number, works[number], events)
+                running[_start(works[number], events)] = number
                 yield number, {"event": STARTED}
             tick()
             try:
-                number, event = events.get(timeout=POLL)
+                worker, event = events.get(timeout=POLL)
             except queue.Empty:
                 continue
+            if event["event"] == LOG:
+                continue
+            number = running[worker]
             if event["event"] in (RESULT, ERROR):
-                running.pop(number).end()
+                del running[worker]
+                worker.close()
             yield number, event
     finally:
-        _end_all(list(running.values()))
+        for worker in running:
+            worker.process.terminate()
+        for worker in running:
+            worker.close(POLITE)
 
 
-class _Child:
-    """One worker process and the thread that talks with it."""
-
-    def __init__(self, number: int, work: Work, events: queue.Queue[tuple[int, Event]]) -> None:
-        self._number, self._work, self._events = number, work, events
-        # Without a name: nothing of it stays, however this process ends.
-        self._log = tempfile.TemporaryFile()
-        options: dict[str, Any] = {}
-        if sys.platform == "win32":
-            options["creationflags"] = subprocess.CREATE_NO_WINDOW
-        else:
-            # Ctrl-C is for this process, which then ends its children; they must not fail by it before.
-            options["start_new_session"] = True
-        self.process = subprocess.Popen(
-            [sys.executable, "-I", str(ENTRY), "worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env={**os.environ, **ONE_THREAD, "OMP_WAIT_POLICY": "PASSIVE"},
-            **options,
-        )
-        threading.Thread(target=self._talk, daemon=True).start()
-
-    def end(self) -> None:
-        """See the process off, by force where it has not ended."""
-        try:
-            self.process.wait(POLITE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout, self._log):
-            try:
-                stream.close()  # type: ignore[union-attr]
-            except OSError:
-                # Closing stdin flushes it, which fails when the child died first; nothing is lost.
-                continue
-
-    def _talk(self) -> None:
-        last: Event | None = None
-        try:
-            self._send()
-            for line in self.process.stdout:  # type: ignore[union-attr]
-                event = json.loads(line)
-                if event["event"] in (RESULT, ERROR):
-                    last = event
-                    break
-                self._events.put((self._number, event))
-        except (OSError, ValueError) as fault:
-            # The child is gone, or the other thread has closed the pipe: how it ended says more, below.
-            last = {"event": ERROR, "kind": "fault", "code": "pipe", "message": str(fault), "hint": ""}
-        code = self._exit_code()
-        notes = [HUNG] if last and code is None else []
-        if last is None or (code is not None and code < 0):
-            last = {"event": ERROR, "kind": "fault", "code": "crash", "message": _how(code), "hint": ""}
-        last = {**last, "notes": notes}
-        if last["event"] == ERROR:
-            last["log"] = self._log_tail()
-        self._events.put((self._number, last))
-
-    def _exit_code(self) -> int | None:
-        """How the process ended; None where it did not by itself and was ended."""
-        try:
-            return self.process.wait(GRACE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            return None
-
-    def _send(self) -> None:
-        sizes = [len(packed) for packed in self._work.domains]
-        first = {"kind": RUN, "task": asdict(self._work.task), "sizes": sizes}
-        stream = self.process.stdin
-        if stream is None:
-            raise OSError("the process has no input")
-        stream.write(json.dumps(first).encode("utf-8") + b"\n")
-        for packed in self._work.domains:
-            stream.write(packed)
-        stream.flush()
-
-    def _log_tail(self) -> str:
-        try:
-            self._log.seek(0)
-            return "\n".join(self._log.read().decode("utf-8", "replace").splitlines()[-25:])
-        except (OSError, ValueError):  # closed meanwhile
-            return ""
-
-
-def _end_all(children: list[_Child]) -> None:
-    for child in children:
-        child.process.terminate()
-    for child in children:
-        child.end()
-
-
-def _how(code: int | None) -> str:
-    if code is None:
-        return "The process of the run stopped answering before it had a result."
-    how = f"signal {-code}" if code < 0 else f"exit code {code}"
-    told = f"The process of the run ended without a result ({how})."
-    return told + " The system probably ran out of memory." if code == -9 else told
+def _start(work: Work, events: queue.Queue[tuple[WorkerProcess, Event]]) -> WorkerProcess:
+    line = {"kind": RUN, "task": asdict(work.task), "sizes": [len(packed) for packed in work.domains]}
+    return WorkerProcess(sys.executable, json.dumps(line), events, {**os.environ, **ENVIRONMENT}, work.domains)
 
 
 def read_run(line: str, commands: IO[bytes]) -> Callable[[Progress], Result]:
-    """The run that a line of kind ``run`` asks for; its series are read from ``commands``, unbuffered."""
+    """The run that a line of kind ``run`` describes.
+
+    Parameters
+    ----------
+    line : str
+    commands : binary file
+        Holds the series after the line; unbuffered.
+
+    Returns
+    -------
+    callable
+        Does the run.
+    """
     values = json.loads(line)
     task = RunTask(**values["task"])
     domains = [unpack(_read(commands, size)) for size in values["sizes"]]

@@ -21,10 +21,11 @@ from ...methods import METHODS
 from ...progress import Progress
 from ..checks.comparison import plan_problems, read_data
 from ..checks.outputs import output_problems
+from ..protocol import ERROR, RESULT
 from ..specs.comparison import Comparison
 from ..storage.comparison_log import ComparisonLog, code_digest, content_digest, run_key
 from ..storage.partial_outputs import part_path, publish_parts, remove_parts
-from .child_processes import ERROR, RESULT, STARTED, Work, run_side_by_side
+from .child_processes import STARTED, Work, run_side_by_side
 from .result import Result
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def _do_all(runs: Sequence[Run], workers: int, journal: ComparisonLog, progress:
         elif event["event"] == RESULT:
             fractions[position] = 1.0
             outcomes[number] = _scored(run, event["summary"], code)
-            outcomes[number]["notes"] += event["notes"]
+            outcomes[number]["notes"] += _hung_notes(event)
             if code_digest() == code:
                 journal.add(keys[number], outcomes[number])
             else:
@@ -156,7 +157,7 @@ def _do_all(runs: Sequence[Run], workers: int, journal: ComparisonLog, progress:
                 hint = f"{event['hint']} A setting of one method alone is named METHOD.NAME."
                 raise InputError("option", f"{method_title(run.task.method)}: {event['message']}", hint)
             fractions[position] = 1.0
-            notes = [f"Failed: {event['message']}", *event["notes"]]
+            notes = [f"Failed: {event['message']}", *_hung_notes(event)]
             outcomes[number] = {"failure": event["message"], "notes": notes, "code": code}
             progress.warning(f"{run.title} failed: {event['message']}")
             print(event["log"], file=sys.stderr)
@@ -164,6 +165,12 @@ def _do_all(runs: Sequence[Run], workers: int, journal: ComparisonLog, progress:
             progress.metric("run", _told(run, outcomes[number]))
         progress.update(float((shares * fractions).sum() / shares.sum()))
     return outcomes
+
+
+def _hung_notes(event: Mapping[str, Any]) -> list[str]:
+    return (
+        ["The process of the run did not end by itself after its last event and was killed."] if event["hung"] else []
+    )
 
 
 def _pack(run: Run) -> tuple[bytes, ...]:

@@ -19,8 +19,7 @@ from engine.evaluation.ranking import method_title
 from engine.methods import METHODS
 from engine.progress import Progress
 from engine.series import SeriesSet, write_series
-from engine.tasks import Comparison, check_comparison, run_comparison
-from engine.tasks.runs import child_processes as processes
+from engine.tasks import Comparison, check_comparison, run_comparison, supervisor
 from tests.helpers.facts import lacking
 from tests.helpers.paths import ROOT
 
@@ -232,8 +231,8 @@ def test_a_process_that_hangs_at_its_end_is_ended_and_this_is_told(comparison, t
     """Its result stands, if it had one."""
     entry = tmp_path / "hanging.py"
     entry.write_text(HANGING.format(answers=answers, closes=closes))
-    monkeypatch.setattr(processes, "ENTRY", entry)
-    monkeypatch.setattr(processes, "GRACE", 0.5)
+    monkeypatch.setattr(supervisor, "ENTRY", entry)
+    monkeypatch.setattr(supervisor, "GRACE", 0.5)
     end = time.monotonic() + 20
     run_comparison(replace(comparison, seeds=(0,)), Progress(cancelled=lambda: time.monotonic() > end))
     [only] = json.loads(Path(comparison.output).read_text("utf-8"))

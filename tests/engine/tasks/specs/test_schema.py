@@ -76,7 +76,7 @@ def test_a_wrong_value_of_any_task_is_named(task, values, key):
         (
             "job",
             {"labels": {"path": "f", "layer": "", "field": "", "inner_buffer": 10**400}},
-            "labels|inner_buffer|int",
+            "int",
         ),
         ("comparison", {"seeds": [1.5]}, "seeds"),
         ("extraction", {"join": [1]}, "join"),
