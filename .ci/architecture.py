@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 ORDER = {
     "engine": (
-        "errors < progress < series < models < methods < evaluation < reports < tasks",
+        "error_codes < errors < progress < series < models < methods < evaluation < reports < tasks",
         "series < imagery < mapping < evaluation",
         "models < mapping",
         "imagery < methods",
@@ -31,6 +31,7 @@ ORDER = {
     "engine/methods": ("shared < ghca", "shared < baselines"),
     "engine/tasks": (
         "protocol < specs < resolve < checks < runs < worker < cli",
+        "protocol < supervisor < runs",
         "specs < storage < cluster < runs",
         "resolve < cluster",
     ),
