@@ -1,15 +1,17 @@
-"""Does a job from its inputs to its published files."""
+"""A job from its inputs to its published files: resolve, learn, map, write, publish."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ...errors import Cancelled, InputError, writing
 from ...imagery import (
     MapMosaic,
     MapWriter,
+    Mask,
     ParcelLayer,
     Stack,
     class_colors,
@@ -23,10 +25,10 @@ from ...imagery.sensors.product_scaling import scale_warnings
 from ...imagery.stack.raster_file import bounded_cache
 from ...methods import fit
 from ...progress import Progress
-from ...series import SeriesSet, describe_draw
+from ...series import Season, SeriesSet, describe_draw
 from ..checks.job import check, read_source_series, series_name
 from ..cluster.dask_executor import require_cluster
-from ..resolve.bands import resolve_source, resolve_target
+from ..resolve.bands import ResolvedStack, resolve_source, resolve_target
 from ..resolve.season import target_season
 from ..resolve.target import open_target
 from ..specs.job import Job
@@ -36,23 +38,78 @@ from ..storage.lock import only_run
 from ..storage.partial_outputs import part_path, publish_parts, remove_parts
 from .map_job import MapRun
 from .result import Result
-from .stages import READ_SOURCE, READ_TARGET, WRITE, _stages
-from .summary import facts, provenance, summary
+from .stages import READ_SOURCE, READ_TARGET, WRITE, plan_stages
+from .summary import facts, provenance, summarize
 
-MOST_CACHE = 320 * 2**20
+if TYPE_CHECKING:
+    from ...mapping import MapStatistics
+    from ...mapping.parcels import ParcelCounts
+    from ...models import TrainedModel
+
+MAX_CACHE_BYTES = 320 * 2**20
 """Memory of GDAL's blocks: those of a row of windows whose borders lie within blocks. Of the map, too, GDAL would keep
 as much as a twentieth of the machine holds."""
 
 
-def run(job: Job, progress: Progress, keep: Callable[[], bool] = lambda: False) -> Result:
-    """Do the job; on any error or cancel no output of it stays, finished or not.
+@dataclass(frozen=True)
+class _Inputs:
+    """A job with its bands matched, before the target is opened."""
 
-    Tiles that are finished stay in a hidden folder beside the map where something outside the job ended it, so that
-    it can go on from there.
+    job: Job
+    map_run: MapRun
+    progress: Progress
+    model: TrainedModel | None
+    """Given, or of the interrupted run; None where it has to be learned."""
+    resumed: bool
+    """Whether the model is that of an interrupted run."""
+    source: SeriesSet | None
+    """Labelled series of a series file; None where they come from labels, or are not needed."""
+    side: ResolvedStack
+    """The target as it is read."""
+    season: Season
+    notes: list[str]
+    """What the user should know about bands and season."""
+
+
+@dataclass(frozen=True)
+class _Learned:
+    """A job with its model and its opened target."""
+
+    inputs: _Inputs
+    model: TrainedModel
+    source: SeriesSet | None
+    """The labelled series, as far as the report shows them."""
+    stack: Stack
+    mask: Mask | None
+    parcels: ParcelLayer | None
+
+
+@dataclass(frozen=True)
+class _Mapped:
+    """The finished map in its unfinished file."""
+
+    writer: MapWriter
+    statistics: MapStatistics
+    counts: ParcelCounts | None
+    """What came of the parcels; None for a map by pixels."""
+
+
+def run(job: Job, progress: Progress, keep: Callable[[], bool] = lambda: False) -> Result:
+    """Run a job; on any error or cancel no output of it stays, finished or not.
+
+    Finished tiles stay in a hidden folder beside the map where something outside the job stopped it, so that it can be
+    resumed.
 
     Parameters
     ----------
-    keep : asked after a cancel: whether finished tiles shall stay.
+    job : Job
+    progress : Progress
+    keep : callable
+        Called after a cancel: whether finished tiles stay.
+
+    Returns
+    -------
+    Result
 
     Raises
     ------
@@ -63,120 +120,147 @@ def run(job: Job, progress: Progress, keep: Callable[[], bool] = lambda: False) 
         The user cancelled.
     """
     progress.update(0.0)
-    problems = check(job)
-    if problems:
-        raise problems[0]
+    for problem in check(job):
+        raise problem
     require_cluster(job)
-    with only_run(job.output, progress), bounded_cache(MOST_CACHE):
-        mapping = MapRun(job)
+    with only_run(job.output, progress), bounded_cache(MAX_CACHE_BYTES):
+        map_run = MapRun(job)
         try:
-            result = _run(job, mapping, progress)
+            result = _run(job, map_run, progress)
         except BaseException as fault:
             # Bad input would stop the next run, too.
             useful = fault.keeps_tiles if isinstance(fault, InputError) else True
-            mapping.interrupted(keep() if isinstance(fault, Cancelled) else useful)
+            map_run.interrupted(keep() if isinstance(fault, Cancelled) else useful)
             raise
         finally:
             remove_parts(job)
-        mapping.finished()
+        map_run.finished()
     return result
 
 
-def _run(job: Job, mapping: MapRun, progress: Progress) -> Result:
-    # Imported here, because they bring torch, and QGIS imports this package.
-    from ...mapping import map_parcels
-    from ...mapping.memory import window_bytes
-    from ...models import TrainedModel
-    from ...reports.map_report import write_report
+def _run(job: Job, map_run: MapRun, progress: Progress) -> Result:
+    inputs = _resolve(job, map_run, progress)
+    with open_target(job, inputs.side, inputs.season.start) as (stack, mask):
+        learned = _learn(inputs, stack, mask)
+        mapped = _map(learned)
+        summary = _write_files(learned, mapped)
+    published = publish_parts(job, job.outputs())
+    progress.finish()
+    # Only now the time of the last stage is known.
+    return Result(published, {**summary, "seconds": dict(progress.seconds)})
 
-    resumed = mapping.resume_model(progress)
+
+def _resolve(job: Job, map_run: MapRun, progress: Progress) -> _Inputs:
+    """The model where there is one, and the bands and season of the target."""
+    from ...models import TrainedModel
+
+    resumed = map_run.resume_model(progress)
     model = resumed or (TrainedModel.load(job.use_model) if job.use_model else None)
     source = None if model or not job.series else read_source_series(job, SAMPLES_PER_CLASS)
     known = model or source
     # A band the model does not read must not cost a date on which it is missing.
     side = resolve_target(job, known.bands if known else resolve_source(job)[1])
-    season, decided = target_season(job, model.season if job.use_model and model else None, side.bands)
-    with open_target(job, side, season.start) as (stack, mask):
-        progress.plan(_stages(job, stack, model is not None))
-        _tell(progress, [*side.notes, *decided])
-        parcels = ParcelLayer(*split_layer(job.parcels)) if job.parcels else None
-        if model is None:
-            progress.stage(READ_SOURCE)
-            if source is None:
-                source = _sample_source(job, progress)
-            _tell(progress, describe_draw(source, SAMPLES_PER_CLASS, series_name(job)))
-            progress.stage(READ_TARGET)
-            target = sample_unlabelled(stack, mask, TARGET_SAMPLES, job.seed, progress)
-            _tell(progress, scale_warnings(source, target))
-            model = fit(job.method, source, target.with_bands(source.bands), job.seed, progress, job.options)
-            model = replace(model, season=season)
-        elif resumed and job.report and not job.use_model:
-            # The report shows the source beside the map.
-            progress.stage(READ_SOURCE)
-            source = read_source_series(job, SAMPLES_PER_CLASS) if job.series else _sample_source(job, progress)
-        _tell(progress, stack.warnings)
+    season, notes = target_season(job, model.season if job.use_model and model else None, side.bands)
+    return _Inputs(job, map_run, progress, model, resumed is not None, source, side, season, [*side.notes, *notes])
 
-        outputs = job.outputs()
-        part = {role: str(part_path(path, job.id)) for role, path in outputs.items()}
-        colors = class_colors(model.classes)
-        counts = None
-        if parcels is None:
-            mapping.map(model, stack, mask, progress)
+
+def _learn(inputs: _Inputs, stack: Stack, mask: Mask | None) -> _Learned:
+    """Fit the method where there is no model yet."""
+    job, progress, model, source = inputs.job, inputs.progress, inputs.model, inputs.source
+    progress.plan(plan_stages(job, stack, model is not None))
+    _warn(progress, inputs.notes)
+    parcels = ParcelLayer(*split_layer(job.parcels)) if job.parcels else None
+    if model is None:
+        progress.stage(READ_SOURCE)
+        if source is None:
+            source = _sample_source(job, progress)
+        _warn(progress, describe_draw(source, SAMPLES_PER_CLASS, series_name(job)))
+        progress.stage(READ_TARGET)
+        target = sample_unlabelled(stack, mask, TARGET_SAMPLES, job.seed, progress)
+        _warn(progress, scale_warnings(source, target))
+        model = fit(job.method, source, target.with_bands(source.bands), job.seed, progress, job.options)
+        model = replace(model, season=inputs.season)
+    elif inputs.resumed and job.report and not job.use_model:
+        # The report shows the source beside the map.
+        progress.stage(READ_SOURCE)
+        source = read_source_series(job, SAMPLES_PER_CLASS) if job.series else _sample_source(job, progress)
+    _warn(progress, stack.warnings)
+    return _Learned(inputs, model, source, stack, mask, parcels)
+
+
+def _map(learned: _Learned) -> _Mapped:
+    """Classify the target, tile by tile or parcel by parcel, and write map and confidence."""
+    # Imported here, because it brings torch, and QGIS imports this package.
+    from ...mapping import map_parcels
+    from ...mapping.memory import window_bytes
+
+    inputs, model, stack, mask = learned.inputs, learned.model, learned.stack, learned.mask
+    job, progress, map_run = inputs.job, inputs.progress, inputs.map_run
+    parts = _parts(job)
+    if learned.parcels is None:
+        map_run.map(model, stack, mask, progress)
+        progress.stage(WRITE)
+    tags = provenance(job, model, stack, map_run.created)
+    files = parts["map"], parts.get("confidence"), stack.grid, model.classes, class_colors(model.classes), tags
+    writer = MapMosaic(*files, parts["tiles"]) if "tiles" in parts else MapWriter(*files)
+    counts = None
+    try:
+        if learned.parcels is None:
+            statistics = map_run.join(writer, progress)
+        else:
+            how = job.parcel_reading, window_bytes(job.memory)
+            layer = parts["parcels"], Path(job.outputs()["parcels"]).stem
+            statistics, counts = map_parcels(model, stack, learned.parcels, mask, writer, progress, *how, *layer)
             progress.stage(WRITE)
-        tags = provenance(job, model, stack, mapping.created)
-        files = part["map"], part.get("confidence"), stack.grid, model.classes, colors, tags
-        writer = MapMosaic(*files, part["tiles"]) if "tiles" in part else MapWriter(*files)
-        try:
-            if parcels is None:
-                statistics = mapping.join(writer, progress)
-            else:
-                how = job.parcel_reading, window_bytes(job.memory)
-                place = part["parcels"], Path(outputs["parcels"]).stem
-                statistics, counts = map_parcels(model, stack, parcels, mask, writer, progress, *how, *place)
-                progress.stage(WRITE)
-            if not statistics.mapped:
-                raise InputError(
-                    "target-empty",
-                    f"The target {stack.name} has no observed pixel to map.",
-                    "Check its nodata value and its mask.",
-                )
-            if "tiles" in part:
-                mapping.give_tiles(part["tiles"])
-            writer.finish()
-        finally:
-            writer.close()
-        if job.cog:
-            for role, resampling in (("map", "NEAREST"), ("confidence", "AVERAGE")):
-                if role in part:
-                    make_cloud_optimized(part[role], resampling)
-        way = mapping.told(statistics) if counts is None else counts.told(job.parcel_reading)
-        report = summary(job, model, stack, statistics, progress, way)
-        with writing(outputs["style"]):
-            write_qml(part["style"], model.classes, colors, [bool(n) for n in statistics.pixels])
-        if counts is not None:
-            counts.add_to(report)
-            with writing(outputs["parcel_style"]):
-                present = [crop in counts.by_class for crop in range(len(colors))]
-                others = counts.classified < counts.count
-                write_parcel_qml(part["parcel_style"], counts.crop_field, model.classes, colors, present, others)
-        progress.update(0.9)
-        if "model" in part:
-            with writing(outputs["model"]):
-                model.save(part["model"])
-        if "report" in part:
-            lines = facts(job, model, stack, side, season, report)
-            title = Path(job.output).stem
-            page, picture = part["report"], part["map"]
-            with writing(outputs["report"]):
-                write_report(page, title, model, source, stack, statistics, colors, report, picture, lines)
-        if isinstance(writer, MapMosaic):
-            with writing(outputs["map"]):
-                writer.link_tiles(outputs["tiles"])
-    published = publish_parts(job, outputs)
-    progress.finish()
-    # Only now the time of the last stage is known.
-    report["seconds"] = dict(progress.seconds)
-    return Result(published, report)
+        if not statistics.mapped:
+            message = f"The target {stack.name} has no observed pixel to map."
+            raise InputError("target-empty", message, "Check its nodata value and its mask.")
+        if "tiles" in parts:
+            map_run.move_tiles(parts["tiles"])
+        writer.finish()
+    finally:
+        writer.close()
+    return _Mapped(writer, statistics, counts)
+
+
+def _write_files(learned: _Learned, mapped: _Mapped) -> dict[str, Any]:
+    """Write what goes with the map: styles, model, report; returns the summary of the job."""
+    from ...reports.map_report import write_report
+
+    inputs, model, stack = learned.inputs, learned.model, learned.stack
+    job, progress, statistics, counts = inputs.job, inputs.progress, mapped.statistics, mapped.counts
+    outputs, parts, colors = job.outputs(), _parts(job), class_colors(model.classes)
+    if job.cog:
+        for role, resampling in (("map", "NEAREST"), ("confidence", "AVERAGE")):
+            if role in parts:
+                make_cloud_optimized(parts[role], resampling)
+    way = inputs.map_run.describe(statistics) if counts is None else counts.told(job.parcel_reading)
+    summary = summarize(job, model, stack, statistics, progress, way)
+    with writing(outputs["style"]):
+        write_qml(parts["style"], model.classes, colors, [bool(n) for n in statistics.pixels])
+    if counts is not None:
+        counts.add_to(summary)
+        with writing(outputs["parcel_style"]):
+            present = [crop in counts.by_class for crop in range(len(colors))]
+            others = counts.classified < counts.count
+            write_parcel_qml(parts["parcel_style"], counts.crop_field, model.classes, colors, present, others)
+    progress.update(0.9)
+    if "model" in parts:
+        with writing(outputs["model"]):
+            model.save(parts["model"])
+    if "report" in parts:
+        lines = facts(job, model, stack, inputs.side, inputs.season, summary)
+        page, title, picture = parts["report"], Path(job.output).stem, parts["map"]
+        with writing(outputs["report"]):
+            write_report(page, title, model, learned.source, stack, statistics, colors, summary, picture, lines)
+    if isinstance(mapped.writer, MapMosaic):
+        with writing(outputs["map"]):
+            mapped.writer.link_tiles(outputs["tiles"])
+    return summary
+
+
+def _parts(job: Job) -> dict[str, str]:
+    return {role: str(part_path(path, job.id)) for role, path in job.outputs().items()}
 
 
 def _sample_source(job: Job, progress: Progress) -> SeriesSet:
@@ -184,13 +268,13 @@ def _sample_source(job: Job, progress: Progress) -> SeriesSet:
         raise ValueError("a job without labels or series file passed the check")
     side, wanted = resolve_source(job)
     with Stack(side.bands, "source", side.indices, job.quality) as stack:
-        _tell(progress, side.notes)
+        _warn(progress, side.notes)
         series = sample_labels(job.labels, stack, job.seed, SAMPLES_PER_CLASS, progress)
-        _tell(progress, stack.warnings)
+        _warn(progress, stack.warnings)
     return series.with_bands([name for name in stack.bands if name in wanted])
 
 
-def _tell(progress: Progress, warnings: Iterable[str]) -> None:
+def _warn(progress: Progress, warnings: Iterable[str]) -> None:
     for text in warnings:
         if text not in progress.warnings:
             progress.warning(text)

@@ -106,13 +106,13 @@ class MapRun:
             raise ValueError("nothing was mapped")
         return join_tiles(self._store, writer, progress)
 
-    def give_tiles(self, folder: str) -> None:
+    def move_tiles(self, folder: str) -> None:
         """Move the tiles into a folder: they are part of what the job leaves."""
         if self._store is None:
             raise ValueError("nothing was mapped")
         self._store.move(Path(folder))
 
-    def told(self, statistics: MapStatistics) -> dict[str, Any]:
+    def describe(self, statistics: MapStatistics) -> dict[str, Any]:
         """How the pixels got their classes, JSON-ready: the way, its figures, and what the map itself showed of it."""
         journal = self._journal or {}
         told = {"way": journal["way"], **journal["figures"]}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from ...imagery import (
-    Stack,
-)
+from ...imagery import Stack
 from ...methods import METHODS
 from ..specs.job import Job
 
@@ -14,7 +12,7 @@ EXACT_RATE, FAST_RATE, WRITE_RATE = 30_000.0, 150_000.0, 5e6
 """Pixels a second on two cores, by the network, by its student, and written: only the progress bar relies on it."""
 
 
-def _stages(job: Job, stack: Stack, learnt: bool) -> dict[str, float]:
+def plan_stages(job: Job, stack: Stack, learnt: bool) -> dict[str, float]:
     """The stages of the job with a rough guess of the seconds each takes; ``learnt``: there is a model already."""
     from ...mapping.choose import FEWEST_PIXELS
     from ...mapping.choose import STAGE as TEACH

@@ -121,7 +121,7 @@ def _title(method: str) -> str:
     return METHODS[method].title if method in METHODS else method
 
 
-def summary(
+def summarize(
     job: Job, model: Any, stack: Stack, statistics: Any, progress: Progress, mapping: dict[str, Any]
 ) -> dict[str, Any]:
     """Figures of the map for people and programs; ``mapping``: how the pixels got their classes."""
