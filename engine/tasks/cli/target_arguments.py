@@ -7,9 +7,11 @@ import sys
 from collections.abc import Callable
 
 from ...errors import InputError
+from ...imagery.parcels.layer import PARCEL_METHODS
 from ..protocol import EXIT_DONE, EXIT_FAULT
 from ..runs.many_targets import BESIDE_MAP, read_targets, run_targets
 from ..specs.job import Job
+from .stack_arguments import add_reading_options
 
 
 def add_beside(command: argparse.ArgumentParser, option: str, what: str) -> None:
@@ -18,8 +20,43 @@ def add_beside(command: argparse.ArgumentParser, option: str, what: str) -> None
     command.add_argument(option, nargs="?", const="", metavar="FILE", help=text)
 
 
-def add_cluster_options(command: argparse.ArgumentParser) -> None:
-    """Add ``--targets`` with ``--output-folder``, ``--dask``, ``--workers`` and ``--cog``."""
+def add_target_options(command: argparse.ArgumentParser) -> None:
+    """Add the options of what is mapped, where, and by which processes.
+
+    Parameters
+    ----------
+    command : argparse.ArgumentParser
+    """
+    command.add_argument("--target", nargs="+", metavar="RASTER", help="files of the target stack")
+    command.add_argument("--output", metavar="FILE", help="the map (.tif, or .vrt over a folder of tiles)")
+    add_beside(command, "--confidence", "confidence there (.tif, .vrt)")
+    command.add_argument("--mask", metavar="LAYER", help="map only here: raster (not 0) or polygons")
+    command.add_argument(
+        "--parcels", metavar="LAYER", help="classify each of these polygons once, instead of every pixel"
+    )
+    command.add_argument(
+        "--parcel-layer",
+        metavar="FILE",
+        help="write the parcels with their crops there (.gpkg; default: beside the map)",
+    )
+    command.add_argument(
+        "--parcel-reading",
+        choices=PARCEL_METHODS,
+        help="classify the median of a parcel's pixels, or average over a set of them (default: median)",
+    )
+    command.add_argument(
+        "--exact",
+        action="store_true",
+        default=None,
+        help="classify every pixel by the network itself, where a large map is otherwise left to a fast one",
+    )
+    command.add_argument(
+        "--memory", type=int, metavar="MB", help="memory that mapping may use (default: a quarter of the machine's)"
+    )
+    command.add_argument(
+        "--resume", action="store_true", default=None, help="go on from an interrupted run of the same job"
+    )
+    add_reading_options(command)
     command.add_argument("--targets", metavar="LIST", help="file with one target a line, each mapped for itself")
     command.add_argument("--output-folder", metavar="FOLDER", help="where the maps of --targets are written, NAME.tif")
     command.add_argument("--dask", metavar="ADDRESS", help="map the tiles by the workers of this Dask scheduler")
