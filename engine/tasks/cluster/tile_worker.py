@@ -49,7 +49,7 @@ class Work:
         from ...models import TrainedModel
 
         journal = _require_journal(read_journal(folder), folder)
-        job = Job.from_json(json.dumps({"output": "", **journal["settings"]}))
+        job = Job.from_json(json.dumps(journal["job"]))
         model = TrainedModel.load(folder / MODEL)
         self._open = ExitStack()
         self._stopped = threading.Event()

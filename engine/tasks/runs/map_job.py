@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,6 +142,8 @@ class MapRun:
         self._student = choice.student
         journal = {
             **self._fingerprint,
+            # For the workers of a cluster: the settings above hold neither the path of a mask nor that of the labels.
+            "job": json.loads(job.to_json()),
             "created": self.created,
             "model_id": model.model_id,
             "way": choice.told,

@@ -278,6 +278,29 @@ def test_a_worker_names_what_it_does_not_share_with_the_client(tmp_path):
         write_journal(tmp_path / "tiles", {"version": "0.0.1"})
 
 
+def test_a_worker_opens_a_job_with_a_mask_and_labels(scene, tmp_path, monkeypatch):
+    """Of both the journal of the unfinished map keeps in its settings only what decides the classes."""
+    job = Job(
+        output=str(tmp_path / "threads.tif"),
+        target=describe([str(scene.target)]),
+        labels=LabelLayer(str(scene.labels), "fields", "crop"),
+        source=describe([str(scene.source)]),
+        mask=f"{scene.labels}|layername=fields",
+        method="source_only",
+        options={"steps_scale": 0.01},
+    )
+    run(job, Progress())
+
+    def do_tiles(job, store, progress):
+        for number in range(len(store.windows)):
+            tile_worker.do_tile(str(store.folder), "a run", number)
+        tile_worker._end("a run")
+
+    monkeypatch.setattr(cluster, "map_on_cluster", do_tiles)
+    run(replace(job, output=str(tmp_path / "workers.tif"), workers=1, id="other"), Progress())
+    assert (tmp_path / "workers.tif").read_bytes() == (tmp_path / "threads.tif").read_bytes()
+
+
 def test_workers_are_given_with_neither_a_scheduler_nor_parcels(scene, model, tmp_path):
     job = job_of(scene, model, tmp_path)
     for change in (
