@@ -12,7 +12,7 @@ Event = dict[str, Any]
 
 
 class Progress:
-    """Turns the work of a job into events, and the user's cancel into :class:`Cancelled`.
+    """Turns the work of a task into events, and the user's cancel into :class:`engine.errors.Cancelled`.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ class Progress:
         Receives each event, a JSON-ready dict with a key ``event``: ``stage``, ``progress``,
         ``metric`` or ``warning``.
     cancelled : callable
-        Asked at every update; when it answers true, :class:`Cancelled` is raised there.
+        Called at every update; when it returns true, the cancel is raised there.
     """
 
     def __init__(
@@ -42,19 +42,27 @@ class Progress:
         self._stage_started = self._started
 
     def quiet(self) -> Progress:
-        """A progress that tells nobody how far it is and is cancelled with this one, for work in another thread."""
+        """A progress without events that is cancelled with this one, for work in another thread."""
         return Progress(cancelled=self._cancelled)
 
     def plan(self, stages: Mapping[str, float]) -> None:
-        """Set the stages to come, in their order, with the time each takes (any positive unit).
+        """Set the stages to come; one that is not planned leaves the overall fraction as it is.
 
-        A stage that is not planned is reported, and leaves the overall fraction as it is.
+        Parameters
+        ----------
+        stages : Mapping of str to float
+            Time that each takes, in any unit, in their order.
         """
         total = sum(stages.values())
         self._stages = {name: weight / total for name, weight in stages.items()}
 
     def stage(self, name: str) -> None:
-        """Enter the named stage; what came before it counts as done."""
+        """Enter a stage; what came before it counts as done.
+
+        Parameters
+        ----------
+        name : str
+        """
         self._close_stage()
         self._stage, self._stage_started = name, time.monotonic()
         if name in self._stages:
@@ -69,18 +77,33 @@ class Progress:
         self.update(0.0)
 
     def part(self, name: str) -> None:
-        """Tell that a named part of the current stage begins; the fraction stays as it is."""
+        """Report that a part of the current stage starts; the fraction stays as it is.
+
+        Parameters
+        ----------
+        name : str
+        """
         self._emit({"event": "stage", "name": name})
 
     def check(self) -> None:
-        """Raise Cancelled when the user has cancelled; for work that cannot say how far it is."""
+        """Raise :class:`engine.errors.Cancelled` after a cancel; for work that does not know how far it is."""
         if self._cancelled():
             raise Cancelled()
 
     def update(self, fraction: float) -> None:
-        """Report the done fraction (0 to 1) of the current stage; raises Cancelled on cancel.
+        """Report how much of the current stage is done.
 
         Cheap enough for every optimiser step: at most ten events a second are sent.
+
+        Parameters
+        ----------
+        fraction : float
+            0 to 1.
+
+        Raises
+        ------
+        Cancelled
+            The user cancelled.
         """
         self.check()
         now = time.monotonic()
@@ -94,12 +117,25 @@ class Progress:
         self._emit(event)
 
     def metric(self, name: str, value: Any) -> None:
-        """Report a named figure (JSON-ready) for the log and the report."""
+        """Report a figure for the log and the report.
+
+        Parameters
+        ----------
+        name : str
+        value : Any
+            JSON-ready.
+        """
         self.metrics[name] = value
         self._emit({"event": "metric", "name": name, "value": value})
 
     def warning(self, text: str) -> None:
-        """Report in one sentence something the user should know although the job goes on."""
+        """Report something the user should know although the task continues.
+
+        Parameters
+        ----------
+        text : str
+            One sentence.
+        """
         self.warnings.append(text)
         self._emit({"event": "warning", "message": text})
 

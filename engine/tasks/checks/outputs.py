@@ -39,6 +39,8 @@ GPKG = Format("a GeoPackage", (".gpkg",))
 class _Outputs(NamedTuple):
     """What one kind of task writes and reads."""
 
+    main: str
+    """What its main file is called in messages."""
     formats: dict[str, Format]
     """Formats that the names of its files must have, by role; other files may have any name."""
     inputs: Callable[[Any], Iterable[str | None]]
@@ -49,6 +51,7 @@ class _Outputs(NamedTuple):
 
 _TABLE = {
     Job: _Outputs(
+        "map",
         {"map": TIFF, "confidence": TIFF, "parcels": GPKG},
         lambda job: [
             *(band.path for band in (*job.source, *job.target)),
@@ -56,12 +59,13 @@ _TABLE = {
         ],
         "no-output",
     ),
-    Comparison: _Outputs({}, lambda task: [task.source, task.target, task.splits], "no-output"),
+    Comparison: _Outputs("results", {}, lambda task: [task.source, task.target, task.splits], "no-output"),
     Extraction: _Outputs(
+        "series file",
         {"series": NPZ},
         lambda task: [*(band.path for band in task.source), *task.join, task.labels and task.labels.path],
     ),
-    Regularization: _Outputs({"stack": TIFF}, lambda task: [band.path for band in task.stack]),
+    Regularization: _Outputs("regular stack", {"stack": TIFF}, lambda task: [band.path for band in task.stack]),
 }
 
 
@@ -80,11 +84,10 @@ def output_problems(task: Job | Comparison | Extraction | Regularization | Searc
     """
     if isinstance(task, Search):
         return _search_folder_problems(Path(task.output).absolute()) if task.output else []
-    formats, inputs, missing = _TABLE[type(task)]
-    outputs = task.outputs()
+    main, formats, inputs, missing = _TABLE[type(task)]
     if not task.output:
-        main = next(iter(outputs))
         return [InputError(missing, f"No output file is set for the {main}.", "Choose where it is written.")]
+    outputs = task.outputs()
     problems = _tiled_problems(task) if isinstance(task, Job) and "tiles" in outputs else []
     for role, (title, endings) in formats.items():
         if "tiles" in outputs and role in ("map", "confidence"):

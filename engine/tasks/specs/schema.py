@@ -203,7 +203,8 @@ class Limits:
         else:
             upper = f" to {self.maximum}" if math.isfinite(self.maximum) else " or more"
             good, hint = self.minimum <= value <= self.maximum, f"Choose a number from {self.minimum}{upper}."
-        return None if good else InputError(self.code, f"The {self.title} is {value!r}.", self.hint or hint)
+        shown = f"{value:g}" if isinstance(value, float) else repr(value)
+        return None if good else InputError(self.code, f"The {self.title} is {shown}.", self.hint or hint)
 
 
 def setting(default: Any, limits: Limits) -> Any:

@@ -1,7 +1,7 @@
-"""The interrupted run of a job: where it lies, whether it is still that of this job, and how it is forgotten.
+"""The interrupted run of a job: its folder, whether it can be resumed, and its deletion.
 
-A run of a job keeps beside its map a folder with its model, its finished tiles and a journal, which says what decides
-the map: the settings, and size and time of every file that goes in. It is gone when the map is there.
+While a job runs, a hidden folder beside its map holds the model, the finished tiles and a journal of what decides the
+map: the settings, and size and time of every input file. It is deleted when the map is published.
 """
 
 from __future__ import annotations
@@ -22,34 +22,65 @@ from ..specs.layer_path import split_layer
 from .partial_outputs import HasOutputs
 
 JOURNAL = "journal.json"
-BESIDE = ("output", "confidence", "model", "report", "memory", "resume", "dask", "workers", "cog", "id")
+NOT_DECISIVE = ("output", "confidence", "model", "report", "memory", "resume", "dask", "workers", "cog", "id")
 """Fields of a job that do not decide the classes of its map."""
 ENDING = ".tiles"
 
 
 def unfinished_folder(job: HasOutputs) -> Path:
-    """Where a run of the job keeps what is finished."""
+    """The folder in which a run of a job keeps what is finished.
+
+    Parameters
+    ----------
+    job : HasOutputs
+
+    Returns
+    -------
+    Path
+        Beside the map, hidden; it need not exist.
+    """
     output = Path(job.output)
     return output.with_name(f".{output.name}.{job.id}{ENDING}")
 
 
 def unfinished_folders(output: str) -> list[Path]:
-    """Folders of interrupted runs, and of one at work, that were to write ``output``; the newest first."""
-    place = Path(output)
-    if not place.parent.is_dir():
+    """The folders of runs that were to write a map, interrupted or still at work.
+
+    Parameters
+    ----------
+    output : str
+        Path of the map.
+
+    Returns
+    -------
+    list of Path
+        The newest first.
+    """
+    path = Path(output)
+    if not path.parent.is_dir():
         return []
-    start = f".{place.name}."
-    found = [f for f in place.parent.iterdir() if f.name.startswith(start) and f.name.endswith(ENDING)]
-    # Between them stands the id of a job, which has no dot: else the folder is that of another map.
+    start = f".{path.name}."
+    found = [f for f in path.parent.iterdir() if f.name.startswith(start) and f.name.endswith(ENDING)]
+    # Between them is the id of a job, which has no dot: else the folder is that of another map.
     found = [f for f in found if f.name[len(start) : -len(ENDING)].isalnum()]
     return sorted((f for f in found if (f / JOURNAL).is_file()), key=lambda f: -(f / JOURNAL).stat().st_mtime_ns)
 
 
 def fingerprint(job: Job) -> dict[str, Any]:
-    """What decides the classes of the map of a job, JSON-ready: its settings, and the state of its input files."""
-    settings = {key: value for key, value in asdict(job).items() if key not in BESIDE}
+    """What decides the classes of the map of a job.
+
+    Parameters
+    ----------
+    job : Job
+
+    Returns
+    -------
+    dict
+        JSON-ready: version of the engine, settings, and the state of each input file.
+    """
+    settings = {key: value for key, value in asdict(job).items() if key not in NOT_DECISIVE}
     if settings["labels"]:
-        # QGIS hands on copies of layers under other names; the model that was learnt from them is there.
+        # QGIS hands on copies of layers under other names; the model already holds what was learned from them.
         settings["labels"] = {key: settings["labels"][key] for key in ("field", "classes")}
     if job.mask:
         settings["mask"] = mask_state(*split_layer(job.mask))
@@ -57,35 +88,45 @@ def fingerprint(job: Job) -> dict[str, Any]:
 
 
 def check_unchanged(job: Job, now: Mapping[str, Any], journal: Mapping[str, Any]) -> None:
-    """Raise InputError (``resume-changed``) where a setting or an input is not what it was in an interrupted run.
+    """Compare a job with its interrupted run.
 
-    ``now`` : what :func:`fingerprint` gives for the job.
+    Parameters
+    ----------
+    job : Job
+    now : Mapping
+        :func:`fingerprint` of the job.
+    journal : Mapping
+        Journal of the interrupted run.
+
+    Raises
+    ------
+    InputError
+        ``resume-changed``, naming the setting or input file that differs.
     """
-    hint = "Put back what was, or start anew without resuming."
+    run = f"The interrupted run of {Path(job.output).name}"
+    hint = "Restore it, or start over without resuming."
     if journal.get("version") != now["version"]:
-        raise InputError(
-            "resume-changed",
-            f"The interrupted run of {Path(job.output).name} was made by version {journal.get('version')}.",
-            "Start anew without resuming.",
-        )
-    before: Mapping[str, Any] = journal.get("files", {})
+        message = f"{run} was made by version {journal.get('version')}."
+        raise InputError("resume-changed", message, "Start over without resuming.")
+    files, settings = journal.get("files", {}), journal.get("settings", {})
     for path, state in now["files"].items():
-        if path in before and before[path] != state:
-            raise InputError(
-                "resume-changed", f"{path} has changed since the interrupted run of {Path(job.output).name}.", hint
-            )
+        if path in files and files[path] != state:
+            raise InputError("resume-changed", f"{path} has changed since {run[0].lower()}{run[1:]}.", hint)
     for name, value in now["settings"].items():
-        if journal.get("settings", {}).get(name) != _plain(value):
-            raise InputError(
-                "resume-changed", f"The interrupted run of {Path(job.output).name} had another '{name}'.", hint
-            )
+        if settings.get(name) != _plain(value):
+            raise InputError("resume-changed", f"{run} had another '{name}'.", hint)
 
 
 def delete_runs(folders: Iterable[Path]) -> None:
-    """Delete folders of runs; what is held open stays, for the next call."""
+    """Delete folders of runs; a file that another program holds open stays until the next call.
+
+    Parameters
+    ----------
+    folders : iterable of Path
+    """
     for folder in folders:
         with contextlib.suppress(OSError):
-            (folder / JOURNAL).unlink()  # first: what is left without it is never gone on with
+            (folder / JOURNAL).unlink()  # first: a folder without it is never resumed
         shutil.rmtree(folder, ignore_errors=True)
 
 

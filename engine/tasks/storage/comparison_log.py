@@ -1,4 +1,4 @@
-"""The finished runs of a comparison, kept beside its output so that an interruption costs only what was running."""
+"""The finished runs of a comparison, kept beside its output until all are done."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...series import SeriesSet
 ENGINE = Path(__file__).resolve().parents[2]
 EVALUATION = ("transfers", "feature_projection", "run_method", "oracle", "metrics")
 RESULT_CODE = ("methods", "models", "series", *(f"evaluation/{name}.py" for name in EVALUATION))
-"""The code whose change makes a finished run worth nothing."""
+"""The code whose change makes finished runs invalid."""
 
 
 class ComparisonLog:
@@ -24,7 +24,8 @@ class ComparisonLog:
 
     Parameters
     ----------
-    path : where it lies; it need not exist.
+    path : Path
+        Need not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,7 +33,17 @@ class ComparisonLog:
 
     @staticmethod
     def beside(output: str) -> ComparisonLog:
-        """The journal of the comparison that writes ``output``."""
+        """The log of a comparison.
+
+        Parameters
+        ----------
+        output : str
+            Path of its results.
+
+        Returns
+        -------
+        ComparisonLog
+        """
         path = Path(output)
         return ComparisonLog(path.with_name(f"{path.name}.runs"))
 
@@ -52,7 +63,20 @@ class ComparisonLog:
         return found
 
     def add(self, key: str, run: dict[str, Any]) -> None:
-        """Keep a finished run; after this call it survives a power cut. Raises OSError."""
+        """Keep a finished run; after this call it survives a power cut.
+
+        Parameters
+        ----------
+        key : str
+            See :func:`run_key`.
+        run : dict
+            JSON-ready.
+
+        Raises
+        ------
+        OSError
+            The file cannot be written.
+        """
         text = json.dumps({"key": key, "run": run}, allow_nan=False)
         with self._path.open("ab") as file:
             # The line before may have been cut off.
@@ -61,12 +85,22 @@ class ComparisonLog:
             os.fsync(file.fileno())
 
     def remove(self) -> None:
-        """Forget everything."""
+        """Delete the log."""
         self._path.unlink(missing_ok=True)
 
 
 def content_digest(*domains: SeriesSet) -> str:
-    """Changes with any value, day, band, label, class, block or population of the series."""
+    """A digest that changes with any value, day, band, label, class, group or population.
+
+    Parameters
+    ----------
+    *domains : SeriesSet
+
+    Returns
+    -------
+    str
+        Hexadecimal digits.
+    """
     digest = hashlib.sha256()
     for series in domains:
         digest.update(json.dumps([series.values.shape, series.bands, series.classes]).encode("utf-8"))
@@ -89,5 +123,16 @@ def code_digest() -> str:
 
 
 def run_key(*parts: Any) -> str:
-    """The key of a run: a digest of all that decides it, JSON-ready values in their order."""
+    """The key of a run.
+
+    Parameters
+    ----------
+    *parts : Any
+        All that decides it, JSON-ready, in a fixed order.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits.
+    """
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode("utf-8")).hexdigest()[:32]

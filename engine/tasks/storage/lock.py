@@ -1,4 +1,4 @@
-"""One run at a time writes a map: a lock beside it, which the operating system ends with the process that holds it."""
+"""One run at a time writes a map: a lock file beside it, which the operating system frees when the process ends."""
 
 from __future__ import annotations
 
@@ -11,22 +11,39 @@ from ...progress import Progress
 
 
 def lock_path(output: str) -> Path:
-    """The file that the run which writes ``output`` has locked."""
+    """The lock file of a map.
+
+    Parameters
+    ----------
+    output : str
+        Path of the map.
+
+    Returns
+    -------
+    Path
+        Beside it, hidden.
+    """
     return Path(output).with_name(f".{Path(output).name}.lock")
 
 
 @contextlib.contextmanager
 def only_run(output: str, progress: Progress) -> Iterator[None]:
-    """Keep every other run from writing ``output`` until the end of the block.
+    """Keep every other run from writing a map until the end of the block.
 
-    A file system that knows no locks is told in a warning.
+    A file system without locks causes a warning.
+
+    Parameters
+    ----------
+    output : str
+        Path of the map.
+    progress : Progress
 
     Raises
     ------
     InputError
         ``output-busy`` where another run writes it.
     """
-    # Imported here: it comes with the engine, and QGIS imports this package.
+    # Imported here: QGIS imports this package without the engine's libraries.
     from filelock import FileLock, Timeout
 
     path = lock_path(output)
@@ -37,10 +54,10 @@ def only_run(output: str, progress: Progress) -> Iterator[None]:
         raise InputError(
             "output-busy",
             f"{output} is being written by another run.",
-            "Wait until that is finished, or choose another file.",
+            "Wait until it is finished, or choose another file.",
         ) from fault
     except (OSError, NotImplementedError) as fault:
-        progress.warning(f"No lock can be had in {path.parent} ({fault}): let no other run write {Path(output).name}.")
+        progress.warning(f"{path.parent} supports no locks ({fault}): let no other run write {Path(output).name}.")
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Unfinished files: each output is written beside its place and renamed when the whole job is done."""
+"""Unfinished files: each output is written under a hidden name beside its own and renamed when the task is done."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIDECARS = (".aux.xml", ".ovr", ".msk", "-wal", "-shm", "-journal")
 
 
 class HasOutputs(Protocol):
-    """What writes files: a job or a comparison."""
+    """What writes files: any task."""
 
     @property
     def id(self) -> str:
@@ -30,60 +30,85 @@ class HasOutputs(Protocol):
 
 
 def part_path(path: str | Path, job_id: str) -> Path:
-    """The hidden sibling of ``path`` in which a job writes it; same folder, same suffix."""
+    """The hidden file in which a task writes an output.
+
+    Parameters
+    ----------
+    path : str or Path
+        Of the output.
+    job_id : str
+
+    Returns
+    -------
+    Path
+        In the same folder, with the same suffix.
+    """
     path = Path(path)
     return path.with_name(f".{path.stem}.{job_id}.part{path.suffix}")
 
 
 def remove_parts(job: HasOutputs) -> None:
-    """Delete whatever unfinished files of the job are left, sidecars included.
+    """Delete the unfinished files of a task, sidecars included.
 
-    A file that the job had moved aside when it was killed comes back. One that cannot be deleted yet
-    (held open, on Windows) is left to the next call: it must not hide why the job ended.
+    A file that the task had moved aside when it was killed comes back. One that cannot be deleted yet (held open, on
+    Windows) is left to the next call: it must not hide why the task ended.
+
+    Parameters
+    ----------
+    job : HasOutputs
     """
     paths = [Path(path) for path in job.outputs().values()]
     for path in paths:
         if _backup_path(path, job.id).exists() and not path.exists():
-            for place in (path, *_sidecars(path)):
-                if _backup_path(place, job.id).exists():
-                    with contextlib.suppress(OSError):
-                        os.replace(_backup_path(place, job.id), place)
+            for file in (path, *_sidecars(path)):
+                with contextlib.suppress(OSError):
+                    os.replace(_backup_path(file, job.id), file)
     for folder in {path.parent for path in paths}:
         for left in _files_of(folder, job.id):
             with contextlib.suppress(OSError):
-                # A search in a catalogue writes a folder.
+                # A search writes a folder.
                 shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
 
 
 def publish_parts(job: HasOutputs, roles: Iterable[str]) -> dict[str, str]:
-    """Rename the finished files of ``roles`` to their places; returns the paths by role.
+    """Rename the finished files of a task to their own names, all or none.
 
-    Either all of them arrive or none: earlier files are moved aside first and come back when one cannot
-    be replaced. A sidecar goes with its file; a stale one of an earlier file is removed, since its
-    statistics, table and overviews would belong to another map.
+    Earlier files are moved aside first and come back when one cannot be replaced. A sidecar goes with its file; one of
+    an earlier file is removed, since its statistics, table and overviews belong to another map.
+
+    Parameters
+    ----------
+    job : HasOutputs
+    roles : iterable of str
+        Which of its outputs.
+
+    Returns
+    -------
+    dict
+        Paths by role.
 
     Raises
     ------
     InputError
-        ``output-in-use`` when a place is held by another program.
+        ``output-in-use`` where another program holds a file.
     """
     published = {role: Path(job.outputs()[role]) for role in roles}
     moved: list[tuple[Path, Path]] = []
     path = Path(job.output)
     try:
         for path in published.values():
-            for place in (path, *_sidecars(path)):
-                if place.exists():
-                    _move(place, _backup_path(place, job.id), moved)
+            for file in (path, *_sidecars(path)):
+                if file.exists():
+                    _move(file, _backup_path(file, job.id), moved)
         for path in published.values():
             part = part_path(path, job.id)
-            for new, place in zip((*_sidecars(part), part), (*_sidecars(path), path)):
+            for new, final in zip((*_sidecars(part), part), (*_sidecars(path), path)):
                 if new.exists() or new == part:
-                    _move(new, place, moved)
+                    _move(new, final, moved)
     except OSError as fault:
-        for new, place in reversed(moved):
+        for before, after in reversed(moved):
             with contextlib.suppress(OSError):
-                os.replace(place, new)
+                os.replace(after, before)
         raise InputError(
             "output-in-use",
             f"{path} cannot be replaced: {fault.strerror}.",
@@ -92,9 +117,9 @@ def publish_parts(job: HasOutputs, roles: Iterable[str]) -> dict[str, str]:
     return {role: str(path) for role, path in published.items()}
 
 
-def _move(file: Path, place: Path, moved: list[tuple[Path, Path]]) -> None:
-    os.replace(file, place)
-    moved.append((file, place))
+def _move(file: Path, to: Path, moved: list[tuple[Path, Path]]) -> None:
+    os.replace(file, to)
+    moved.append((file, to))
 
 
 def _backup_path(path: Path, job_id: str) -> Path:
@@ -103,7 +128,7 @@ def _backup_path(path: Path, job_id: str) -> Path:
 
 
 def _sidecars(path: Path) -> list[Path]:
-    """Files in which more is kept of another: of a raster its statistics, overviews and mask.
+    """Files that belong to another one: of a raster its statistics, overviews and mask.
 
     Of a GeoPackage that is open somewhere what was not written into it yet, which must not be taken for that of a new
     one.
