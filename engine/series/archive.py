@@ -1,8 +1,8 @@
-"""NumPy archives (``.npz``) read array by array: small ones whole, of large ones the rows that are wanted.
+"""NumPy archives (``.npz``) read array by array: small arrays whole, large arrays by rows.
 
-An array that lies in the archive as it is (``np.savez``) is mapped into memory, a compressed one
-(``np.savez_compressed``) is read through the decompressor; both block by block to their end, so that a million
-rows take no more memory than those picked, and a damaged one is noticed by its checksum.
+An uncompressed array (``np.savez``) is mapped into memory, a compressed one (``np.savez_compressed``) is read
+through the decompressor; both block by block to their end, so that a million rows take no more memory than those
+picked, and the checksum shows damage.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ UNREADABLE = (
     tokenize.TokenError,
     MemoryError,
 )
-"""What archives raise that are cut off, damaged, locked, or claim to hold more than they do."""
+"""Raised for archives that are truncated, damaged, locked, or claim more data than they hold."""
 LOCAL_HEADER = 30
 """Bytes before the name in the header that a zip archive has in front of each member; the lengths of the name and of
 what follows it are its last two numbers."""
@@ -58,7 +58,12 @@ class ArrayHeader:
 
 
 class Archive:
-    """An opened ``.npz`` archive; to be closed, as by ``with``.
+    """An opened ``.npz`` archive; close it, as with ``with``.
+
+    Parameters
+    ----------
+    path : Path
+        Path of the file.
 
     Raises
     ------
@@ -88,20 +93,53 @@ class Archive:
         return key in self._members
 
     def header(self, key: str) -> ArrayHeader:
-        """Shape and type of an array, of which the archive has all bytes."""
+        """Read the shape and type of an array, and check that the archive has all its bytes.
+
+        Parameters
+        ----------
+        key : str
+            Name of the array in the archive.
+
+        Returns
+        -------
+        ArrayHeader
+        """
         if key not in self._headers:
             with self._reading(), self._open(key) as file:
                 self._headers[key] = _header(file, key, self._members[key].file_size)
         return self._headers[key]
 
     def read(self, key: str) -> np.ndarray:
-        """A whole array."""
+        """Read a whole array.
+
+        Parameters
+        ----------
+        key : str
+            Name of the array in the archive.
+
+        Returns
+        -------
+        ndarray
+        """
         self.header(key)
         with self._reading(), self._open(key) as file:
             return np.lib.format.read_array(file, allow_pickle=False)
 
     def rows(self, key: str, index: np.ndarray) -> np.ndarray:
-        """Elements ``index`` (m,) of the first axis of an array of numbers, in that order: (m, ...) float32."""
+        """Read some elements of the first axis of an array of numbers.
+
+        Parameters
+        ----------
+        key : str
+            Name of the array in the archive.
+        index : (m,) int64
+            Elements wanted, in any order.
+
+        Returns
+        -------
+        (m, ...) float32
+            The elements in the order of ``index``.
+        """
         order = np.argsort(index, kind="stable")
         with self._reading():
             picked = np.empty((len(index), *self.header(key).shape[1:]), np.float32)
@@ -112,7 +150,19 @@ class Archive:
         return picked
 
     def row_blocks(self, key: str, index: np.ndarray) -> Iterator[np.ndarray]:
-        """As :meth:`rows`, of ``index`` in ascending order, some rows at a time."""
+        """Read as :meth:`rows`, a block at a time.
+
+        Parameters
+        ----------
+        key : str
+            Name of the array in the archive.
+        index : (m,) int64
+            Elements wanted, ascending.
+
+        Yields
+        ------
+        (b, ...) float32
+        """
         first, *rest = self.header(key).shape
         with self._reading():
             if self.header(key).fortran:

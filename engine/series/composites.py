@@ -16,24 +16,32 @@ METHODS = {
 def compose(
     values: np.ndarray,
     observed: np.ndarray,
-    place: np.ndarray,
+    period_of_date: np.ndarray,
     count: int,
     method: str,
     score: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Composites of series by period.
+    """Make one observation per period from those of its dates.
 
     Parameters
     ----------
-    values : (n, t, c); whatever stands where nothing was observed is ignored.
-    observed : (n, t) bool.
-    place : (t,) period of each date, 0 to ``count`` - 1; dates with -1 are not used.
-    method : key of :data:`METHODS`; the last two take the observation of the highest ``score``.
-    score : (t,) or (n, t), needed by ``max`` and ``nearest``; the first of equal ones is taken, NaN never.
+    values : (n, t, c) float32
+        Ignored where nothing was observed.
+    observed : (n, t) bool
+        Whether the pixel was seen on that date.
+    period_of_date : (t,) int64
+        Period of each date, 0 to ``count`` - 1; -1 for a date that is not used.
+    count : int
+        Number of periods.
+    method : str
+        Key of :data:`METHODS`.
+    score : (t,) or (n, t) array, optional
+        Needed by ``max`` and ``nearest``: the observation with the highest score, the first of equal ones, never NaN.
 
     Returns
     -------
-    (n, count, c) float32, NaN for a period without an observation. It lies in memory with the pixels last.
+    (n, count, c) float32
+        NaN for a period without an observation. In memory the pixels come last.
     """
     n, t, c = values.shape
     # With the pixels last every step below runs through memory in one go.
@@ -41,7 +49,7 @@ def compose(
     seen = np.ascontiguousarray(observed.T)
     composites = np.full((count, c, n), np.nan, np.float32)
     for period in range(count):
-        dates = np.flatnonzero(place == period)
+        dates = np.flatnonzero(period_of_date == period)
         if not len(dates):
             continue
         if score is not None:

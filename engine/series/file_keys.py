@@ -1,4 +1,4 @@
-"""The keys of a series file that lie beside its values: read, and checked against their shape."""
+"""The keys of a series file beside its values: read, and checked for their shape."""
 
 from __future__ import annotations
 
@@ -20,8 +20,28 @@ LEAST_STEP_BACK = 95
 are days in the wrong order."""
 
 
-def labels_of(archive: Archive, path: Path) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """(n,) int64 class indices and the class names; None and none where the file has no labels."""
+def read_labels(archive: Archive, path: Path) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Read the labels of a series file.
+
+    Parameters
+    ----------
+    archive : Archive
+        The opened file.
+    path : Path
+        Its path, for messages.
+
+    Returns
+    -------
+    labels : (n,) int64 or None
+        Class indices; None where the file has no labels.
+    names : tuple of str
+        Class names; empty without labels.
+
+    Raises
+    ------
+    InputError
+        ``series-key`` without class names, ``series-shape`` for labels that are not indices into them.
+    """
     if "y" not in archive:
         return None, ()
     if "class_names" not in archive:
@@ -47,15 +67,49 @@ def labels_of(archive: Archive, path: Path) -> tuple[np.ndarray | None, tuple[st
     return labels, names
 
 
-def places_of(archive: Archive, index: np.ndarray) -> np.ndarray | None:
-    """(m, 2) longitude and latitude of the pixels ``index`` where the file has both as numbers."""
+def read_lonlat(archive: Archive, index: np.ndarray) -> np.ndarray | None:
+    """Read the positions of some pixels.
+
+    Parameters
+    ----------
+    archive : Archive
+        The opened file.
+    index : (m,) int64
+        Pixels wanted.
+
+    Returns
+    -------
+    (m, 2) float64 or None
+        Longitude and latitude in degrees; None where the file does not hold both as numbers.
+    """
     if not all(key in archive and archive.header(key).dtype.kind in "iuf" for key in ("lon", "lat")):
         return None
     return np.stack([archive.read(key)[index] for key in ("lon", "lat")], axis=1).astype(np.float64)
 
 
-def kept_of(archive: Archive, count: int, part: Mapping[str, Any], path: Path) -> np.ndarray:
-    """(n,) bool: the pixels of a part of the file."""
+def select_part(archive: Archive, count: int, part: Mapping[str, Any], path: Path) -> np.ndarray:
+    """Find the pixels of a part of the file.
+
+    Parameters
+    ----------
+    archive : Archive
+        The opened file.
+    count : int
+        Pixels in the file, n.
+    part : mapping
+        As of :class:`SeriesFile`.
+    path : Path
+        Path of the file, for messages.
+
+    Returns
+    -------
+    (n,) bool
+
+    Raises
+    ------
+    InputError
+        ``series-key`` where the file lacks a key that the part names.
+    """
     keep = np.ones(count, bool)
     for key in ("region", "year"):
         if key in part:
@@ -76,8 +130,26 @@ def _require(archive: Archive, key: str, path: Path) -> None:
         raise InputError("series-key", f"The series file {path.name} has no key '{key}'.")
 
 
-def shape_of(archive: Archive, path: Path) -> tuple[int, int, int]:
-    """Series, dates and bands of the file, whose keys have the shapes that go with them."""
+def check_shapes(archive: Archive, path: Path) -> tuple[int, int, int]:
+    """Check that the keys of a file have shapes that fit together.
+
+    Parameters
+    ----------
+    archive : Archive
+        The opened file.
+    path : Path
+        Its path, for messages.
+
+    Returns
+    -------
+    tuple of int
+        Number of pixels, dates and bands.
+
+    Raises
+    ------
+    InputError
+        ``series-key`` for a missing key, ``series-shape`` for one of another shape or with duplicate names.
+    """
     for key in REQUIRED:
         _require(archive, key, path)
     values = archive.header("X")
@@ -106,8 +178,28 @@ def shape_of(archive: Archive, path: Path) -> tuple[int, int, int]:
     return n, t, c
 
 
-def days_of(archive: Archive, count: int, path: Path) -> np.ndarray:
-    """(t,) float32 days of the ``count`` dates, as in :class:`SeriesSet`."""
+def read_days(archive: Archive, count: int, path: Path) -> np.ndarray:
+    """Read the days of the dates.
+
+    Parameters
+    ----------
+    archive : Archive
+        The opened file.
+    count : int
+        Number of dates, t.
+    path : Path
+        Path of the file, for messages.
+
+    Returns
+    -------
+    (t,) float32
+        Days as in :class:`SeriesSet`, increasing.
+
+    Raises
+    ------
+    InputError
+        ``series-key`` without dates, ``series-shape`` for values that are not dates in order.
+    """
     if "dates" in archive:
         dates = []
         for text in map(str, archive.read("dates")):
@@ -131,7 +223,7 @@ def days_of(archive: Archive, count: int, path: Path) -> np.ndarray:
 def _check_days_of_year(day: np.ndarray, path: Path) -> None:
     wrong = day[~((day >= 1) & (day <= 366))]
     if len(wrong):
-        message = f"Key 'doy' in the series file {path.name} holds {wrong[0]:g}, which is no day of a year."
+        message = f"Key 'doy' in the series file {path.name} holds {wrong[0]:g}, which is not a day of the year."
         raise InputError("series-shape", message, "Days of the year go from 1 to 366.")
     step = np.diff(day.astype(np.float64))
     back = np.flatnonzero((step <= 0) & (step > -LEAST_STEP_BACK))

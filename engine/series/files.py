@@ -19,13 +19,13 @@ import numpy as np
 
 from ..errors import InputError
 from .archive import Archive
-from .file_keys import days_of, kept_of, labels_of, places_of, shape_of
+from .file_keys import check_shapes, read_days, read_labels, read_lonlat, select_part
 from .series_set import Series, SeriesSet, index_of_classes
 from .spread import rank_within, spread_order
 
 
 class SeriesFile:
-    """An opened series file, or a part of it, of which all but the values has been read; to be closed, as by ``with``.
+    """An opened series file, or a part of it, with everything read but the values; close it, as with ``with``.
 
     Parameters
     ----------
@@ -57,11 +57,11 @@ class SeriesFile:
 
     def _read_facts(self, path: Path, part: Mapping[str, Any], classes: tuple[str, ...]) -> None:
         archive = self._archive
-        n, t, _ = shape_of(archive, path)
-        labels, names = labels_of(archive, path)
-        self.day = days_of(archive, t, path)
+        n, t, _ = check_shapes(archive, path)
+        labels, names = read_labels(archive, path)
+        self.day = read_days(archive, t, path)
         self.bands = tuple(map(str, archive.read("bands")))
-        keep = kept_of(archive, n, part, path)
+        keep = select_part(archive, n, part, path)
         if labels is not None:
             for name in classes:
                 if name not in names:
@@ -103,7 +103,7 @@ class SeriesFile:
     @cached_property
     def lonlat(self) -> np.ndarray | None:
         """(n, 2) float64 degrees, as in :class:`SeriesSet`."""
-        return places_of(self._archive, self._index)
+        return read_lonlat(self._archive, self._index)
 
     def blocks(self) -> Iterator[np.ndarray]:
         """The values (b, t, c) of all series, some at a time, in the file's order."""
@@ -121,23 +121,29 @@ class SeriesFile:
         return SeriesSet(values, self.day, self.bands, self.labels[:0], self.classes, population=self.counts)
 
     def read(self, most: int | None = None, seed: int = 0, by_class: bool = True) -> SeriesSet:
-        """The series in the file's order, all of them or a random draw.
+        """Read the series in the file's order, all of them or a random draw.
 
         Parameters
         ----------
-        most : of a class with more series than that, so many are drawn, in turn from its blocks; None for no cap.
-            Where any class has more, series that were never observed are left out of all of them.
-        seed : of the draw.
-        by_class : false to draw from all series alike, so that each class keeps its share; ``most`` is for all
-            together then.
+        most : int, optional
+            Draw at most this many series of each class, in turn from its spatial blocks; by default all are read.
+            Where any class has more, series that were never observed are left out of every class.
+        seed : int
+            Seed of the draw.
+        by_class : bool
+            False draws from all series at once, so that class shares stay; then ``most`` is the total.
+
+        Returns
+        -------
+        SeriesSet
         """
         label = np.zeros(len(self), np.int64) if self.labels is None or not by_class else self.labels
         if most is None or np.bincount(label).max() <= most:
             everything = np.arange(len(self))
             return self._set(everything, self._values(everything), None)
         rng = np.random.default_rng(seed)
-        place = np.arange(len(self)) if self.group is None or not by_class else self.group
-        chosen, values = self._observed(spread_order(label, place, rng), label, most)
+        unit = np.arange(len(self)) if self.group is None or not by_class else self.group
+        chosen, values = self._observed(spread_order(label, unit, rng), label, most)
         order = np.argsort(chosen)
         return self._set(chosen[order], values[order], None if self.labels is None else self.counts)
 
@@ -184,27 +190,64 @@ def read_series(
     seed: int = 0,
     by_class: bool = True,
 ) -> SeriesSet:
-    """Read a series file, a part of it, or a random draw: see :class:`SeriesFile` and :meth:`SeriesFile.read`."""
+    """Read a series file, a part of it, or a random draw.
+
+    Parameters
+    ----------
+    path, part, classes
+        As of :class:`SeriesFile`.
+    most, seed, by_class
+        As of :meth:`SeriesFile.read`.
+
+    Returns
+    -------
+    SeriesSet
+
+    Raises
+    ------
+    InputError
+        As :class:`SeriesFile`.
+    """
     with SeriesFile(path, part, classes) as file:
         return file.read(most, seed, by_class)
 
 
 def read_latitude(path: str | Path, part: Mapping[str, Any] | None = None) -> float | None:
-    """Latitude in degrees of the middle of (a part of) a series file that can be read; None where it has no ``lat``."""
+    """Read the median latitude of a series file, or of a part of it.
+
+    Parameters
+    ----------
+    path : str or Path
+        A series file that can be read.
+    part : mapping, optional
+        As of :class:`SeriesFile`.
+
+    Returns
+    -------
+    float or None
+        Degrees north; None where the file has no ``lat``.
+    """
     path = Path(path)
     with Archive(path) as archive:
         if "lat" not in archive:
             return None
         latitude = archive.read("lat")
-        latitude = latitude[kept_of(archive, len(latitude), part or {}, path)].astype(np.float64)
+        latitude = latitude[select_part(archive, len(latitude), part or {}, path)].astype(np.float64)
     latitude = latitude[np.isfinite(latitude)]
     return float(np.median(latitude)) if len(latitude) else None
 
 
 def write_series(path: str | Path, series: Series, dates: Sequence[str] = ()) -> None:
-    """Write ``series`` as a series file that :func:`read_series` gives back as it was, block by block.
+    """Write a series file that :func:`read_series` gives back unchanged, block by block.
 
-    ``dates`` are the ISO dates of its days, where all its pixels share one calendar.
+    Parameters
+    ----------
+    path : str or Path
+        File to write.
+    series : Series
+        What to write.
+    dates : sequence of str
+        ISO dates of its days, where all its pixels share one calendar.
     """
     fields: dict[str, np.ndarray] = {"doy": (series.day - 1) % 365 + 1, "bands": np.array(series.bands)}
     if dates:

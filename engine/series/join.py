@@ -13,7 +13,7 @@ from .season import HALF_YEAR, opposite
 from .series_set import Series, SeriesSet, align_years, index_of_classes
 
 MERGE_DAYS = 4.0
-"""Dates of different parts that lie within so many days become one."""
+"""Dates of different parts at most this many days apart become one."""
 MOST_DATES = 100
 """Dates of a joined set; where there would be more, they become composites of equal length."""
 STEPS = (5.0, 8.0, 10.0, 16.0, 30.0)
@@ -53,7 +53,17 @@ class Joined:
         return len(self.labels)
 
     def with_classes(self, classes: Sequence[str]) -> Joined:
-        """The series of the named classes only, re-indexed in that order."""
+        """Return the series of the named classes only, re-indexed in that order.
+
+        Parameters
+        ----------
+        classes : sequence of str
+            Names of the classes to keep.
+
+        Returns
+        -------
+        Joined
+        """
         labels = index_of_classes(self.classes, classes)[self.labels]
         left = labels >= 0
         kept = self.kept.copy()
@@ -94,11 +104,11 @@ def join_series(
 ) -> Joined:
     """One labelled set of all pixels of the parts, which is put together only when it is read.
 
-    The seasons are laid over each other by whole years, and by half a year where two parts lie in opposite
-    hemispheres. Dates of different parts that are at most ``MERGE_DAYS`` apart become one on their mean day; on a
-    date that a part does not have its pixels are gaps. Where more than ``MOST_DATES`` dates remain, they become
-    medians of equal periods. Bands are those that all parts have, in the first one's order; classes are joined by
-    name, in the order in which they occur; no block is shared between parts.
+    The seasons are aligned by whole years, and by half a year where two parts are in opposite hemispheres. Dates of
+    different parts that are at most ``MERGE_DAYS`` apart become one on their mean day; on a date that a part does
+    not have its pixels are gaps. Where more than ``MOST_DATES`` dates remain, they become medians of equal periods.
+    Bands are those that all parts have, in the first one's order; classes are joined by name, in the order in which
+    they occur; no block is shared between parts.
 
     Parameters
     ----------
@@ -187,7 +197,7 @@ def _typical_size(part: Series, columns: tuple[int, ...]) -> float:
 
 
 def _one_season(parts: Sequence[Series], names: Sequence[str], warn: Callable[[str], None]) -> list[np.ndarray]:
-    """The days of each part, moved so that the seasons lie over that of the first."""
+    """Move the days of each part to the season of the first."""
     days = [parts[0].day]
     here = _latitude(parts[0])
     for part, name in zip(parts[1:], names[1:]):
@@ -195,7 +205,7 @@ def _one_season(parts: Sequence[Series], names: Sequence[str], warn: Callable[[s
         if opposite(here, _latitude(part)):
             day = day + np.float32(HALF_YEAR)
             warn(
-                f"{names[0]} and {name} lie in opposite hemispheres: the days of {name} are moved by half a year "
+                f"{names[0]} and {name} are in opposite hemispheres: the days of {name} move by half a year "
                 f"({HALF_YEAR} days)."
             )
         days.append(align_years(day, parts[0].day))
@@ -208,53 +218,53 @@ def _latitude(part: Series) -> float | None:
 
 
 def _one_calendar(days: Sequence[np.ndarray], warn: Callable[[str], None]) -> tuple[np.ndarray, list[np.ndarray]]:
-    """The days (t,) of the joined set, and for every part the date (its own number of dates,) that each becomes."""
+    """Return the days (t,) of the joined set, and for every part the date that each of its own becomes."""
     of_part = np.concatenate([np.full(len(day), number) for number, day in enumerate(days)])
     together = np.concatenate(days).astype(np.float64)
     order = np.argsort(together, kind="stable")
-    place = np.empty(len(together), np.int64)
-    number, begun = -1, -np.inf
+    date = np.empty(len(together), np.int64)
+    number, first = -1, -np.inf
     inside: set[int] = set()
     for position in order:
-        if together[position] - begun > MERGE_DAYS or of_part[position] in inside:
-            number, begun, inside = number + 1, together[position], set()
+        if together[position] - first > MERGE_DAYS or of_part[position] in inside:
+            number, first, inside = number + 1, together[position], set()
         inside.add(of_part[position])
-        place[position] = number
+        date[position] = number
     count = number + 1
     if count > MOST_DATES:
         span = together.max() - together.min()
         # Beyond the longest step the calendar is of several years, and steps only grow.
         step = next((s for s in STEPS if span / s < MOST_DATES), float(np.ceil(span / (MOST_DATES - 1))))
-        place = ((together - together.min()) // step).astype(np.int64)
-        _, place = np.unique(place, return_inverse=True)
-        place = place.reshape(-1)
+        date = ((together - together.min()) // step).astype(np.int64)
+        _, date = np.unique(date, return_inverse=True)
+        date = date.reshape(-1)
         warn(
             f"The joined series would have {count} dates: they are put together as medians of {step:g} days, "
-            f"{place.max() + 1} dates."
+            f"{date.max() + 1} dates."
         )
-        count = int(place.max()) + 1
-        return _middle(together, place, count), [place[of_part == part] for part in range(len(days))]
-    day = _middle(together, place, count)
-    moved = float(np.abs(day[place] - together).max())
+        count = int(date.max()) + 1
+        return _middle(together, date, count), [date[of_part == part] for part in range(len(days))]
+    day = _middle(together, date, count)
+    moved = float(np.abs(day[date] - together).max())
     if moved > 0:
         warn(
             f"Dates of the joined series at most {MERGE_DAYS:g} days apart became one on their mean day, "
             f"which moves them by up to {moved:.1f} days."
         )
-    return day, [place[of_part == part] for part in range(len(days))]
+    return day, [date[of_part == part] for part in range(len(days))]
 
 
-def _middle(day: np.ndarray, place: np.ndarray, count: int) -> np.ndarray:
+def _middle(day: np.ndarray, date: np.ndarray, count: int) -> np.ndarray:
     """(count,) float32 mean of the days (n,) that became each date."""
-    return (np.bincount(place, day, count) / np.bincount(place, minlength=count)).astype(np.float32)
+    return (np.bincount(date, day, count) / np.bincount(date, minlength=count)).astype(np.float32)
 
 
-def _on_calendar(values: np.ndarray, place: np.ndarray, count: int) -> np.ndarray:
-    """The series (n, t, c) of a part on a calendar of ``count`` dates, of which its own become ``place`` (t,)."""
-    if len(np.unique(place)) < len(place):
-        return compose(values, np.isfinite(values).all(axis=2), place, count, "median")
+def _on_calendar(values: np.ndarray, date: np.ndarray, count: int) -> np.ndarray:
+    """The series (n, t, c) of a part on a calendar of ``count`` dates, where its own dates become ``date`` (t,)."""
+    if len(np.unique(date)) < len(date):
+        return compose(values, np.isfinite(values).all(axis=2), date, count, "median")
     placed = np.full((len(values), count, values.shape[2]), np.nan, np.float32)
-    placed[:, place] = values
+    placed[:, date] = values
     return placed
 
 

@@ -19,7 +19,7 @@ LONGEST_PERIOD = 366
 
 @dataclass(frozen=True)
 class Periods:
-    """Periods without a gap between them, and where the dates of a series lie."""
+    """Consecutive periods, and which dates of a series fall into each."""
 
     dates: tuple[str, ...]
     """(g,) ISO date of the middle of each period, ascending."""
@@ -53,7 +53,7 @@ def season_periods(dates: Sequence[str], period: str, start: str = "", end: str 
     Raises
     ------
     InputError
-        ``period`` or ``season`` for a text that is none, ``no-dates`` when no date lies in the season,
+        ``period`` or ``season`` for a text that is neither, ``no-dates`` when no date is in the season,
         ``period-too-long`` when the season holds fewer than two periods or is shorter than one.
     """
     days = period_days(period)
@@ -65,7 +65,7 @@ def season_periods(dates: Sequence[str], period: str, start: str = "", end: str 
     if not inside:
         raise InputError(
             "no-dates",
-            f"No date lies in the season from {start or 'the first'} to {end or 'the last'}: "
+            f"No date is in the season from {start or 'the first'} to {end or 'the last'}: "
             f"the dates go from {dates[0]} to {dates[-1]}.",
             "Correct the start or the end.",
         )
@@ -86,25 +86,56 @@ def season_periods(dates: Sequence[str], period: str, start: str = "", end: str 
         )
     bounds = np.array([starts[n].toordinal() for n in (*kept, kept[-1] + 1)])
     ordinals = np.array([d.toordinal() for d in seen])
-    place = np.searchsorted(bounds, ordinals, side="right") - 1
-    place[(place >= len(kept)) | ~np.isin(ordinals, [d.toordinal() for d in inside])] = -1
-    return Periods(tuple(middles[n].isoformat() for n in kept), place.astype(np.int64), float(days or DAYS_OF_MONTH))
+    period_of_date = np.searchsorted(bounds, ordinals, side="right") - 1
+    period_of_date[(period_of_date >= len(kept)) | ~np.isin(ordinals, [d.toordinal() for d in inside])] = -1
+    return Periods(
+        tuple(middles[n].isoformat() for n in kept), period_of_date.astype(np.int64), float(days or DAYS_OF_MONTH)
+    )
 
 
 def middle_distance(dates: Sequence[str], periods: Periods) -> np.ndarray:
-    """(t,) float32 days of each ISO date from the middle of its period; for one outside the season it means nothing."""
+    """Return how far each date is from the middle of its period.
+
+    Parameters
+    ----------
+    dates : sequence of str
+        (t,) ISO dates.
+    periods : Periods
+        The periods into which they fall.
+
+    Returns
+    -------
+    (t,) float32
+        Days; meaningless for a date outside the season.
+    """
     days = np.array([datetime.date.fromisoformat(date).toordinal() for date in dates])
     middles = np.array([datetime.date.fromisoformat(date).toordinal() for date in periods.dates])
     return np.abs(days - middles[periods.period_of_date]).astype(np.float32)
 
 
 def period_days(period: str) -> int | None:
-    """The days of a period, None for a month; raises InputError (``period``)."""
+    """Return the length of a period.
+
+    Parameters
+    ----------
+    period : str
+        ``month`` or a number of days, 1 to 366.
+
+    Returns
+    -------
+    int or None
+        Days; None for a month.
+
+    Raises
+    ------
+    InputError
+        ``period`` for any other text.
+    """
     if period == MONTH:
         return None
     if not period.isascii() or not period.isdigit() or not 1 <= int(period) <= LONGEST_PERIOD:
         raise InputError(
-            "period", f"'{period}' is no period.", f"Write a number of days, 1 to {LONGEST_PERIOD}, or {MONTH}."
+            "period", f"'{period}' is not a period.", f"Write a number of days, 1 to {LONGEST_PERIOD}, or {MONTH}."
         )
     return int(period)
 

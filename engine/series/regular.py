@@ -16,14 +16,25 @@ ENDS = {
     "gap": "They stay gaps: nothing was seen there.",
     "nearest": "They repeat the first and the last value.",
 }
-"""What stands before the first and after the last observation of a pixel."""
+"""Values before the first and after the last observation of a pixel."""
 
 SHORTEST_STEP = 5.0
 """Days between two dates of a grid at least."""
 
 
 def regular_days(day: np.ndarray) -> np.ndarray:
-    """A regular grid (g,) over the season of the increasing days (t,), as dense as these are in the middle."""
+    """Return a regular grid over the season of a series, as dense as its dates are in the median.
+
+    Parameters
+    ----------
+    day : (t,) float32
+        Increasing days.
+
+    Returns
+    -------
+    (g,) float32
+        Days at equal steps of at least :data:`SHORTEST_STEP`, from the first to the last day.
+    """
     if len(day) < 2:
         return np.asarray(day, np.float32)
     step = max(float(np.median(np.diff(day))), SHORTEST_STEP)
@@ -36,7 +47,7 @@ def fill_linearly(values: np.ndarray, observed: np.ndarray, day: np.ndarray, gri
 
     Parameters
     ----------
-    values : (n, t, c); whatever stands at a gap is ignored.
+    values : (n, t, c); ignored at gaps.
     observed : (n, t) bool, at least one true in every row.
     day : (t,) increasing days.
     grid : (g,) days wanted.
@@ -49,10 +60,10 @@ def fill_linearly(values: np.ndarray, observed: np.ndarray, day: np.ndarray, gri
     dates = np.arange(t)
     before = np.maximum.accumulate(np.where(observed, dates, -1), axis=1)
     after = np.minimum.accumulate(np.where(observed, dates, t)[:, ::-1], axis=1)[:, ::-1]
-    # ``grid`` lies between dates ``place - 1`` and ``place``.
-    place = np.searchsorted(day, grid, side="right")
-    left = np.where(place > 0, before[:, np.maximum(place - 1, 0)], -1)
-    right = np.where(place < t, after[:, np.minimum(place, t - 1)], t)
+    # ``grid`` is between dates ``after_grid - 1`` and ``after_grid``.
+    after_grid = np.searchsorted(day, grid, side="right")
+    left = np.where(after_grid > 0, before[:, np.maximum(after_grid - 1, 0)], -1)
+    right = np.where(after_grid < t, after[:, np.minimum(after_grid, t - 1)], t)
     left, right = np.where(left < 0, right, left), np.where(right >= t, left, right)
     rows = np.arange(len(values))[:, None]
     apart = day[right] - day[left]

@@ -14,7 +14,24 @@ MINIMUM_SAMPLES = 5
 
 
 def few_samples(name: str, count: int, where: str, what: str = "observed pixels") -> InputError:
-    """The error for class ``name`` with only ``count`` samples (``what`` they are) in ``where``."""
+    """Return the error for a class with too few samples.
+
+    Parameters
+    ----------
+    name : str
+        Name of the class.
+    count : int
+        Samples that it has.
+    where : str
+        What they are in, for the message.
+    what : str
+        What the samples are.
+
+    Returns
+    -------
+    InputError
+        With the code ``few-samples``.
+    """
     return InputError(
         "few-samples",
         f"Class '{name}' has {count} {what} in {where}, at least {MINIMUM_SAMPLES} are needed.",
@@ -23,13 +40,20 @@ def few_samples(name: str, count: int, where: str, what: str = "observed pixels"
 
 
 def require_source(series: SeriesSet, where: str) -> None:
-    """Raise InputError unless a model can be learnt from ``series``, called ``where`` in the message.
+    """Check that a model can be learnt from the series.
+
+    Parameters
+    ----------
+    series : SeriesSet
+        The source.
+    where : str
+        What it is called in messages.
 
     Raises
     ------
     InputError
-        ``no-labels``; ``one-class``; ``few-samples`` for the first class with fewer than
-        ``MINIMUM_SAMPLES`` series that were observed at all.
+        ``no-labels``; ``one-class``; ``few-samples`` for the first class with fewer than ``MINIMUM_SAMPLES`` series
+        that were observed at all.
     """
     if series.labels is None:
         raise InputError("no-labels", f"There are no labels in {where}.", "The source must be labelled.")
@@ -38,7 +62,22 @@ def require_source(series: SeriesSet, where: str) -> None:
 
 
 def require_samples(count: np.ndarray, classes: Sequence[str], where: str) -> None:
-    """As :func:`require_source`, of so many observed samples (k,) of each of the classes."""
+    """Check that the classes have enough samples to learn from.
+
+    Parameters
+    ----------
+    count : (k,) int64
+        Observed samples of each class.
+    classes : sequence of str
+        Names of the classes.
+    where : str
+        What they are in, for messages.
+
+    Raises
+    ------
+    InputError
+        ``one-class`` or ``few-samples``.
+    """
     if (count > 0).sum() < 2:
         message = f"There are observed samples of fewer than two classes in {where}."
         raise InputError("one-class", message, "Add samples of other crops.")
@@ -48,7 +87,22 @@ def require_samples(count: np.ndarray, classes: Sequence[str], where: str) -> No
 
 
 def describe_draw(series: SeriesSet, most: int, where: str) -> tuple[str, ...]:
-    """A sentence on series that are a draw of at most ``most`` of each class of ``where``; none where they are all."""
+    """Say that series are a random draw.
+
+    Parameters
+    ----------
+    series : SeriesSet
+        Series that may be a draw.
+    most : int
+        Most series of a class in the draw.
+    where : str
+        What was drawn from.
+
+    Returns
+    -------
+    tuple of str
+        One sentence; none where the series are complete.
+    """
     if series.population is None:
         return ()
     whole = int(series.population.sum())

@@ -23,7 +23,7 @@ class Season:
     start: str = NEW_YEAR
     """Month and day (``MM-DD``) of the target that is what 1 January is of the source."""
     source_start: str = ""
-    """Month and day at which the user let the source's season start; empty where it was not said."""
+    """Month and day at which the source's season starts; empty where it is not given."""
     latitude: float | None = None
     """Latitude in degrees of the target; None where it is unknown."""
 
@@ -38,15 +38,26 @@ class Season:
         for start in (self.start, self.source_start or NEW_YEAR):
             day_of_year(start)
         if self.latitude is not None and not -90 <= self.latitude <= 90:
-            raise InputError("season-start", f"{self.latitude} is no latitude.")
+            raise InputError("season-start", f"{self.latitude} is not a latitude: it must be -90 to 90.")
 
     def of_start(self, target_start: str, source_start: str = "") -> Season:
-        """The season of a target that starts when the source's does.
+        """Return the season of a target that starts when the source's does.
+
+        Parameters
+        ----------
+        target_start : str
+            Month and day (``MM-DD``) at which the season of the target starts.
+        source_start : str
+            The same of the source; empty for the start that is already known.
+
+        Returns
+        -------
+        Season
 
         Raises
         ------
         InputError
-            ``season-start`` where the start of the source was never said, or a start is no date.
+            ``season-start`` where the start of the source is unknown, or a start is not a month and day.
         """
         source_start = source_start or self.source_start
         if not source_start:
@@ -59,13 +70,33 @@ class Season:
         return replace(self, start=start, source_start=source_start)
 
     def for_latitude(self, other: float | None) -> Season:
-        """The season of a stack on ``other`` latitude, when this one is that of the stack known so far."""
+        """Return the season of a further stack, moved by half a year where it is in the opposite hemisphere.
+
+        Parameters
+        ----------
+        other : float or None
+            Latitude of that stack in degrees.
+
+        Returns
+        -------
+        Season
+        """
         moved = _later(self.start, HALF_YEAR) if opposite(self.latitude, other) else self.start
         return replace(self, start=moved, latitude=other)
 
 
 def opposite(one: float | None, other: float | None) -> bool:
-    """Whether two latitudes lie in opposite hemispheres, both outside the inner tropics."""
+    """Return whether two latitudes are in opposite hemispheres, both outside the inner tropics.
+
+    Parameters
+    ----------
+    one, other : float or None
+        Degrees north; None where unknown.
+
+    Returns
+    -------
+    bool
+    """
     if one is None or other is None:
         return False
     return one * other < 0 and min(abs(one), abs(other)) > TROPICS
@@ -77,7 +108,7 @@ def day_of_year(start: str) -> int:
     if date is None:
         raise InputError(
             "season-start",
-            f"'{start}' is no start of a season.",
+            f"'{start}' is not the start of a season.",
             "Write month and day: 03-15 is 15 March.",
         )
     leap_day = date.month == 2 and date.day == 29

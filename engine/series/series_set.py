@@ -16,7 +16,7 @@ CHUNK = 4096
 
 
 class Series(Protocol):
-    """Time series as they are joined and written: a :class:`SeriesSet`, or what lies in a file."""
+    """Time series as they are joined and written: a :class:`SeriesSet`, or the content of a file."""
 
     @property
     def day(self) -> np.ndarray:
@@ -106,7 +106,17 @@ class SeriesSet:
             yield self.values[start : start + CHUNK]
 
     def take(self, index: np.ndarray) -> SeriesSet:
-        """The pixels of ``index`` (integers or booleans), in that order."""
+        """Return some of the pixels.
+
+        Parameters
+        ----------
+        index : (m,) int64 or (n,) bool
+            Pixels to keep, in that order.
+
+        Returns
+        -------
+        SeriesSet
+        """
         return replace(
             self,
             values=self.values[index],
@@ -120,12 +130,21 @@ class SeriesSet:
         return replace(self, labels=None, classes=(), population=None)
 
     def with_bands(self, bands: Sequence[str]) -> SeriesSet:
-        """The named bands in the given order.
+        """Return the named bands in the given order.
+
+        Parameters
+        ----------
+        bands : sequence of str
+            Names of bands.
+
+        Returns
+        -------
+        SeriesSet
 
         Raises
         ------
         InputError
-            ``bands-differ``, naming the bands that are not there.
+            ``bands-differ``, naming the missing bands.
         """
         missing = [b for b in bands if b not in self.bands]
         if missing:
@@ -137,7 +156,17 @@ class SeriesSet:
         return replace(self, values=self.values[:, :, [self.bands.index(b) for b in bands]], bands=tuple(bands))
 
     def with_classes(self, classes: Sequence[str]) -> SeriesSet:
-        """The pixels of the named classes only, re-indexed in that order; a class may have none."""
+        """Return the pixels of the named classes only, re-indexed in that order.
+
+        Parameters
+        ----------
+        classes : sequence of str
+            Names of classes; one without a pixel stays a class.
+
+        Returns
+        -------
+        SeriesSet
+        """
         if self.labels is None:
             raise ValueError("these series have no labels")
         index = index_of_classes(self.classes, classes)
@@ -151,7 +180,20 @@ class SeriesSet:
 
 
 def index_of_classes(names: Sequence[str], wanted: Sequence[str]) -> np.ndarray:
-    """(k,) int64 position of each of the names among the wanted ones, -1 where it is not wanted."""
+    """Return where each name is among the wanted ones.
+
+    Parameters
+    ----------
+    names : sequence of str
+        k names.
+    wanted : sequence of str
+        Names in the order of the index.
+
+    Returns
+    -------
+    (k,) int64
+        Position in ``wanted``; -1 for a name that is not wanted.
+    """
     index = np.full(len(names), -1, np.int64)
     for position, name in enumerate(wanted):
         if name in names:
@@ -160,9 +202,18 @@ def index_of_classes(names: Sequence[str], wanted: Sequence[str]) -> np.ndarray:
 
 
 def continuous_days(day_of_year: np.ndarray) -> np.ndarray:
-    """Days of the year (1-366), in date order, as days that keep increasing over the new year.
+    """Turn days of the year into days that keep increasing over the new year.
 
     ``[257, 353, 1, 17]`` becomes ``[257, 353, 366, 382]``.
+
+    Parameters
+    ----------
+    day_of_year : (t,) array
+        1 to 366, in date order.
+
+    Returns
+    -------
+    (t,) float32
     """
     day = np.asarray(day_of_year, np.float32)
     years = np.concatenate([[0], np.cumsum(np.diff(day) <= 0)])
@@ -170,9 +221,20 @@ def continuous_days(day_of_year: np.ndarray) -> np.ndarray:
 
 
 def align_years(day: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Move ``day`` by whole years so that its season lies as near as it can to ``reference``.
+    """Move days by whole years so that their season is as near as possible to another.
 
     A season from 20 December and one from 5 January are 16 days apart, not 349.
+
+    Parameters
+    ----------
+    day : (t,) float32
+        Days to move.
+    reference : (u,) float32
+        Days of the other season.
+
+    Returns
+    -------
+    (t,) float32
     """
     apart = float(np.mean(reference) - np.mean(day))
     return (day + DAYS_PER_YEAR * round(apart / DAYS_PER_YEAR)).astype(np.float32)

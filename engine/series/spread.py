@@ -6,29 +6,35 @@ import numpy as np
 
 
 def spread_order(
-    group: np.ndarray, place: np.ndarray, rng: np.random.Generator, within: np.ndarray | None = None
+    group: np.ndarray, unit: np.ndarray, rng: np.random.Generator, within: np.ndarray | None = None
 ) -> np.ndarray:
-    """An order that takes every group's members in turn from its places, at random within a place.
+    """Return an order that takes every class's members in turn from its units, at random within a unit.
 
     Parameters
     ----------
-    group, place : (n,) int64, such as the class of a pixel and its polygon.
-    within : (n,) position of each member within its place; None for a random one.
+    group : (n,) int64
+        Class of each member.
+    unit : (n,) int64
+        Spatial unit of each member, such as its polygon.
+    rng : numpy.random.Generator
+        Source of randomness.
+    within : (n,) array, optional
+        Position of each member within its unit; random by default.
 
     Returns
     -------
-    ndarray
-        (n,) int64 index: the first m of a group come from as many places as there are.
+    (n,) int64
+        Index: the first m of a class come from as many units as there are.
     """
     random = rng.random(len(group))
-    by_place = np.lexsort((random if within is None else within, place, group))
+    by_unit = np.lexsort((random if within is None else within, unit, group))
     rank = np.empty(len(group), np.int64)
-    rank[by_place] = rank_of_runs(np.stack([group[by_place], place[by_place]]))
+    rank[by_unit] = rank_of_runs(np.stack([group[by_unit], unit[by_unit]]))
     return np.lexsort((random, rank, group))
 
 
 def low_discrepancy_key(row: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """A number from 0 to 1 for each pixel: of any area, those with the least lie evenly all over it.
+    """A number from 0 to 1 for each pixel: the pixels of any area with the lowest numbers are spread evenly over it.
 
     It depends on the pixel alone, so that the choice is the same however the area is cut into windows. The numbers
     are the fractions of multiples of 1/g and 1/g^2 along rows and columns, g the plastic number (g^3 = g + 1), which
@@ -42,7 +48,17 @@ def low_discrepancy_key(row: np.ndarray, column: np.ndarray) -> np.ndarray:
 
 
 def rank_of_runs(keys: np.ndarray) -> np.ndarray:
-    """(n,) position of each column of ``keys`` (k, n) in its run of equal columns."""
+    """Return the position of each column in its run of equal columns.
+
+    Parameters
+    ----------
+    keys : (k, n) array
+        Columns, equal ones side by side.
+
+    Returns
+    -------
+    (n,) int64
+    """
     count = keys.shape[1]
     if not count:
         return np.zeros(0, np.int64)
@@ -52,7 +68,17 @@ def rank_of_runs(keys: np.ndarray) -> np.ndarray:
 
 
 def rank_within(group: np.ndarray) -> np.ndarray:
-    """(n,) how many before each element belong to the same group."""
+    """Return how many elements of the same group come before each element.
+
+    Parameters
+    ----------
+    group : (n,) int64
+        Group of each element.
+
+    Returns
+    -------
+    (n,) int64
+    """
     order = np.argsort(group, kind="stable")
     rank = np.empty(len(group), np.int64)
     rank[order] = rank_of_runs(group[order][None])

@@ -17,7 +17,18 @@ PIXELS = 4096
 
 
 def default_smoothness(step: float) -> float:
-    """The smoothness that halves swings of :data:`LASTING` days, for periods of ``step`` days."""
+    """Return the smoothness that halves swings of :data:`LASTING` days.
+
+    Parameters
+    ----------
+    step : float
+        Days from one period to the next.
+
+    Returns
+    -------
+    float
+        Lambda of :func:`smooth`.
+    """
     # A wave of w per step comes out 1 / (1 + lambda (2 sin(w / 2))^4) times as high; the shortest has two steps.
     return (2 * math.sin(min(math.pi * step / LASTING, math.pi / 2))) ** -4
 
@@ -29,14 +40,14 @@ def smooth(values: np.ndarray, observed: np.ndarray, smoothness: float) -> np.nd
 
     Parameters
     ----------
-    values : (n, g, c) at equal steps; whatever stands at a gap is ignored.
+    values : (n, g, c) at equal steps; ignored at gaps.
     observed : (n, g) bool; a row needs two true ones, the answer for another is NaN.
     smoothness : lambda, above 0; the greater, the smoother. Towards infinity it is the line of least squares.
 
     Returns
     -------
-    (n, g, c) float64, also before the first and after the last observation, where it is a straight line. It lies
-    in memory with the pixels last.
+    (n, g, c) float64, also before the first and after the last observation, where it is a straight line. In memory
+    the pixels come last.
     """
     n, g, c = values.shape
     answer = np.empty((g, c, n))

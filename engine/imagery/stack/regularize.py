@@ -154,9 +154,9 @@ class _Maker:
     def make(self, series: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(n, g, c) float32 regular series, and (n, g) bool where a period had an observation, of (n, t, bands)."""
         observed = np.isfinite(series).all(axis=2)
-        recipe, place = self._recipe, self._periods.period_of_date
+        recipe, period_of_date = self._recipe, self._periods.period_of_date
         wanted = series[:, :, : self._count]
-        composites = compose(wanted, observed, place, len(self._periods), recipe.method, self._scores(series))
+        composites = compose(wanted, observed, period_of_date, len(self._periods), recipe.method, self._scores(series))
         seen = np.isfinite(composites[:, :, 0])
         filled = fill_gaps(composites, seen, self._day, recipe.fill, self._smoothness, recipe.ends)
         return filled, seen
