@@ -186,7 +186,7 @@ def test_a_cancel_with_a_temporary_results_file_says_how_it_could_go_on(provider
     algorithm = provider.algorithm("compare").create()
     algorithm.run({**inputs, "OUTPUT": "TEMPORARY_OUTPUT"}, QgsProcessingContext(), log)
     kept[0].unlink()
-    plain = EngineAlgorithm.cancelled(algorithm)
+    plain = EngineAlgorithm.cancel_message(algorithm)
     assert log.lines[-1].startswith(plain) and log.lines[-1] != plain
 
 
@@ -195,7 +195,7 @@ def test_an_engine_that_would_never_end_is_ended(run_and_cancel, inputs, fake_en
     feedback = Log()
     results = run_and_cancel("compare", inputs, feedback)
     assert "OUTPUT" not in results and names(tmp_path) == ["fake"]
-    assert feedback.lines[-1] == EngineAlgorithm.cancelled(CompareAlgorithm())
+    assert feedback.lines[-1] == EngineAlgorithm.cancel_message(CompareAlgorithm())
 
 
 def bad_inputs(inputs, pair, folder):

@@ -1,64 +1,173 @@
-"""What all algorithms share that hand something to the worker process: gathering, check, run, cancel."""
+"""What all algorithms share: their description, parameters, checks, and the run in the worker process."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from qgis.core import (
     QgsFeedback,
-    QgsProcessing,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
+    QgsProcessingOutputNumber,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterEnum,
     QgsProcessingParameterFile,
     QgsProcessingParameterMapLayer,
     QgsProcessingParameterMultipleLayers,
+    QgsProcessingParameterNumber,
     QgsProcessingUtils,
 )
-from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
 from ...engine.errors import Cancelled, InputError
 from ..common.help import help_url
 from ..common.icons import icon
+from ..common.qt import tr
 from ..engine_process import choice, environment
 from ..engine_process.worker import Outcome, Task, Worker, WorkerFault
-from .values import unreadable
+from .choices import ChoiceParameter, choice_lines
+from .values import plain_value, takes_files, unreadable
+
+QUALITY_HELP = (
+    "Classes or flags that a quality band hides, instead of its defaults (clouds, their shadows, snow), such as "
+    "'SCL: 3 8 9; QA_PIXEL: cloud, cloud shadow'. 'none' hides nothing."
+)
+"""Help of the parameter ``QUALITY``, which several algorithms have."""
 
 
 class EngineAlgorithm(QgsProcessingAlgorithm):
-    """An algorithm whose work, a job or a comparison, is done by the worker process."""
+    """An algorithm whose work is done by the worker process; each fills the attributes below."""
+
+    ID: ClassVar[str]
+    TITLE: ClassVar[str]
+    """Name in the toolbox."""
+    GROUP: ClassVar[str]
+    GROUP_ID: ClassVar[str]
+    TAGS: ClassVar[str]
+    """Search words, separated by commas."""
+    SUMMARY: ClassVar[str]
+    """One line for the toolbox."""
+    ABOUT: ClassVar[str]
+    """Help beside the parameters."""
+    HELP: ClassVar[Mapping[str, str]]
+    """Help of each parameter, by its id."""
+    WORDS: ClassVar[Mapping[str, str]] = {}
+    """Values of the ``{names}`` in ``ABOUT`` and ``HELP``."""
 
     def __init__(self) -> None:
         super().__init__()
         self._plain: dict[str, Any] = {}
-
-    def tr(self, text: str) -> str:
-        """The text in the user's language."""
-        return QCoreApplication.translate("CropTransfer", text)
+        """Values of the parameters without layers, by the id in lower case."""
 
     def createInstance(self) -> EngineAlgorithm:
         """A fresh instance; QGIS makes one for each run."""
         return type(self)()
+
+    def name(self) -> str:
+        """Id of the algorithm."""
+        return self.ID
+
+    def displayName(self) -> str:
+        """Name in the toolbox."""
+        return tr(self.TITLE)
+
+    def group(self) -> str:
+        """Group in the toolbox."""
+        return tr(self.GROUP)
+
+    def groupId(self) -> str:
+        """Id of the group."""
+        return self.GROUP_ID
+
+    def tags(self) -> list[str]:
+        """Search words."""
+        return self.TAGS.split(",")
+
+    def shortDescription(self) -> str:
+        """One line for the toolbox."""
+        return tr(self.SUMMARY)
+
+    def shortHelpString(self) -> str:
+        """Help beside the parameters."""
+        return tr(self.ABOUT).format(**self.WORDS)
 
     def icon(self) -> QIcon:
         """Icon in the toolbox."""
         return icon("croptransfer")
 
     def helpUrl(self) -> str:
-        """What the Help button of the model designer opens."""
+        """Page that the Help button of the model designer opens."""
         return help_url().toString()
 
-    # --- to be given by each algorithm
+    # --- parameters
+
+    def add(
+        self,
+        kind: type[QgsProcessingParameterDefinition],
+        name: str,
+        label: str,
+        *,
+        advanced: bool = False,
+        choices: Mapping[str, str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        """Add a parameter with its help; the help of ``choices`` (key and meaning) has one line for each."""
+        help_text = tr(self.HELP[name]).format(**self.WORDS)
+        if choices is not None:
+            options = {"options": list(choices), "defaultValue": next(iter(choices)), **options}
+            options["usesStaticStrings"] = True
+            help_text += f"\n{choice_lines(choices)}"
+        parameter = kind(name, tr(label), **options)
+        parameter.setHelp(help_text)
+        if metadata is not None:
+            parameter.setMetadata(metadata)
+        if advanced:
+            parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
+        self.addParameter(parameter)
+
+    def add_choice(self, name: str, label: str, choices: Mapping[str, str], **options: Any) -> None:
+        """Add a choice of one or several keys; the first is the default."""
+        self.add(ChoiceParameter, name, label, choices=choices, **options)
+
+    def add_integer(self, name: str, label: str, default: int, **options: Any) -> None:
+        """Add a whole number."""
+        integer = QgsProcessingParameterNumber.Type.Integer
+        self.add(QgsProcessingParameterNumber, name, label, type=integer, defaultValue=default, **options)
+
+    def add_seed(self) -> None:
+        """Add the random seed."""
+        self.add_integer("SEED", "Random seed", 0, minValue=0, maxValue=2**31 - 1, advanced=True)
+
+    def add_numbers(self, **labels: str) -> None:
+        """Add numbers as outputs, by their id."""
+        for name, label in labels.items():
+            self.addOutput(QgsProcessingOutputNumber(name, tr(label)))
+
+    def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
+        """Name the file that cannot be read, where the base class would name the parameter only."""
+        for definition in self.parameterDefinitions():
+            value = parameters.get(definition.name())
+            layers = isinstance(definition, (QgsProcessingParameterMultipleLayers, QgsProcessingParameterMapLayer))
+            if layers and not takes_files(definition):
+                path = unreadable(value, context)
+                if path:
+                    message = tr("{label}: {path} does not exist or cannot be read.")
+                    return False, message.format(label=definition.description(), path=path)
+            elif not definition.checkValueIsAcceptable(value, context):
+                return False, _unacceptable(definition, value)
+        return super().checkParameterValues(parameters, context)
+
+    # --- the run
 
     def gather(self, parameters: dict[str, Any], context: QgsProcessingContext) -> None:
         """Resolve the parameters to plain values in ``self._plain``, while layers may be touched."""
-        raise NotImplementedError
+        for definition in self.parameterDefinitions():
+            self._plain[definition.name().lower()] = plain_value(self, definition, parameters, context)
 
     def task(
         self, parameters: dict[str, Any], context: QgsProcessingContext, folder: str, feedback: QgsFeedback
@@ -67,7 +176,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         raise NotImplementedError
 
     def problems(self, task: Any) -> Sequence[InputError]:
-        """All that is wrong with it."""
+        """All that is wrong with the task."""
         raise NotImplementedError
 
     def results(self, task: Any, outcome: Outcome, feedback: QgsProcessingFeedback) -> dict[str, Any]:
@@ -75,55 +184,16 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         raise NotImplementedError
 
     def cancel_message(self) -> str:
-        """What is said after a cancel."""
-        return self.tr("Cancelled; nothing was written.")
+        """The last line of the log after a cancel."""
+        return tr("Cancelled; nothing was written.")
 
     def stage_line(self, name: str) -> str:
-        """The line of the log about a stage that begins."""
+        """The line of the log about a stage that starts."""
         return name
 
     def metric_line(self, name: str, value: Any) -> str:
-        """The line of the log about a figure that the engine reports on its way; empty for none."""
+        """The line of the log about a metric that the engine reports; empty for none."""
         return ""
-
-    # --- parameters
-
-    def add(self, parameter: QgsProcessingParameterDefinition, help_text: str, advanced: bool = False) -> None:
-        """Add a parameter with its help."""
-        parameter.setHelp(help_text)
-        if advanced:
-            parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
-        self.addParameter(parameter)
-
-    def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
-        """Name the file that cannot be read, where the base class would name the parameter only."""
-        for definition in self.parameterDefinitions():
-            layers = isinstance(definition, (QgsProcessingParameterMultipleLayers, QgsProcessingParameterMapLayer))
-            if layers and not _takes_files(definition):
-                path = unreadable(parameters.get(definition.name()), context)
-                if path:
-                    message = self.tr("{label}: {path} does not exist or cannot be read.")
-                    return False, message.format(label=definition.description(), path=path)
-            elif not definition.checkValueIsAcceptable(parameters.get(definition.name()), context):
-                return False, self._unacceptable(definition, parameters.get(definition.name()))
-        return super().checkParameterValues(parameters, context)
-
-    def _unacceptable(self, definition: QgsProcessingParameterDefinition, value: Any) -> str:
-        label = definition.description()
-        if value is None or value == "" or value == []:
-            return self.tr("{label}: nothing was given.").format(label=label)
-        if isinstance(definition, QgsProcessingParameterEnum):
-            known = definition.options()
-            given = value if isinstance(value, (list, tuple)) else str(value).split(",")
-            value = next((one for one in given if str(one) not in known), value)
-            message = self.tr("{label}: there is no '{value}'. Choose one of: {options}.")
-            return message.format(label=label, value=value, options=", ".join(known))
-        if isinstance(definition, QgsProcessingParameterFile):
-            message = self.tr("{label}: {value} is not a file whose name ends in .{extension}.")
-            return message.format(label=label, value=value, extension=definition.extension())
-        return self.tr("{label}: '{value}' cannot be used.").format(label=label, value=value)
-
-    # --- the run
 
     def prepareAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
@@ -142,7 +212,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         with tempfile.TemporaryDirectory(prefix="croptransfer-", dir=QgsProcessingUtils.tempFolder()) as folder:
             try:
                 task = self.task(parameters, context, folder, feedback)
-                feedback.setProgressText(self.tr("Checking the inputs"))
+                feedback.setProgressText(tr("Checking the inputs"))
                 problems = self.problems(task)
                 if problems:
                     raise QgsProcessingException("\n".join(dict.fromkeys(map(str, problems))))
@@ -175,14 +245,27 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         try:
             return Worker(task, interpreter, follow).run(feedback.isCanceled)
         except WorkerFault as fault:
-            # A broken engine looks like a fault of the job; the optimiser step tells them apart.
+            # A broken engine looks like a fault of the job; the optimiser step distinguishes them.
             state = environment.check(interpreter)
             if not state.works:
                 raise environment.broken(interpreter, state, choice.packages()) from fault
             raise QgsProcessingException(str(fault)) from fault
 
 
-def _takes_files(definition: QgsProcessingParameterDefinition) -> bool:
-    """Whether a parameter of several inputs takes files of any kind rather than layers."""
-    several = isinstance(definition, QgsProcessingParameterMultipleLayers)
-    return several and definition.layerType() == QgsProcessing.SourceType.TypeFile
+def _unacceptable(definition: QgsProcessingParameterDefinition, value: Any) -> str:
+    """Why a value is not acceptable."""
+    words: dict[str, Any] = {"label": definition.description(), "value": value}
+    if value is None or value == "" or value == []:
+        message = tr("{label}: a value is required.")
+    elif isinstance(definition, QgsProcessingParameterEnum):
+        known = definition.options()
+        given = value if isinstance(value, (list, tuple)) else str(value).split(",")
+        words["value"] = next((one for one in given if str(one) not in known), value)
+        words["options"] = ", ".join(known)
+        message = tr("{label}: '{value}' is not valid. Choose one of: {options}.")
+    elif isinstance(definition, QgsProcessingParameterFile):
+        words["extension"] = definition.extension()
+        message = tr("{label}: {value} is not a .{extension} file.")
+    else:
+        message = tr("{label}: '{value}' is not valid.")
+    return message.format(**words)

@@ -14,174 +14,91 @@ from qgis.core import (
     QgsProcessingParameterFile,
     QgsProcessingParameterFileDestination,
     QgsProcessingParameterMultipleLayers,
-    QgsProcessingParameterNumber,
 )
 
 from ...engine.imagery.sensors.spectral_indices import INDICES
-from ...engine.methods import METHODS
 from ...engine.tasks import Job
+from ..common.qt import tr
 from ..engine_process.worker import Outcome
-from .mapping import MappingAlgorithm
-from .methods import MethodParameter, method_lines
-from .values import names, raster_paths, vector_input
+from .choices import METHOD_CHOICES, choice_lines
+from .mapping import POLYGONS, RASTER, MappingAlgorithm
+from .values import names, stack_bands
 
 
 class TransferAlgorithm(MappingAlgorithm):
     """The main job as a Processing algorithm."""
 
-    LABELS = "LABELS"
-    CLASS_FIELD = "CLASS_FIELD"
-    SOURCE = "SOURCE"
-    SERIES = "SERIES"
-    BANDS = "BANDS"
-    INDICES = "INDICES"
-    METHOD = "METHOD"
-    SEED = "SEED"
-    MODEL = "MODEL"
-    REPORT = "REPORT"
-
-    def name(self) -> str:
-        """Id of the algorithm."""
-        return "transfer"
-
-    def displayName(self) -> str:
-        """Name in the toolbox."""
-        return self.tr("Map crops by transfer")
-
-    def tags(self) -> list[str]:
-        """Words that find it."""
-        words = "crop,classification,land cover,agriculture,time series,sentinel-2"
-        return [*words.split(","), "domain adaptation", "transfer learning", "ghca"]
-
-    def shortDescription(self) -> str:
-        """One line for the toolbox."""
-        return self.tr("Maps crops where there are no field labels, learning from a labelled region or year.")
-
-    def shortHelpString(self) -> str:
-        """Help beside the parameters."""
-        return self.tr(
-            "Maps the crops of a region or year without field labels (the target). A model learns from a labelled "
-            "region or year (the source), adapts itself to the unlabelled target, and classifies every pixel of it.\n\n"
-            "Source: a point or polygon layer with the crop in a field, and the rasters that cover it; or a series "
-            "file (.npz) instead of both.\n"
-            "Target: rasters of one season with the same spectral bands, under any sensor's names; an index of the "
-            "source is computed where the target does not hold it. The dates need not be the same, and the seasons "
-            "may be weeks or, in the other hemisphere, half a year apart.\n\n"
-            "Clouds and other gaps must be nodata, or marked by a quality band among the rasters. Pixels that were "
-            "never observed stay nodata in the map.\n\n"
-            "Methods:\n{methods}"
-        ).format(methods=method_lines())
+    ID = "transfer"
+    TITLE = "Map crops by transfer"
+    TAGS = "crop,classification,land cover,agriculture,time series,sentinel-2,domain adaptation,transfer learning,ghca"
+    SUMMARY = "Maps crops where there are no field labels, learning from a labelled region or year."
+    ABOUT = (
+        "Maps the crops of a region or year without field labels (the target). A model learns from a labelled region "
+        "or year (the source), adapts to the unlabelled target, and classifies every pixel of it.\n\n"
+        "Source: a point or polygon layer with the crop in a field, and the rasters that cover it; or a series file "
+        "(.npz) instead of both.\n"
+        "Target: rasters of one season with the same spectral bands, from any sensor; an index of the source is "
+        "computed if the target lacks it. The dates may differ, and the seasons may be weeks or, in the other "
+        "hemisphere, half a year apart.\n\n"
+        "Clouds and other gaps must be nodata, or marked by a quality band among the rasters. Pixels without an "
+        "observation stay nodata in the map.\n\n"
+        "Methods:\n{methods}"
+    )
+    WORDS = {"methods": choice_lines(METHOD_CHOICES), "indices": ", ".join(INDICES)}
+    HELP = {
+        **MappingAlgorithm.HELP,
+        "LABELS": "Points or polygons with the crop that grew there, within the source stack. Any CRS.",
+        "CLASS_FIELD": "Field of the labels that holds the crop, as text or as a whole number.",
+        "SOURCE": (
+            "Rasters that cover the labels over one season, with the spectral bands of the target: one file with a "
+            "band for every date and spectral band, one file per date, or one file per date and band."
+        ),
+        "SERIES": "Labelled time series of pixels (.npz), instead of labels, crop field and source stack.",
+        "METHOD": "How the model adapts to the target; 'ghca' is recommended.",
+        "SEED": "Same seed, same map. Other seeds show how much of the result is chance.",
+        "BANDS": "Learn only from these bands of the source, such as 'B04, B08'. Empty: all bands.",
+        "INDICES": (
+            "Learn from these in addition to the bands, such as 'NDVI, NDWI'; computed on both sides where they are "
+            "not stored. Known indices: {indices}."
+        ),
+        "MODEL": ("The trained model, to map more rasters of the same target with 'Map crops with a trained model'."),
+        "REPORT": "A page with the map, class areas, confidence and details of the training.",
+    }
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
         """Declare parameters and outputs."""
+        vector = [QgsProcessing.SourceType.TypeVectorPoint, POLYGONS]
+        self.add(QgsProcessingParameterFeatureSource, "LABELS", "Labels of the source", types=vector, optional=True)
         self.add(
-            QgsProcessingParameterFeatureSource(
-                self.LABELS,
-                self.tr("Labels of the source"),
-                [QgsProcessing.SourceType.TypeVectorPoint, QgsProcessing.SourceType.TypeVectorPolygon],
-                optional=True,
-            ),
-            self.tr("Points or polygons with the crop that grew there, within the source stack. Any CRS."),
+            QgsProcessingParameterField, "CLASS_FIELD", "Crop field", parentLayerParameterName="LABELS", optional=True
         )
-        self.add(
-            QgsProcessingParameterField(
-                self.CLASS_FIELD, self.tr("Crop field"), parentLayerParameterName=self.LABELS, optional=True
-            ),
-            self.tr("Field of the labels that holds the crop, as text or as a whole number."),
-        )
-        self.add(
-            QgsProcessingParameterMultipleLayers(
-                self.SOURCE, self.tr("Source stack"), QgsProcessing.SourceType.TypeRaster, optional=True
-            ),
-            self.tr(
-                "Rasters that cover the labels over one season, in the spectral bands of the target: one file "
-                "with a band for every date and spectral band, one file a date, or one file a date and band."
-            ),
-        )
-        self.add(
-            QgsProcessingParameterFile(
-                self.SERIES, self.tr("Series file, instead of labels and source stack"), extension="npz", optional=True
-            ),
-            self.tr("Labelled time series of pixels (.npz), instead of labels, crop field and source stack."),
-        )
+        self.add(QgsProcessingParameterMultipleLayers, "SOURCE", "Source stack", layerType=RASTER, optional=True)
+        series = "Series file, instead of labels and source stack"
+        self.add(QgsProcessingParameterFile, "SERIES", series, extension="npz", optional=True)
         self.add_target()
-        self.add(
-            MethodParameter(self.METHOD, self.tr("Method"), list(METHODS), defaultValue="ghca", usesStaticStrings=True),
-            self.tr("How the model adapts to the target; 'ghca' is the recommended way.") + f"\n{method_lines()}",
-        )
-        self.add(
-            QgsProcessingParameterNumber(
-                self.SEED,
-                self.tr("Random seed"),
-                QgsProcessingParameterNumber.Type.Integer,
-                defaultValue=0,
-                minValue=0,
-                maxValue=2**31 - 1,
-            ),
-            self.tr("Same seed, same map. Other seeds show how much of the result is chance."),
-            advanced=True,
-        )
-        self.add_mask()
-        self.add_parcels()
-        self.add_text(
-            self.BANDS,
-            self.tr("Bands of the source"),
-            self.tr("Learn from these bands of the source alone, such as 'B04, B08'. Empty: all of them."),
-        )
-        self.add_text(
-            self.INDICES,
-            self.tr("Indices"),
-            self.tr(
-                "Learn from these besides, such as 'NDVI, NDWI', computed on both sides where they are not stored. "
-                "There are {indices}."
-            ).format(indices=", ".join(INDICES)),
-        )
-        self.add_reading_options()
-        self.add_mapping_options()
-        self.add_map_outputs()
-        self.add(
-            QgsProcessingParameterFileDestination(
-                self.MODEL,
-                self.tr("Model"),
-                self.tr("Crop Transfer model (*.safetensors)"),
-                optional=True,
-                createByDefault=False,
-            ),
-            self.tr("The trained model, to map more rasters of the same target with 'Map crops with a trained model'."),
-        )
-        self.add(
-            QgsProcessingParameterFileDestination(
-                self.REPORT, self.tr("Report"), self.tr("HTML files (*.html)"), optional=True, createByDefault=False
-            ),
-            self.tr("A page with the map, class areas, confidence and how the model came about."),
-        )
+        self.add_choice("METHOD", "Method", METHOD_CHOICES)
+        self.add_seed()
+        self.add_area()
+        self.add_text("BANDS", "Bands of the source")
+        self.add_text("INDICES", "Indices")
+        self.add_mapping()
+        model, page = tr("Crop Transfer model (*.safetensors)"), tr("HTML files (*.html)")
+        absent: dict[str, Any] = {"optional": True, "createByDefault": False}
+        self.add(QgsProcessingParameterFileDestination, "MODEL", "Model", fileFilter=model, **absent)
+        self.add(QgsProcessingParameterFileDestination, "REPORT", "Report", fileFilter=page, **absent)
 
-    def gather(self, parameters: dict[str, Any], context: QgsProcessingContext) -> None:
-        """Resolve source, target, method and the further outputs."""
-        super().gather(parameters, context)
-        self._plain |= {
-            "labels": vector_input(parameters.get(self.LABELS), self.tr("Labels of the source"), context),
-            "class_field": self.parameterAsString(parameters, self.CLASS_FIELD, context),
-            "source": raster_paths(parameters.get(self.SOURCE), context),
-            "series": self.parameterAsString(parameters, self.SERIES, context) or None,
-            "bands": names(self.parameterAsString(parameters, self.BANDS, context), context),
-            "indices": names(self.parameterAsString(parameters, self.INDICES, context), context),
-            "method": self.parameterAsEnumString(parameters, self.METHOD, context),
-            "seed": self.parameterAsInt(parameters, self.SEED, context),
-            "model": self.parameterAsFileOutput(parameters, self.MODEL, context) or None,
-            "report": self.parameterAsFileOutput(parameters, self.REPORT, context) or None,
-        }
-
-    def own_fields(self, folder: str, feedback: QgsFeedback) -> dict[str, Any]:
+    def own_fields(self, context: QgsProcessingContext, folder: str, feedback: QgsFeedback) -> dict[str, Any]:
         """Source, method, seed, model and report."""
-        labels = self._plain["labels"]
-        fields = {key: self._plain[key] for key in ("series", "bands", "indices", "method", "seed", "model", "report")}
-        fields["source"] = self.describe(self._plain["source"])
-        fields["labels"] = labels.labels(self._plain["class_field"], folder, feedback) if labels else None
+        plain = self._plain
+        fields = {key: plain[key] for key in ("series", "method", "seed", "model", "report")}
+        fields |= {key: names(plain[key], context) for key in ("bands", "indices")}
+        fields["source"] = stack_bands(plain["source"])
+        labels = plain["labels"]
+        fields["labels"] = labels.labels(plain["class_field"], folder, feedback) if labels else None
         return fields
 
     def results(self, task: Job, outcome: Outcome, feedback: QgsProcessingFeedback) -> dict[str, Any]:
-        """The map, its figures, and what was written beside it."""
+        """The map, its figures, and the files beside it."""
         results = super().results(task, outcome, feedback)
-        written = {self.MODEL: task.model, self.REPORT: task.report}
+        written = {"MODEL": task.model, "REPORT": task.report}
         return results | {name: path for name, path in written.items() if path}

@@ -1,4 +1,4 @@
-"""Values of Processing parameters to plain values: whatever names a layer, down to what the engine opens."""
+"""Values of Processing parameters as plain values: layers become the paths that the engine opens."""
 
 from __future__ import annotations
 
@@ -8,16 +8,73 @@ from typing import Any
 from qgis.core import (
     NULL,
     QgsMapLayer,
+    QgsProcessing,
+    QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingFeatureSourceDefinition,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterMultipleLayers,
+    QgsProcessingParameterNumber,
     QgsProcessingUtils,
     QgsProperty,
     QgsRasterLayer,
     QgsVectorLayer,
 )
+from qgis.PyQt.QtCore import Qt
 
+from ...engine import imagery
 from ...engine.errors import InputError
+from ...engine.imagery.geo.types import StackBand
 from ..common.inputs import VectorInput, raster_path
+
+
+def plain_value(
+    algorithm: QgsProcessingAlgorithm,
+    definition: QgsProcessingParameterDefinition,
+    parameters: dict[str, Any],
+    context: QgsProcessingContext,
+) -> Any:
+    """The value of a parameter without layers; None for layers to be written, whose names each thread makes itself."""
+    name, kind = definition.name(), definition.type()
+    given = parameters.get(name)
+    if kind == "multilayer":
+        return tuple(map(str, listed(given, context))) if takes_files(definition) else raster_paths(given, context)
+    if kind == "source":
+        return vector_input(given, definition.description(), context)
+    if kind == "layer":
+        return mask_input(given, context)
+    if kind == "number":
+        if definition.defaultValue() is None and not listed(given, context):
+            return None
+        whole = definition.dataType() == QgsProcessingParameterNumber.Type.Integer
+        return (algorithm.parameterAsInt if whole else algorithm.parameterAsDouble)(parameters, name, context)
+    if kind == "enum" and definition.allowMultiple():
+        # QGIS replaces a name that it does not know by the defaults.
+        return names(definition.defaultValue() if given is None else given, context)
+    if kind == "datetime":
+        return algorithm.parameterAsDateTime(parameters, name, context).date().toString(Qt.DateFormat.ISODate)
+    if kind in ("file", "fileDestination"):
+        read = algorithm.parameterAsString if kind == "file" else algorithm.parameterAsFileOutput
+        return read(parameters, name, context) or None
+    if kind == "boolean":
+        return algorithm.parameterAsBoolean(parameters, name, context)
+    if kind == "enum":
+        return algorithm.parameterAsEnumString(parameters, name, context)
+    if kind in ("string", "field", "authcfg", "folderDestination"):
+        text = algorithm.parameterAsString(parameters, name, context) or ""
+        return text.strip() if kind == "string" else text
+    return None
+
+
+def stack_bands(paths: list[str]) -> tuple[StackBand, ...]:
+    """The bands of the rasters as the engine recognises them; empty for no rasters."""
+    return imagery.describe(paths) if paths else ()
+
+
+def takes_files(definition: QgsProcessingParameterDefinition) -> bool:
+    """Whether a parameter of several inputs takes files of any kind instead of layers."""
+    several = isinstance(definition, QgsProcessingParameterMultipleLayers)
+    return several and definition.layerType() == QgsProcessing.SourceType.TypeFile
 
 
 def listed(value: Any, context: QgsProcessingContext) -> list[Any]:
@@ -29,7 +86,7 @@ def listed(value: Any, context: QgsProcessingContext) -> list[Any]:
         return []
     values = list(value) if isinstance(value, (list, tuple)) else [value]
     if len(values) == 1 and isinstance(values[0], str) and not Path(values[0]).exists():
-        # The toolbox and older models hand several files over as one text.
+        # The toolbox and older models pass several files as one text.
         values = [part.strip().strip('"') for part in values[0].split(";") if part.strip()]
     return values
 
@@ -59,7 +116,7 @@ def _raster_path(value: Any, context: QgsProcessingContext) -> str:
 
 
 def vector_input(value: Any, label: str, context: QgsProcessingContext) -> VectorInput | None:
-    """The vector layer of a parameter, reduced to its selection where the user said so; None for none.
+    """The vector layer of a parameter, or its selected features if the user chose so; None for none.
 
     Raises
     ------
@@ -80,7 +137,7 @@ def vector_input(value: Any, label: str, context: QgsProcessingContext) -> Vecto
 
 
 def mask_input(value: Any, context: QgsProcessingContext) -> VectorInput | str | None:
-    """The mask of a parameter: a raster by its path, polygons as they stand; None for none."""
+    """The mask of a parameter: a raster by its path, polygons with their unsaved edits; None for none."""
     values = listed(value, context)
     if not values:
         return None

@@ -1,19 +1,23 @@
-"""The choice among the methods as a parameter, explained with one line a method."""
+"""Choices of one or several keys as a parameter, each explained in a line of its help."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from qgis.core import QgsProcessingContext, QgsProcessingParameterEnum
 
 from ...engine.methods import METHODS
 
+METHOD_CHOICES = {key: f"{info.title}. {info.summary}" for key, info in METHODS.items()}
+"""Title and summary of each method."""
 
-class MethodParameter(QgsProcessingParameterEnum):
+
+class ChoiceParameter(QgsProcessingParameterEnum):
     """A choice whose help has several lines, also in the tool tip, which is HTML."""
 
     def toolTip(self) -> str:
-        """What the toolbox shows over the name of the parameter."""
+        """The tool tip of the parameter's name in the toolbox."""
         return super().toolTip().replace("\n", "<br>")
 
     def valueAsPythonString(self, value: Any, context: QgsProcessingContext) -> str:
@@ -22,6 +26,6 @@ class MethodParameter(QgsProcessingParameterEnum):
         return super().valueAsPythonString(text, context)
 
 
-def method_lines() -> str:
-    """Key, title and summary of each method, one a line."""
-    return "\n".join(f"{key}: {info.title}. {info.summary}" for key, info in METHODS.items())
+def choice_lines(choices: Mapping[str, str]) -> str:
+    """Key and meaning of each choice, one a line."""
+    return "\n".join(f"{key}: {meaning}" for key, meaning in choices.items())
