@@ -1,4 +1,4 @@
-"""Crop Transfer: maps crops where nobody has field labels. A QGIS plugin; this folder is its package."""
+"""Crop Transfer: a QGIS plugin that maps crops where there are no field labels; this folder is its package."""
 
 from __future__ import annotations
 

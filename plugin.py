@@ -1,4 +1,4 @@
-"""The plugin as QGIS holds it: its provider, its menu entry and its dialog."""
+"""The plugin object that QGIS creates: its provider, menu entry and dialog."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class CropTransferPlugin:
         self.iface.addToolBarIcon(self.action)
 
     def unload(self) -> None:
-        """Take everything away again; a running job is cancelled."""
+        """Remove everything again; a running job is cancelled."""
         if self.dialog is not None:
             self.dialog.shut_down()
             self.dialog.deleteLater()
@@ -68,7 +68,7 @@ class CropTransferPlugin:
             QCoreApplication.removeTranslator(self._translator)
 
     def open_dialog(self) -> None:
-        """Show the dialog; there is one, which keeps what was filled in."""
+        """Show the dialog; there is only one, which keeps its entries."""
         from .ui.transfer.dialog import TransferDialog
 
         if self.dialog is None:

@@ -1,1 +1,1 @@
-"""What all parts of the plugin use: Qt helpers, settings, icons, messages, layers."""
+"""Shared by all parts of the plugin: Qt helpers, settings, icons, messages, layers."""

@@ -1,4 +1,4 @@
-"""Work that must not freeze the window: one thread, of which only the newest request matters."""
+"""Work that must not freeze the window: one thread, which delivers only the newest result."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from qgis.PyQt.QtCore import QObject, pyqtSignal
 
 
 class Background(QObject):
-    """Runs functions on a thread, one after the other, and gives back the newest one's result.
+    """Runs functions on a thread, one after the other, and delivers the result of the newest one.
 
-    A request that comes while another is waiting replaces it, and a result that is no longer
-    the newest is dropped: a form that changes asks again.
+    A new function replaces one that waits, and an outdated result is dropped: a form that changes submits again.
     """
 
     done = pyqtSignal(object)
@@ -27,41 +26,36 @@ class Background(QObject):
         self._condition = threading.Condition()
         self._waiting: tuple[int, Callable[[], Any]] | None = None
         self._number = 0
+        self.busy = False
+        """Whether a result is still to come."""
         self._stopped = False
         self._thread: threading.Thread | None = None
         self._finished.connect(self._deliver)
-
-    @property
-    def busy(self) -> bool:
-        """Whether a result is still to come."""
-        return self._pending
-
-    _pending = False
 
     def submit(self, function: Callable[[], Any]) -> None:
         """Run ``function`` soon; it must touch no widget and no layer."""
         with self._condition:
             self._number += 1
             self._waiting = (self._number, function)
-            self._pending = True
+            self.busy = True
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="croptransfer-check", daemon=True)
                 self._thread.start()
             self._condition.notify()
 
     def forget(self) -> None:
-        """Drop what was asked for: its result is of no use any more."""
+        """Drop the submitted function and its result."""
         with self._condition:
             self._number += 1
             self._waiting = None
-            self._pending = False
+            self.busy = False
 
     def stop(self, seconds: float = 5.0) -> None:
-        """End the thread after what it is doing; nothing is delivered any more."""
+        """End the thread after its current function; nothing is delivered any more."""
         with self._condition:
             self._stopped = True
             self._number += 1
-            self._pending = False
+            self.busy = False
             self._condition.notify()
         if self._thread is not None:
             self._thread.join(seconds)
@@ -78,7 +72,7 @@ class Background(QObject):
             result, fault = None, None
             try:
                 result = function()
-            except Exception as error:  # whatever it is, it belongs to the one who asked
+            except Exception as error:  # the receiver of `failed` handles it
                 fault = error
             if not self._stopped:
                 self._finished.emit(number, result, fault)
@@ -86,7 +80,7 @@ class Background(QObject):
     def _deliver(self, number: int, result: Any, fault: Exception | None) -> None:
         if number != self._number:
             return
-        self._pending = False
+        self.busy = False
         if fault is not None:
             self.failed.emit(fault)
         else:

@@ -11,7 +11,7 @@ PAGE = FOLDER.parent / "help" / "index.html"
 
 
 def help_url() -> QUrl:
-    """Where the help page is."""
+    """Address of the help page."""
     return QUrl.fromLocalFile(str(PAGE))
 
 

@@ -1,4 +1,4 @@
-"""Icons of the plugin, by path: compiled resources are gone in Qt 6."""
+"""Icons of the plugin, by path: Qt 6 has no compiled resources."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""From QGIS layers to the plain values of a Job.
+"""QGIS layers as plain values of a Job.
 
-The engine opens files, not layers. What only QGIS knows (a memory layer, unsaved edits, a
-selection, a filter, a database, a CRS the user has set) is written to a temporary file first.
+The engine opens files, not layers. Data that only QGIS has (a memory layer, unsaved edits, a selection, a filter, a
+database, a CRS set by the user) is written to a temporary file first.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from ...engine.errors import Cancelled, InputError
 from ...engine.tasks import LabelLayer
 
 RETRIES, PAUSE = 5, 0.5
-"""How often a file that QGIS is opening anew is read again, and seconds between."""
+"""Repeated readings of a file that QGIS is reopening, and seconds between them."""
 COUNTED = ("ogr", "memory", "delimitedtext")
 """Providers that know exactly how many features a layer has."""
 
@@ -49,16 +49,16 @@ def raster_path(layer: QgsRasterLayer) -> str:
     if provider is not None and layer.isValid() and provider.crs().isValid() and layer.crs() != provider.crs():
         raise InputError(
             "raster-layer",
-            f"The raster layer '{layer.name()}' was given the CRS {layer.crs().authid()} in QGIS, "
-            f"but its file says {provider.crs().authid()}.",
-            "Write the right CRS into the file (Raster > Projections > Assign Projection).",
+            f"The raster layer '{layer.name()}' has the CRS {layer.crs().authid()} in QGIS, "
+            f"but {provider.crs().authid()} in its file.",
+            "Write the correct CRS to the file (Raster > Projections > Assign Projection).",
         )
     return layer.source()
 
 
 @dataclass(frozen=True)
 class VectorInput:
-    """A vector layer as it stands at one moment, readable on any thread; made on the layer's own."""
+    """A vector layer at one moment, readable on any thread; made on the layer's thread."""
 
     name: str
     """Name of the layer, for messages."""
@@ -68,32 +68,32 @@ class VectorInput:
     source: QgsVectorLayerFeatureSource
     """The features, unsaved edits included."""
     file: tuple[str, str] | None
-    """Path and layer name of a file that says the same; None when it must be written first."""
+    """Path and layer name of a file with the same features; None if it must be written first."""
     where: str = ""
     """Filter of the layer in OGR SQL."""
     keys: tuple[int, ...] = ()
     """Fields that hold the key of the table, which OGR does not list as fields."""
     selected: tuple[int, ...] | None = field(default=None, repr=False)
-    """Ids of the selected features when only these count."""
+    """Ids of the selected features if only these count."""
     count: int = -1
-    """How many features count; negative where the provider only estimates it."""
+    """Number of features; negative if the provider only estimates it."""
 
     @staticmethod
     def of(layer: QgsVectorLayer, selected_only: bool = False) -> VectorInput:
-        """Take down the layer; quick, reads no feature."""
+        """Copy the state of a layer; quick, reads no feature."""
         where = layer.subsetString()
-        chosen = tuple(layer.selectedFeatureIds()) if selected_only else None
+        selected = tuple(layer.selectedFeatureIds()) if selected_only else None
         return VectorInput(
             name=layer.name(),
             crs=layer.crs(),
             fields=layer.fields(),
             geometry=layer.wkbType(),
             source=QgsVectorLayerFeatureSource(layer),
-            file=None if chosen is not None or layer.isModified() else _file_of(layer, where),
+            file=None if selected is not None or layer.isModified() else _file_of(layer, where),
             where=where,
             keys=tuple(layer.primaryKeyAttributes()),
-            selected=chosen,
-            count=_count_of(layer) if chosen is None else len(chosen),
+            selected=selected,
+            count=_count_of(layer) if selected is None else len(selected),
         )
 
     def request(self) -> QgsFeatureRequest:
@@ -104,7 +104,7 @@ class VectorInput:
         return request
 
     def count_classes(self, field_name: str, feedback: QgsFeedback | None = None) -> Counter[str]:
-        """How many features each value of ``field_name`` has; NULL and empty values are left out."""
+        """Number of features of each value of ``field_name``, without NULL and empty values."""
         counts: Counter[str] = Counter()
         index = self.fields.lookupField(field_name)
         if index < 0:
@@ -114,7 +114,7 @@ class VectorInput:
             value = feature.attribute(index)
             # NULL of a field reaches Python as None or as an invalid QVariant, by version.
             null = value is None or (hasattr(value, "isNull") and value.isNull())
-            # The engine writes whole numbers of a real field without their point.
+            # The engine writes integers of a real field without the decimal point.
             whole = isinstance(value, float) and value.is_integer()
             text = "" if null else str(int(value) if whole else value).strip()
             if text:
@@ -122,36 +122,36 @@ class VectorInput:
         return counts
 
     def _features(self, request: QgsFeatureRequest, feedback: QgsFeedback | None) -> Iterator[QgsFeature]:
-        """All features, or InputError (``labels-unreadable``); Cancelled where the user wants no more.
+        """All features, or InputError (``labels-unreadable``) or Cancelled.
 
-        While QGIS opens a GeoPackage anew to edit it, a reader on another thread finds nothing in it, and no fault is
-        told: it is read again, and goes on behind the features that were given.
+        While QGIS reopens a GeoPackage for editing, a reader on another thread finds no features and no error: it is
+        read again, and continues after the features that were already read.
         """
-        given = 0
+        done = 0
         for attempt in range(RETRIES + 1):
             if attempt:
                 time.sleep(PAUSE)
-            for feature in islice(self.source.getFeatures(request), given, None):
+            for feature in islice(self.source.getFeatures(request), done, None):
                 if feedback is not None and feedback.isCanceled():
                     raise Cancelled()
-                given += 1
+                done += 1
                 yield feature
-            if given >= self.count:
+            if done >= self.count:
                 return
         raise InputError(
             "labels-unreadable",
-            f"Only {given:,} of the {self.count:,} features of the layer '{self.name}' can be read.",
-            "See that no other program writes its file, and save its edits.",
+            f"Only {done:,} of the {self.count:,} features of the layer '{self.name}' can be read.",
+            "Save its edits, and close other programs that write its file.",
         )
 
     def labels(self, field_name: str, folder: str | Path, feedback: QgsFeedback | None = None) -> LabelLayer:
-        """The layer as the engine reads it; written to ``folder`` where no file says the same."""
+        """The layer as the engine reads it; written to ``folder`` if no file has the same features."""
         file = self.file if self._in_file(field_name) else None
         path, layer = file or self._write(Path(folder) / "labels.gpkg", [self.fields.lookupField(field_name)], feedback)
         return LabelLayer(path, layer, field_name, self.where if file else "")
 
     def _in_file(self, field_name: str) -> bool:
-        """Whether the file has the field; joined and calculated ones live in QGIS only, and keys are no fields."""
+        """Whether the file has the field: joined and calculated fields exist only in QGIS, and keys are no fields."""
         index = self.fields.lookupField(field_name)
         if index < 0:
             return True
@@ -178,7 +178,7 @@ class VectorInput:
         options = QgsVectorFileWriter.SaveVectorOptions()
         options.driverName = "GPKG"
         options.layerName = path.stem
-        # A field named like GeoPackage's own key would be taken for it.
+        # A field with the name of GeoPackage's own key would be mistaken for it.
         options.layerOptions = ["FID=croptransfer_fid"]
         writer = QgsVectorFileWriter.create(
             str(path), kept, self.geometry, self.crs, QgsCoordinateTransformContext(), options
@@ -191,7 +191,7 @@ class VectorInput:
                 writer.addFeature(copy)
             fault = "" if writer.hasError() == QgsVectorFileWriter.WriterError.NoError else writer.errorMessage()
         finally:
-            # The file is complete only when the writer is gone.
+            # The file is complete only after the writer is deleted.
             del writer
         if fault:
             raise InputError("labels-unreadable", f"The layer '{self.name}' cannot be copied: {fault}.")
@@ -199,12 +199,12 @@ class VectorInput:
 
 
 def _count_of(layer: QgsVectorLayer) -> int:
-    """Features of a layer with its unsaved edits, or -1; quick for the providers that are asked."""
+    """Number of features with unsaved edits, or -1 for providers that cannot count them quickly."""
     return int(layer.featureCount()) if layer.providerType() in COUNTED else -1
 
 
 def _file_of(layer: QgsVectorLayer, where: str) -> tuple[str, str] | None:
-    """Path and layer name by which OGR alone reads the same features; None when it could not."""
+    """Path and layer name by which OGR reads the same features; None if it cannot."""
     provider = layer.dataProvider()
     if layer.providerType() != "ogr" or provider is None or layer.crs() != provider.crs():
         return None

@@ -19,11 +19,11 @@ from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QColor
 
 CONFIDENCE_COLORS = ((0, "#8e0152"), (40, "#de77ae"), (60, "#f7f7f7"), (80, "#7fbc41"), (100, "#276419"))
-"""Percent and colour: a diverging scheme that colour-blind people can read, dark where it is worst and best."""
+"""Percent and colour: a diverging scheme that colour-blind people can read, dark at both ends."""
 
 
 def style_crops(layer: QgsMapLayer) -> None:
-    """Give a map or parcels the legend of the style file beside it: the present classes, in the model's order."""
+    """Style a map or parcels with the style file beside it: its classes, in the order of the model."""
     style = Path(layer.source().partition("|layername=")[0]).with_suffix(".qml")
     if style.exists():
         layer.loadNamedStyle(str(style))
@@ -31,7 +31,7 @@ def style_crops(layer: QgsMapLayer) -> None:
 
 
 def style_confidence(layer: QgsRasterLayer) -> None:
-    """Colour a confidence raster (percent) from purple, unsure, to green, sure."""
+    """Colour a confidence raster (percent) from purple (low) to green (high)."""
     ramp = QgsColorRampShader(0, 100)
     ramp.setColorRampType(QgsColorRampShader.Type.Interpolated)
     ramp.setColorRampItemList(
@@ -52,17 +52,17 @@ def style_confidence(layer: QgsRasterLayer) -> None:
 def add_result(outputs: dict[str, str], name: str, project: QgsProject | None = None) -> QgsLayerTreeGroup:
     """Add a finished job's layers to the project, in a group at the top of the layer tree.
 
-    The parcels, or without any the map, lie above with their legend open; the confidence below, unticked and folded,
-    since both together would hide each other. Layers of files that the job has replaced are taken out: they would
-    show the new pixels with the old legend.
+    The parcels, or without any the map, are on top with their legend open. The confidence is below, unticked and
+    folded, as both would hide each other. Layers of files that the job has replaced are removed: they would show the
+    new pixels with the old legend.
 
     Parameters
     ----------
-    outputs : files by role, as the engine gives them back.
+    outputs : written files by role.
     name : name of the group and of the map.
     """
     project = project or QgsProject.instance()
-    _take_out(set(outputs.values()), project)
+    _remove_layers(set(outputs.values()), project)
     group = project.layerTreeRoot().insertGroup(0, name)
     group.setExpanded(False)
     titles = {
@@ -82,13 +82,13 @@ def add_result(outputs: dict[str, str], name: str, project: QgsProject | None = 
         node = group.addLayer(layer)
         node.setItemVisibilityChecked(role != "confidence")
         node.setExpanded(len(group.children()) == 1)
-    # Layer trees show a group folded that was empty when it came in; only a change opens it.
+    # Layer trees fold a group that was empty when it was added; only a change opens it.
     group.setExpanded(True)
     return group
 
 
-def _take_out(paths: set[str], project: QgsProject) -> None:
-    """Remove the layers of these files, and the groups that become empty by it."""
+def _remove_layers(paths: set[str], project: QgsProject) -> None:
+    """Remove the layers of these files, and groups that become empty."""
     root = project.layerTreeRoot()
     for layer in [
         layer for layer in project.mapLayers().values() if layer.source().partition("|layername=")[0] in paths

@@ -1,4 +1,4 @@
-"""What is said when a job is over: the message bar, and the links to map and report."""
+"""Messages about a finished job: the message bar, and the links to map and report."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from qgis.PyQt.QtGui import QDesktopServices
 from qgis.PyQt.QtWidgets import QPushButton
 
 ZOOM = "zoom:"
-"""Begins the links that lead to a layer, followed by its id."""
+"""Prefix of the links to a layer, followed by its id."""
 
 
-def links(outputs: Mapping[str, str], layers: Sequence[str]) -> dict[str, str]:
-    """Labels and links to what a job left behind: the first of ``layers`` (ids), and the report."""
+def result_links(outputs: Mapping[str, str], layers: Sequence[str]) -> dict[str, str]:
+    """Labels and links of a job's results: the first of ``layers`` (ids), and the report."""
     found: dict[str, str] = {}
     if layers:
         found[QCoreApplication.translate("CropTransfer", "Zoom to the map")] = ZOOM + layers[0]
@@ -37,7 +37,7 @@ def follow(iface: Any, link: str) -> None:
 
 
 def push(iface: Any, text: str, level: Qgis.MessageLevel, buttons: Mapping[str, Callable[[], Any]]) -> None:
-    """Show a message; one with ``buttons`` (label and what it does) stays until it is closed."""
+    """Show a message; one with ``buttons`` (label and action) stays until it is closed."""
     if iface is None:
         return
     bar = iface.messageBar()
@@ -46,5 +46,5 @@ def push(iface: Any, text: str, level: Qgis.MessageLevel, buttons: Mapping[str, 
         button = QPushButton(label)
         button.clicked.connect(lambda checked=False, action=action: action())
         item.layout().addWidget(button)
-    # QGIS says first that a task has ended; what came of it belongs on top of that.
+    # QGIS reports the end of the task first; the result belongs on top of that.
     QTimer.singleShot(300, lambda: bar.pushWidget(item, level, 0 if buttons else 8))

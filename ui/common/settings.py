@@ -1,4 +1,4 @@
-"""What Crop Transfer remembers in the user's QGIS profile."""
+"""Settings of Crop Transfer in the user's QGIS profile."""
 
 from __future__ import annotations
 
@@ -23,17 +23,14 @@ def put(key: str, value: Any) -> None:
 
 
 def catalogues() -> dict[str, dict[str, str]]:
-    """The catalogues of imagery by address, those known by default first: their ``title`` and ``authcfg``.
-
-    ``authcfg`` is the id of credentials that QGIS's own authentication keeps; empty for none.
-    """
+    """Title and id of credentials (``authcfg``, empty for none) of imagery catalogues by address, defaults first."""
     found = {one.url: {"title": one.title, "authcfg": ""} for one in CATALOGUES}
     try:
         remembered = json.loads(str(get("catalogues", "{}")))
         for url, values in remembered.items():
             found.setdefault(str(url), {"title": str(url), "authcfg": ""})["authcfg"] = str(values["authcfg"])
     except (ValueError, TypeError, KeyError, AttributeError):
-        # A profile edited by hand, or by a later version: the known ones remain.
+        # A profile edited by hand or by a later version: only the defaults are left.
         return found
     return found
 

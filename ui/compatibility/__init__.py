@@ -1,1 +1,1 @@
-"""How source and target fit: dates of both, bands matched, quality flags."""
+"""Compatibility of source and target: their dates, matched bands, seasons, quality flags and indices."""

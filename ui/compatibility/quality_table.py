@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from qgis.PyQt.QtCore import QSignalBlocker, Qt, pyqtSignal
-from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QPushButton, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from ...engine.imagery.sensors.quality_flags import QUALITY, Choice, masked_values
-from ..common.qt import number_of
+from ..common.qt import make_button, make_row, number_of, wrapped_label
 
 POSITION = number_of(Qt.ItemDataRole.UserRole)
 
@@ -25,27 +25,21 @@ class QualityTable(QWidget):
         self._chosen: dict[str, set[int]] = {}
         """Hidden positions of every band that the user changed."""
         self._shown: dict[str, tuple[str, ...]] = {}
-        self.note = QLabel(
+        self.note = wrapped_label(
             self.tr("No quality band (such as SCL, QA_PIXEL, Fmask) was found: only nodata counts as a gap.")
         )
-        self.note.setWordWrap(True)
         self.tree = QTreeWidget()
         self.tree.setHeaderLabels([self.tr("Hidden class or flag"), self.tr("Value"), self.tr("Found in")])
         self.tree.setColumnWidth(0, 44 * self.fontMetrics().horizontalAdvance("0"))
         self.tree.setMinimumHeight(9 * (self.fontMetrics().height() + 4))
         self.tree.itemChanged.connect(self._ticked)
-        self.reset_button = QPushButton(self.tr("Defaults"))
-        self.reset_button.setToolTip(self.tr("Hide only no data, cloud, cloud shadow, thin cloud and snow"))
-        self.reset_button.setAutoDefault(False)
-        self.reset_button.clicked.connect(self.reset)
-        row = QHBoxLayout()
-        row.addWidget(self.reset_button)
-        row.addStretch()
+        tip = self.tr("Hide only no data, cloud, cloud shadow, thin cloud and snow")
+        self.reset_button = make_button(self.tr("Defaults"), tip, self.reset)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.note)
         layout.addWidget(self.tree)
-        layout.addLayout(row)
+        layout.addLayout(make_row(self.reset_button, None))
         self._fill()
 
     def choice(self) -> dict[str, list[Any]] | None:
@@ -112,5 +106,5 @@ def _format_value(value: int, mask: int, bits: bool) -> str:
     """The number of a class, or the bits of a flag."""
     if not bits:
         return str(value)
-    places = [bit for bit in range(16) if mask >> bit & 1]
-    return f"bit {places[0]}" if len(places) == 1 else f"bits {places[0]}-{places[-1]}"
+    positions = [bit for bit in range(16) if mask >> bit & 1]
+    return f"bit {positions[0]}" if len(positions) == 1 else f"bits {positions[0]}-{positions[-1]}"

@@ -1,4 +1,4 @@
-"""The dates of source and target above each other, over the months."""
+"""The dates of source and target, one above the other, over the months."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..common.qt import tr
 from .model import Compatibility, DateRow
 
 SOURCE, TARGET = QColor("#2a7f4f"), QColor("#c26a12")
-"""Green and orange, told apart by people who see no red or no green as well: one is much darker."""
+"""Green and orange; people who see no red or no green can distinguish them, as one is much darker."""
 MARGIN = 8.0
 """Days left free at both ends."""
 YEAR = 365
 
 
 class Timeline(QWidget):
-    """Two rows of ticks; the months of the source stand above, and those of the target below where they differ."""
+    """Two rows of ticks with the months of the source above, and those of the target below if they are shifted."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -37,7 +37,7 @@ class Timeline(QWidget):
         self.update()
 
     def marks(self) -> list[str]:
-        """What the ticks are called, as drawn last, the source's first."""
+        """Names of the ticks, the source's first."""
         return [text for _, text in self._marks]
 
     def sizeHint(self) -> QSize:
@@ -50,9 +50,9 @@ class Timeline(QWidget):
         return QSize(20 * self.fontMetrics().height(), self.sizeHint().height())
 
     def event(self, event: QEvent) -> bool:
-        """Tell the date of the tick under the mouse."""
+        """Show the date of the tick under the mouse."""
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            text = next((text for place, text in self._marks if place.contains(*_point(event))), "")
+            text = next((text for area, text in self._marks if area.contains(*_point(event))), "")
             QToolTip.showText(event.globalPos(), text, self)
             return True
         return super().event(event)
@@ -71,7 +71,7 @@ class Timeline(QWidget):
         painter.fillRect(area, self.palette().color(QPalette.ColorRole.Base))
         if not days:
             painter.setPen(self._grey())
-            painter.drawText(area, Qt.AlignmentFlag.AlignCenter, tr("The dates of both sides appear here."))
+            painter.drawText(area, Qt.AlignmentFlag.AlignCenter, tr("Select source and target to see their dates."))
             return
         first, last = min(days) - MARGIN, max(days) + MARGIN
         scale = area.width() / (last - first)
@@ -105,8 +105,8 @@ class Timeline(QWidget):
         """Names of the months over the days, ``shift_days`` back, and lines between them."""
         line = float(self.fontMetrics().height())
         starts = list(_month_starts(first - shift_days, last - shift_days))
-        for (begin, month), (end, _) in zip(starts, starts[1:]):
-            x = area.left() + max(begin + shift_days - first, 0) * scale
+        for (start, month), (end, _) in zip(starts, starts[1:]):
+            x = area.left() + max(start + shift_days - first, 0) * scale
             width = area.left() + min(end + shift_days - first, last - first) * scale - x
             name = QLocale().standaloneMonthName(month, QLocale.FormatType.ShortFormat)
             if self.fontMetrics().horizontalAdvance(name) > width - 4:
@@ -114,7 +114,7 @@ class Timeline(QWidget):
             if width > 10:
                 painter.setPen(self._grey())
                 painter.drawText(QRectF(x, top, width, 1.2 * line), Qt.AlignmentFlag.AlignCenter, name)
-            if not shift_days and begin > first:
+            if not shift_days and start > first:
                 painter.setPen(QPen(self.palette().color(QPalette.ColorRole.Midlight), 1))
                 painter.drawLine(round(x), round(area.top()), round(x), round(area.bottom()))
 

@@ -25,7 +25,7 @@ from ...engine.imagery.sensors.band_matching import COMPUTED, NEAR_WAVELENGTH, S
 from ...engine.imagery.sensors.spectral_indices import INDICES
 from ...engine.tasks import Job
 from ..common.background import Background
-from ..common.qt import RED
+from ..common.qt import RED, make_row, wrapped_label
 from .model import Compatibility, SeriesFacts, compare_sides
 from .quality_table import QualityTable
 from .timeline import Timeline
@@ -99,7 +99,7 @@ class CompatibilityWidget(QWidget):
             "target_season_start": self.target_start.start() if starts else "",
         }
 
-    def show_fields(self, job: Job) -> None:
+    def show_job(self, job: Job) -> None:
         """Show the choices of a job."""
         both = bool(job.source_season_start and job.target_season_start)
         for edit, start in (
@@ -137,55 +137,11 @@ class CompatibilityWidget(QWidget):
 
     def _build(self) -> None:
         self.timeline = Timeline()
-        self.season_label = QLabel()
-        self.season_label.setWordWrap(True)
-        self.season_box = QCheckBox(self.tr("Season starts:"))
-        self.season_box.setToolTip(
-            self.tr(
-                "Tick if the crops of the target are sown in another month: the target's dates are then shifted so "
-                "that both seasons start together. Opposite hemispheres are shifted without it."
-            )
-        )
-        self.source_start, self.target_start = _DateEdit(1), _DateEdit(1)
-        self.season_box.toggled.connect(self._season_changed)
-        for edit in (self.source_start, self.target_start):
-            edit.dateChanged.connect(self._season_changed)
-        season = QHBoxLayout()
-        season.addWidget(self.season_box)
-        season.addWidget(QLabel(self.tr("source")))
-        season.addWidget(self.source_start)
-        season.addWidget(QLabel(self.tr("target")))
-        season.addWidget(self.target_start)
-        season.addStretch()
-
-        self.tree = QTreeWidget()
-        self.tree.setHeaderLabels([self.tr("Source band"), self.tr("Target band"), self.tr("Matched by")])
-        self.tree.setRootIsDecorated(False)
-        self.tree.setSelectionMode(QTreeWidget.SelectionMode.NoSelection)
-        self.tree.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        header = self.tree.header()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        self.tree.setToolTip(self.tr("Untick a source band to learn without it"))
-        self.tree.itemChanged.connect(self._ticked)
-        self.summary_label = QLabel()
-        self.summary_label.setWordWrap(True)
-
-        self.quality = QualityTable()
-        self.quality.changed.connect(self.changed)
-        self.quality_box = QgsCollapsibleGroupBox(self.tr("Clouds and quality"))
-        QVBoxLayout(self.quality_box).addWidget(self.quality)
-        self.quality_box.setCollapsed(True)
-        self.indices_combo = QgsCheckableComboBox()
-        self.indices_combo.setDefaultText(self.tr("none"))
-        self.indices_combo.setToolTip(self.tr("Computed on both sides and used in addition to the bands"))
-        for index in INDICES:
-            self.indices_combo.addItemWithCheckState(index, Qt.CheckState.Unchecked)
-        self.indices_combo.checkedItemsChanged.connect(self._indices_changed)
-        self.indices_box = QgsCollapsibleGroupBox(self.tr("Vegetation indices"))
-        form = QFormLayout(self.indices_box)
-        form.addRow(self.tr("Compute on both sides"), self.indices_combo)
-        self.indices_box.setCollapsed(True)
-
+        self.season_label, self.summary_label = wrapped_label(), wrapped_label()
+        season = self._build_season()
+        self._build_bands()
+        self._build_quality()
+        self._build_indices()
         layout = QVBoxLayout(self)
         layout.addWidget(self.timeline)
         layout.addWidget(self.season_label)
@@ -199,14 +155,57 @@ class CompatibilityWidget(QWidget):
         layout.addStretch()
         self._enable_starts()
 
+    def _build_season(self) -> QHBoxLayout:
+        self.season_box = QCheckBox(self.tr("Season starts:"))
+        self.season_box.setToolTip(
+            self.tr(
+                "Tick if the crops of the target are sown in another month: the target's dates are then shifted so "
+                "that both seasons start together. Opposite hemispheres are shifted without it."
+            )
+        )
+        self.source_start, self.target_start = _DateEdit(1), _DateEdit(1)
+        self.season_box.toggled.connect(self._season_changed)
+        for edit in (self.source_start, self.target_start):
+            edit.dateChanged.connect(self._season_changed)
+        source, target = QLabel(self.tr("source")), QLabel(self.tr("target"))
+        return make_row(self.season_box, source, self.source_start, target, self.target_start, None)
+
+    def _build_bands(self) -> None:
+        self.tree = QTreeWidget()
+        self.tree.setHeaderLabels([self.tr("Source band"), self.tr("Target band"), self.tr("Matched by")])
+        self.tree.setRootIsDecorated(False)
+        self.tree.setSelectionMode(QTreeWidget.SelectionMode.NoSelection)
+        self.tree.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.tree.header().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.tree.setToolTip(self.tr("Untick a source band to learn without it"))
+        self.tree.itemChanged.connect(self._ticked)
+
+    def _build_quality(self) -> None:
+        self.quality = QualityTable()
+        self.quality.changed.connect(self.changed)
+        self.quality_box = QgsCollapsibleGroupBox(self.tr("Clouds and quality"))
+        QVBoxLayout(self.quality_box).addWidget(self.quality)
+        self.quality_box.setCollapsed(True)
+
+    def _build_indices(self) -> None:
+        self.indices_combo = QgsCheckableComboBox()
+        self.indices_combo.setDefaultText(self.tr("none"))
+        self.indices_combo.setToolTip(self.tr("Computed on both sides and used in addition to the bands"))
+        for index in INDICES:
+            self.indices_combo.addItemWithCheckState(index, Qt.CheckState.Unchecked)
+        self.indices_combo.checkedItemsChanged.connect(self._indices_changed)
+        self.indices_box = QgsCollapsibleGroupBox(self.tr("Vegetation indices"))
+        form = QFormLayout(self.indices_box)
+        form.addRow(self.tr("Compute on both sides"), self.indices_combo)
+        self.indices_box.setCollapsed(True)
+
     def _enable_starts(self) -> None:
         for edit in (self.source_start, self.target_start):
             edit.setEnabled(self.season_box.isChecked())
 
     def _season_changed(self, *_: object) -> None:
         self._enable_starts()
-        self.refresh()
-        self.changed.emit()
+        self._indices_changed()
 
     def _indices_changed(self, *_: object) -> None:
         self.refresh()

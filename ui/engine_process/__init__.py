@@ -1,1 +1,1 @@
-"""The engine in a process of its own: its Python, its installation, its worker and QgsTask."""
+"""The engine in its own process: its Python, its installation, the worker process and its QgsTask."""

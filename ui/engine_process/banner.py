@@ -1,4 +1,4 @@
-"""The banner that says whether the engine is there, and gets it."""
+"""The banner that reports a missing engine and installs it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import (
     QFileDialog,
     QFrame,
-    QHBoxLayout,
-    QLabel,
     QMessageBox,
     QProgressBar,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -22,23 +19,24 @@ from qgis.PyQt.QtWidgets import (
 from ...engine.errors import InputError
 from ..common import settings
 from ..common.background import Background
+from ..common.qt import make_button, make_row, wrapped_label
 from . import choice, environment
 from .environment import Check, Interpreter
 from .installer import InstallTask
 
 
 class EngineBanner(QFrame):
-    """Hidden while the engine works; otherwise what is wrong, and two ways out of it."""
+    """Hidden while the engine works; otherwise shows the problem and two ways to solve it."""
 
     changed = pyqtSignal()
-    """Whether there is an engine, or which, was found out."""
+    """The engine was found, or not found, or is another one."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.interpreter: Interpreter | None = None
-        """The Python that runs the engine; None while there is none."""
+        """The Python that runs the engine; None without one."""
         self.detail = ""
-        """Versions of the engine, or what is wrong with it."""
+        """Versions of the engine, or its problem."""
         self._task: InstallTask | None = None
         self._background = Background(self)
         self._background.done.connect(self._show)
@@ -47,12 +45,7 @@ class EngineBanner(QFrame):
         self.check_engine()
 
     def check_engine(self, python: str | None = None) -> None:
-        """Find the engine and run an optimiser step with it, on a thread.
-
-        Parameters
-        ----------
-        python : the Python to try, remembered if it works; None for the remembered one.
-        """
+        """Find the engine and test it on a thread; ``python`` is remembered if it works, None is the remembered one."""
         chosen, packages = str(settings.get("python", "")) if python is None else python, choice.packages()
 
         def find() -> tuple[Interpreter, Check, str | None]:
@@ -62,7 +55,7 @@ class EngineBanner(QFrame):
         self._background.submit(find)
 
     def is_checking(self) -> bool:
-        """Whether the answer is still to come."""
+        """Whether the test is still running."""
         return self._background.busy
 
     def shut_down(self) -> None:
@@ -75,31 +68,21 @@ class EngineBanner(QFrame):
         self.setFrameShape(QFrame.Shape.StyledPanel)
         self.setObjectName("engineBanner")
         self.setStyleSheet("#engineBanner { background: rgba(243, 156, 18, 50); }")
-        self.text = QLabel()
-        self.text.setWordWrap(True)
+        self.text = wrapped_label()
         self.text.setTextFormat(Qt.TextFormat.PlainText)
-        self.install_button = QPushButton(self.tr("Install the engine…"))
-        self.install_button.clicked.connect(self._ask_install)
-        self.choose_button = QPushButton(self.tr("Choose a Python…"))
-        self.choose_button.setToolTip(self.tr("Use a Python that has torch, such as one of conda"))
-        self.choose_button.clicked.connect(self._choose)
-        self.cancel_button = QPushButton(self.tr("Cancel"))
-        self.cancel_button.clicked.connect(lambda: self._task and self._task.cancel())
+        install_tip = self.tr("Download PyTorch and other packages into a private folder of your profile")
+        self.install_button = make_button(self.tr("Install the engine…"), install_tip, self._confirm_install)
+        choose_tip = self.tr("Use a Python that has torch and GDAL, for example from conda")
+        self.choose_button = make_button(self.tr("Choose a Python…"), choose_tip, self._choose)
+        self.cancel_button = make_button(self.tr("Cancel"), "", lambda: self._task and self._task.cancel())
         self.cancel_button.hide()
         self.progress = QProgressBar()
         self.progress.setRange(0, 0)
         self.progress.setTextVisible(False)
         self.progress.setMaximumHeight(self.fontMetrics().height() // 2)
         self.progress.hide()
-        for button in (self.install_button, self.choose_button, self.cancel_button):
-            button.setAutoDefault(False)
-        row = QHBoxLayout()
-        row.addWidget(self.text, 1)
-        row.addWidget(self.install_button)
-        row.addWidget(self.choose_button)
-        row.addWidget(self.cancel_button)
         layout = QVBoxLayout(self)
-        layout.addLayout(row)
+        layout.addLayout(make_row((self.text, 1), self.install_button, self.choose_button, self.cancel_button))
         layout.addWidget(self.progress)
         self.hide()
 
@@ -121,30 +104,30 @@ class EngineBanner(QFrame):
     def _show_fault(self, fault: Exception) -> None:
         self.interpreter, self.detail = None, str(fault)
         message = fault.message if isinstance(fault, InputError) else str(fault)
-        self.text.setText(self.tr("{message} Nothing can be learnt or mapped without it.").format(message=message))
+        self.text.setText(self.tr("{message} Training and mapping need it.").format(message=message))
         self.show()
         self.changed.emit()
 
     def _choose(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, self.tr("A Python that has torch"), str(Path.home()))
+        path, _ = QFileDialog.getOpenFileName(self, self.tr("Choose a Python that has torch"), str(Path.home()))
         if path:
             self.use_python(path)
 
     def use_python(self, path: str) -> None:
-        """Run the engine with this Python from now on, if it can; empty: with QGIS's own."""
-        self.text.setText(self.tr("Trying {path}…").format(path=path))
+        """Run the engine with this Python if it works; empty for QGIS's own."""
+        self.text.setText(self.tr("Testing {path}…").format(path=path))
         self.check_engine(path)
 
-    def _ask_install(self) -> None:
+    def _confirm_install(self) -> None:
         question = QMessageBox(self)
         question.setIcon(QMessageBox.Icon.Question)
         question.setWindowTitle(self.tr("Install the engine"))
-        question.setText(self.tr("Download PyTorch and what else the engine needs?"))
+        question.setText(self.tr("Download PyTorch and the other packages that the engine needs?"))
         question.setInformativeText(
             self.tr(
-                "pip, as it is configured, downloads them into\n{folder}\n"
+                "pip downloads them, with its current configuration, into\n{folder}\n"
                 "{size}\n"
-                "Nothing is added to QGIS's own Python; removing that folder removes it all."
+                "Nothing is added to QGIS's own Python. To uninstall, delete that folder."
             ).format(folder=choice.packages(), size=self._size())
         )
         question.setStandardButtons(QMessageBox.StandardButton.Ok | QMessageBox.StandardButton.Cancel)
@@ -162,7 +145,7 @@ class EngineBanner(QFrame):
 
     def _size(self) -> str:
         if sys.platform == "linux":
-            return self.tr("On Linux PyTorch may come with its graphics card libraries: up to 3 GB.")
+            return self.tr("On Linux, PyTorch may include its graphics card libraries: up to 3 GB.")
         return self.tr("About 200 MB.")
 
     def _installing(self, on: bool) -> None:
@@ -177,8 +160,8 @@ class EngineBanner(QFrame):
         if task is None:
             return
         if task.detail:
-            # What was just installed is what the user wants used, whatever was chosen before.
+            # A new installation replaces an earlier choice.
             settings.put("python", "")
             self.check_engine()
         else:
-            self.text.setText(task.problem or self.tr("The installation was cancelled; nothing has changed."))
+            self.text.setText(task.problem or self.tr("The installation was cancelled; nothing was changed."))

@@ -1,9 +1,9 @@
 """Which Python runs the engine, and whether it can.
 
-The engine needs torch, which QGIS lacks and must never import. It runs in another process, by the
-first of: ``CROPTRANSFER_PYTHON``, the Python the user chose, QGIS's own Python with the plugin's
-private package folder, and a ``.venv`` in the plugin folder (development). What the user named is
-never replaced silently by another. Free of QGIS: ``settings`` supplies choice and folder.
+The engine needs torch, which QGIS lacks and must never import. It runs in another process, with the first of:
+``CROPTRANSFER_PYTHON``, the Python chosen by the user, QGIS's own Python with the plugin's private package folder, and
+a ``.venv`` in the plugin folder (development). The user's choice is never silently replaced. Free of QGIS: ``choice``
+supplies the chosen Python and the folder.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ PLUGIN = Path(__file__).resolve().parents[2]
 MODULES = ("torch", "safetensors", "jinja2", "matplotlib", "sklearn", "numpy", "scipy", "osgeo")
 """What the engine imports beyond the standard library."""
 EXTRA = ("pystac_client",)
-"""What only the search in catalogues imports: an engine without it does everything else."""
+"""Needed only for the search in catalogues."""
 INSTALLABLE = ("torch", "safetensors", "jinja2", "matplotlib", "sklearn", "scipy", *EXTRA)
-"""Those that pip may bring; numpy and GDAL must be the ones QGIS was built with."""
+"""Modules that pip may install; numpy and GDAL must be those of QGIS."""
 
 _PROBE = """
 import importlib.util, json, os, sys
@@ -51,8 +51,8 @@ print(json.dumps({"torch": torch.__version__, "python": sys.version.split()[0], 
 """
 
 HINT = (
-    "Open Crop Transfer and click 'Install the engine', or name a Python that has torch with 'Choose a Python'. "
-    "Without a window: {pip}, or set CROPTRANSFER_PYTHON to a Python that has torch."
+    "Open Crop Transfer and click 'Install the engine', or choose a Python that has torch with 'Choose a Python'. "
+    "Without a window: run {pip}, or set CROPTRANSFER_PYTHON to a Python that has torch."
 )
 
 
@@ -63,9 +63,9 @@ class Interpreter:
     python: str
     """Path of the interpreter."""
     packages: str | None = None
-    """Further package folder, searched before the interpreter's own; None for none."""
+    """Additional package folder, searched before the interpreter's own; None for none."""
     origin: str = ""
-    """In words, where the choice comes from."""
+    """Source of the choice, in words."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +75,11 @@ class Check:
     works: bool
     """Whether one optimiser step ran."""
     detail: str
-    """Versions when it works, the reason when it does not; one line."""
+    """Versions if it works, otherwise the reason; one line."""
 
 
 def find(chosen: str, packages: Path) -> Interpreter:
-    """The interpreter that the engine runs with.
-
-    Looks whether its packages are there, in a short-lived process (0.1 s); whether they work is
-    the question of :func:`check`.
+    """The interpreter for the engine; a short-lived process (0.1 s) looks for its packages, :func:`check` tests them.
 
     Parameters
     ----------
@@ -92,7 +89,7 @@ def find(chosen: str, packages: Path) -> Interpreter:
     Raises
     ------
     InputError
-        ``engine-missing``: none of them has torch, or the one the user named has not.
+        ``engine-missing``: no interpreter has torch, or the user's choice lacks it.
     """
     named = [
         (os.environ.get("CROPTRANSFER_PYTHON", ""), "the environment variable CROPTRANSFER_PYTHON"),
@@ -130,13 +127,13 @@ def _engine_missing(message: str, packages: Path) -> InputError:
 
 
 def broken(interpreter: Interpreter, state: Check, packages: Path) -> InputError:
-    """The error of an engine whose packages are there but do not work."""
+    """The error of an engine whose packages are installed but do not work."""
     message = f"The engine does not work with {interpreter.python}, named by {interpreter.origin}: {state.detail}."
     return _engine_missing(message, packages)
 
 
 def pip_command(packages: Path) -> str:
-    """The command that fills the private package folder by hand, for machines without a window."""
+    """The command that fills the private package folder, for machines without a window."""
     python = own_python() or "python3"
     missing = missing_modules(Interpreter(python), (*MODULES, *EXTRA))
     wanted = requirements(INSTALLABLE[:3] if missing is None else missing, sys.version_info[:2])
@@ -144,19 +141,19 @@ def pip_command(packages: Path) -> str:
 
 
 def requirements(missing: Iterable[str], version: tuple[int, int]) -> list[str]:
-    """What pip is asked for, from the modules that a Python of this version lacks."""
+    """The requirements for pip, from the modules that a Python of this version lacks."""
     torch = "torch==2.13.*" if version >= (3, 10) else "torch<2.9"
     named = {"torch": torch, "sklearn": "scikit-learn", "pystac_client": "pystac-client"}
     return [named.get(module, module) for module in missing if module in INSTALLABLE]
 
 
 def packages_folder(profile: Path) -> Path:
-    """The private package folder in a QGIS profile; one for each version of Python, for wheels differ."""
+    """The private package folder in a QGIS profile; one for each version of Python, as wheels differ."""
     return profile / "croptransfer" / f"packages-{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 def own_python() -> str | None:
-    """QGIS's own Python; None where it cannot be told.
+    """QGIS's own Python; None if it is not found.
 
     ``sys.executable`` inside QGIS is the QGIS program on Windows and macOS, not a Python.
     """
@@ -177,8 +174,8 @@ def own_python() -> str | None:
 def worker_environment(interpreter: Interpreter) -> dict[str, str]:
     """The environment of the engine's process.
 
-    QGIS's Python settings must not reach another Python; its PROJ, GDAL and library folders must
-    not reach another installation of those, but are needed by its own.
+    QGIS's Python settings must not reach another Python. Its PROJ, GDAL and library folders must not reach another
+    installation of those, but its own Python needs them.
     """
     drop = {"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONEXECUTABLE", "CROPTRANSFER_PACKAGES"}
     if not _is_own(interpreter.python):
@@ -200,7 +197,7 @@ def _is_own(python: str) -> bool:
 
 
 def missing_modules(interpreter: Interpreter, modules: tuple[str, ...] = MODULES) -> list[str] | None:
-    """The modules of ``modules`` that ``interpreter`` does not have; None when it cannot be started."""
+    """The ``modules`` that ``interpreter`` lacks; None if it cannot be started."""
     try:
         return json.loads(_run(interpreter, _PROBE % (modules,), 30).stdout.splitlines()[-1])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
@@ -214,8 +211,8 @@ _checking = threading.Lock()
 def check(interpreter: Interpreter) -> Check:
     """Run one optimiser step with ``interpreter``; takes seconds, so never on the main thread.
 
-    Importing torch alone is no proof: an old sympy beside it lets the import pass and the first
-    optimiser fail. The answer is kept for the session, until the interpreter's files change.
+    Importing torch alone is no proof: with an old sympy the import passes and the first optimiser fails. The result
+    is kept for the session, until the interpreter's files change.
     """
     key = (interpreter.python, interpreter.packages, _changed(interpreter.python), _changed(interpreter.packages))
     with _checking:

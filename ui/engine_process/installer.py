@@ -1,8 +1,8 @@
 """Installs the engine's packages for QGIS's own Python, into a private folder of the profile.
 
-Nothing is added to QGIS's own path: only the worker process looks there, and there first, for torch fails
-with an older sympy such as Debian's. Packages that both have are held at QGIS's versions, and numpy stays
-QGIS's own, so that GDAL and its kin never meet a second version of it.
+Nothing is added to QGIS's own path: only the worker process searches that folder, and searches it first, as torch
+fails with an older sympy such as Debian's. Packages that both have are pinned to QGIS's versions, and numpy stays
+QGIS's own, so that GDAL never meets a second version of it.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from . import environment
 from .environment import Interpreter
 
 HELD = ("numpy", "scipy", "scikit-learn", "matplotlib", "jinja2", "pillow", "packaging", "python-dateutil")
-"""Packages that stay at QGIS's version when QGIS has them."""
+"""Packages pinned to QGIS's version if QGIS has them."""
 
 
 def constraints() -> str:
-    """Text of a pip constraint file that holds QGIS's packages at their versions."""
+    """Text of a pip constraint file that pins QGIS's packages to their versions."""
     lines = []
     for name in HELD:
         try:
@@ -47,17 +47,17 @@ def install(
     report: Callable[[str], None] = lambda line: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> str:
-    """Fill ``folder`` with what the engine needs, check it, and say which versions it has.
+    """Install the packages of the engine into ``folder``, test them, and return their versions.
 
-    Everything goes to a sibling folder that takes the place of ``folder`` when an optimiser step
-    ran with it: a failed or cancelled install changes nothing.
+    They go into a sibling folder that replaces ``folder`` after an optimiser step with it: a failed or cancelled
+    installation changes nothing.
 
     Raises
     ------
     InputError
         ``engine-install``: no Python, no pip, pip failed, or the check failed.
     Cancelled
-        ``cancelled`` answered true.
+        ``cancelled`` returned true.
     """
     python = environment.own_python()
     if python is None:
@@ -93,7 +93,7 @@ def _pip(command: list[str], report: Callable[[str], None], cancelled: Callable[
     options: dict[str, Any] = {}
     if sys.platform == "win32":
         options["creationflags"] = subprocess.CREATE_NO_WINDOW
-    # The user's indexes and proxies stay; what would redirect the install does not.
+    # The user's indexes and proxies are kept; settings that would redirect the installation are not.
     drop = ("PIP_TARGET", "PIP_USER", "PIP_PREFIX", "PIP_REQUIRE_VIRTUALENV", "PYTHONHOME", "PYTHONPATH")
     process = subprocess.Popen(
         command,
@@ -139,7 +139,7 @@ def _pip(command: list[str], report: Callable[[str], None], cancelled: Callable[
 
 
 def _drop_numpy(folder: Path) -> None:
-    """Remove a numpy that came with something: GDAL's bindings were built for the one QGIS has."""
+    """Remove a numpy installed as a dependency: GDAL's bindings need the one of QGIS."""
     for left in (*folder.glob("numpy"), *folder.glob("numpy.libs"), *folder.glob("numpy-*.dist-info")):
         shutil.rmtree(left)
 
@@ -149,23 +149,23 @@ def _replace(fresh: Path, folder: Path) -> None:
     if folder.exists():
         folder.rename(old)
     fresh.rename(folder)
-    # A worker that still runs may hold old files on Windows; they then go with the next install.
+    # A running worker may lock old files on Windows; the next installation then removes them.
     for left in folder.parent.glob(f"{folder.name}.old-*"):
         shutil.rmtree(left, ignore_errors=True)
 
 
 class InstallTask(QgsTask):
-    """The install as a QGIS task."""
+    """The installation as a QGIS task."""
 
     output_line = pyqtSignal(str)
     """A line of pip's output."""
     ended = pyqtSignal()
-    """The install is over: see ``detail`` and ``problem``."""
+    """The installation has ended: see ``detail`` and ``problem``."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__("Installing the engine of Crop Transfer", QgsTask.Flag.CanCancel)
         self.detail = ""
-        """Versions of what was installed; empty unless it succeeded."""
+        """Versions of the installed packages; empty unless it succeeded."""
         self.problem = ""
         """Why it failed; empty when it succeeded or was cancelled."""
         self._folder = folder
@@ -183,5 +183,5 @@ class InstallTask(QgsTask):
         return bool(self.detail)
 
     def finished(self, result: bool) -> None:
-        """Tell the listeners."""
+        """Notify the receivers."""
         self.ended.emit()

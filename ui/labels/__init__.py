@@ -1,1 +1,1 @@
-"""Widgets that choose labels: layer, field, class table, text tables."""
+"""Widgets that choose labels: layer, crop field, class table, tables of coordinates."""

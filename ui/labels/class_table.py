@@ -1,4 +1,4 @@
-"""The table of the crops found: under which name each is learnt, or that it is left out."""
+"""The table of the crops found: the name under which each is learned, or that it is left out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from qgis.PyQt.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
-    QPushButton,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -23,13 +22,13 @@ from qgis.PyQt.QtWidgets import (
 from ...engine.errors import InputError
 from ...engine.imagery.labels.class_table import OTHERS, mapped_class, read_class_table
 from ..common import settings
-from ..common.qt import number_of, tr
+from ..common.qt import make_button, number_of, tr
 
 FOUND, COUNT, WANTED = range(3)
 
 
 class ClassTableModel(QAbstractTableModel):
-    """Crops by their name in the data; ticked ones are learnt, under the name in the last column."""
+    """Crops by their name in the data; ticked ones are learned under the name in the last column."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -37,30 +36,30 @@ class ClassTableModel(QAbstractTableModel):
         self._wanted: dict[str, str] = {}
         self._ignored: set[str] = set()
         self.unit = "{count}"
-        """How a count is written."""
+        """Format of a count."""
         self.rows_with: Callable[[int], set[int]] = lambda row: {row}
-        """The rows that change with a row."""
+        """Returns the rows that change together with a row."""
 
     def names(self) -> list[str]:
         """The crops found, the most frequent first."""
         return [name for name, _ in self._counts]
 
     def set_counts(self, counts: Counter[str], keep: bool) -> None:
-        """Show the crops that were found; ``keep`` what was chosen for names that are still there."""
+        """Show the crops found; ``keep`` the choices for names that are still present."""
         self.beginResetModel()
         self._counts = counts.most_common()
-        there = set(counts) if keep else set()
-        self._wanted = {name: wanted for name, wanted in self._wanted.items() if name in there}
-        self._ignored &= there
+        known = set(counts) if keep else set()
+        self._wanted = {name: wanted for name, wanted in self._wanted.items() if name in known}
+        self._ignored &= known
         self.endResetModel()
 
     def classes(self) -> dict[str, str]:
-        """The class table: name in the data -> name wanted, "" to leave it out; only names that change."""
+        """The class table: wanted name by name in the data, "" to leave it out; only names that change."""
         table = {name: wanted for name, wanted in self._wanted.items() if wanted != name}
         return {name: "" if name in self._ignored else table[name] for name in sorted({*table, *self._ignored})}
 
     def set_classes(self, classes: Mapping[str, str]) -> None:
-        """Choose for all crops found what a class table says."""
+        """Apply a class table to all crops found."""
         self.beginResetModel()
         found = {name: mapped_class(name, classes) for name, _ in self._counts}
         self._ignored = {name for name, wanted in found.items() if not wanted}
@@ -88,7 +87,7 @@ class ClassTableModel(QAbstractTableModel):
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Names of the columns."""
         if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
-            return (tr("Crop in the data"), tr("Count"), tr("Learnt as"))[section]
+            return (tr("Crop in the data"), tr("Count"), tr("Learn as"))[section]
         return None
 
     def flags(self, index: QModelIndex) -> Qt.ItemFlag:
@@ -161,12 +160,12 @@ class ClassTable(QWidget):
     """The table with its buttons."""
 
     changed = pyqtSignal()
-    """A crop was renamed, merged, left out or taken in again."""
+    """A crop was renamed, merged, left out or included."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.fault = ""
-        """Why a file with a class table could not be used."""
+        """Why a class table file could not be used."""
         self.model = ClassTableModel(self)
         self.model.rows_with = self._rows_with
         self.model.dataChanged.connect(lambda first, last: self.changed.emit())
@@ -183,22 +182,19 @@ class ClassTable(QWidget):
         self.table.setToolTip(
             self.tr(
                 "Untick a crop to leave it out; double-click its last column to rename it. Crops of one name are "
-                "merged. With several rows selected, all of them change."
+                "merged. If several rows are selected, all of them change."
             )
         )
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(FOUND, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(WANTED, QHeaderView.ResizeMode.Stretch)
-        self.load_button = QPushButton(self.tr("Load…"))
-        self.load_button.setToolTip(self.tr("Read names and wanted names from the two columns of a CSV file"))
-        self.load_button.clicked.connect(self._load)
-        self.reset_button = QPushButton(self.tr("Reset"))
-        self.reset_button.setToolTip(self.tr("Learn every crop under its own name"))
-        self.reset_button.clicked.connect(lambda: self.model.set_classes({}))
+        load_tip = self.tr("Load names and wanted names from the two columns of a CSV file")
+        self.load_button = make_button(self.tr("Load…"), load_tip, self._load)
+        reset_tip = self.tr("Learn every crop under its own name")
+        self.reset_button = make_button(self.tr("Reset"), reset_tip, lambda: self.model.set_classes({}))
         buttons = QVBoxLayout()
-        for button in (self.load_button, self.reset_button):
-            button.setAutoDefault(False)
-            buttons.addWidget(button)
+        buttons.addWidget(self.load_button)
+        buttons.addWidget(self.reset_button)
         buttons.addStretch()
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -206,7 +202,7 @@ class ClassTable(QWidget):
         row.addLayout(buttons)
 
     def load(self, path: str) -> None:
-        """Choose what a file says; crops it does not name stay, unless it names ``*``."""
+        """Apply a class table file; crops that it does not name stay, unless it names ``*``."""
         self.fault = ""
         try:
             classes = read_class_table([path])
@@ -217,7 +213,7 @@ class ClassTable(QWidget):
         unknown = [name for name in classes if name not in self.model.names() and name != OTHERS]
         if unknown:
             shown = ", ".join(unknown[:5]) + (", …" if len(unknown) > 5 else "")
-            self.fault = self.tr("The class table names crops that were not found: {names}.").format(names=shown)
+            self.fault = self.tr("The class table has crops that the labels lack: {names}.").format(names=shown)
         self.model.set_classes(classes)
 
     def _load(self) -> None:
@@ -228,6 +224,6 @@ class ClassTable(QWidget):
             self.load(path)
 
     def _rows_with(self, row: int) -> set[int]:
-        """The selected rows, when the one that is being changed is among them."""
+        """The selected rows if this one is among them, otherwise only this one."""
         rows = {index.row() for index in self.table.selectionModel().selectedRows()}
         return rows if row in rows else {row}

@@ -1,4 +1,4 @@
-"""The crops that labels hold, found on a thread, and how they are told."""
+"""The crops of labels, counted on a thread, and their text."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ...engine.tasks import LabelLayer
 from ..common.qt import RED, tr
 
 SHOWN = 12
-"""Crops listed by name; more of them are counted only."""
+"""Most crops listed by name."""
 LIKELY_FIELDS = ("crop", "label", "class", "culture", "kultur", "lc", "type")
-"""Parts of the names of fields that hold crops, the likeliest first."""
+"""Parts of the names of crop fields, the likeliest first."""
 
 
 @dataclass(frozen=True)
@@ -28,35 +28,35 @@ class CropCounts:
     counts: Counter[str]
     """By the name in the data."""
     unit: str = "{count}"
-    """How a count is written."""
+    """Format of a count."""
     columns: tuple[str, ...] = ()
     """Columns of a raster's attribute table that may name its classes."""
 
 
 def count_raster_classes(labels: LabelLayer, stack: Sequence[StackBand]) -> CropCounts:
-    """The classes of a label raster under the stack; raises InputError."""
+    """The classes of a label raster within the stack; raises InputError."""
     columns = name_columns(labels.path)
     try:
         preview = preview_labels(labels, stack)
     except InputError as problem:
         if problem.code != "class-column":
             raise
-        # Nobody can choose a column that is not offered.
+        # The form must offer the columns before one can be chosen.
         return CropCounts(Counter(), columns=columns)
     unit = tr("{count} px") if preview.complete else tr("about {count} px")
     return CropCounts(preview.counts, unit, columns)
 
 
-def format_crops(counts: Counter[str], unit: str, fewest: int) -> str:
-    """Crops with their counts as rich text; red where there are less than ``fewest``."""
+def format_crops(counts: Counter[str], unit: str, minimum: int) -> str:
+    """Crops with their counts as rich text; red for fewer than ``minimum``."""
     shown = [
-        f"{html.escape(name, quote=False)} ({_marked(count, fewest, unit)})"
+        f"{html.escape(name, quote=False)} ({_marked(count, minimum, unit)})"
         for name, count in counts.most_common(SHOWN)
     ]
     more = len(counts) - SHOWN
     if more > 0:
         shown.append(tr("and {count} more").format(count=more))
-    return ", ".join(shown) or tr("none: the field is empty")
+    return ", ".join(shown) or tr("none; the field is empty")
 
 
 def warning(text: str) -> str:
@@ -65,7 +65,7 @@ def warning(text: str) -> str:
 
 
 def likely_field(layer: QgsVectorLayer) -> str:
-    """A field whose name says that it holds crops; empty when none does."""
+    """The field whose name is likeliest for crops; empty for none."""
     names = {field.name().lower(): field.name() for field in layer.fields()}
     for word in LIKELY_FIELDS:
         for lower, name in names.items():
@@ -74,6 +74,6 @@ def likely_field(layer: QgsVectorLayer) -> str:
     return ""
 
 
-def _marked(count: int, fewest: int, unit: str) -> str:
+def _marked(count: int, minimum: int, unit: str) -> str:
     text = unit.format(count=f"{count:,}" if count >= 10_000 else count)
-    return text if count >= fewest else f'<span style="color:{RED}">{text}</span>'
+    return text if count >= minimum else f'<span style="color:{RED}">{text}</span>'

@@ -19,7 +19,6 @@ from qgis.PyQt.QtWidgets import (
     QDoubleSpinBox,
     QFileDialog,
     QFormLayout,
-    QHBoxLayout,
     QLabel,
     QSpinBox,
     QToolButton,
@@ -35,6 +34,7 @@ from ...engine.tasks import LabelLayer
 from ..common import settings
 from ..common.background import Background
 from ..common.inputs import VectorInput, raster_path
+from ..common.qt import make_row, wrapped_label
 from .class_table import ClassTable
 from .found_crops import CropCounts, count_raster_classes, format_crops, likely_field, warning
 from .table_layer import table_layer
@@ -43,12 +43,12 @@ FILTER = (
     "Labels (*.gpkg *.shp *.geojson *.json *.fgb *.kml *.parquet *.csv *.tsv *.txt *.tif *.tiff *.img *.vrt);;"
     "All files (*)"
 )
-WIDEST = 1000.0
-"""Metres of the inner buffer, at most."""
+MAX_BUFFER = 1000.0
+"""Largest inner buffer in metres."""
 
 
 class LabelsWidget(QWidget):
-    """Chooses the labels, their crop field, and what is made of the crops."""
+    """Chooses the labels, their crop field, and the names of their crops."""
 
     changed = pyqtSignal()
     """Layer, field, selection, content or a setting is another one."""
@@ -63,17 +63,17 @@ class LabelsWidget(QWidget):
         self._loader.failed.connect(self._show_fault)
         self._watched: QgsVectorLayer | None = None
         self._revision = 0
-        self._waiting: LabelLayer | None = None
-        """Labels of a job, until their crops were counted."""
+        self._pending: LabelLayer | None = None
+        """Labels of an opened job, until their crops are counted."""
         self._counted: tuple = ()
         self._stack: tuple[StackBand, ...] = ()
         self._notes: dict[str, list[str]] = {}
-        """What was decided when a table became a layer, by the layer's id."""
+        """Notes about tables that became layers, by the layer's id."""
         self.setAcceptDrops(True)
         self._build()
         self._layer_changed()
 
-    # --- what others ask
+    # --- public state
 
     def layer(self) -> QgsVectorLayer | QgsRasterLayer | None:
         """The labelled layer or raster."""
@@ -85,45 +85,45 @@ class LabelsWidget(QWidget):
         return isinstance(self.layer(), QgsRasterLayer)
 
     def field(self) -> str:
-        """The crop field; of a raster, the column with the names, empty for the one that is found."""
+        """The crop field; for a raster, the column with the names, empty to find it automatically."""
         return str(self.column_combo.currentData() or "") if self.is_raster() else self.field_combo.currentField()
 
-    def given(self) -> VectorInput | LabelLayer | None:
-        """The layer as it stands, or the label raster; None for none. Raises InputError (``raster-layer``)."""
+    def labels_input(self) -> VectorInput | LabelLayer | None:
+        """The layer with unsaved edits, or the label raster; None for none. Raises InputError (``raster-layer``)."""
         layer = self.layer()
         if isinstance(layer, QgsRasterLayer):
             return LabelLayer(raster_path(layer), "", self.field())
         return VectorInput.of(layer, self.selected_box.isChecked()) if layer is not None else None
 
     def with_settings(self) -> Callable[[LabelLayer], LabelLayer]:
-        """A function that gives a label layer the settings of the form as they stand."""
-        wanted: dict[str, Any] = {
+        """A function that gives a label layer the current settings of the form."""
+        values: dict[str, Any] = {
             "inner_buffer": self.buffer_box.value() if self.buffer_box.isEnabled() else 0.0,
             "per_polygon": self.cap_box.value() if self.cap_box.isEnabled() else 0,
             "classes": self.classes.model.classes(),
         }
-        return lambda labels: replace(labels, **wanted)
+        return lambda labels: replace(labels, **values)
 
     def show_labels(self, labels: LabelLayer) -> None:
-        """Choose the layer, field and settings of a job."""
+        """Show the layer, field and settings of a job."""
         self.buffer_box.setValue(labels.inner_buffer)
         self.cap_box.setValue(labels.per_polygon)
-        self._waiting = labels
+        self._pending = labels
         name = f"{labels.path}|layername={labels.layer}" if labels.layer else labels.path
         self.add_file(name, labels.where)
         if not is_text_table(labels.path):
             self._show_field()
 
     def _show_field(self) -> None:
-        """Choose the field of a job whose layer is there."""
-        if self._waiting is not None:
-            self.set_field(self._waiting.field)
-            self._fill_columns([self._waiting.field] if self._waiting.field else [])
-            self.column_combo.setCurrentIndex(max(0, self.column_combo.findData(self._waiting.field)))
+        """Choose the field of an opened job, once its layer is loaded."""
+        if self._pending is not None:
+            self.set_field(self._pending.field)
+            self._fill_columns([self._pending.field] if self._pending.field else [])
+            self.column_combo.setCurrentIndex(max(0, self.column_combo.findData(self._pending.field)))
             self._changed()
 
     def state(self) -> tuple:
-        """What tells one state of the labels from another, for those who keep a copy."""
+        """A value that changes with the labels, to know whether a copy of them is up to date."""
         layer = self.layer()
         return (layer.id() if layer else None, self.field(), self.selected_box.isChecked(), self._revision)
 
@@ -132,7 +132,7 @@ class LabelsWidget(QWidget):
         self.field_combo.setField(name)
 
     def set_stack(self, bands: Sequence[StackBand]) -> None:
-        """The source stack, under which the classes of a raster are counted."""
+        """Set the source stack, within which the classes of a raster are counted."""
         if tuple(bands) != self._stack:
             self._stack = tuple(bands)
             if self.is_raster():
@@ -141,7 +141,7 @@ class LabelsWidget(QWidget):
     def add_file(self, path: str, where: str = "") -> None:
         """Add a vector file (filtered by ``where``), a table with coordinates or a raster, and choose it."""
         if is_text_table(path):
-            self.classes_label.setText(self.tr("reading {name}…").format(name=Path(path).name))
+            self.classes_label.setText(self.tr("Reading {name}…").format(name=Path(path).name))
             thread = self.thread()
             self._loader.submit(lambda: table_layer(path, thread))
             return
@@ -154,7 +154,7 @@ class LabelsWidget(QWidget):
         if layer.isValid():
             self._add(layer)
         else:
-            self._show_fault(self.tr("{path} cannot be read as a layer or raster.").format(path=path))
+            self._show_fault(self.tr("{path} is not a readable vector layer or raster.").format(path=path))
 
     def shut_down(self) -> None:
         """End the threads."""
@@ -164,6 +164,29 @@ class LabelsWidget(QWidget):
     # --- the form
 
     def _build(self) -> None:
+        self._build_layer()
+        self._build_more()
+        self.classes_label = wrapped_label()
+        self.classes_label.setToolTip(self.tr("Crops with the number of features; crops with too few are red"))
+        fields = make_row(self.field_combo, self.column_combo)
+        fields.setSpacing(0)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow(self.tr("Labels"), make_row((self.layer_combo, 1), self.browse_button, self.selected_box))
+        form.addRow(self.tr("Crop field"), fields)
+        form.addRow(self.tr("Crops found"), self.classes_label)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(form)
+        layout.addWidget(self.more_box)
+        self.layer_combo.layerChanged.connect(self._layer_changed)
+        self.field_combo.fieldChanged.connect(self._changed)
+        self.column_combo.activated.connect(self._changed)
+        self.selected_box.toggled.connect(self._changed)
+        for box in (self.buffer_box, self.cap_box):
+            box.valueChanged.connect(lambda value: self.changed.emit())
+
+    def _build_layer(self) -> None:
         self.layer_combo = QgsMapLayerComboBox()
         kinds = QgsMapLayerProxyModel.Filter
         self.layer_combo.setFilters(kinds.PointLayer | kinds.PolygonLayer | kinds.RasterLayer)
@@ -179,66 +202,36 @@ class LabelsWidget(QWidget):
         )
         self.browse_button.clicked.connect(self._browse)
         self.selected_box = QCheckBox(self.tr("Selected features only"))
-        self.selected_box.setToolTip(self.tr("Learn from the features that are selected in the layer, and no others"))
+        self.selected_box.setToolTip(self.tr("Learn only from the selected features of the layer"))
         self.field_combo = QgsFieldComboBox()
         self.field_combo.setAllowEmptyFieldName(True)
         self.field_combo.setToolTip(self.tr("Field that holds the crop, as text or as a whole number"))
         self.column_combo = QComboBox()
         self.column_combo.setToolTip(self.tr("Column of the raster's attribute table that names the crops"))
-        self.classes_label = QLabel()
-        self.classes_label.setWordWrap(True)
-        self.classes_label.setToolTip(self.tr("Crops with the number of features; too few for a class are red"))
 
+    def _build_more(self) -> None:
         self.classes = ClassTable()
         self.classes.changed.connect(self._classes_changed)
         self.buffer_box = QDoubleSpinBox()
-        self.buffer_box.setRange(0.0, WIDEST)
+        self.buffer_box.setRange(0.0, MAX_BUFFER)
         self.buffer_box.setDecimals(0)
         self.buffer_box.setSuffix(self.tr(" m"))
         self.buffer_box.setSpecialValueText(self.tr("none"))
         self.buffer_box.setToolTip(
-            self.tr("No pixel is taken so near the border of a field, where pixels show two crops or a track")
+            self.tr("Leave out pixels this close to the border of a field: they mix two crops or show a track")
         )
         self.cap_box = QSpinBox()
         self.cap_box.setRange(0, 1_000_000)
         self.cap_box.setSpecialValueText(self.tr("all"))
-        self.cap_box.setToolTip(self.tr("So that a few large fields do not outweigh many small ones"))
+        self.cap_box.setToolTip(self.tr("Keeps a few large fields from outweighing many small ones"))
         self.more_box = QgsCollapsibleGroupBox(self.tr("Rename, merge or leave out crops; borders and size of fields"))
+        row = make_row(QLabel(self.tr("Inner buffer")), self.buffer_box)
+        row.addSpacing(20)
+        row.addLayout(make_row(QLabel(self.tr("Maximum pixels per polygon")), self.cap_box, None))
         column = QVBoxLayout(self.more_box)
         column.addWidget(self.classes)
-        row = QHBoxLayout()
-        row.addWidget(QLabel(self.tr("Inner buffer")))
-        row.addWidget(self.buffer_box)
-        row.addSpacing(20)
-        row.addWidget(QLabel(self.tr("Most pixels of a polygon")))
-        row.addWidget(self.cap_box)
-        row.addStretch()
         column.addLayout(row)
         self.more_box.setCollapsed(True)
-
-        row = QHBoxLayout()
-        row.addWidget(self.layer_combo, 1)
-        row.addWidget(self.browse_button)
-        row.addWidget(self.selected_box)
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        fields = QHBoxLayout()
-        fields.setSpacing(0)
-        fields.addWidget(self.field_combo)
-        fields.addWidget(self.column_combo)
-        form.addRow(self.tr("Labels"), row)
-        form.addRow(self.tr("Crop field"), fields)
-        form.addRow(self.tr("Crops found"), self.classes_label)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(form)
-        layout.addWidget(self.more_box)
-        self.layer_combo.layerChanged.connect(self._layer_changed)
-        self.field_combo.fieldChanged.connect(self._changed)
-        self.column_combo.activated.connect(self._changed)
-        self.selected_box.toggled.connect(self._changed)
-        for box in (self.buffer_box, self.cap_box):
-            box.valueChanged.connect(lambda value: self.changed.emit())
 
     def _browse(self) -> None:
         path, _ = QFileDialog.getOpenFileName(
@@ -268,7 +261,7 @@ class LabelsWidget(QWidget):
         QgsProject.instance().addMapLayer(layer)
         self.layer_combo.setLayer(layer)
 
-    # --- what is in it
+    # --- content
 
     def _layer_changed(self, *_: object) -> None:
         layer = self.layer()
@@ -291,7 +284,7 @@ class LabelsWidget(QWidget):
         """Offer the columns of a raster's attribute table."""
         chosen = self.column_combo.currentData()
         self.column_combo.clear()
-        first = self.tr("Column found by itself") if columns else self.tr("Names of the raster's classes")
+        first = self.tr("Column found automatically") if columns else self.tr("Names of the raster's classes")
         self.column_combo.addItem(first, "")
         for name in columns:
             self.column_combo.addItem(name, name)
@@ -335,19 +328,19 @@ class LabelsWidget(QWidget):
     def _count(self) -> None:
         """Count the crops, on a thread."""
         try:
-            labels, field, stack = self.given(), self.field(), self._stack
+            labels, field, stack = self.labels_input(), self.field(), self._stack
         except InputError as problem:
             self._show_fault(problem)
             return
         if isinstance(labels, LabelLayer):
-            self.classes_label.setText(self.tr("looking…"))
+            self.classes_label.setText(self.tr("Counting…"))
             self._counter.submit(lambda: count_raster_classes(labels, stack))
         elif labels is None or not field:
             self._counter.forget()
             self.classes.model.set_counts(Counter(), keep=False)
             self.classes_label.setText("–")
         else:
-            self.classes_label.setText(self.tr("counting…"))
+            self.classes_label.setText(self.tr("Counting…"))
             self._counter.submit(lambda: CropCounts(labels.count_classes(field)))
 
     def _show_classes(self, found: CropCounts) -> None:
@@ -360,9 +353,9 @@ class LabelsWidget(QWidget):
         self.classes.model.unit = found.unit
         self.classes.model.set_counts(found.counts, keep=counted == self._counted)
         self._counted = counted
-        if self._waiting is not None and self._waiting.field == self.field():
-            self.classes.model.set_classes(self._waiting.classes)
-            self._waiting = None
+        if self._pending is not None and self._pending.field == self.field():
+            self.classes.model.set_classes(self._pending.classes)
+            self._pending = None
         self._update_summary()
         if self.classes.model.classes() != before:
             self.changed.emit()
@@ -376,15 +369,15 @@ class LabelsWidget(QWidget):
         self.classes_label.setText(warning(str(fault)))
 
     def _update_summary(self) -> None:
-        """The crops that will be learnt, with their counts."""
+        """Show the crops to learn, with their counts."""
         layer, model = self.layer(), self.classes.model
-        # A polygon holds many samples, a point one: only points can be counted as samples.
+        # A polygon holds many samples, a point one: only the count of points shows too few samples.
         kind = layer.geometryType() if isinstance(layer, QgsVectorLayer) else None
-        fewest = MINIMUM_SAMPLES if kind == QgsWkbTypes.GeometryType.PointGeometry else 1
-        lines = [format_crops(model.result(), model.unit, fewest)]
-        gone = sum(1 for wanted in model.classes().values() if not wanted)
-        if gone:
-            lines[0] += self.tr("; {count} left out").format(count=gone)
+        minimum = MINIMUM_SAMPLES if kind == QgsWkbTypes.GeometryType.PointGeometry else 1
+        lines = [format_crops(model.result(), model.unit, minimum)]
+        left_out = sum(1 for wanted in model.classes().values() if not wanted)
+        if left_out:
+            lines[0] += self.tr("; {count} left out").format(count=left_out)
         lines += [warning(text) for text in (self.classes.fault,) if text]
         lines += [html.escape(note, quote=False) for note in self._notes.get(layer.id() if layer else "", ())]
         self.classes_label.setText("<br>".join(lines))

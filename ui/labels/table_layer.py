@@ -12,30 +12,30 @@ from ...engine.errors import InputError
 from ...engine.imagery.labels.text_table import open_text_table
 
 KINDS = {"Integer64": "int8", "Integer": "integer", "Real": "double"}
-"""What QGIS calls the types of OGR; everything else is text."""
+"""QGIS names of OGR types; all others are text."""
 CHUNK = 100
-"""Features added at once, so that other threads get their turn."""
+"""Features added at once, so that other threads can run."""
 
 
 def table_layer(path: str, thread: QThread) -> tuple[QgsVectorLayer, list[str]]:
-    """The rows as features of a temporary layer, which then belongs to ``thread``, and sentences about it.
+    """The rows as features of a temporary layer that then belongs to ``thread``, and notes about it.
 
     May run on any thread. Rows without coordinates are left out.
 
     Raises
     ------
     InputError
-        As :func:`engine.imagery.labels.text_table.open_text_table`; ``labels-geometry`` where no row has a place.
+        As :func:`engine.imagery.labels.text_table.open_text_table`; ``labels-geometry`` if no row has coordinates.
     """
     dataset, rows, notes = open_text_table(path)
     name, layer, count = Path(path).stem, None, 0
     features: list[QgsFeature] = []
     for row in rows:
-        place = row.GetGeometryRef()
-        if place is None:
+        geometry = row.GetGeometryRef()
+        if geometry is None:
             continue
         shape = QgsGeometry()
-        shape.fromWkb(bytes(place.ExportToWkb()))
+        shape.fromWkb(bytes(geometry.ExportToWkb()))
         if shape.type() != QgsWkbTypes.GeometryType.PointGeometry:
             shape.convertToMultiType()
         if layer is None:
@@ -56,7 +56,7 @@ def table_layer(path: str, thread: QThread) -> tuple[QgsVectorLayer, list[str]]:
     left_out = count - layer.featureCount()
     if left_out:
         kind = QgsWkbTypes.displayString(layer.wkbType())
-        notes = [*notes, f"{left_out} rows of the table {Path(path).name} are left out, which hold no {kind}."]
+        notes = [*notes, f"{left_out} rows of the table {Path(path).name} are left out: they hold no {kind}."]
     layer.updateExtents()
     layer.moveToThread(thread)
     return layer, notes
@@ -73,7 +73,7 @@ def _empty_layer(name: str, rows: Any, shape: QgsGeometry) -> QgsVectorLayer:
 
 
 def _fields(rows: Any) -> list[QgsField]:
-    """The columns as fields of QGIS, whose types are called otherwise in each version of Qt."""
+    """The columns as fields of QGIS; the names of their types depend on the version of Qt."""
     definition = rows.GetLayerDefn()
     columns = [definition.GetFieldDefn(number) for number in range(definition.GetFieldCount())]
     kinds = "&".join(f"field=f{number}:{KINDS.get(c.GetTypeName(), 'string')}" for number, c in enumerate(columns))

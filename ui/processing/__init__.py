@@ -1,5 +1,6 @@
-"""The Processing provider ``croptransfer``: one algorithm a file, over one base class.
+"""The Processing provider ``croptransfer``: one algorithm per file, over one base class.
 
-An algorithm gathers plain values in :meth:`prepareAlgorithm`, where layers may be touched, and has the
-worker process run a Job or a Comparison in :meth:`processAlgorithm`, where they may not.
+Each algorithm declares its words and parameters as class attributes and in ``initAlgorithm``. ``prepareAlgorithm``
+resolves all parameters to plain values, where layers may be touched; ``processAlgorithm`` makes a task of them and has
+the worker process run it, where they may not.
 """

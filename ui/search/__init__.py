@@ -1,1 +1,1 @@
-"""Search in STAC catalogs."""
+"""Search for imagery in STAC catalogues: the dialog, its table, and the task."""

@@ -1,4 +1,4 @@
-"""'Find imagery…': a search in a catalogue as a dialog, and the button that opens it beside a stack."""
+"""'Find imagery…': the dialog that searches a catalogue, and the button beside a stack that opens it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from qgis.PyQt.QtWidgets import (
     QDateEdit,
     QDialog,
     QFormLayout,
-    QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
@@ -33,6 +32,7 @@ from ...engine.tasks.checks.search import check_search
 from ...engine.tasks.specs.search import Search
 from ..common import settings
 from ..common.background import Background
+from ..common.qt import make_button, make_row, wrapped_label
 from ..engine_process import choice
 from ..engine_process.task import JobTask
 from ..engine_process.worker import Outcome
@@ -43,10 +43,10 @@ GEOGRAPHIC = "EPSG:4326"
 
 
 class SearchDialog(QDialog):
-    """Finds scenes over an extent and a season, shows them, and makes a stack of the chosen ones."""
+    """Finds scenes over an extent and a season, lists them, and makes a stack of the ticked ones."""
 
     chosen = pyqtSignal(list)
-    """Paths of the rasters of a finished stack, one a date."""
+    """Paths of the rasters of a finished stack, one per date."""
 
     def __init__(self, canvas: Any = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -64,23 +64,8 @@ class SearchDialog(QDialog):
     # --- the form
 
     def _build(self, canvas: Any) -> None:
-        self.catalogue_combo = QComboBox()
-        self.catalogue_combo.setEditable(True)
-        self.catalogue_combo.setToolTip(self.tr("Choose a catalogue, or type the address of another STAC API"))
-        for url, values in settings.catalogues().items():
-            self.catalogue_combo.addItem(url, url)
-            index = self.catalogue_combo.count() - 1
-            self.catalogue_combo.setItemData(index, values["title"], Qt.ItemDataRole.ToolTipRole)
-        self.forget_button = QPushButton(self.tr("Forget"))
-        self.forget_button.setToolTip(self.tr("Take this address out of the list"))
-        self.forget_button.clicked.connect(self._forget)
-        self.auth_select = QgsAuthConfigSelect()
-        self.auth_select.setToolTip(self.tr("Kept by QGIS; sent to the catalogue and the hosts of its rasters only"))
-        self.note_label = QLabel()
-        self.note_label.setWordWrap(True)
-        self.collection_combo = QComboBox()
-        self.collection_combo.setEditable(True)
-        self.collection_combo.setToolTip(self.tr("Id of a collection; several with commas between them"))
+        form = QFormLayout()
+        self._build_catalogue(form)
         self.extent_box = QgsExtentGroupBox()
         self.extent_box.setTitleBase(self.tr("Extent"))
         if canvas is not None:
@@ -90,6 +75,49 @@ class SearchDialog(QDialog):
             self.extent_box.setOutputExtentFromCurrent()
         else:
             self.extent_box.setOutputCrs(QgsCoordinateReferenceSystem(GEOGRAPHIC))
+        self.table = SceneTable()
+        self.table.itemChanged.connect(lambda item: self._refresh())
+        self.state_label = wrapped_label()
+        self.state_label.setTextFormat(Qt.TextFormat.PlainText)
+        self.state_label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.progress_bar = QProgressBar()
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self.extent_box)
+        layout.addLayout(self._build_season())
+        layout.addWidget(self.table, 1)
+        layout.addWidget(self.state_label)
+        layout.addWidget(self.progress_bar)
+        layout.addLayout(self._build_output())
+        self.use_button = make_button(self.tr("Use these"), self.tr("Make a stack of the ticked scenes"), self.use)
+        self.cancel_button = make_button(self.tr("Cancel"), "", self.cancel)
+        self.close_button = make_button(self.tr("Close"), "", self.close)
+        layout.addLayout(make_row(None, self.use_button, self.cancel_button, self.close_button))
+        self.resize(680, 720)
+        self.catalogue_combo.currentTextChanged.connect(self._catalogue_changed)
+
+    def _build_catalogue(self, form: QFormLayout) -> None:
+        self.catalogue_combo = QComboBox()
+        self.catalogue_combo.setEditable(True)
+        self.catalogue_combo.setToolTip(self.tr("Choose a catalogue, or enter the address of another STAC API"))
+        for url, values in settings.catalogues().items():
+            self.catalogue_combo.addItem(url, url)
+            index = self.catalogue_combo.count() - 1
+            self.catalogue_combo.setItemData(index, values["title"], Qt.ItemDataRole.ToolTipRole)
+        tip = self.tr("Remove this address from the list")
+        self.forget_button = make_button(self.tr("Forget"), tip, self._forget)
+        self.auth_select = QgsAuthConfigSelect()
+        self.auth_select.setToolTip(self.tr("Stored by QGIS; sent only to the catalogue and the hosts of its rasters"))
+        self.note_label = wrapped_label()
+        self.collection_combo = QComboBox()
+        self.collection_combo.setEditable(True)
+        self.collection_combo.setToolTip(self.tr("Id of a collection, or several ids separated by commas"))
+        form.addRow(self.tr("Catalogue"), make_row((self.catalogue_combo, 1), self.forget_button))
+        form.addRow(self.tr("Credentials"), self.auth_select)
+        form.addRow("", self.note_label)
+        form.addRow(self.tr("Collection"), self.collection_combo)
+
+    def _build_season(self) -> QFormLayout:
         year = datetime.date.today().year - 1
         self.start_edit, self.end_edit = QDateEdit(QDate(year, 3, 1)), QDateEdit(QDate(year, 10, 31))
         for edit in (self.start_edit, self.end_edit):
@@ -104,59 +132,25 @@ class SearchDialog(QDialog):
         self.search_button = QPushButton(self.tr("Search"))
         self.search_button.setDefault(True)
         self.search_button.clicked.connect(self.search)
+        form = QFormLayout()
+        form.addRow(self.tr("Season"), make_row((self.start_edit, 1), QLabel(self.tr("to")), (self.end_edit, 1)))
+        form.addRow(
+            self.tr("Maximum cloud cover"), make_row((self.cloud_slider, 1), self.cloud_label, self.search_button)
+        )
+        return form
 
-        self.table = SceneTable()
-        self.table.itemChanged.connect(lambda item: self._refresh())
-        self.state_label = QLabel()
-        self.state_label.setWordWrap(True)
-        self.state_label.setTextFormat(Qt.TextFormat.PlainText)
-        self.state_label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.progress_bar = QProgressBar()
+    def _build_output(self) -> QFormLayout:
         self.folder_file = QgsFileWidget()
         self.folder_file.setStorageMode(QgsFileWidget.StorageMode.GetDirectory)
-        self.folder_file.setToolTip(self.tr("The stack is written there: one raster a date"))
+        self.folder_file.setToolTip(self.tr("The stack is written there, one raster per date"))
         self.folder_file.setFilePath(free_folder())
-        self.fetch_box = QCheckBox(self.tr("Fetch the pixels: needs no connection and no credentials afterwards"))
-        self.use_button = QPushButton(self.tr("Use these"))
-        self.use_button.clicked.connect(self.use)
-        self.cancel_button = QPushButton(self.tr("Cancel"))
-        self.cancel_button.clicked.connect(self.cancel)
-        self.close_button = QPushButton(self.tr("Close"))
-        self.close_button.clicked.connect(self.close)
-        self._arrange()
-        self.catalogue_combo.currentTextChanged.connect(self._catalogue_changed)
-
-    def _arrange(self) -> None:
-        form = QFormLayout()
-        form.addRow(self.tr("Catalogue"), _row((self.catalogue_combo, 1), self.forget_button))
-        form.addRow(self.tr("Credentials"), self.auth_select)
-        form.addRow("", self.note_label)
-        form.addRow(self.tr("Collection"), self.collection_combo)
-        layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        layout.addWidget(self.extent_box)
-        form = QFormLayout()
-        form.addRow(self.tr("Season"), _row((self.start_edit, 1), QLabel(self.tr("to")), (self.end_edit, 1)))
-        form.addRow(self.tr("Clouds at most"), _row((self.cloud_slider, 1), self.cloud_label, self.search_button))
-        layout.addLayout(form)
-        layout.addWidget(self.table, 1)
-        layout.addWidget(self.state_label)
-        layout.addWidget(self.progress_bar)
+        self.fetch_box = QCheckBox(self.tr("Fetch the pixels: no connection or credentials are needed afterwards"))
         form = QFormLayout()
         form.addRow(self.tr("Folder of the stack"), self.folder_file)
         form.addRow("", self.fetch_box)
-        layout.addLayout(form)
-        buttons = QHBoxLayout()
-        buttons.addStretch()
-        for button in (self.use_button, self.cancel_button, self.close_button):
-            buttons.addWidget(button)
-        for button in (self.forget_button, self.use_button, self.cancel_button, self.close_button):
-            # Enter in a field must not forget or close anything.
-            button.setAutoDefault(False)
-        layout.addLayout(buttons)
-        self.resize(680, 720)
+        return form
 
-    # --- what others ask
+    # --- public state
 
     def set_extent(self, bbox: Sequence[float], crs: str) -> None:
         """Choose the extent: west, south, east and north in a reference system."""
@@ -164,7 +158,7 @@ class SearchDialog(QDialog):
         self.extent_box.setOutputExtentFromUser(QgsRectangle(*bbox), QgsCoordinateReferenceSystem(crs))
 
     def query(self) -> Search:
-        """What the form says; without credentials, folder and chosen scenes."""
+        """The search of the form, without credentials, folder and ticked scenes."""
         extent, crs = self.extent_box.outputExtent(), self.extent_box.outputCrs()
         names = self.collection_combo.currentText().split(",")
         return Search(
@@ -178,13 +172,13 @@ class SearchDialog(QDialog):
         )
 
     def is_running(self) -> bool:
-        """Whether the worker is at work or about to be."""
+        """Whether the worker runs or is about to start."""
         return self._task is not None or self._waiting is not None
 
     # --- the two steps
 
     def search(self) -> None:
-        """Ask the catalogue."""
+        """Search the catalogue."""
         self._run(self.query())
 
     def use(self) -> None:
@@ -202,7 +196,7 @@ class SearchDialog(QDialog):
             )
 
     def cancel(self) -> None:
-        """End what runs; nothing is left of it."""
+        """Cancel the running search; nothing is written."""
         self._waiting = None
         self._finder.forget()
         if self._task is not None:
@@ -280,7 +274,7 @@ class SearchDialog(QDialog):
         self.state_label.setText(str(problem))
         self._refresh()
 
-    # --- what depends on what
+    # --- dependent entries
 
     def _url(self) -> str:
         return self.catalogue_combo.currentText().strip().rstrip("/")
@@ -294,9 +288,9 @@ class SearchDialog(QDialog):
         self.note_label.setVisible(bool(known.note))
         self.collection_combo.clear()
         self.collection_combo.addItems(known.collections)
-        if len([name for name in known.collections if "hls" in name.lower()]) > 1:
-            both = [name for name in known.collections if "hls" in name.lower()]
-            self.collection_combo.addItem(", ".join(both))
+        hls = [name for name in known.collections if "hls" in name.lower()]
+        if len(hls) > 1:
+            self.collection_combo.addItem(", ".join(hls))
         self._refresh()
 
     def _forget(self) -> None:
@@ -316,12 +310,12 @@ class SearchDialog(QDialog):
         self.forget_button.setEnabled(own or bool(known.get(self._url(), {}).get("authcfg")))
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Closing ends what runs."""
+        """Cancel a running search."""
         self.cancel()
         super().closeEvent(event)
 
     def shut_down(self) -> None:
-        """End thread and task; the dialog is of no use afterwards."""
+        """End thread and task; the dialog cannot be used afterwards."""
         self.cancel()
         if self._task is not None:
             self._task.waitForFinished(3000)
@@ -329,18 +323,18 @@ class SearchDialog(QDialog):
 
 
 class FindImageryButton(QPushButton):
-    """Opens the dialog, and gives what it makes to a stack."""
+    """Opens the dialog, and passes its rasters to a stack."""
 
     def __init__(self, use: Callable[[Sequence[str]], None], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setText(self.tr("Find imagery…"))
-        self.setToolTip(self.tr("Search a catalogue of Sentinel-2, HLS or Landsat for a place and a season"))
+        self.setToolTip(self.tr("Search a catalogue of Sentinel-2, HLS or Landsat by area and season"))
         self.dialog: SearchDialog | None = None
         self._use = use
         self.clicked.connect(self.open)
 
     def open(self) -> None:
-        """Show the dialog; there is one a stack, which keeps what was filled in."""
+        """Show the dialog; each stack has one, which keeps its entries."""
         if self.dialog is None:
             from qgis.utils import iface
 
@@ -355,17 +349,8 @@ class FindImageryButton(QPushButton):
             self.dialog.shut_down()
 
 
-def _row(*parts: Any) -> QHBoxLayout:
-    """Widgets in a row; a pair is a widget and its stretch."""
-    row = QHBoxLayout()
-    for part in parts:
-        widget, stretch = part if isinstance(part, tuple) else (part, 0)
-        row.addWidget(widget, stretch)
-    return row
-
-
 def free_folder() -> str:
-    """A folder for the next stack beside the last output, the project, or in the user's home; not yet there."""
+    """A new folder for the next stack, beside the last output or the project, or in the user's home."""
     remembered = str(settings.get("output_folder", ""))
     parent = Path(remembered or QgsProject.instance().absolutePath() or QDir.homePath())
     parent = parent if parent.is_dir() else Path(QDir.homePath())

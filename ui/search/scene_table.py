@@ -1,4 +1,4 @@
-"""The scenes that a search has found, in a table in which they are ticked."""
+"""The table of the scenes that a search has found."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class _Number(QTableWidgetItem):
 
 
 class SceneTable(QTableWidget):
-    """One row a scene; every scene that the stack would hold is ticked."""
+    """One row per scene; the scenes of the stack are ticked."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(0, 5, parent)
         self.setHorizontalHeaderLabels(
-            [self.tr("Date"), self.tr("Clouds (%)"), self.tr("Of the extent (%)"), self.tr("Tile"), self.tr("Scene")]
+            [self.tr("Date"), self.tr("Clouds (%)"), self.tr("Extent covered (%)"), self.tr("Tile"), self.tr("Scene")]
         )
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)

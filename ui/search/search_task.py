@@ -1,4 +1,4 @@
-"""A search on its way to the worker, with credentials out of QGIS's own authentication."""
+"""A search as a task of the worker, with credentials from QGIS's authentication."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...engine.tasks.specs.search import Search, access_to
 
 
 class SearchTask:
-    """A search as the worker's task: only what goes to its stdin holds the credentials."""
+    """A search as the worker's task; only the worker's stdin receives the credentials."""
 
     def __init__(self, search: Search) -> None:
         self.search = search
@@ -30,12 +30,12 @@ class SearchTask:
 
 
 def with_credentials(search: Search, authcfg: str) -> Search:
-    """The search with what an authentication configuration adds to a request; to be called on the main thread.
+    """The search with the headers of an authentication configuration; to be called on the main thread.
 
     Raises
     ------
     InputError
-        ``credentials`` where QGIS does not give them out: a wrong id, or no master password.
+        ``credentials`` if QGIS does not release them: a wrong id, or no master password.
     """
     if not authcfg:
         return search
@@ -50,7 +50,7 @@ def with_credentials(search: Search, authcfg: str) -> Search:
     if not done or not headers:
         raise InputError(
             "credentials",
-            f"QGIS gives out no HTTP header for the credentials '{authcfg}'.",
-            "Unlock them with the master password, and choose a method that sends one: Basic, API header, OAuth2.",
+            f"QGIS provides no HTTP header for the credentials '{authcfg}'.",
+            "Enter the master password, and choose a method that sends a header: Basic, API header, OAuth2.",
         )
     return replace(search, access=access_to(search.catalogue, headers))

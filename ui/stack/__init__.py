@@ -1,1 +1,1 @@
-"""Widgets that choose a raster stack and correct its dates and bands."""
+"""Widgets that choose a raster stack, read its dates and bands, and correct them."""

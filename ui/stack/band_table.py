@@ -1,4 +1,4 @@
-"""The table of a stack: which band of which file shows which date and which spectral band."""
+"""The table of a stack: date and spectral band of every raster band."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ FILE, NUMBER, DATE, BAND = range(4)
 
 
 class BandTableModel(QAbstractTableModel):
-    """Rows of a stack; date and band can be corrected, what is missing or wrong is marked."""
+    """Rows of a stack; dates and bands can be edited, missing and wrong ones are marked."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._bands: list[StackBand] = []
 
     def set_dates(self, dates: Mapping[tuple[str, int], str]) -> None:
-        """Give dates to bands, which are named by path and number."""
+        """Set the dates of bands, by path and number."""
         self.set_bands([replace(b, date=dates.get((b.path, b.index), b.date)) for b in self._bands])
 
     def bands(self) -> tuple[StackBand, ...]:
-        """The stack as it stands; a date typed in wrongly stands there as it was typed, for the check to name it."""
+        """The current stack; a wrong date is kept as typed, so that the check can name it."""
         return tuple(self._bands)
 
     def set_bands(self, bands: Sequence[StackBand]) -> None:
@@ -77,12 +77,12 @@ class BandTableModel(QAbstractTableModel):
                 return describe_quality_band(str(band.band))
             if self._bad(row, column):
                 if column == DATE and band.date:
-                    return tr("'{text}' is no date. Write one as 2021-06-30.").format(text=band.date)
+                    return tr("'{text}' is not a date. Enter it as 2021-06-30.").format(text=band.date)
                 if column == DATE:
-                    return tr("No date was recognised. Write one as 2021-06-30.")
-                return tr("No spectral band was recognised. Write its name, such as B08 or NDVI.")
+                    return tr("No date was recognised. Enter it as 2021-06-30.")
+                return tr("No spectral band was recognised. Enter its name, such as B08 or NDVI.")
         if role == Qt.ItemDataRole.DecorationRole and column == DATE and band.date and self._bad(row, column):
-            # The row that was just edited is selected, which hides the background.
+            # The selection of an edited row hides its background.
             return QApplication.style().standardIcon(QStyle.StandardPixmap.SP_MessageBoxWarning)
         if role == Qt.ItemDataRole.BackgroundRole and self._bad(row, column):
             return QBrush(BAD)
@@ -91,7 +91,7 @@ class BandTableModel(QAbstractTableModel):
         return None
 
     def setData(self, index: QModelIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
-        """Correct a date or a band name; a text that is no date is kept, and marked."""
+        """Set a date or a band name; a text that is not a date is kept, and marked."""
         if role != Qt.ItemDataRole.EditRole or not index.isValid():
             return False
         row, column, text = index.row(), index.column(), str(value).strip()
@@ -111,14 +111,14 @@ class BandTableModel(QAbstractTableModel):
 
 
 class BandTable(QTableView):
-    """A table that says what to do while it is empty."""
+    """A table that shows a text while it is empty."""
 
     def __init__(self, empty_text: str) -> None:
         super().__init__()
         self._empty_text = empty_text
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the rows, or the text where there are none."""
+        """Paint the rows, or the text if there are none."""
         super().paintEvent(event)
         if self.model() is not None and not self.model().rowCount():
             painter = QPainter(self.viewport())

@@ -1,4 +1,4 @@
-"""What a person adds to a stack (a file, a folder, a layer), read into bands, notes and open questions."""
+"""Inputs of a stack (a file, a folder, a layer) read into bands, notes and possible dates."""
 
 from __future__ import annotations
 
@@ -20,50 +20,40 @@ from ..common.qt import tr
 Key = tuple[str, int]
 """Path and number of a raster band."""
 ORDERS = {"dmy": "day, month, year", "mdy": "month, day, year", "ymd": "year, month, day", "ydm": "year, day, month"}
-"""In which order people write a date."""
+"""Orders in which people write a date."""
 
 
 @dataclass(frozen=True)
 class InputRead:
-    """One thing a person added, as it was read."""
+    """One input as it was read."""
 
     bands: tuple[StackBand, ...]
     notes: tuple[str, ...]
-    """Sentences about what was left out or could not be told."""
+    """Sentences about what was left out or is ambiguous."""
     choices: dict[Key, dict[str, str]] = field(default_factory=dict)
-    """Dates of the bands that may mean several, by the order (a key of ORDERS) in which they are read."""
+    """Possible dates of bands with an ambiguous date, by their order (a key of ORDERS)."""
 
 
 def read_input(path: str, layer_date: str | None = None) -> InputRead:
-    """Bands and notes of one path; opens files.
-
-    Parameters
-    ----------
-    layer_date : date that QGIS knows of the layer, for bands that show none themselves.
-
-    Raises
-    ------
-    InputError
-        As :func:`engine.imagery.describe_path`.
-    """
+    """Bands and notes of one path; ``layer_date`` dates bands without a date. Opens files, raises InputError."""
     found = describe_path(path)
     bands, notes = found.bands, found.notes
     if layer_date and any(band.date is None for band in bands):
         bands = tuple(replace(band, date=band.date or layer_date) for band in bands)
-        note = tr("{name}: its date {date} is the middle of the layer's temporal range.")
-        # The notes of the file may ask for the very date that the layer gives.
+        note = tr("{name}: the date {date} is the middle of the layer's temporal range.")
+        # The notes of the file may report the missing date that the layer gives.
         notes = (note.format(name=file_name(path), date=layer_date),)
     undated = [band for band in bands if band.date is None]
-    # Of thousands of bands in one file all have its name.
+    # Thousands of bands may share one file name.
     orders = {name: in_orders(name, date_choices(Path(name).stem)) for name in {file_name(b.path) for b in undated}}
     choices = {(b.path, b.index): orders[file_name(b.path)] for b in undated if len(orders[file_name(b.path)]) > 1}
-    # What a click can settle is not told besides.
-    told = {" or ".join(sorted(set(dates.values()))) for dates in choices.values()}
-    return InputRead(bands, tuple(note for note in notes if not any(one in note for one in told)), choices)
+    # The form offers ambiguous dates as links, so their notes are dropped.
+    offered = {" or ".join(sorted(set(dates.values()))) for dates in choices.values()}
+    return InputRead(bands, tuple(note for note in notes if not any(one in note for one in offered)), choices)
 
 
 def read_inputs(paths: Iterable[str], dates: dict[str, str]) -> dict[str, InputRead | InputError]:
-    """Each path as :func:`read_input` reads it, or why it cannot be read."""
+    """Each path as :func:`read_input` reads it, or the reason why it cannot be read."""
     found: dict[str, InputRead | InputError] = {}
     for path in paths:
         try:
@@ -74,7 +64,7 @@ def read_inputs(paths: Iterable[str], dates: dict[str, str]) -> dict[str, InputR
 
 
 def in_orders(text: str, dates: Iterable[str]) -> dict[str, str]:
-    """Which order of day, month and year in ``text`` gives each of the ISO ``dates``."""
+    """The ISO ``dates`` by the order of day, month and year in which ``text`` shows them."""
     found = {}
     for date in dates:
         year, month, day = date.split("-")
@@ -86,7 +76,7 @@ def in_orders(text: str, dates: Iterable[str]) -> dict[str, str]:
 
 
 def date_of_layer(layer: QgsRasterLayer) -> str | None:
-    """The middle of the fixed temporal range of a layer, as an ISO date; None where it has none."""
+    """The middle of the fixed temporal range of a layer, as an ISO date; None without one."""
     temporal = layer.temporalProperties()
     fixed = Qgis.RasterTemporalMode.FixedTemporalRange
     if temporal is None or not temporal.isActive() or temporal.mode() != fixed:
@@ -104,7 +94,7 @@ def middle_of(dates: QgsDateTimeRange) -> str | None:
 
 
 def dropped(mime: QMimeData) -> list[QgsRasterLayer | str]:
-    """Layers (of QGIS's layer panel) and paths (of its browser, or of a file manager) that are being dropped."""
+    """The dropped layers (from QGIS's layer panel) and paths (from its browser or a file manager)."""
     if not QgsMimeDataUtils.isUriList(mime):
         return [url.toLocalFile() or url.toString() for url in mime.urls()]
     found: list[QgsRasterLayer | str] = []

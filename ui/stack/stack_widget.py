@@ -12,9 +12,7 @@ from qgis.PyQt.QtGui import QDragEnterEvent, QDropEvent
 from qgis.PyQt.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
-    QHBoxLayout,
     QHeaderView,
-    QLabel,
     QMenu,
     QPushButton,
     QVBoxLayout,
@@ -28,7 +26,7 @@ from ...engine.imagery.geo.types import StackBand
 from ..common import settings
 from ..common.background import Background
 from ..common.inputs import raster_path
-from ..common.qt import RED
+from ..common.qt import RED, make_button, make_row, wrapped_label
 from ..search.dialog import FindImageryButton
 from .band_table import BAND, DATE, FILE, NUMBER, BandTable, BandTableModel
 from .stack_inputs import ORDERS, InputRead, Key, date_of_layer, dropped, read_inputs
@@ -38,23 +36,23 @@ FILTER = (
     "Rasters, cubes and scenes (*.tif *.tiff *.vrt *.img *.jp2 *.nc *.nc4 *.hdf *.h5 *.zip *.tar *.tgz *.tar.gz "
     "MTD_MSIL*.xml *_MTL.txt);;All files (*)"
 )
-NOTES = 3
-"""Sentences about what was recognised that are shown at once; a click shows the others."""
+NOTES_SHOWN = 3
+"""Notes shown at first; a click shows the others."""
 
 
 class StackWidget(QWidget):
-    """Chooses the rasters of one stack; dates and bands are read on a thread and can be corrected."""
+    """Chooses the rasters of one stack; reads dates and bands on a thread, and lets people correct them."""
 
     changed = pyqtSignal()
-    """The stack is another one, or its table was corrected."""
+    """The stack or its table is another one."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._paths: list[str] = []
         self._origin: dict[Key, str] = {}
-        """Which of the paths a band came with: a folder or a scene stands for many files."""
+        """The path with which a band came: a folder or a scene holds many files."""
         self._notes: dict[str, tuple[str, ...]] = {}
-        """What is told about every path that was read."""
+        """Notes about every path that was read."""
         self._faults: dict[str, str] = {}
         """Why a path was not added."""
         self._layer_dates: dict[str, str] = {}
@@ -67,30 +65,30 @@ class StackWidget(QWidget):
         self._build()
         self._refresh()
 
-    # --- what others ask
+    # --- public state
 
     def bands(self) -> tuple[StackBand, ...]:
         """The stack, band by band."""
         return self.model.bands()
 
     def paths(self) -> list[str]:
-        """What was added: files, folders, scenes."""
+        """The added files, folders and scenes."""
         return list(self._paths)
 
     def is_reading(self) -> bool:
-        """Whether dates and bands are still being recognised."""
+        """Whether dates and bands are still being read."""
         return self._reader.busy
 
     def fault(self) -> str:
-        """Why nothing could be read; empty when something was."""
+        """Why nothing could be read; empty if there are bands."""
         return "" if self.model.bands() else " ".join(self._faults.values())
 
     def notes(self) -> list[str]:
-        """Sentences about what could not be read, was left out, or may mean two things."""
+        """Sentences about faults, files left out, and ambiguous dates."""
         return list(dict.fromkeys([*self._faults.values(), *(note for own in self._notes.values() for note in own)]))
 
     def add_paths(self, paths: Iterable[str]) -> None:
-        """Add files, folders and scenes, by path; known ones are left as they are."""
+        """Add files, folders and scenes, by path; known ones are kept as they are."""
         new = [path for path in dict.fromkeys(map(str, paths)) if path not in self._paths]
         self._faults = {}
         if new:
@@ -98,7 +96,7 @@ class StackWidget(QWidget):
             self._read()
 
     def set_paths(self, paths: Iterable[str]) -> None:
-        """Replace the stack; what was corrected in what stays is kept."""
+        """Replace the stack; corrections of files that stay are kept."""
         self._paths = list(dict.fromkeys(map(str, paths)))
         self._faults = {}
         self._arrange(self.model.bands())
@@ -107,15 +105,15 @@ class StackWidget(QWidget):
     def set_bands(self, bands: Iterable[StackBand]) -> None:
         """Show a stack that was read and corrected before."""
         self.set_paths([])
-        there = list(bands)
-        self._paths = list(dict.fromkeys(band.path for band in there))
+        shown = list(bands)
+        self._paths = list(dict.fromkeys(band.path for band in shown))
         self._notes = dict.fromkeys(self._paths, ())
-        self._origin = {(band.path, band.index): band.path for band in there}
-        self.model.set_bands(there)
+        self._origin = {(band.path, band.index): band.path for band in shown}
+        self.model.set_bands(shown)
         self._read()
 
     def add_layers(self, layers: Iterable[QgsRasterLayer]) -> None:
-        """Add raster layers of the project, dated by their temporal range where they show no date themselves."""
+        """Add raster layers of the project; their temporal range dates them if their files do not."""
         paths, faults = [], {}
         for layer in layers:
             try:
@@ -141,28 +139,37 @@ class StackWidget(QWidget):
     # --- the form
 
     def _build(self) -> None:
-        self.layers_button = QPushButton(self.tr("Add layers"))
-        self.layers_button.setToolTip(self.tr("Add raster layers of the project"))
         self._layers_menu = QMenu(self)
         self._layers_menu.setToolTipsVisible(True)
         self._layers_menu.aboutToShow.connect(self._fill_layers_menu)
+        self.layers_button = QPushButton(self.tr("Add layers"))
+        self.layers_button.setToolTip(self.tr("Add raster layers of the project"))
+        self.layers_button.setAutoDefault(False)
         self.layers_button.setMenu(self._layers_menu)
-        self.files_button = QPushButton(self.tr("Add files…"))
-        self.files_button.setToolTip(self.tr("Add rasters, cubes (netCDF, Zarr), zips; they can also be dropped here"))
-        self.files_button.clicked.connect(self._choose_files)
-        self.folder_button = QPushButton(self.tr("Add folder…"))
-        self.folder_button.setToolTip(
-            self.tr("Add all rasters of a folder, or a scene as it was downloaded (Sentinel-2 SAFE, Landsat, HLS)")
-        )
-        self.folder_button.clicked.connect(self._choose_folder)
+        files_tip = self.tr("Add rasters, cubes (netCDF, Zarr) or zips; you can also drop them here")
+        self.files_button = make_button(self.tr("Add files…"), files_tip, self._choose_files)
+        folder_tip = self.tr("Add all rasters of a folder, or a downloaded scene (Sentinel-2 SAFE, Landsat, HLS)")
+        self.folder_button = make_button(self.tr("Add folder…"), folder_tip, self._choose_folder)
         self.find_button = FindImageryButton(self.add_paths)
-        self.remove_button = QPushButton(self.tr("Remove"))
-        self.remove_button.setToolTip(self.tr("Remove the files of the selected rows"))
-        self.remove_button.clicked.connect(self._remove_selected)
-        self.clear_button = QPushButton(self.tr("Clear"))
-        self.clear_button.setToolTip(self.tr("Remove all files of this stack"))
-        self.clear_button.clicked.connect(lambda: self.set_paths([]))
+        remove_tip = self.tr("Remove the files of the selected rows")
+        self.remove_button = make_button(self.tr("Remove"), remove_tip, self._remove_selected)
+        clear_tip = self.tr("Remove all files of this stack")
+        self.clear_button = make_button(self.tr("Clear"), clear_tip, lambda: self.set_paths([]))
+        self._build_table()
+        self.summary_label = wrapped_label()
+        self.summary_label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.notes_label = wrapped_label()
+        self.notes_label.setTextFormat(Qt.TextFormat.RichText)
+        self.notes_label.linkActivated.connect(self._follow_note)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        adding = (self.files_button, self.folder_button, self.layers_button, self.find_button)
+        layout.addLayout(make_row(*adding, None, self.remove_button, self.clear_button))
+        layout.addWidget(self.table, 1)
+        layout.addWidget(self.summary_label)
+        layout.addWidget(self.notes_label)
 
+    def _build_table(self) -> None:
         self.model = BandTableModel(self)
         self.model.dataChanged.connect(self._corrected)
         self.table = BandTable(self.tr("Drop files, folders, zips or layers here, or add them above."))
@@ -175,10 +182,10 @@ class StackWidget(QWidget):
             | QAbstractItemView.EditTrigger.EditKeyPressed
             | QAbstractItemView.EditTrigger.AnyKeyPressed
         )
-        # Otherwise the Tab key goes from cell to cell and never out of the table.
+        # Otherwise the Tab key moves from cell to cell and never out of the table.
         self.table.setTabKeyNavigation(False)
         self.table.setToolTip(
-            self.tr("Double-click a date or band to correct it; with several rows selected, all of them get it.")
+            self.tr("Double-click a date or band to correct it. If several rows are selected, all of them change.")
         )
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
@@ -189,30 +196,6 @@ class StackWidget(QWidget):
             header.resizeSection(column, characters * width)
         self.table.setMinimumHeight(7 * self.table.verticalHeader().defaultSectionSize())
         self.table.selectionModel().selectionChanged.connect(self._refresh)
-
-        self.summary_label = QLabel()
-        self.summary_label.setWordWrap(True)
-        self.summary_label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-
-        self.notes_label = QLabel()
-        self.notes_label.setWordWrap(True)
-        self.notes_label.setTextFormat(Qt.TextFormat.RichText)
-        self.notes_label.linkActivated.connect(self._follow_note)
-
-        buttons = QHBoxLayout()
-        for button in (self.files_button, self.folder_button, self.layers_button, self.find_button):
-            button.setAutoDefault(False)
-            buttons.addWidget(button)
-        buttons.addStretch()
-        for button in (self.remove_button, self.clear_button):
-            button.setAutoDefault(False)
-            buttons.addWidget(button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(buttons)
-        layout.addWidget(self.table, 1)
-        layout.addWidget(self.summary_label)
-        layout.addWidget(self.notes_label)
 
     def _fill_layers_menu(self) -> None:
         self._layers_menu.clear()
@@ -225,7 +208,7 @@ class StackWidget(QWidget):
             action.triggered.connect(lambda checked=False, chosen=layer: self.add_layers([chosen]))
         if len(rasters) > 1:
             self._layers_menu.addSeparator()
-            every = self._layers_menu.addAction(self.tr("All of them"))
+            every = self._layers_menu.addAction(self.tr("All layers"))
             every.triggered.connect(lambda: self.add_layers(rasters))
         if not rasters:
             self._layers_menu.addAction(self.tr("The project has no raster layer")).setEnabled(False)
@@ -246,7 +229,7 @@ class StackWidget(QWidget):
             self.add_paths([folder])
 
     def _remove_selected(self) -> None:
-        """Take out the files of the selected rows; what they came with goes when none of its files is left."""
+        """Remove the files of the selected rows; a folder or scene is removed with its last file."""
         bands = self.model.bands()
         gone = {bands[index.row()].path for index in self.table.selectionModel().selectedRows()}
         kept = [band for band in bands if band.path not in gone]
@@ -264,17 +247,17 @@ class StackWidget(QWidget):
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Add dropped files, folders and layers."""
-        things = dropped(event.mimeData())
+        items = dropped(event.mimeData())
         event.acceptProposedAction()
-        layers = [thing for thing in things if isinstance(thing, QgsRasterLayer)]
+        layers = [item for item in items if isinstance(item, QgsRasterLayer)]
         if layers:
             self.add_layers(layers)
-        self.add_paths([thing for thing in things if isinstance(thing, str)])
+        self.add_paths([item for item in items if isinstance(item, str)])
 
     # --- reading
 
     def _read(self) -> None:
-        """Recognise dates and bands of what was not read yet."""
+        """Read dates and bands of the paths that are new."""
         unread = [path for path in self._paths if path not in self._notes]
         dates = {path: self._layer_dates[path] for path in unread if path in self._layer_dates}
         if unread:
@@ -295,13 +278,13 @@ class StackWidget(QWidget):
                 continue
             self._notes[path] = read.notes
             self._choices.update(read.choices)
-            # A file may come twice, by itself and with its folder.
+            # A file may come twice, alone and with its folder.
             new = [band for band in read.bands if (band.path, band.index) not in self._origin]
             self._origin.update({(band.path, band.index): path for band in new})
             bands += new
-            # Each scene's folder may come by itself.
-            bands, said = harmonize_names(bands)
-            self._notes[path] += tuple(said)
+            # Each scene folder may be added separately.
+            bands, notes = harmonize_names(bands)
+            self._notes[path] += tuple(notes)
         self._arrange(bands)
         self._refresh()
         self.changed.emit()
@@ -314,19 +297,19 @@ class StackWidget(QWidget):
         self.changed.emit()
 
     def _arrange(self, bands: Iterable[StackBand]) -> None:
-        """Show the bands in the order in which they were added, and forget all that is no longer there."""
-        place = {path: number for number, path in enumerate(self._paths)}
-        there = [band for band in bands if self._origin[band.path, band.index] in place]
-        there.sort(key=lambda band: place[self._origin[band.path, band.index]])
-        keys = {(band.path, band.index) for band in there}
+        """Show the bands in the order of their addition, and drop what belongs to removed paths."""
+        order = {path: number for number, path in enumerate(self._paths)}
+        kept = [band for band in bands if self._origin[band.path, band.index] in order]
+        kept.sort(key=lambda band: order[self._origin[band.path, band.index]])
+        keys = {(band.path, band.index) for band in kept}
         self._origin = {key: path for key, path in self._origin.items() if key in keys}
         self._choices = {key: choice for key, choice in self._choices.items() if key in keys}
-        self._notes = {path: notes for path, notes in self._notes.items() if path in place}
-        self._layer_dates = {path: date for path, date in self._layer_dates.items() if path in place}
-        self.model.set_bands(there)
+        self._notes = {path: notes for path, notes in self._notes.items() if path in order}
+        self._layer_dates = {path: date for path, date in self._layer_dates.items() if path in order}
+        self.model.set_bands(kept)
 
     def _open_choices(self) -> dict[str, dict[Key, str]]:
-        """Dates of the bands that still have none, by the order in which they would be read."""
+        """Possible dates of the bands without one, by the order of day, month and year."""
         undated = {(band.path, band.index) for band in self.model.bands() if not band.date}
         found: dict[str, dict[Key, str]] = {}
         for key in undated & set(self._choices):
@@ -344,7 +327,7 @@ class StackWidget(QWidget):
         self._refresh()
 
     def _corrected(self, first: QModelIndex, last: QModelIndex) -> None:
-        """Give a corrected date or band to all selected rows, too."""
+        """Copy a corrected date or band to all selected rows."""
         rows = {index.row() for index in self.table.selectionModel().selectedRows()}
         if first.row() in rows and len(rows) > 1:
             text = self.model.data(first)
@@ -367,9 +350,9 @@ class StackWidget(QWidget):
         self.notes_label.setVisible(bool(text))
 
     def _notes_html(self) -> str:
-        """The notes as a list, with a link for each way to read the dates that may mean several."""
+        """The notes as lines, with a link for each order in which ambiguous dates can be read."""
         notes = self.notes()
-        shown = notes if self._all_notes else notes[:NOTES]
+        shown = notes if self._all_notes else notes[:NOTES_SHOWN]
         lines = [
             f'<span style="color:{RED}">{text}</span>' if note in self._faults.values() else text
             for note, text in ((note, html.escape(note, quote=False)) for note in shown)
@@ -384,7 +367,7 @@ class StackWidget(QWidget):
             name = html.escape(file_name(path), quote=False)
             named = self.tr("{name} and {count} more bands").format(name=name, count=len(others)) if others else name
             lines.append(self.tr("{named}: read the date as {links}").format(named=named, links=links))
-        more = len(notes) - NOTES
+        more = len(notes) - NOTES_SHOWN
         if more > 0:
             word = self.tr("show fewer") if self._all_notes else self.tr("show {count} more").format(count=more)
             lines.append(f'<a href="notes:">{word}</a>')

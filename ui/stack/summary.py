@@ -1,4 +1,4 @@
-"""What was recognised in a stack, in one line."""
+"""A stack in one line."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def summary(bands: Sequence[StackBand]) -> str:
         )
     quality = list(dict.fromkeys(str(b.band).upper() for b in bands if is_quality(b.band)))
     if quality:
-        parts.append(tr("clouds are hidden by {names}").format(names=", ".join(quality)))
+        parts.append(tr("clouds hidden by {names}").format(names=", ".join(quality)))
     if unknown:
         parts.append(
             tr("{count} of {all} raster bands lack a date or a band name").format(count=unknown, all=len(bands))
@@ -44,7 +44,7 @@ def summary(bands: Sequence[StackBand]) -> str:
 
 
 def describe_quality_band(name: str) -> str:
-    """What a quality band is, and what it hides by default."""
-    return tr("{title}: no data, but hides {what}.").format(
+    """Title of a quality band, and what it hides by default."""
+    return tr("{title}: not learned from; hides {what}.").format(
         title=QUALITY[name.upper()].title, what=describe_masked(name) or tr("nothing")
     )

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from qgis.PyQt.QtWidgets import QFileDialog, QMenu, QMessageBox, QPushButton
 
@@ -16,7 +17,7 @@ from ..common import settings
 
 FILTER = "Jobs of Crop Transfer (*.json)"
 FOLDER_PREFIX = "croptransfer-"
-"""How the names of the dialogs' own folders begin."""
+"""Prefix of the dialogs' own folders."""
 
 
 class JobButton(QPushButton):
@@ -24,14 +25,14 @@ class JobButton(QPushButton):
 
     Parameters
     ----------
-    current_job : the job of the form; None while the form is not complete.
-    show_job : fills the form with a job.
+    current_job : returns the job of the form; None while the form is incomplete.
+    show_job : fills in the form from a job.
     """
 
     def __init__(self, current_job: Callable[[], Job | None], show_job: Callable[[Job], None]) -> None:
         super().__init__()
         self.setText(self.tr("Job file"))
-        self.setToolTip(self.tr("Keep all that is filled in, run it by the command croptransfer, or come back to it"))
+        self.setToolTip(self.tr("Save the form as a job, to run it with the command croptransfer or to open it again"))
         self._current_job, self._show_job = current_job, show_job
         menu = QMenu(self)
         self.save_action = menu.addAction(self.tr("Save as…"))
@@ -63,23 +64,22 @@ class JobButton(QPushButton):
 
 
 def save_job(job: Job, path: str) -> None:
-    """Write a job file, and beside it labels, mask and parcels where they are only copies of layers; raises OSError."""
+    """Write a job file, and copies of labels, mask and parcels beside it if they are temporary; raises OSError."""
     job_path = Path(path)
+    changes: dict[str, Any] = {}
     if job.labels is not None:
-        job = replace(job, labels=replace(job.labels, path=_kept(job.labels.path, job_path, "labels")))
-    if job.mask:
-        mask, layer = split_layer(job.mask)
-        job = replace(job, mask=_kept(mask, job_path, "mask") + (f"|layername={layer}" if layer else ""))
-    if job.parcels:
-        parcels, layer = split_layer(job.parcels)
-        job = replace(job, parcels=_kept(parcels, job_path, "parcels") + (f"|layername={layer}" if layer else ""))
+        changes["labels"] = replace(job.labels, path=_kept(job.labels.path, job_path, "labels"))
+    for role in ("mask", "parcels"):
+        if value := getattr(job, role):
+            source, layer = split_layer(value)
+            changes[role] = _kept(source, job_path, role) + (f"|layername={layer}" if layer else "")
     part = job_path.with_name(job_path.name + ".part")
-    part.write_text(job.to_json(indent=1), encoding="utf-8")
+    part.write_text(replace(job, **changes).to_json(indent=1), encoding="utf-8")
     part.replace(job_path)
 
 
 def _kept(path: str, job_file: Path, role: str) -> str:
-    """The path, or that of a copy beside the job file where it lies in the dialog's own folder, which will go."""
+    """The path, or that of a copy beside the job file if it is in the dialog's own folder, which is temporary."""
     if not Path(path).parent.parent.name.startswith(FOLDER_PREFIX):
         return path
     kept = job_file.with_name(f"{job_file.stem}_{role}{Path(path).suffix}")
@@ -92,6 +92,6 @@ def read_job(path: str) -> Job:
     job = Job.from_json(Path(path).read_text(encoding="utf-8", errors="replace"))
     elsewhere = job.parcel_layer and job.parcel_layer != replace(job, parcel_layer=None).outputs().get("parcels")
     if job.use_model or job.series_part or job.options or elsewhere:
-        message = f"The job {Path(path).name} holds settings that the dialog does not have."
-        raise InputError("job", message, f"Run it by: croptransfer map --job {path}")
+        message = f"The job {Path(path).name} has settings that the dialog does not have."
+        raise InputError("job", message, f"Run it with: croptransfer map --job {path}")
     return job

@@ -17,23 +17,16 @@ class LayerChoice(QWidget):
 
     Parameters
     ----------
-    filters : kinds of layers that can be chosen.
-    title : of the window that asks for a file.
-    none : what choosing no layer means.
+    filters : kinds of layers to offer.
+    title : title of the window that opens a file.
+    none : text of the entry for no layer.
     tip, browse_tip : tool tips of the list and of the button.
     """
 
     changed = pyqtSignal()
     """Another layer is chosen."""
 
-    def __init__(
-        self,
-        filters: QgsMapLayerProxyModel.Filter,
-        title: str,
-        none: str,
-        tip: str,
-        browse_tip: str,
-    ) -> None:
+    def __init__(self, filters: QgsMapLayerProxyModel.Filter, title: str, none: str, tip: str, browse_tip: str) -> None:
         super().__init__()
         self._title = title
         self.combo = QgsMapLayerComboBox()

@@ -1,4 +1,4 @@
-"""The foot of the dialog: what is missing before a run, and how a running job gets on."""
+"""The bottom of the dialog: problems before a run, and the progress of a running job."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from qgis.PyQt.QtWidgets import (
 
 from ..common.qt import number_of
 
-SHOWN = 7
-"""Lines of problems that are seen without scrolling."""
+LINES_SHOWN = 7
+"""Lines of problems shown without scrolling."""
 
 
 class RunPanel(QWidget):
@@ -57,15 +57,12 @@ class RunPanel(QWidget):
         self.show_problems([])
 
     def show_checking(self) -> None:
-        """The form changed and is being checked."""
+        """Show that the form is being checked."""
         if not self._result and not self.problems.count():
-            self._say(self.tr("Checking…"))
+            self._show_text(self.tr("Checking…"))
 
     def show_problems(self, problems: Sequence[str], waiting: str = "") -> None:
-        """List what must be mended before a run; with none, say how the last run ended, or that one can start.
-
-        ``waiting`` says what a run has to wait for although nothing is wrong.
-        """
+        """List the problems; without any, show the result of the last run, ``waiting``, or that a run can start."""
         self.bar.hide()
         self.time_left.clear()
         self.problems.clear()
@@ -78,42 +75,42 @@ class RunPanel(QWidget):
         self._show(self._result or state)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Long sentences break into other lines."""
+        """Fit the list: long sentences wrap differently."""
         super().resizeEvent(event)
         self._fit()
 
     def _fit(self) -> None:
-        """Make the list as high as what it shows, up to a limit."""
+        """Make the list as high as its content, up to a limit."""
         line = self.fontMetrics().height()
         # Beside the text there are an icon, and a scroll bar in the worst case.
         room = QRect(0, 0, max(self.width() - 5 * line, 10 * line), 100 * line)
         texts = [self.problems.item(row).text() for row in range(self.problems.count())]
         wrap = number_of(Qt.TextFlag.TextWordWrap)
         needed = sum(max(self.fontMetrics().boundingRect(room, wrap, text).height() + 6, 2 * line) for text in texts)
-        most = SHOWN * (line + 4)
-        self.problems.setFixedHeight(min(needed, most) + 2 * self.problems.frameWidth())
+        limit = LINES_SHOWN * (line + 4)
+        self.problems.setFixedHeight(min(needed, limit) + 2 * self.problems.frameWidth())
 
     def show_running(self, stage: str) -> None:
-        """A job has begun, or entered another stage."""
+        """Show the stage of a running job."""
         self._result = ""
         self.problems.hide()
         self.bar.show()
-        self._say(stage)
+        self._show_text(stage)
 
     def show_progress(self, fraction: float, seconds_left: float | None) -> None:
-        """How far it is, and how long it will take."""
+        """Show the progress and the remaining time."""
         self.bar.setValue(round(1000 * fraction))
         self.time_left.setText("" if seconds_left is None else self._duration(seconds_left))
 
     def show_end(self, text: str, links: Mapping[str, str] | None = None) -> None:
-        """The job is over; stays until the next one begins. ``links``: labels, and what ``link_clicked`` says."""
+        """Show how the job ended until the next one starts; ``links``: labels and values of ``link_clicked``."""
         self.bar.hide()
         self.time_left.clear()
         anchors = [f'<a href="{html.escape(link)}">{html.escape(label)}</a>' for label, link in (links or {}).items()]
         self._result = " &nbsp; ".join([html.escape(text, quote=False), *anchors])
         self._show(self._result)
 
-    def _say(self, text: str) -> None:
+    def _show_text(self, text: str) -> None:
         self._show(html.escape(text, quote=False))
 
     def _show(self, rich_text: str) -> None:
@@ -132,12 +129,12 @@ class RunPanel(QWidget):
         return self.tr("about {n} h left").format(n=round(seconds / 3600, 1))
 
 
-def readable(value: Any) -> str:
-    """A figure of the engine for the log; empty for what only a program can read."""
+def format_metric(value: Any) -> str:
+    """A metric of the engine for the log; empty for nested values."""
     if isinstance(value, Mapping):
         if any(isinstance(part, (Mapping, list)) for part in value.values()):
             return ""
-        return ", ".join(f"{key} {readable(part)}" for key, part in value.items())
+        return ", ".join(f"{key} {format_metric(part)}" for key, part in value.items())
     if isinstance(value, list):
-        return ", ".join(readable(part) for part in value) or "–"
+        return ", ".join(format_metric(part) for part in value) or "–"
     return f"{value:.3g}" if isinstance(value, float) else str(value)

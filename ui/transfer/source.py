@@ -7,6 +7,7 @@ from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import QGroupBox, QLabel, QRadioButton, QStackedWidget, QVBoxLayout, QWidget
 
 from ...engine.series import SeriesFile
+from ...engine.tasks import Job
 from ..common.background import Background
 from ..common.qt import tr
 from ..compatibility.model import SeriesFacts
@@ -20,14 +21,14 @@ class SourceWidget(QWidget):
     """Chooses what the model learns from."""
 
     changed = pyqtSignal()
-    """Something of the source is another one."""
+    """Any entry of the source is another one."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.layer_button = QRadioButton(self.tr("Labels and the rasters that cover them"))
         self.series_button = QRadioButton(self.tr("Series file (.npz)"))
         self.layer_button.setToolTip(self.tr("Learn from the pixels under the points or inside the polygons"))
-        self.series_button.setToolTip(self.tr("Labelled time series of pixels, such as a public sample collection"))
+        self.series_button.setToolTip(self.tr("Learn from labelled time series, such as a public sample collection"))
         self.layer_button.setChecked(True)
         self.labels = LabelsWidget()
         self.stack = StackWidget()
@@ -78,8 +79,18 @@ class SourceWidget(QWidget):
         return self.series_file.filePath().strip()
 
     def series_facts(self) -> SeriesFacts | None:
-        """Bands and days of the series file; None until it was read."""
+        """Bands and days of the series file; None until they are read."""
         return self._facts
+
+    def show_job(self, job: Job) -> None:
+        """Show the source of a job."""
+        self.series_button.setChecked(bool(job.series))
+        self.layer_button.setChecked(not job.series)
+        if job.series:
+            self.series_file.setFilePath(job.series)
+        self.stack.set_bands(job.source)
+        if job.labels is not None:
+            self.labels.show_labels(job.labels)
 
     def shut_down(self) -> None:
         """End the threads."""
@@ -114,7 +125,7 @@ class SourceWidget(QWidget):
 
 
 def describe_series(path: str) -> tuple[str, SeriesFacts]:
-    """Size, bands and crops of a series file, in words, and its facts; reads no series of it, raises InputError."""
+    """A text on size, bands and crops of a series file, and its facts; reads no series, raises InputError."""
     with SeriesFile(path) as series:
         facts = SeriesFacts(tuple(series.bands), tuple(map(float, series.day)))
     text = tr("{count} series of {dates} dates × {bands} bands ({names})").format(

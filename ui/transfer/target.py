@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from qgis.core import QgsMapLayer, QgsMapLayerProxyModel
+from qgis.core import QgsMapLayer, QgsMapLayerProxyModel, QgsRasterLayer, QgsVectorLayer
 from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtWidgets import QComboBox, QFormLayout, QGroupBox, QLabel, QVBoxLayout, QWidget
 
 from ...engine.imagery.parcels.layer import MEDIAN, SET
+from ...engine.tasks import Job
+from ..common.inputs import VectorInput, raster_path
 from ..stack.stack_widget import StackWidget
 from .layer_choice import LayerChoice
 
 
 class TargetWidget(QWidget):
-    """Chooses what is mapped."""
+    """Chooses the area to map."""
 
     changed = pyqtSignal()
-    """Stack, mask or parcels are others."""
+    """Stack, mask or parcels are other ones."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -24,35 +26,35 @@ class TargetWidget(QWidget):
             QgsMapLayerProxyModel.Filter.RasterLayer | QgsMapLayerProxyModel.Filter.PolygonLayer,
             self.tr("Mask"),
             self.tr("Map everything"),
-            self.tr("Only this part is mapped: pixels of a raster that are not 0, or the inside of polygons"),
+            self.tr("Map only pixels of a raster that are not 0, or the inside of polygons"),
             self.tr("Add a raster or polygon file to the project and choose it"),
         )
         self.mask_combo = self._mask.combo
         self._parcels = LayerChoice(
             QgsMapLayerProxyModel.Filter.PolygonLayer,
             self.tr("Parcels"),
-            self.tr("No parcels: every pixel by itself"),
-            self.tr("Polygons of fields that are classified once each; nothing is mapped outside them"),
+            self.tr("No parcels: map every pixel"),
+            self.tr("Polygons of fields, each classified once; nothing is mapped outside them"),
             self.tr("Add a polygon file to the project and choose it"),
         )
         self.parcel_combo = self._parcels.combo
         self.reading_combo = QComboBox()
-        self.reading_combo.addItem(self.tr("The median of its pixels"), MEDIAN)
-        self.reading_combo.addItem(self.tr("The mean probabilities of its pixels"), SET)
+        self.reading_combo.addItem(self.tr("Median of its pixels"), MEDIAN)
+        self.reading_combo.addItem(self.tr("Mean probabilities of its pixels"), SET)
         self.reading_combo.setToolTip(
             self.tr(
-                "The median by date and band is classified once for the parcel and hides clouds that were missed; or "
-                "some pixels are classified and their probabilities averaged"
+                "Median: the median by date and band is classified once, which hides undetected clouds. Mean: some "
+                "pixels are classified and their probabilities averaged"
             )
         )
-        self.parcel_note = QLabel(self.tr("A layer of them with their crops is written beside the map."))
+        self.parcel_note = QLabel(self.tr("A layer of the parcels with their crops is written beside the map."))
 
-        rasters = QGroupBox(self.tr("Target stack: rasters of the region or year to be mapped, over one season"))
+        rasters = QGroupBox(self.tr("Target stack: rasters of the region or year to map, over one season"))
         QVBoxLayout(rasters).addWidget(self.stack)
         self._form = QFormLayout()
         self._form.addRow(self.tr("Map only inside"), self._mask)
-        self._form.addRow(self.tr("One crop a parcel"), self._parcels)
-        self._form.addRow(self.tr("Read a parcel by"), self.reading_combo)
+        self._form.addRow(self.tr("One crop per parcel"), self._parcels)
+        self._form.addRow(self.tr("Classify a parcel by"), self.reading_combo)
         self._form.addRow("", self.parcel_note)
         layout = QVBoxLayout(self)
         layout.addWidget(rasters, 1)
@@ -63,26 +65,27 @@ class TargetWidget(QWidget):
         self.reading_combo.currentIndexChanged.connect(lambda index: self.changed.emit())
         self._parcels_changed()
 
-    def mask(self) -> QgsMapLayer | None:
-        """The mask layer; None maps everything."""
-        return self._mask.layer()
-
-    def set_mask(self, path: str | None) -> None:
-        """Add a raster or polygon file to the project and choose it; None maps everything."""
-        self._mask.set_path(path)
+    def mask_input(self) -> VectorInput | str | None:
+        """Polygons, or the path of a raster, to map inside; None maps everything."""
+        layer = self._mask.layer()
+        if isinstance(layer, QgsVectorLayer):
+            return VectorInput.of(layer)
+        return raster_path(layer) if isinstance(layer, QgsRasterLayer) else None
 
     def parcels(self) -> QgsMapLayer | None:
-        """The layer of parcels; None maps pixel by pixel."""
+        """The parcel layer; None maps pixel by pixel."""
         return self._parcels.layer()
 
     def parcel_reading(self) -> str:
         """How parcels are classified: one of ``engine.imagery.parcels.layer.PARCEL_METHODS``."""
         return self.reading_combo.currentData()
 
-    def set_parcels(self, path: str | None, reading: str = MEDIAN) -> None:
-        """Add a polygon file to the project and choose it; None maps pixel by pixel."""
-        self._parcels.set_path(path)
-        self.reading_combo.setCurrentIndex(self.reading_combo.findData(reading))
+    def show_job(self, job: Job) -> None:
+        """Show the target of a job; its mask and parcels become layers of the project."""
+        self.stack.set_bands(job.target)
+        self._mask.set_path(job.mask)
+        self._parcels.set_path(job.parcels)
+        self.reading_combo.setCurrentIndex(self.reading_combo.findData(job.parcel_reading))
 
     def shut_down(self) -> None:
         """End the thread."""

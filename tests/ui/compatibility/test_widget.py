@@ -91,13 +91,13 @@ def test_every_band_shows_what_serves_for_it_and_a_missing_one_can_be_left_out(d
     assert "B05" in shown and shown["B05"][0] not in matched.values()
     # The same wavelength twice, one near by, one that is missing and one that is not used.
     assert shown["B04"][1] == shown["B11"][1] and len({note for _, note in shown.values()}) == 4
-    assert not dialog.tabs.tabIcon(2).isNull()
+    assert not dialog.form.tabIcon(2).isNull()
     assert not lacking(dialog.panel.problems.item(0).text(), "B05")
     tick(dialog, "B05", False)
     job = ready(qtbot, dialog)
     assert set(job.bands) == {"B04", "B08", "B11"}
     assert rows(dialog)["B05"][0] == shown["B05"][0] and rows(dialog)["B05"][1] != shown["B05"][1]
-    assert dialog.tabs.tabIcon(2).isNull()
+    assert dialog.form.tabIcon(2).isNull()
     for name in ("B04", "B08", "B11"):
         tick(dialog, name, False)
     qtbot.waitUntil(lambda: dialog.panel.problems.count() == 1, timeout=WAIT)
@@ -109,7 +109,7 @@ def test_dates_of_both_hemispheres_stand_above_each_other(dialog, qtbot):
     fit = dialog.compatibility.result
     assert len(fit.source.day) == len(fit.target.day) == 6
     assert np.abs(np.subtract(fit.source.day, fit.target.day)).max() < 4
-    dialog.tabs.setCurrentIndex(2)
+    dialog.form.setCurrentIndex(2)
     qtbot.waitUntil(lambda: len(dialog.compatibility.timeline.marks()) == 12, timeout=WAIT)
     assert dialog.compatibility.timeline.marks()[0] == "2021-03-20"
     assert dialog.compatibility.timeline.marks()[6] == "2020-09-20"

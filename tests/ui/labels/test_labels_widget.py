@@ -44,7 +44,7 @@ def fields_of(scene, labels):
 
 
 def job_labels(labels, folder):
-    given = labels.given()
+    given = labels.labels_input()
     if isinstance(given, VectorInput):
         given = given.labels(labels.field(), folder)
     return labels.with_settings()(given)

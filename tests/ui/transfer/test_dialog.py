@@ -270,7 +270,7 @@ def test_the_enter_key_neither_closes_the_window_nor_starts_a_job(filled_dialog,
     """It ends the input of a path or a number."""
     fake_engine("map")
     dialog = filled_dialog()
-    dialog.tabs.setCurrentIndex(3)
+    dialog.form.setCurrentIndex(3)
     for ready in (False, True):
         if ready:
             wait_ready(qtbot, dialog)
@@ -385,7 +385,7 @@ def test_copies_of_edited_labels_do_not_pile_up(filled_dialog, qtbot, fake_engin
         layer.changeAttributeValue(1, layer.fields().lookupField("crop"), value)
         qtbot.wait(50)
         qtbot.waitUntil(lambda: not dialog._timer.isActive() and not dialog._checker.busy, timeout=WAIT)
-    folders = [folder for folder in Path(dialog._folder.name).iterdir() if any(folder.iterdir())]
+    folders = [folder for folder in Path(dialog.form._folder.name).iterdir() if any(folder.iterdir())]
     assert len(folders) == 1
     assert dialog._job.labels.path == str(folders[0] / "labels.gpkg")
     layer.rollBack()

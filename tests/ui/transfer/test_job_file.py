@@ -12,7 +12,6 @@ from qgis.PyQt.QtCore import QDate, Qt
 from croptransfer.engine.errors import InputError
 from croptransfer.engine.tasks import Job
 from croptransfer.ui.labels.class_table import WANTED
-from croptransfer.ui.transfer.dialog import show_job
 from croptransfer.ui.transfer.job_file import read_job, save_job
 
 WAIT = 30_000
@@ -46,7 +45,7 @@ def test_a_job_that_was_saved_fills_the_form_as_it_was(filled_dialog, open_dialo
     save_job(job, str(path))
 
     second = open_dialog()
-    show_job(second, read_job(str(path)))
+    second.form.show_job(read_job(str(path)))
     again = ready(qtbot, second)
     assert replace(again, id=job.id) == job
 
@@ -58,7 +57,7 @@ def test_labels_that_are_only_a_copy_are_kept_beside_the_job(filled_dialog, fake
     layer.startEditing()
     layer.changeAttributeValue(1, layer.fields().lookupField("crop"), "rye")
     job = ready(qtbot, dialog)
-    assert job.labels.path.startswith(dialog._folder.name)
+    assert job.labels.path.startswith(dialog.form._folder.name)
     path = tmp_path / "job.json"
     save_job(job, str(path))
     layer.rollBack()

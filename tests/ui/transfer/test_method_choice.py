@@ -27,7 +27,7 @@ def test_the_recommended_method_comes_first_and_the_compared_ones_after_a_line(o
 def test_every_method_is_explained_without_anything_moving(open_dialog, qtbot, fake_engine):
     fake_engine("map")
     dialog = open_dialog()
-    dialog.tabs.setCurrentIndex(2)
+    dialog.form.setCurrentIndex(2)
     # At these widths a summary takes one line or two.
     for width in (700, 860, 1000):
         dialog.resize(width, dialog.height())
@@ -43,7 +43,7 @@ def test_every_method_is_explained_without_anything_moving(open_dialog, qtbot, f
 def test_the_wheel_over_the_method_leaves_it_alone(open_dialog, fake_engine):
     fake_engine("map")
     dialog = open_dialog()
-    dialog.tabs.setCurrentIndex(2)
+    dialog.form.setCurrentIndex(2)
     combo = dialog.output.method_combo
     middle, down = QPointF(combo.rect().center()), QPoint(0, -120)
     none, phase = Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase

@@ -8,7 +8,6 @@ import pytest
 from qgis.core import QgsFeature, QgsFeatureRequest, QgsGeometry, QgsProject, QgsVectorLayer
 
 from croptransfer.engine.errors import InputError
-from croptransfer.ui.transfer.dialog import show_job
 from croptransfer.ui.transfer.job_file import read_job, save_job
 from tests.helpers.facts import lacking
 
@@ -30,7 +29,7 @@ def choose(dialog, layer, qtbot):
 
 
 def test_without_parcels_nothing_about_them_is_asked(dialog, qtbot):
-    dialog.tabs.setCurrentIndex(1)
+    dialog.form.setCurrentIndex(1)
     assert dialog.job().parcels is None
     assert not dialog.target.reading_combo.isVisible() and not dialog.target.parcel_note.isVisible()
     choose(dialog, dialog.source.labels.layer(), qtbot)
@@ -81,7 +80,7 @@ def test_a_job_file_keeps_parcels_and_how_they_are_read(dialog, open_dialog, qtb
     kept = read_job(str(path))
     assert kept.parcels == f"{tmp_path / 'job_parcels.gpkg'}|layername=parcels"
     second = open_dialog()
-    show_job(second, kept)
+    second.form.show_job(kept)
     qtbot.waitUntil(second.run_button.isEnabled, timeout=WAIT)
     assert replace(second.job(), id=kept.id) == kept
 
