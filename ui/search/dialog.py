@@ -329,6 +329,7 @@ class FindImageryButton(QPushButton):
         super().__init__(parent)
         self.setText(self.tr("Find imagery…"))
         self.setToolTip(self.tr("Search a catalogue of Sentinel-2, HLS or Landsat by area and season"))
+        self.setAutoDefault(False)
         self.dialog: SearchDialog | None = None
         self._use = use
         self.clicked.connect(self.open)
