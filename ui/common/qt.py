@@ -7,7 +7,7 @@ from typing import Any
 
 from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QColor
-from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from qgis.PyQt.QtWidgets import QAbstractItemView, QHBoxLayout, QLabel, QPushButton, QTableView, QWidget
 
 BAD = QColor(192, 57, 43, 70)
 """Transparent red: readable on light and dark themes."""
@@ -43,6 +43,17 @@ def make_row(*parts: QWidget | tuple[QWidget, int] | None) -> QHBoxLayout:
         else:
             row.addWidget(*(part if isinstance(part, tuple) else (part,)))
     return row
+
+
+def set_up_table(table: QTableView) -> None:
+    """Rows that are selected whole, several at a time, in a table that the Tab key leaves."""
+    table.setAlternatingRowColors(True)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+    # Otherwise the Tab key moves from cell to cell and never out of the table.
+    table.setTabKeyNavigation(False)
+    table.verticalHeader().hide()
+    table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 8)
 
 
 def wrapped_label(text: str = "") -> QLabel:

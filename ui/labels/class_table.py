@@ -9,9 +9,7 @@ from typing import Any
 from qgis.PyQt.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, pyqtSignal
 from qgis.PyQt.QtGui import QBrush, QPalette
 from qgis.PyQt.QtWidgets import (
-    QAbstractItemView,
     QApplication,
-    QFileDialog,
     QHBoxLayout,
     QHeaderView,
     QTableView,
@@ -21,8 +19,8 @@ from qgis.PyQt.QtWidgets import (
 
 from ...engine.errors import InputError
 from ...engine.imagery.labels.class_table import OTHERS, mapped_class, read_class_table
-from ..common import settings
-from ..common.qt import make_button, number_of, tr
+from ..common.files import choose_files
+from ..common.qt import make_button, number_of, set_up_table, tr
 
 FOUND, COUNT, WANTED = range(3)
 
@@ -171,14 +169,8 @@ class ClassTable(QWidget):
         self.model.dataChanged.connect(lambda first, last: self.changed.emit())
         self.table = QTableView()
         self.table.setModel(self.model)
-        self.table.setAlternatingRowColors(True)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.table.setTabKeyNavigation(False)
-        self.table.verticalHeader().hide()
-        height = self.fontMetrics().height() + 8
-        self.table.verticalHeader().setDefaultSectionSize(height)
-        self.table.setMinimumHeight(6 * height)
+        set_up_table(self.table)
+        self.table.setMinimumHeight(6 * self.table.verticalHeader().defaultSectionSize())
         self.table.setToolTip(
             self.tr(
                 "Untick a crop to leave it out; double-click its last column to rename it. Crops of one name are "
@@ -217,10 +209,7 @@ class ClassTable(QWidget):
         self.model.set_classes(classes)
 
     def _load(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(
-            self, self.tr("Class table"), str(settings.get("folder", "")), self.tr("Tables (*.csv *.tsv *.txt)")
-        )
-        if path:
+        for path in choose_files(self, self.tr("Class table"), self.tr("Tables (*.csv *.tsv *.txt)"), several=False):
             self.load(path)
 
     def _rows_with(self, row: int) -> set[int]:

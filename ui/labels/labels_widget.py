@@ -17,7 +17,6 @@ from qgis.PyQt.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
-    QFileDialog,
     QFormLayout,
     QLabel,
     QSpinBox,
@@ -31,8 +30,8 @@ from ...engine.imagery.geo.types import StackBand
 from ...engine.imagery.labels.text_table import is_text_table
 from ...engine.series import MINIMUM_SAMPLES
 from ...engine.tasks import LabelLayer
-from ..common import settings
 from ..common.background import Background
+from ..common.files import choose_files
 from ..common.inputs import VectorInput, raster_path
 from ..common.qt import make_row, wrapped_label
 from .class_table import ClassTable
@@ -234,11 +233,7 @@ class LabelsWidget(QWidget):
         self.more_box.setCollapsed(True)
 
     def _browse(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(
-            self, self.tr("Labelled points, polygons or raster"), str(settings.get("folder", "")), FILTER
-        )
-        if path:
-            settings.put("folder", str(Path(path).parent))
+        for path in choose_files(self, self.tr("Labelled points, polygons or raster"), FILTER, several=False):
             self.add_file(path)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

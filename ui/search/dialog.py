@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from qgis.core import QgsApplication, QgsCoordinateReferenceSystem, QgsProject, QgsRectangle
+from qgis.core import QgsApplication, QgsCoordinateReferenceSystem, QgsRectangle
 from qgis.gui import QgsAuthConfigSelect, QgsExtentGroupBox, QgsFileWidget
-from qgis.PyQt.QtCore import QDate, QDir, Qt, pyqtSignal
+from qgis.PyQt.QtCore import QDate, Qt, pyqtSignal
 from qgis.PyQt.QtGui import QCloseEvent
 from qgis.PyQt.QtWidgets import (
     QCheckBox,
@@ -32,6 +32,7 @@ from ...engine.tasks.checks.search import check_search
 from ...engine.tasks.specs.search import Search
 from ..common import settings
 from ..common.background import Background
+from ..common.files import output_folder
 from ..common.qt import make_button, make_row, wrapped_label
 from ..engine_process import choice
 from ..engine_process.task import JobTask
@@ -352,8 +353,5 @@ class FindImageryButton(QPushButton):
 
 def free_folder() -> str:
     """A new folder for the next stack, beside the last output or the project, or in the user's home."""
-    remembered = str(settings.get("output_folder", ""))
-    parent = Path(remembered or QgsProject.instance().absolutePath() or QDir.homePath())
-    parent = parent if parent.is_dir() else Path(QDir.homePath())
-    names = ["imagery", *(f"imagery_{number}" for number in range(2, 1000))]
-    return str(next((parent / name for name in names if not (parent / name).exists()), parent / names[0]))
+    folders = [output_folder() / name for name in ("imagery", *(f"imagery_{number}" for number in range(2, 1000)))]
+    return str(next((folder for folder in folders if not folder.exists()), folders[0]))

@@ -8,6 +8,8 @@ from typing import Any
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
+from ..common.qt import set_up_table
+
 DATE, CLOUD, SHARE, TILE, SCENE = range(5)
 
 
@@ -32,10 +34,7 @@ class SceneTable(QTableWidget):
             [self.tr("Date"), self.tr("Clouds (%)"), self.tr("Extent covered (%)"), self.tr("Tile"), self.tr("Scene")]
         )
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setAlternatingRowColors(True)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
+        set_up_table(self)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.horizontalHeader().setSectionResizeMode(SCENE, QHeaderView.ResizeMode.Stretch)
 

@@ -25,8 +25,9 @@ from ...engine.imagery.geo.gdal_io import file_name
 from ...engine.imagery.geo.types import StackBand
 from ..common import settings
 from ..common.background import Background
+from ..common.files import choose_files
 from ..common.inputs import raster_path
-from ..common.qt import RED, make_button, make_row, wrapped_label
+from ..common.qt import RED, make_button, make_row, set_up_table, wrapped_label
 from ..search.dialog import FindImageryButton
 from .band_table import BAND, DATE, FILE, NUMBER, BandTable, BandTableModel
 from .stack_inputs import ORDERS, InputRead, Key, date_of_layer, dropped, read_inputs
@@ -174,21 +175,15 @@ class StackWidget(QWidget):
         self.model.dataChanged.connect(self._corrected)
         self.table = BandTable(self.tr("Drop files, folders, zips or layers here, or add them above."))
         self.table.setModel(self.model)
-        self.table.setAlternatingRowColors(True)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        set_up_table(self.table)
         self.table.setEditTriggers(
             QAbstractItemView.EditTrigger.DoubleClicked
             | QAbstractItemView.EditTrigger.EditKeyPressed
             | QAbstractItemView.EditTrigger.AnyKeyPressed
         )
-        # Otherwise the Tab key moves from cell to cell and never out of the table.
-        self.table.setTabKeyNavigation(False)
         self.table.setToolTip(
             self.tr("Double-click a date or band to correct it. If several rows are selected, all of them change.")
         )
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(FILE, QHeaderView.ResizeMode.Stretch)
         width = self.fontMetrics().horizontalAdvance("0")
@@ -214,11 +209,7 @@ class StackWidget(QWidget):
             self._layers_menu.addAction(self.tr("The project has no raster layer")).setEnabled(False)
 
     def _choose_files(self) -> None:
-        folder = str(settings.get("folder", ""))
-        paths, _ = QFileDialog.getOpenFileNames(self, self.tr("Rasters of the stack"), folder, FILTER)
-        if paths:
-            settings.put("folder", str(Path(paths[0]).parent))
-            self.add_paths(paths)
+        self.add_paths(choose_files(self, self.tr("Rasters of the stack"), FILTER))
 
     def _choose_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(

@@ -7,9 +7,9 @@ from pathlib import Path
 from qgis.core import QgsMapLayer, QgsMapLayerProxyModel, QgsProject, QgsRasterLayer, QgsVectorLayer
 from qgis.gui import QgsMapLayerComboBox
 from qgis.PyQt.QtCore import pyqtSignal
-from qgis.PyQt.QtWidgets import QFileDialog, QHBoxLayout, QToolButton, QWidget
+from qgis.PyQt.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
-from ..common import settings
+from ..common.files import choose_files
 
 
 class LayerChoice(QWidget):
@@ -62,7 +62,5 @@ class LayerChoice(QWidget):
             self.combo.setLayer(layer)
 
     def _browse(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, self._title, str(settings.get("folder", "")))
-        if path:
-            settings.put("folder", str(Path(path).parent))
+        for path in choose_files(self, self._title, several=False):
             self.set_path(path)

@@ -6,15 +6,15 @@ import re
 from pathlib import Path
 from typing import Any
 
-from qgis.core import QgsProject
 from qgis.gui import QgsCollapsibleGroupBox, QgsFileWidget
-from qgis.PyQt.QtCore import QDir, Qt, pyqtSignal
+from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtGui import QWheelEvent
 from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QFormLayout, QGroupBox, QLabel, QSpinBox, QVBoxLayout, QWidget
 
 from ...engine.methods import METHODS
 from ...engine.tasks import Job
 from ..common import settings
+from ..common.files import output_folder
 
 EXTRAS = {"confidence": ".tif", "model": ".safetensors", "report": ".html"}
 """Outputs beside the map by their role, and their file name extensions."""
@@ -213,11 +213,7 @@ class OutputWidget(QWidget):
 
 def default_map_path() -> str:
     """A free name in the last folder, the project's, or the user's home."""
-    remembered = str(settings.get("output_folder", ""))
-    folder = Path(remembered or QgsProject.instance().absolutePath() or QDir.homePath())
-    if not folder.is_dir():
-        folder = Path(QDir.homePath())
-    return free_name(str(folder / "crop_map.tif"))
+    return free_name(str(output_folder() / "crop_map.tif"))
 
 
 def free_name(path: str) -> str:
