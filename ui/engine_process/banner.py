@@ -29,7 +29,7 @@ class EngineBanner(QFrame):
     """Hidden while the engine works; otherwise shows the problem and two ways to solve it."""
 
     changed = pyqtSignal()
-    """The engine was found, or not found, or is another one."""
+    """The test of the engine has ended."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

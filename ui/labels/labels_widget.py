@@ -50,7 +50,7 @@ class LabelsWidget(QWidget):
     """Chooses the labels, their crop field, and the names of their crops."""
 
     changed = pyqtSignal()
-    """Layer, field, selection, content or a setting is another one."""
+    """Layer, field, selection, content or a setting changed."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -45,7 +45,7 @@ class StackWidget(QWidget):
     """Chooses the rasters of one stack; reads dates and bands on a thread, and lets people correct them."""
 
     changed = pyqtSignal()
-    """The stack or its table is another one."""
+    """The stack or its table changed."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -120,7 +120,7 @@ class TransferDialog(QDialog):
     # --- the check
 
     def _changed(self) -> None:
-        """The form is another one: the result of its last check no longer counts."""
+        """The form changed: the result of its last check no longer counts."""
         # A result on its way would enable Run for the form as it was before.
         self._checker.forget()
         self._job = None

@@ -79,7 +79,7 @@ class JobForm(QTabWidget):
     """The pages for source, target, compatibility, method and outputs."""
 
     changed = pyqtSignal()
-    """Any entry of the form is another one."""
+    """Any entry of the form changed."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -101,7 +101,7 @@ class JobForm(QTabWidget):
             page.changed.connect(self.changed)
 
     def is_ready(self) -> bool:
-        """Start to compare both sides; whether no page is still reading: one that is emits ``changed`` at its end."""
+        """Compare both sides; False while a page is still reading, which emits ``changed`` at its end."""
         if self.source.stack.is_reading() or self.target.stack.is_reading():
             return False
         self.compatibility.refresh()

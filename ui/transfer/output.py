@@ -32,7 +32,7 @@ class OutputWidget(QWidget):
     """Chooses the method and the output files."""
 
     changed = pyqtSignal()
-    """Method, seed or an output is another one."""
+    """Method, seed or an output changed."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -21,7 +21,7 @@ class SourceWidget(QWidget):
     """Chooses what the model learns from."""
 
     changed = pyqtSignal()
-    """Any entry of the source is another one."""
+    """Any entry of the source changed."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

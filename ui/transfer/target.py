@@ -17,7 +17,7 @@ class TargetWidget(QWidget):
     """Chooses the area to map."""
 
     changed = pyqtSignal()
-    """Stack, mask or parcels are other ones."""
+    """Stack, mask or parcels changed."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
