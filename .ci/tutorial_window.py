@@ -104,7 +104,7 @@ def steps() -> Iterator[Callable[[], bool]]:
     dialog.output.set_method(os.environ["TUTORIAL_METHOD"])
     yield dialog.run_button.isEnabled
     for number, name in enumerate(("source", "target", "compatibility", "output")):
-        dialog.tabs.setCurrentIndex(number)
+        dialog.form.setCurrentIndex(number)
         QTest.qWait(500)
         yield dialog.run_button.isEnabled
         picture(dialog, name)

@@ -72,6 +72,10 @@ class TargetWidget(QWidget):
             return VectorInput.of(layer)
         return raster_path(layer) if isinstance(layer, QgsRasterLayer) else None
 
+    def set_mask(self, path: str | None) -> None:
+        """Add a raster or polygon file to the project and choose it; None maps everything."""
+        self._mask.set_path(path)
+
     def parcels(self) -> QgsMapLayer | None:
         """The parcel layer; None maps pixel by pixel."""
         return self._parcels.layer()
@@ -83,7 +87,7 @@ class TargetWidget(QWidget):
     def show_job(self, job: Job) -> None:
         """Show the target of a job; its mask and parcels become layers of the project."""
         self.stack.set_bands(job.target)
-        self._mask.set_path(job.mask)
+        self.set_mask(job.mask)
         self._parcels.set_path(job.parcels)
         self.reading_combo.setCurrentIndex(self.reading_combo.findData(job.parcel_reading))
 
