@@ -75,6 +75,7 @@ def test_pixels_with_gaps_on_the_same_dates_go_together_and_none_is_lost():
     assert list(parts(whole[:0], 128)) == []
 
 
+@pytest.mark.slow
 def test_the_order_in_which_pixels_are_classified_changes_nothing(scene, model):
     pixels, day = pixels_of(scene)
     pixels = pixels.copy()
@@ -87,6 +88,7 @@ def test_the_order_in_which_pixels_are_classified_changes_nothing(scene, model):
     assert np.abs(found.percent - 100 * wanted.max(axis=1)).max() < 0.51
 
 
+@pytest.mark.slow
 def test_a_student_gives_its_teachers_class_on_pixels_it_never_saw_and_is_asked_for_few(taught, model):
     pixels, day, student = taught
     fast, exact = (
@@ -102,6 +104,7 @@ def test_a_student_gives_its_teachers_class_on_pixels_it_never_saw_and_is_asked_
     assert fast.checked > 0 and fast.agreed <= fast.checked
 
 
+@pytest.mark.slow
 def test_where_it_sees_no_date_of_its_own_the_teacher_is_asked(taught, model):
     pixels, day, student = taught
     blind = pixels[:50].copy()
@@ -124,6 +127,7 @@ def test_its_inputs_are_the_standardised_values_zero_at_gaps_and_which_dates_wer
     assert dates.tolist() == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_a_saved_student_says_the_same_to_the_last_bit(taught, tmp_path):
     pixels, _, student = taught
     student.save(tmp_path / "student.safetensors")
@@ -153,6 +157,7 @@ def job_of(scene, model, tmp_path, name, **more):
     return Job(output=str(tmp_path / name), target=describe([str(scene.target)]), use_model=str(path), **more)
 
 
+@pytest.mark.slow
 def test_a_large_map_is_left_to_the_fast_network_and_says_how_well_it_agrees(scene, model, tmp_path, monkeypatch):
     monkeypatch.setattr(choose, "FEWEST_PIXELS", 1000)
     monkeypatch.setattr(choose, "LEARNT_PIXELS", 5000)
@@ -177,6 +182,7 @@ def test_a_small_map_is_not_worth_a_student(scene, model, tmp_path):
     assert set(told) == {"way"} and numbers(told["way"]) == ["14,400"]
 
 
+@pytest.mark.slow
 def test_a_student_that_has_to_ask_too_often_is_not_used(scene, model, monkeypatch):
     monkeypatch.setattr(choose, "FEWEST_PIXELS", 1000)
     monkeypatch.setattr(TrainedModel, "predict_proba", noise)
