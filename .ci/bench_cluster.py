@@ -97,7 +97,9 @@ def untrained_model(folder: Path, dates: int = 24, bands: int = 10) -> Path:
     """A network of the size that GHCA leaves for a stack that learnt for a moment: it need not be right."""
     from engine.evaluation.transfers import read_transfers
     from engine.methods.ghca.distillation import DistillationSettings
-    from engine.methods.shared.source_only import SourceSettings, finish, prepare_source, train_source
+    from engine.methods.shared.request import FitRequest
+    from engine.methods.shared.source_domain import prepare_source
+    from engine.methods.shared.source_only import SourceSettings, build_model, train_source
     from engine.models.device import compute_device, seeded
     from engine.models.encoder import CropNetwork
     from engine.progress import Progress
@@ -111,7 +113,8 @@ def untrained_model(folder: Path, dates: int = 24, bands: int = 10) -> Path:
         network = CropNetwork(DistillationSettings().size(member)).to(device)
         learnt = train_source(network, domain, settings, generator, Progress()).network
         path = folder / f"model_{dates}_{bands}.safetensors"
-        finish(learnt, domain, source, "source_only", 0, Progress()).save(path)
+        request = FitRequest("source_only", source, source, 0, Progress(), {})
+        build_model(learnt, domain, request).save(path)
     return path
 
 

@@ -155,9 +155,9 @@ def found_shift(source: Any, target: Any, seed: int) -> Any:
     """The estimate of the shift alone; a fit draws other series of the target for it."""
     import torch
 
-    from engine.methods.ghca.run import GHCASettings
+    from engine.methods.ghca.context import GHCASettings
     from engine.methods.ghca.target_preprocessing import estimate_target_shift
-    from engine.methods.shared.source_only import prepare_source
+    from engine.methods.shared.source_domain import prepare_source
 
     settings = GHCASettings()
     domain = prepare_source(source, settings.held_out, seed, torch.device("cpu"))

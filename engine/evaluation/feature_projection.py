@@ -25,7 +25,7 @@ def feature_map(model: TrainedModel, source: SeriesSet, target: SeriesSet) -> di
     features or more.
     """
     # Imported here, because it brings torch.
-    from ..methods.shared.source_only import balanced_weights
+    from ..methods.shared.source_domain import balanced_weights
     from ..models.standardise import band_statistics
 
     if source.labels is None:
@@ -59,7 +59,7 @@ def feature_map(model: TrainedModel, source: SeriesSet, target: SeriesSet) -> di
 
 
 def _embed(model: TrainedModel, series: SeriesSet, statistics: Any, shift: float) -> np.ndarray:
-    from ..methods.shared.training import make_tensors, predict
+    from ..methods.shared.tensors import make_tensors, predict
     from ..models.device import compute_device, one_thread
 
     grid = model.grid if len(model.grid) else None

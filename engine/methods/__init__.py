@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 from ..progress import Progress
 from ..series import SeriesSet, require_source
+from .shared.request import FitRequest
 
 if TYPE_CHECKING:
     from ..models import TrainedModel
@@ -45,7 +46,7 @@ METHODS: dict[str, MethodInfo] = {
             "Estimating shift and class shares": 0.04,
             "Aligning the features": 0.15,
             "Learning from pseudo-labels": 0.55,
-            "Condensing the network": 0.11,
+            "Distilling the network": 0.11,
         },
         module="ghca.fit",
         seconds=200.0,
@@ -166,7 +167,7 @@ def fit(
     source = source.take(source.observed.any(axis=1))
     target = _check_target(target, source)
     module = importlib.import_module(f".{METHODS[method].module}", __name__)
-    return module.fit(source, target, seed, progress or Progress(), dict(options or {}))
+    return module.fit(FitRequest(method, source, target, seed, progress or Progress(), dict(options or {})))
 
 
 def _check_target(target: SeriesSet, source: SeriesSet) -> SeriesSet:

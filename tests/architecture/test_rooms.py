@@ -55,7 +55,7 @@ def test_no_files_import_one_another_in_a_circle(imports):
     [
         ("engine/imagery/geo/grid.py", "from ..stack.reader import Stack", "engine/imagery/stack/reader.py"),
         ("engine/series/season.py", "from ..imagery.geo.types import Grid", "engine/imagery/geo/types.py"),
-        ("engine/methods/shared/mmd.py", "from ..ghca.run import GHCASettings", "engine/methods/ghca/run.py"),
+        ("engine/methods/shared/mmd.py", "from ..ghca.context import GHCASettings", "engine/methods/ghca/context.py"),
         ("engine/tasks/specs/job.py", "def late():\n    from ..runs.job import run", "engine/tasks/runs/job.py"),
         ("ui/common/icons.py", "from ..transfer.dialog import TransferDialog", "ui/transfer/dialog.py"),
     ],

@@ -1,39 +1,63 @@
-"""DANN: domain-adversarial network, whose features a discriminator cannot tell apart by domain.
+"""DANN: domain-adversarial network, whose features a discriminator cannot separate by domain.
 
-Published: Ganin et al. 2016, arXiv:1505.07818: the discriminator looks at the features alone. What is shared with
-CDAN, and what is ours, stands in ``adversarial``.
+Published: Ganin et al. 2016, arXiv:1505.07818: the discriminator sees the features alone. What is shared with CDAN, and
+what is ours, is in ``adversarial``.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any
 
 from torch import Tensor
 
 from ...models.encoder import NetworkSize
 from ...models.trained import TrainedModel
-from ...progress import Progress
-from ...series import SeriesSet
 from ..shared.adversary import Discriminator, domain_loss, reverse_gradient
+from ..shared.request import FitRequest
 from .adversarial import AdversarialSettings, Adversary, DomainBatch, fit_adversarially
 
 
 class FeatureAdversary(Adversary):
-    """Looks at the embedding."""
+    """Sees the embedding.
+
+    Parameters
+    ----------
+    size : NetworkSize
+        Of the encoder.
+    settings : AdversarialSettings
+        Of the discriminator.
+    """
 
     def __init__(self, size: NetworkSize, settings: AdversarialSettings) -> None:
         super().__init__()
         self.discriminator = Discriminator(size.width, settings.discriminator)
 
     def forward(self, source: DomainBatch, target: DomainBatch, factor: float) -> Tensor:
-        """The loss of telling the two batches apart."""
-        first, second = (reverse_gradient(one.embedding, factor) for one in (source, target))
+        """The loss of separating the two batches.
+
+        Parameters
+        ----------
+        source, target, factor : DomainBatch, DomainBatch, float
+            As for :class:`Adversary`.
+
+        Returns
+        -------
+        Tensor
+            Scalar.
+        """
+        first, second = (reverse_gradient(batch.embedding, factor) for batch in (source, target))
         return domain_loss(self.discriminator(first), self.discriminator(second), source.weight, target.weight)
 
 
-def fit(
-    source: SeriesSet, target: SeriesSet, seed: int, progress: Progress, options: Mapping[str, Any]
-) -> TrainedModel:
-    """Learn from the source with features in which the target looks alike."""
-    return fit_adversarially("dann", FeatureAdversary, source, target, seed, progress, options)
+def fit(request: FitRequest) -> TrainedModel:
+    """Train on the source with features that are similar in the target.
+
+    Parameters
+    ----------
+    request : FitRequest
+        The fit.
+
+    Returns
+    -------
+    TrainedModel
+        Adapted to the target.
+    """
+    return fit_adversarially(request, FeatureAdversary)

@@ -1,22 +1,19 @@
 """DeepCropMapping (DCM), Xu et al. 2020, doi 10.1016/j.rse.2020.111946; the network is in ``models.dcm``.
 
 Published, in the paper and its public code: gaps filled linearly on a regular grid, Adam with a rate of 5e-4 and a
-weight decay of 1e-3, the rate halved when the loss stays on a plateau. Our choice: a plateau is three looks at the
-held-out source, 150 steps. No augmentation is stated, none is used.
+weight decay of 1e-3, the rate halved when the loss stays on a plateau. Our choice: a plateau is three validations on
+the held-out source, 150 steps. No augmentation is stated, none is used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ...models.dcm import DcmNetwork, DcmSize
 from ...models.networks import LIMIT
 from ...models.trained import TrainedModel
-from ...progress import Progress
-from ...series import SeriesSet
 from ..shared.options import option, read_settings
+from ..shared.request import FitRequest
 from .supervised import SupervisedSettings, fit_supervised
 
 
@@ -31,16 +28,18 @@ class DcmSettings(SupervisedSettings):
     """LSTM units a direction."""
 
 
-def fit(
-    source: SeriesSet, target: SeriesSet, seed: int, progress: Progress, options: Mapping[str, Any]
-) -> TrainedModel:
-    """Learn from the source; of the target nothing is used."""
-    settings = read_settings(DcmSettings(), options, progress)
-    return fit_supervised(
-        "dcm",
-        lambda bands, classes: DcmNetwork(DcmSize(bands, classes, settings.width)),
-        settings,
-        source,
-        seed,
-        progress,
-    )
+def fit(request: FitRequest) -> TrainedModel:
+    """Train on the source; the target is not used.
+
+    Parameters
+    ----------
+    request : FitRequest
+        The fit.
+
+    Returns
+    -------
+    TrainedModel
+        Not adapted to the target.
+    """
+    settings = read_settings(DcmSettings(), request.options, request.progress)
+    return fit_supervised(request, settings, lambda bands, classes: DcmNetwork(DcmSize(bands, classes, settings.width)))

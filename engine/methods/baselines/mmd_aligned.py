@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ...models.network import SeriesNetwork
 from ..shared.mmd import hierarchical_mk_mmd
-from ..shared.source_only import SourceDomain
-from ..shared.training import SeriesTensors
-from .training_loop import natural_weights, plain_loss
+from ..shared.tensors import SeriesTensors
+from .training_loop import BaselineSettings, Step, Training, natural_weights, plain_loss
+
+Settings = TypeVar("Settings", bound=BaselineSettings)
 
 
 def aligned_loss(
-    network: SeriesNetwork,
-    domain: SourceDomain,
-    index: Tensor,
-    labels: Tensor,
-    target: SeriesTensors,
-    drawn: Tensor,
-    weight: float,
+    network: SeriesNetwork, training: Training[Settings], target: SeriesTensors, step: Step, weight: float
 ) -> Tensor:
     """Cross-entropy of a source batch, and MK-MMD between it and a target batch at every level of the network.
 
@@ -29,17 +26,30 @@ def aligned_loss(
 
     Parameters
     ----------
-    index : (b,) series of the source, ``labels`` (b,) theirs.
-    drawn : (m,) series of the target.
-    weight : weight of the sum of MK-MMD over the levels, all alike; with 0 the target has no part in it.
+    network : SeriesNetwork
+        Network.
+    training : Training
+        With the source.
+    target : SeriesTensors
+        The target, of which a batch is drawn.
+    step : Step
+        Series of the source.
+    weight : float
+        Weight of the sum of MK-MMD over the levels; with 0 the target is not used.
+
+    Returns
+    -------
+    Tensor
+        Scalar.
     """
+    drawn = torch.randint(len(target), (training.settings.batch,), generator=training.generator)
+    domain, b = training.domain, len(step.index)
     if weight == 0:
-        return plain_loss(network, domain, index, labels)
+        return plain_loss(network, domain, step)
     source = domain.pool
-    values = torch.cat([source.values[index], target.values[drawn]])
-    observed = torch.cat([source.observed[index], target.observed[drawn]])
+    values = torch.cat([source.values[step.index], target.values[drawn]])
+    observed = torch.cat([source.observed[step.index], target.observed[drawn]])
     logits, features = network(values, observed, source.day)
-    b = len(index)
     levels, others = [x[:b] for x in features.levels], [x[b:] for x in features.levels]
-    discrepancy = hierarchical_mk_mmd(levels, others, [1.0] * len(levels), natural_weights(labels, domain))
-    return F.cross_entropy(logits[:b], labels) + weight * discrepancy
+    discrepancy = hierarchical_mk_mmd(levels, others, [1.0] * len(levels), natural_weights(step.labels, domain))
+    return F.cross_entropy(logits[:b], step.labels) + weight * discrepancy

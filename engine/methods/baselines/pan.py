@@ -4,32 +4,28 @@ Published (abstract): Wang et al. 2022, ISPRS J. 193: Siamese, its network first
 hierarchical features of both domains aligned by MMD.
 
 Ours, as the paper's sizes are not public: two recurrent layers (GRU) of 128 units, four heads, MK-MMD at three levels
-alike (recurrent output, attention, embedding; ``models.gru_attention``); Adam at 1e-3; linear filling of gaps on
-the source's grid of days. Half of the steps go to the source; in the other half the weight of MMD grows as the
-reversal of DANN does, and of these the weights are kept from half on. Siamese: both domains pass through the
+of equal weight (recurrent output, attention, embedding; ``models.gru_attention``); Adam at 1e-3; linear filling of gaps
+on the source's grid of days. Half of the steps go to the source; in the other half the weight of MMD grows as the
+reversal of DANN does, and weights are kept only from half of that half. Siamese: both domains pass through the
 same weights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import Tensor
 
-from ...models.device import compute_device, seeded
+from ...models.device import compute_device
 from ...models.gru_attention import GruAttention, GruAttentionSize
 from ...models.networks import LIMIT
 from ...models.trained import TrainedModel
-from ...progress import Progress
-from ...series import SeriesSet
 from ..shared.adversary import reversal_factor
 from ..shared.options import option, read_settings
-from ..shared.source_only import finish
+from ..shared.request import FitRequest
+from ..shared.source_only import build_model
 from .mmd_aligned import aligned_loss
-from .training_loop import BaselineSettings, plain_loss, prepare, train, warn_few_pixels
+from .training_loop import BaselineSettings, Stage, adaptation, plain_loss
 
 
 @dataclass(frozen=True)
@@ -48,41 +44,33 @@ class PanSettings(BaselineSettings):
     """Share of the alignment's steps before which no weights are kept."""
 
 
-def fit(
-    source: SeriesSet, target: SeriesSet, seed: int, progress: Progress, options: Mapping[str, Any]
-) -> TrainedModel:
-    """Learn from the source, then align the features of the target to it."""
-    settings = read_settings(PanSettings(), options, progress)
+def fit(request: FitRequest) -> TrainedModel:
+    """Train on the source, then align the features of the target to it.
+
+    Parameters
+    ----------
+    request : FitRequest
+        The fit.
+
+    Returns
+    -------
+    TrainedModel
+        Adapted to the target.
+    """
+    settings = read_settings(PanSettings(), request.options, request.progress)
     first = round(settings.source_share * settings.steps)
-    with seeded(seed) as generator:
-        progress.stage("Learning from the source")
-        warn_few_pixels(target, progress)
-        domain, seen = prepare(source, target, settings, seed, on_grid=True)
-        network = GruAttention(GruAttentionSize(len(source.bands), domain.classes, settings.hidden))
+    with adaptation(request, settings, "Learning from the source", on_grid=True) as (training, target):
+        domain = training.domain
+        network = GruAttention(GruAttentionSize(len(request.source.bands), domain.classes, settings.hidden))
         network.to(compute_device())
-
-        def source_loss(index: Tensor, labels: Tensor, done: float) -> Tensor:
-            return plain_loss(network, domain, index, labels)
-
         optimiser = torch.optim.Adam(network.parameters(), lr=settings.rate)
-        train(network, domain, settings, optimiser, source_loss, generator, progress, steps=first)
-        progress.stage("Aligning the features")
-
-        def loss_of(index: Tensor, labels: Tensor, done: float) -> Tensor:
-            drawn = torch.randint(len(seen), (settings.batch,), generator=generator)
-            weight = settings.alignment * reversal_factor(done)
-            return aligned_loss(network, domain, index, labels, seen, drawn, weight)
-
-        optimiser = torch.optim.Adam(network.parameters(), lr=settings.rate)
-        train(
-            network,
-            domain,
-            settings,
-            optimiser,
-            loss_of,
-            generator,
-            progress,
-            steps=settings.steps - first,
-            earliest=settings.keep_after,
+        training.run(network, Stage(optimiser, lambda step: plain_loss(network, domain, step), first))
+        request.progress.stage("Aligning the features")
+        stage = Stage(
+            torch.optim.Adam(network.parameters(), lr=settings.rate),
+            lambda step: aligned_loss(network, training, target, step, settings.alignment * reversal_factor(step.done)),
+            settings.steps - first,
+            settings.keep_after,
         )
-        return finish(network, domain, source, "pan", seed, progress)
+        training.run(network, stage)
+        return build_model(network, domain, request)

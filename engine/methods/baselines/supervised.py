@@ -1,4 +1,4 @@
-"""What the compared networks that learn from the source alone share: of the target nothing is used."""
+"""What the baselines that learn from the source alone share: the target is not used."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from ...models.device import compute_device, seeded
 from ...models.network import SeriesNetwork
 from ...models.trained import TrainedModel
-from ...progress import Progress
-from ...series import SeriesSet
-from ..shared.source_only import finish, prepare_source
-from .training_loop import BaselineSettings, plain_loss, train
+from ..shared.request import FitRequest
+from ..shared.source_domain import prepare_source
+from ..shared.source_only import build_model
+from .training_loop import BaselineSettings, Stage, Training, plain_loss
 
 STAGE = "Learning from the source"
 
@@ -28,34 +27,41 @@ class SupervisedSettings(BaselineSettings):
     weight_decay: float = 0.0
     """Weight decay of Adam."""
     plateau: int = 0
-    """Looks at the held-out source without a lower loss after which the rate is halved; 0: it stays."""
+    """Validations without a lower loss after which the rate is halved; 0: it is constant."""
 
 
 def fit_supervised(
-    method: str,
-    make: Callable[[int, int], SeriesNetwork],
-    settings: SupervisedSettings,
-    source: SeriesSet,
-    seed: int,
-    progress: Progress,
+    request: FitRequest, settings: SupervisedSettings, make_network: Callable[[int, int], SeriesNetwork]
 ) -> TrainedModel:
-    """Learn the network that ``make`` builds for a number of bands and classes, with plain cross-entropy."""
+    """Train a network with cross-entropy on a regular grid of days.
+
+    Parameters
+    ----------
+    request : FitRequest
+        The fit.
+    settings : SupervisedSettings
+        Of the method.
+    make_network : callable
+        Builds the network for a number of bands and of classes.
+
+    Returns
+    -------
+    TrainedModel
+        Not adapted to the target.
+    """
     device = compute_device()
-    with seeded(seed) as generator:
-        progress.stage(STAGE)
-        domain = prepare_source(source, settings.held_out, seed, device, on_grid=True)
-        network = make(len(source.bands), domain.classes).to(device)
+    with seeded(request.seed) as generator:
+        request.progress.stage(STAGE)
+        domain = prepare_source(request.source, settings.held_out, request.seed, device, on_grid=True)
+        network = make_network(len(request.source.bands), domain.classes).to(device)
         optimiser = torch.optim.Adam(
             network.parameters(), lr=settings.rate, weight_decay=settings.weight_decay, fused=True
         )
         halve = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, factor=0.5, patience=max(0, settings.plateau - 1))
-
-        def loss_of(index: Tensor, labels: Tensor, done: float) -> Tensor:
-            return plain_loss(network, domain, index, labels)
-
-        def on_validation(loss: float) -> None:
-            if settings.plateau:
-                halve.step(loss)
-
-        train(network, domain, settings, optimiser, loss_of, generator, progress, on_validation=on_validation)
-        return finish(network, domain, source, method, seed, progress)
+        stage = Stage(
+            optimiser,
+            lambda step: plain_loss(network, domain, step),
+            on_validation=halve.step if settings.plateau else lambda loss: None,
+        )
+        Training(settings, domain, generator, request.progress).run(network, stage)
+        return build_model(network, domain, request)

@@ -6,27 +6,25 @@ Our choice: gaps filled linearly on a regular grid. No augmentation is stated fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from ...models.trained import TrainedModel
 from ...models.transformer import TransformerNetwork, TransformerSize
-from ...progress import Progress
-from ...series import SeriesSet
 from ..shared.options import read_settings
+from ..shared.request import FitRequest
 from .supervised import SupervisedSettings, fit_supervised
 
 
-def fit(
-    source: SeriesSet, target: SeriesSet, seed: int, progress: Progress, options: Mapping[str, Any]
-) -> TrainedModel:
-    """Learn from the source; of the target nothing is used."""
-    settings = read_settings(SupervisedSettings(), options, progress)
-    return fit_supervised(
-        "transformer",
-        lambda bands, classes: TransformerNetwork(TransformerSize(bands, classes)),
-        settings,
-        source,
-        seed,
-        progress,
-    )
+def fit(request: FitRequest) -> TrainedModel:
+    """Train on the source; the target is not used.
+
+    Parameters
+    ----------
+    request : FitRequest
+        The fit.
+
+    Returns
+    -------
+    TrainedModel
+        Not adapted to the target.
+    """
+    settings = read_settings(SupervisedSettings(), request.options, request.progress)
+    return fit_supervised(request, settings, lambda bands, classes: TransformerNetwork(TransformerSize(bands, classes)))

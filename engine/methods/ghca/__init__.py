@@ -1,1 +1,15 @@
-"""Global-hierarchical-categorical alignment (GHCA): its fit, its steps and its safeguards."""
+"""GHCA, the adaptation method of this project.
+
+``fit`` runs its stages over a ``context`` (settings, fixed inputs and log): it trains the source models, chooses the
+preprocessing of the target (``target_preprocessing``, with the shift of ``phenology_shift`` by ``temporal_profiles``),
+lets the students take their ``training_steps``, between rounds chooses ``pseudo_labels`` from predictions smoothed by
+``knn_smoothing``, and ends with the ``distillation`` to one small network. After each stage ``safeguards`` compare the
+model with the one before; a stage that does harm is undone.
+
+>>> import numpy as np
+>>> from croptransfer.engine.methods.ghca.safeguards import StageMetrics, check_degradation
+>>> before = StageMetrics("Source", 0.9, 200, np.array([0.6, 0.4]), True)
+>>> after = StageMetrics("Aligning", 0.7, 200, np.array([0.6, 0.4]), True)
+>>> check_degradation(after, before, ("wheat", "maize"))
+'Aligning: accuracy on held-out source samples fell from 0.90 to 0.70.'
+"""

@@ -1,8 +1,8 @@
-"""The last step of GHCA: one small network learns what all members predict together.
+"""The last step of GHCA: one small network learns the mean prediction of all members.
 
-Distillation (Hinton et al. 2015, arXiv:1503.02531) from perturbed series, as a noisy student does (Xie et al. 2020,
-arXiv:1911.04252). It is the network of the model file. Learnt from labels a network of its size is worse than the
-members by one to four points; learnt from them it is as good, at a tenth of their operations.
+Distillation (Hinton et al. 2015, arXiv:1503.02531) on perturbed series, as for a noisy student (Xie et al. 2020,
+arXiv:1911.04252). It is the network of the model file. Trained on labels, a network of its size is worse than the
+members by one to four points; distilled it is as good, at a tenth of their operations.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ from ...models.encoder import CropNetwork, NetworkSize, seed_dropout
 from ...models.networks import LIMIT, LIMITS
 from ..shared.augment import MODERATE, mixup
 from ..shared.options import option
-from ..shared.training import SeriesTensors, Teacher, learning_rate_factor, make_optimiser, set_learning_rate, take_step
+from ..shared.tensors import SeriesTensors
+from ..shared.training import StepSettings, Teacher, learning_rate_factor, make_optimiser, set_learning_rate, take_step
 
 HEADS = 2
 """Attention heads of the small network: a single one lost a point, and four cost half as much again."""
 SOURCE_PART = 3
-"""Target series for one of the source, so that the network does not forget where it comes from; its weight, too."""
+"""Target series for one of the source, which keeps the network valid there; also the ratio of their weights."""
 
 
 @dataclass(frozen=True)
-class DistillationSettings:
+class DistillationSettings(StepSettings):
     """Settings of the small network."""
 
     distill_steps: int = option(1000, formerly="condense_steps")
-    """Optimiser steps in which it is learnt; 0 to keep the member that agrees best with all."""
+    """Optimiser steps; 0 to keep the member that agrees best with all."""
     distilled_width: int = option(32, maximum=LIMIT, multiple_of=HEADS, formerly="condensed_width")
     """Its features per date."""
     distilled_layers: int = option(2, 1, LIMITS["layers"], formerly="condensed_layers")
@@ -40,24 +41,55 @@ class DistillationSettings:
     distilled_rate: float = option(2e-3, formerly="condensed_rate")
     """Greatest learning rate."""
 
+    mixup_min_weight: float = option(0.5, 0, 1, formerly="least_own")
+    """Least weight of a series when it is mixed with another; 1 for no mixing."""
+
     def size(self, member: NetworkSize) -> NetworkSize:
-        """What the small network is that stands for such a member."""
+        """Size of the small network that replaces a member.
+
+        Parameters
+        ----------
+        member : NetworkSize
+            Of the members.
+
+        Returns
+        -------
+        NetworkSize
+            With its own width, layers and heads.
+        """
         return replace(member, width=self.distilled_width, layers=self.distilled_layers, heads=HEADS)
 
 
 @dataclass(frozen=True)
 class DistillationData:
-    """Series with what is to be learnt of them."""
+    """Series with the predictions to learn."""
 
     pool: SeriesTensors
     """The series of one domain."""
     probability: Tensor
-    """(n, k) float32 predictions of all members together, calibrated, under equal class shares."""
+    """(n, k) float32 mean calibrated predictions of all members under equal class shares."""
     draw: Callable[[int], Tensor]
-    """Gives so many indices at random."""
+    """Draws a number of indices at random."""
 
     def errors(self, network: CropNetwork, count: int, mixup_min_weight: float, generator: torch.Generator) -> Tensor:
-        """Cross-entropy (count,) on series perturbed and mixed in pairs (see :func:`augment.mixup`)."""
+        """Cross-entropy of series drawn at random, perturbed and mixed in pairs (see :func:`augment.mixup`).
+
+        Parameters
+        ----------
+        network : CropNetwork
+            The small network.
+        count : int
+            Series to draw.
+        mixup_min_weight : float
+            Least weight of a series when it is mixed, 0 to 1.
+        generator : torch.Generator
+            Random numbers.
+
+        Returns
+        -------
+        Tensor (count,)
+            Errors.
+        """
         index = self.draw(count)
         values, observed, day = self.pool.batch(index, MODERATE, generator)
         values, partner, share = mixup(values, mixup_min_weight, generator)
@@ -72,31 +104,41 @@ def distill(
     source: DistillationData,
     target: DistillationData,
     settings: DistillationSettings,
-    steps: int,
-    mixup_min_weight: float,
     generator: torch.Generator,
     update: Callable[[float], None],
 ) -> CropNetwork:
-    """Learn the small network.
+    """Train the small network.
 
     Parameters
     ----------
-    member : size of the networks that it is to stand for.
-    steps : optimiser steps.
-    mixup_min_weight : least share that a series keeps of itself when it is mixed with another.
-    update : told how far it is, 0 to 1; raises Cancelled.
+    member : NetworkSize
+        Size of the networks that it replaces.
+    source, target : DistillationData
+        Series and predictions.
+    settings : GHCASettings
+        Steps, sizes, rate and mixing.
+    generator : torch.Generator
+        Random numbers.
+    update : callable
+        Receives the fraction done, 0 to 1; raises Cancelled.
+
+    Returns
+    -------
+    CropNetwork
+        With averaged weights.
     """
+    steps = settings.scaled(settings.distill_steps)
     network = CropNetwork(settings.size(member)).to(target.pool.values.device)
     seed_dropout(network, int(torch.randint(2**31, (1,), generator=generator)))
     optimiser = make_optimiser(network, settings.distilled_rate, settings.distilled_rate)
     average = Teacher(network, steps)
-    there, here = settings.distilled_batch, max(1, settings.distilled_batch // SOURCE_PART)
+    here, there = settings.distilled_batch, max(1, settings.distilled_batch // SOURCE_PART)
     network.train()
     for step in range(steps):
         update(step / steps)
         set_learning_rate(optimiser, learning_rate_factor(step, steps))
-        loss = target.errors(network, there, mixup_min_weight, generator).mean()
-        loss = loss + source.errors(network, here, mixup_min_weight, generator).mean() / SOURCE_PART
+        loss = target.errors(network, here, settings.mixup_min_weight, generator).mean()
+        loss = loss + source.errors(network, there, settings.mixup_min_weight, generator).mean() / SOURCE_PART
         if take_step(loss, optimiser):
             average.update(network)
     return average.network

@@ -6,15 +6,14 @@ confidence, certainty and stability with a teacher, and contrast of the crops ac
 abstract leaves open is this project's: class shares and the shift of the season are estimated first, and beside
 MK-MMD an adversary weighted by class shares aligns the embedding.
 
-The order is: source model, shift and standardisation, class shares, weighted pre-alignment, rounds, and at the end a
-small network that learns what the students say together.
+The order is: source models, shift and standardisation, class shares, weighted pre-alignment, rounds of pseudo-labels,
+and at the end the distillation of all members to one small network.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,251 +23,277 @@ from ...errors import InputError
 from ...models.device import NetworkThreads, compute_device, seeded
 from ...models.encoder import CropNetwork, seed_dropout
 from ...models.trained import TrainedModel
-from ...progress import Progress
-from ...series import SeriesSet
 from ..shared.class_shares import expected_shares
 from ..shared.options import read_settings
-from ..shared.source_only import Validation, make_network, prepare_source, train_source
-from ..shared.training import BalancedSampler, SeriesTensors, make_tensors
+from ..shared.request import FitRequest
+from ..shared.sampling import BalancedSampler
+from ..shared.source_domain import prepare_source
+from ..shared.source_only import make_network, train_source
+from .context import Checkpoint, FitContext, GHCASettings
 from .distillation import DistillationData, distill
+from .outcome import Outcome, TargetData, build_model
 from .pseudo_labels import Selection, select_pseudo_labels
-from .run import Checkpoint, GHCASettings, Run
 from .safeguards import StageMetrics
-from .target_preprocessing import SourceEnsemble, TargetPreprocessing, choose_preprocessing
-from .training_steps import Student
+from .target_preprocessing import PreprocessingSearch, SourceEnsemble, choose_preprocessing
+from .training_steps import AdaptationData, Student
 
 
-def fit(
-    source: SeriesSet, target: SeriesSet, seed: int, progress: Progress, options: Mapping[str, Any]
-) -> TrainedModel:
-    """Learn from the source and adapt to the target; see :func:`engine.methods.fit`."""
-    settings = read_settings(GHCASettings(), options, progress)
-    known = _known_shares(settings.class_shares, source.classes)
-    if known is not None and not {"prior_strength", "trust_shares"} & set(options):
+@dataclass(frozen=True)
+class Member:
+    """One of the networks that are trained in parallel."""
+
+    network: CropNetwork
+    generator: torch.Generator
+    """Random numbers of its own."""
+
+
+def fit(request: FitRequest) -> TrainedModel:
+    """Train on the source and adapt to the target.
+
+    Parameters
+    ----------
+    request : FitRequest
+        The fit.
+
+    Returns
+    -------
+    TrainedModel
+        Adapted to the target, or the source model where no stage passed.
+    """
+    progress = request.progress
+    settings = read_settings(GHCASettings(), request.options, progress)
+    known = _known_shares(settings.class_shares, request.source.classes)
+    if known is not None and not {"prior_strength", "trust_shares"} & set(request.options):
         settings = replace(settings, prior_strength=1.0)
-    device = compute_device()
-    with seeded(seed) as generator, NetworkThreads(settings.members) as executor:
+    with seeded(request.seed) as generator, NetworkThreads(settings.members) as executor:
         progress.stage("Learning from the source")
-        domain = prepare_source(source, settings.held_out, seed, device)
-        run = Run(source, domain, settings, known, executor, progress)
-        members = settings.members
-        networks = [make_network(domain, target, settings) for _ in range(members)]
-        generators = [
-            torch.Generator().manual_seed(int(s)) for s in torch.randint(2**31, (members,), generator=generator)
-        ]
-        for network, own in zip(networks, generators):
-            seed_dropout(network, own.initial_seed())
-
-        def learn(number: int) -> CropNetwork:
-            # One of them tells how far they are; all stop when the user cancels.
-            told = progress if number == 0 else progress.quiet()
-            return train_source(networks[number], domain, settings, generators[number], told).network
-
-        teachers = executor.map(learn, range(members))
-        validations = run.validate(teachers)
-        progress.metric("source_validation_accuracy", round(float(np.mean([v.accuracy for v in validations])), 4))
-
+        domain = prepare_source(request.source, settings.held_out, request.seed, compute_device())
+        context = FitContext(request, domain, settings, known, executor)
+        members = _make_members(context, generator)
+        teachers = context.validate(_train_on_source(context, members))
+        progress.metric("source_validation_accuracy", round(teachers.accuracy, 4))
         progress.stage("Estimating shift and class shares")
-        rng = np.random.default_rng([seed, 1])
-        values = target.values[np.sort(rng.permutation(len(target))[: settings.target_pixels])]
-        enough = len(values) >= settings.min_target_pixels
-        reading = choose_preprocessing(
-            SourceEnsemble(
-                teachers, [v.temperature for v in validations], executor, domain, source, settings.of_source(), run.tick
-            ),
-            values,
-            target.day,
-            settings.scan_pixels if enough else 0,
-            settings.find_shift,
-            settings.match_statistics,
-            rng,
-            progress,
+        target = _preprocess(context, teachers)
+        checkpoint, baseline = context.evaluate_stage(
+            "Learning from the source", teachers, target.tensors(context), settings.source_uncertainty, expected_shares
         )
-        day = domain.calendar.align_days(target.day, reading.shift)
-        pool = make_tensors(values, day, reading.statistics, domain.calendar, device)
-        good, begun = run.stand(
-            "Learning from the source", teachers, validations, pool, settings.of_source(), expected_shares
-        )
-        progress.metric("class_shares_source_model", run.named(begun.shares))
-        if not enough:
-            reason = f"The target has only {len(values)} observed pixels: the source model is used as it is."
-            run.vetoes.append(reason)
+        progress.metric("class_shares_source_model", context.named(baseline.shares))
+        if len(target.values) < settings.min_target_pixels:
+            reason = f"The target has only {len(target.values)} observed pixels: the source model is used as it is."
+            context.vetoes.append(reason)
             progress.warning(reason)
-            good = run.unadapted(good)
-            return finish(run, good, run.predictions(good, pool), None, pool, reading, seed)
-
-        first = good
-        students = [
-            Student(network, teacher, domain, pool, settings, own)
-            for network, teacher, own in zip(networks, teachers, generators)
-        ]
-        progress.stage("Aligning the features")
-        aligned, standing = align(run, students, good)
-        if run.passes(standing, begun):
-            good = aligned
-            reading = reading.with_shares(good.shares, domain, source, values, day)
-            pool = make_tensors(values, day, reading.statistics, domain.calendar, device)
-            for student in students:
-                student.target = pool
+            outcome = Outcome(context.fallback(checkpoint), target)
         else:
-            for student, teacher in zip(students, teachers):
-                student.restore(teacher)
-        progress.metric("class_shares_aligned", run.named(good.shares))
-        progress.stage("Learning from pseudo-labels")
-        good = learn_from_pseudo_labels(run, students, good, begun)
-        if good is first:
-            good, reading = run.unadapted(good), reading.unadapted(domain)
-            pool = make_tensors(values, day, reading.statistics, domain.calendar, device)
-        said = run.predictions(good, pool)
-        small = distill_members(run, good, said, pool, generator) if settings.distill_steps else None
-        return finish(run, good, said, small, pool, reading, seed)
+            outcome = _adapt(context, members, checkpoint, baseline, target)
+        probabilities = context.member_probabilities(outcome.members, outcome.target.tensors(context))
+        if settings.distill_steps and len(target.values) >= settings.min_target_pixels:
+            outcome = replace(outcome, distilled=distill_members(context, outcome, probabilities, generator))
+        return build_model(context, outcome, probabilities)
 
 
-def align(run: Run, students: Sequence[Student], good: Checkpoint) -> tuple[Checkpoint, StageMetrics]:
-    """Weighted MK-MMD; the class shares are estimated again half way, and at the end."""
-    steps = run.settings.scaled(run.settings.align_steps)
+def _make_members(context: FitContext, generator: torch.Generator) -> list[Member]:
+    count = context.settings.members
+    networks = [make_network(context.domain, context.request.target, context.settings) for _ in range(count)]
+    seeds = torch.randint(2**31, (count,), generator=generator).tolist()
+    members = [Member(network, torch.Generator().manual_seed(seed)) for network, seed in zip(networks, seeds)]
+    for member in members:
+        seed_dropout(member.network, member.generator.initial_seed())
+    return members
+
+
+def _train_on_source(context: FitContext, members: Sequence[Member]) -> list[CropNetwork]:
+    def train(number: int) -> CropNetwork:
+        # One member reports how far they are; all stop when the user cancels.
+        progress = context.request.progress if number == 0 else context.request.progress.quiet()
+        member = members[number]
+        return train_source(member.network, context.domain, context.settings, member.generator, progress).network
+
+    return context.executor.map(train, range(len(members)))
+
+
+def _preprocess(context: FitContext, teachers: Checkpoint) -> TargetData:
+    """Choose the target pixels to use, and their preprocessing."""
+    request, domain, settings = context.request, context.domain, context.settings
+    target, rng = request.target, np.random.default_rng([request.seed, 1])
+    values = target.values[np.sort(rng.permutation(len(target))[: settings.target_pixels])]
+    enough = len(values) >= settings.min_target_pixels
+    ensemble = SourceEnsemble(
+        networks=teachers.networks,
+        temperatures=[validation.temperature for validation in teachers.validations],
+        executor=context.executor,
+        domain=domain,
+        source=request.source,
+        uncertainty=settings.source_uncertainty,
+        progress=request.progress,
+    )
+    search = PreprocessingSearch(settings.scan_pixels if enough else 0, settings.find_shift, settings.match_statistics)
+    preprocessing = choose_preprocessing(ensemble, values, target.day, search, rng)
+    return TargetData(values, domain.calendar.align_days(target.day, preprocessing.shift), preprocessing)
+
+
+def _adapt(
+    context: FitContext,
+    members: Sequence[Member],
+    source: Checkpoint,
+    baseline: StageMetrics,
+    target: TargetData,
+) -> Outcome:
+    """Align, then learn from pseudo-labels; stages that do harm are undone."""
+    domain, progress = context.domain, context.request.progress
+    data = AdaptationData(domain, target.tensors(context), context.settings)
+    students = [
+        Student(member.network, teacher, data, member.generator) for member, teacher in zip(members, source.networks)
+    ]
+    progress.stage("Aligning the features")
+    checkpoint, metrics = align(context, students, source)
+    if context.passes(metrics, baseline):
+        updated = target.preprocessing.with_shares(
+            checkpoint.shares, domain, context.request.source, target.values, target.day
+        )
+        target = replace(target, preprocessing=updated)
+        data.target = target.tensors(context)
+    else:
+        checkpoint = source
+        for student, teacher in zip(students, source.networks):
+            student.restore(teacher)
+    progress.metric("class_shares_aligned", context.named(checkpoint.shares))
+    progress.stage("Learning from pseudo-labels")
+    checkpoint = learn_from_pseudo_labels(context, students, checkpoint, baseline)
+    if checkpoint is source:
+        target = replace(target, preprocessing=target.preprocessing.fallback(domain))
+        checkpoint = context.fallback(source)
+    return Outcome(checkpoint, target)
+
+
+def align(context: FitContext, students: Sequence[Student], checkpoint: Checkpoint) -> tuple[Checkpoint, StageMetrics]:
+    """Weighted MK-MMD; the class shares are estimated again after one half, and at the end.
+
+    Parameters
+    ----------
+    context : FitContext
+        The fit.
+    students : sequence of Student
+        Trained in place.
+    checkpoint : Checkpoint
+        The source models.
+
+    Returns
+    -------
+    tuple of Checkpoint and StageMetrics
+        The aligned models and their figures.
+    """
+    steps = context.settings.scaled(context.settings.align_steps)
     for part in (range(steps // 2), range(steps // 2, steps)):
-        run.learn(students, Student.align_step, part, steps, good.shares)
-        good, standing = _stand(run, "Aligning the features", students)
-    return good, standing
+        context.train_students(students, Student.align_step, part, steps, checkpoint.shares)
+        checkpoint, metrics = _evaluate_students(context, "Aligning the features", students)
+    return checkpoint, metrics
 
 
 def learn_from_pseudo_labels(
-    run: Run, students: Sequence[Student], good: Checkpoint, begun: StageMetrics
+    context: FitContext, students: Sequence[Student], checkpoint: Checkpoint, baseline: StageMetrics
 ) -> Checkpoint:
-    """Rounds of pseudo-labels, chosen by all members together; the first that is vetoed ends them.
+    """Rounds of pseudo-labels, chosen by all members together; the first that does harm ends them.
 
-    ``begun`` is the standing of the source model, against which the source accuracy is judged; a collapse of
-    class shares is judged against the round before.
+    Parameters
+    ----------
+    context : FitContext
+        The fit.
+    students : sequence of Student
+        Trained in place.
+    checkpoint : Checkpoint
+        The models to start from.
+    baseline : StageMetrics
+        Of the source models, with which the source accuracy is compared; a collapse of class shares is judged against
+        the round before.
+
+    Returns
+    -------
+    Checkpoint
+        The models of the last round that passed.
     """
-    settings, previous = run.settings, None
+    settings, previous = context.settings, None
     selection = Selection(certainty=settings.certainty, stability=settings.stability)
     steps = settings.scaled(settings.round_steps)
     for number in range(settings.rounds):
-        seen = run.executor.map(partial(_look, run, good.shares), list(zip(students, good.validations)))
-        passes = np.concatenate([member for member, _ in seen])
-        typicality = np.mean([member for _, member in seen], axis=0)
+
+        def predict(member: int, checkpoint: Checkpoint = checkpoint) -> Any:
+            temperature = checkpoint.validations[member].temperature
+            return students[member].stochastic_predictions(
+                settings.passes, temperature, checkpoint.shares, context.tick
+            )
+
+        predictions = context.executor.map(predict, range(len(students)))
+        passes = np.concatenate([member.passes for member in predictions])
+        typicality = np.mean([member.typicality for member in predictions], axis=0)
         ramp = number / max(settings.rounds - 1, 1)
         quota = settings.first_quota + ramp * (settings.last_quota - settings.first_quota)
-        picks = select_pseudo_labels(passes, quota, previous, typicality, selection)
-        previous = picks.predicted
-        accepted = dict(zip(run.source.classes, picks.count(run.domain.classes).tolist()))
-        relaxed = [run.source.classes[c] for c in picks.relaxed]
-        run.rounds.append({"round": number + 1, "accepted": accepted, "relaxed": relaxed})
-        run.progress.metric(f"pseudo_labels_round_{number + 1}", accepted)
+        chosen = select_pseudo_labels(passes, quota, previous, typicality, selection)
+        previous = chosen.predicted
+        classes = context.request.source.classes
+        accepted = dict(zip(classes, chosen.count(len(classes)).tolist()))
+        relaxed = [classes[c] for c in chosen.relaxed]
+        context.rounds.append({"round": number + 1, "accepted": accepted, "relaxed": relaxed})
+        context.request.progress.metric(f"pseudo_labels_round_{number + 1}", accepted)
+        for student in students:
+            student.start_round(chosen)
         part = range(number * steps, (number + 1) * steps)
-        run.learn(students, Student.round_step, part, settings.rounds * steps, good.shares, picks)
-        learnt, standing = _stand(run, f"Learning from pseudo-labels, round {number + 1}", students)
-        if not run.passes(standing, replace(begun, shares=good.shares)):
-            return good
-        good = learnt
-    return good
+        context.train_students(students, Student.round_step, part, settings.rounds * steps, checkpoint.shares)
+        stage = f"Learning from pseudo-labels, round {number + 1}"
+        trained, metrics = _evaluate_students(context, stage, students)
+        if not context.passes(metrics, replace(baseline, shares=checkpoint.shares)):
+            break
+        checkpoint = trained
+    return checkpoint
 
 
-def _look(run: Run, shares: np.ndarray, member: tuple[Student, Validation]) -> tuple[np.ndarray, np.ndarray]:
-    student, validation = member
-    return student.stochastic_passes(run.settings.passes, validation.temperature, shares, run.tick)
-
-
-def _stand(run: Run, stage: str, students: Sequence[Student]) -> tuple[Checkpoint, StageMetrics]:
-    teachers = [student.snapshot() for student in students]
-    return run.stand(stage, teachers, run.validate(teachers), students[0].target, run.settings.of_aligned())
+def _evaluate_students(context: FitContext, stage: str, students: Sequence[Student]) -> tuple[Checkpoint, StageMetrics]:
+    teachers = context.validate([student.snapshot() for student in students])
+    return context.evaluate_stage(stage, teachers, students[0].data.target, context.settings.aligned_uncertainty)
 
 
 def distill_members(
-    run: Run, good: Checkpoint, said: np.ndarray, pool: SeriesTensors, generator: torch.Generator
+    context: FitContext, outcome: Outcome, probabilities: np.ndarray, generator: torch.Generator
 ) -> Checkpoint | None:
-    """One small network in the place of all members; None where it would do harm."""
-    settings, domain = run.settings, run.domain
-    run.progress.stage("Condensing the network")
-    known = domain.pool.take(domain.sample)
-    sampler = BalancedSampler(domain.labels[domain.sample], domain.classes, generator)
-    device = pool.values.device
+    """Train one small network on the predictions of all members.
 
-    def together(probability: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(probability.mean(axis=0).astype(np.float32)).to(device)
+    Parameters
+    ----------
+    context : FitContext
+        The fit.
+    outcome : Outcome
+        The members and the target.
+    probabilities : ndarray (m, n, k)
+        Their predictions for the target.
+    generator : torch.Generator
+        Random numbers.
+
+    Returns
+    -------
+    Checkpoint or None
+        The small network; None where it would do harm.
+    """
+    settings, domain, members = context.settings, context.domain, outcome.members
+    stage = "Distilling the network"
+    context.request.progress.stage(stage)
+    pool, known = outcome.target.tensors(context), domain.pool.take(domain.sample)
+    sampler = BalancedSampler(domain.labels[domain.sample], domain.classes, generator)
+
+    def mean(probability: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(probability.mean(axis=0).astype(np.float32)).to(pool.values.device)
 
     target = DistillationData(
-        pool, together(said), lambda count: torch.randint(len(pool), (count,), generator=generator)
+        pool, mean(probabilities), lambda count: torch.randint(len(pool), (count,), generator=generator)
     )
-    source = DistillationData(known, together(run.predictions(good, known)), sampler.draw)
-    steps = settings.scaled(settings.distill_steps)
-    member = good.teachers[0].size
-    network = distill(
-        member, source, target, settings, steps, settings.mixup_min_weight, generator, run.progress.update
-    )
-    # It has learnt calibrated probabilities. Their mean is judged: what expectation-maximisation makes of unsure ones
-    # is too much by chance.
-    validation = replace(run.validate([network])[0], temperature=1.0)
-    small, standing = run.stand(
-        "Condensing the network", [network], [validation], pool, settings.of_aligned(), expected_shares
-    )
-    samples = good.validations[0].samples
-    accuracy = float(np.mean([v.accuracy for v in good.validations]))
+    source = DistillationData(known, mean(context.member_probabilities(members, known)), sampler.draw)
+    network = distill(members.networks[0].size, source, target, settings, generator, context.request.progress.update)
+    # It has learnt calibrated probabilities. Their mean is evaluated: expectation-maximisation would exaggerate
+    # uncertain ones.
+    small = context.validate([network])
+    small = replace(small, validations=(replace(small.validations[0], temperature=1.0),))
+    small, metrics = context.evaluate_stage(stage, small, pool, settings.aligned_uncertainty, expected_shares)
     shares = expected_shares(target.probability.cpu().numpy())
-    if not run.passes(standing, StageMetrics("", accuracy, samples, shares, True)):
-        return None
-    return replace(small, shares=good.shares)
-
-
-def finish(
-    run: Run,
-    good: Checkpoint,
-    said: np.ndarray,
-    small: Checkpoint | None,
-    pool: SeriesTensors,
-    reading: TargetPreprocessing,
-    seed: int,
-) -> TrainedModel:
-    """Put the model together under the class shares of the target, of which the members said (m, n, k).
-
-    It is the ``small`` network of :func:`distill_members`, or else the member that agrees best with all together.
-    """
-    together = said.mean(axis=0).argmax(axis=1)
-    agrees = (said.argmax(axis=2) == together).mean(axis=1)
-    chosen, agreement = int(agrees.argmax()), float(agrees.min())
-    network, validation = good.teachers[chosen], good.validations[chosen]
-    run.progress.metric("agreement_of_members", round(agreement, 4))
-    condensed = {}
-    if small is not None:
-        network, validation = small.teachers[0], small.validations[0]
-        agrees = run.predictions(small, pool)[0].argmax(axis=1) == together
-        condensed = {
-            "width": network.size.width,
-            "layers": network.size.layers,
-            "agreement": round(float(agrees.mean()), 4),
-        }
-        run.progress.metric("agreement_of_small_network", condensed["agreement"])
-    shares = run.named(good.shares)
-    run.progress.metric("class_shares", shares)
-    run.progress.metric("vetoes", run.vetoes)
-    return TrainedModel(
-        network=network,
-        classes=run.source.classes,
-        bands=run.source.bands,
-        method="ghca",
-        seed=seed,
-        calendar=run.domain.calendar,
-        statistics=reading.statistics,
-        shift_days=reading.shift,
-        temperature=validation.temperature,
-        log_shares=run.settings.prior_strength * np.log(good.shares * run.domain.classes),
-        summary={
-            "source_validation": {
-                "accuracy": round(validation.accuracy, 4),
-                "samples": validation.samples,
-            },
-            "shift": reading.report(),
-            "statistics": reading.name,
-            "class_shares": shares,
-            "stages": run.stages,
-            "pseudo_labels": run.rounds,
-            "agreement_of_members": round(agreement, 4),
-            "condensed": condensed,
-            "vetoes": run.vetoes,
-            "warnings": list(run.progress.warnings),
-        },
-    )
+    before = StageMetrics("", members.accuracy, members.validations[0].samples, shares, True)
+    return replace(small, shares=members.shares) if context.passes(metrics, before) else None
 
 
 def _known_shares(given: Mapping[str, float], classes: tuple[str, ...]) -> np.ndarray | None:

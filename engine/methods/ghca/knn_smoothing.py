@@ -1,6 +1,6 @@
 """Predictions smoothed over each pixel's nearest neighbours in the embedding of the target.
 
-Crops form clusters in the target even where the source model draws its borders through them (the idea of
+Crops form clusters in the target even where the borders of the source model cross them (the idea of
 neighbourhood clustering, Yang et al. 2021, arXiv:2110.04202).
 """
 
@@ -16,7 +16,22 @@ ROWS = 512
 
 
 def nearest_neighbours(embedding: torch.Tensor, count: int, tick: Callable[[], None] = lambda: None) -> np.ndarray:
-    """Indices (n, count) of the nearest other rows of embedding (n, d) by cosine; fewer where n is small."""
+    """Nearest other rows by cosine.
+
+    Parameters
+    ----------
+    embedding : Tensor (n, d)
+        Embeddings.
+    count : int
+        Neighbours m of each row; fewer where n is small.
+    tick : callable
+        Called at every chunk; may raise to cancel.
+
+    Returns
+    -------
+    ndarray (n, m) of int
+        Indices.
+    """
     unit = F.normalize(embedding.float(), dim=1)
     count = min(count, len(unit) - 1)
     found = []
@@ -32,9 +47,23 @@ def nearest_neighbours(embedding: torch.Tensor, count: int, tick: Callable[[], N
 def smooth_over_neighbours(
     probability: np.ndarray, neighbours: np.ndarray, share: float, rounds: int = 2
 ) -> np.ndarray:
-    """Mix each prediction (n, k) with the mean of its neighbours' (n, m), ``rounds`` times.
+    """Mix each prediction with the mean of its neighbours'.
 
-    ``share`` is the weight of the neighbours, 0 to 1.
+    Parameters
+    ----------
+    probability : ndarray (n, k)
+        Predictions.
+    neighbours : ndarray (n, m) of int
+        Indices of the neighbours.
+    share : float
+        Weight of the neighbours, 0 to 1.
+    rounds : int
+        How many times.
+
+    Returns
+    -------
+    ndarray (n, k)
+        Smoothed predictions.
     """
     smoothed = probability
     if neighbours.shape[1] == 0:

@@ -1,8 +1,8 @@
-"""How many days the target's season runs before or behind the source's, estimated without target labels.
+"""How many days the target's season is before or behind the source's, estimated without target labels.
 
-The shift is that under which the target's series are likeliest as those of the source's crops (:mod:`crop_curves`),
-in class shares of their own. It is taken where it is long enough to matter, the gain is far beyond chance and large
-beside what the curves tell at all, and the target looks like crops of the source.
+The shift is that under which the target's series are likeliest as those of the source's crops
+(:mod:`temporal_profiles`), in class shares of their own. It is used where it is long enough to matter, its gain is far
+beyond chance and large beside that of knowing the profiles at all, and the target resembles crops of the source.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ from ..shared.class_shares import estimate_class_shares
 from .temporal_profiles import CropProfiles
 
 SHIFTS = tuple(range(-64, 65, 8))
-"""Shifts looked at first, in days."""
+"""Shifts of the first search, in days."""
 REFINE = (4.0, 2.0)
-"""Steps in days by which the best is refined."""
+"""Steps in days that refine the best."""
 MIN_SHIFT_DAYS = 12.0
-"""No shift below this is taken: crops of one region differ by as much from year to year, and networks learn on series
-whose days are jittered."""
+"""Least shift that is used: crops of one region differ by as much from year to year, and networks are trained on series
+with jittered days."""
 MIN_CERTAINTY = 5.0
-"""Least gain in likelihood of a series, in standard errors: more than chance, since neighbours are alike."""
+"""Least gain in likelihood of a series, in standard errors: more than chance, since neighbours are similar."""
 MIN_GAIN = 0.1
-"""Least gain, in shares of what the series gain by knowing the crops' curves at all: the curves of two regions or
+"""Least gain, in shares of what the series gain by knowing the crops' profiles at all: the profiles of two regions or
 years differ by more than a shift, and where they differ some shift always fits a little better."""
 MIN_GAIN_FAR = 0.6
-"""Least gain in log-likelihood of a series by a shift of 64 days; by others it goes with the square of their days, as
-if shifts came from a normal distribution. Series that tell little fit some far shift by chance, above all where their
-dates come to lie in a gap of the source's."""
+"""Least gain in log-likelihood of a series by a shift of 64 days; for others it grows with the square of their days,
+as for normally distributed shifts. Series with little information fit some far shift by chance, above all where their
+dates fall into a gap of the source's."""
 NEARLY = 0.95
-"""Of shifts that gain nearly as much as the best, in shares of its gain, the least is taken: what crops grew in
-a season moves the curves a little, too."""
+"""Share of the best gain from which a smaller shift is preferred: the crops grown in a season also move the profiles a
+little."""
 MIN_DATES = 4
-"""With fewer dates in season, here or there, no shift is looked for."""
+"""With fewer dates in season, in source or target, no shift is estimated."""
 MIN_OVERLAP = 0.5
-"""Least share of the target's dates in season that must be so under a shift, too, for it to be looked at."""
+"""Least share of the target's dates in season that must also be in season under a shift."""
 MAX_DATES = 40
-"""Dates of the target that are asked at most: the cost grows with their third power."""
+"""Dates of the target that are used at most: the cost grows with their third power."""
 
 
 @dataclass(frozen=True)
 class ShiftEstimate:
-    """The shift taken, the best one found, and what speaks for each."""
+    """The shift that is used, the best one found, and their figures."""
 
     days: float = 0.0
     """Days to add to the target's days; 0 where the calendar is kept."""
@@ -55,12 +55,12 @@ class ShiftEstimate:
     certainty: float = 0.0
     """Its gain in standard errors."""
     recognised: float = 0.0
-    """Mean gain in log-likelihood of a series under the best over curves without a course; below 0 the target looks
-    like no crop of the source on any calendar."""
+    """Mean gain in log-likelihood of a series under the best over profiles without a course; below 0 the target
+    resembles no crop of the source on any calendar."""
     beyond: bool = False
-    """Whether the best is clear, and as far as was looked: then it is not taken."""
+    """Whether the best is clear and at the search limit: then it is not used."""
     gain: dict[float, float] | None = None
-    """Mean gain in log-likelihood of a series by every shift looked at; None where none was."""
+    """Mean gain in log-likelihood of a series by every shift that was evaluated; None without a search."""
 
     def report(self) -> dict[str, object]:
         """JSON-ready account."""
@@ -75,83 +75,113 @@ class ShiftEstimate:
         }
 
 
+class _ShiftSearch:
+    """Gains in likelihood of the target series by shifts of their days."""
+
+    def __init__(self, profiles: CropProfiles, values: np.ndarray, day: np.ndarray, calendar: Calendar) -> None:
+        self._profiles, self._values, self._day, self._calendar = profiles, values, day, calendar
+        self._unmoved: dict[bytes, np.ndarray] = {}
+        self.gains: dict[float, np.ndarray] = {0.0: np.zeros(len(values))}
+
+    def _likelihood(self, profiles: CropProfiles, shift: float, dates: np.ndarray) -> np.ndarray:
+        day = self._calendar.align_days(self._day, shift)[dates]
+        return mixture_likelihood(profiles.log_likelihood(self._values[:, dates], day))
+
+    def _without_shift(self, dates: np.ndarray) -> np.ndarray:
+        key = dates.tobytes()
+        if key not in self._unmoved:
+            self._unmoved[key] = self._likelihood(self._profiles, 0.0, dates)
+        return self._unmoved[key]
+
+    def _in_season(self, shift: float) -> np.ndarray:
+        return self._calendar.inside(self._calendar.align_days(self._day, shift))
+
+    def add(self, shift: float, tick: Callable[[], None]) -> None:
+        """Evaluate a shift under which enough dates are in season."""
+        dates = self._in_season(shift)
+        if shift in self.gains or dates.sum() < max(MIN_DATES, MIN_OVERLAP * len(self._day)):
+            return
+        tick()
+        self.gains[shift] = self._likelihood(self._profiles, shift, dates) - self._without_shift(dates)
+
+    def best(self) -> float:
+        """The shift with the greatest mean gain; of equal ones the smallest."""
+        return max(sorted(self.gains, key=abs), key=lambda shift: float(self.gains[shift].mean()))
+
+    def recognised(self, shift: float) -> float:
+        """Mean gain of a series over profiles without a seasonal course."""
+        dates = self._in_season(shift)
+        flat = self._likelihood(self._profiles.without_course(), shift, dates)
+        return float((self.gains[shift] + self._without_shift(dates) - flat).mean())
+
+
 def estimate_shift(
-    curves: CropProfiles,
+    profiles: CropProfiles,
     values: np.ndarray,
     day: np.ndarray,
     calendar: Calendar,
     tick: Callable[[], None] = lambda: None,
     shifts: Sequence[float] = SHIFTS,
 ) -> ShiftEstimate:
-    """Find the shift of the target's days, or keep 0.
+    """Estimate the shift of the target's days, or keep 0.
 
-    A shift is compared with none on the dates that are in season under both: a season that is seen in part
-    must not look like one that is moved.
+    A shift is compared with none on the dates that are in season under both: a season of which only a part is observed
+    must not look like one that is shifted.
 
     Parameters
     ----------
-    curves : those of the source.
-    values : (n, t, c) target series, standardised as the source's were; NaN for gaps, in all bands.
-    day : (t,) their days as they came.
-    calendar : the season of the source.
-    tick : called before each shift; may raise to cancel.
-    shifts : shifts looked at first, increasing; the best is not taken at the ends of their range. 0 is always
-        among them.
+    profiles : CropProfiles
+        Those of the source.
+    values : ndarray (n, t, c)
+        Target series, standardised as the source; NaN for gaps, in all bands.
+    day : ndarray (t,)
+        Days of the target's stack.
+    calendar : Calendar
+        Season of the source.
+    tick : callable
+        Called before each shift; may raise to cancel.
+    shifts : sequence of float
+        Shifts of the first search, ascending; the best is not used at the ends of their range. 0 is always included.
+
+    Returns
+    -------
+    ShiftEstimate
+        The shift and its figures.
     """
     kept = _most_seen(np.isfinite(values).all(axis=2) & calendar.inside(calendar.align_days(day, 0.0)))
-    if min(len(kept), curves.dates) < MIN_DATES:
+    if min(len(kept), profiles.dates) < MIN_DATES:
         return ShiftEstimate()
     values, day = values[:, kept], day[kept]
     values = values[np.isfinite(values).all(axis=2).any(axis=1)]
     if len(values) < 2:
         return ShiftEstimate()
-    gains: dict[float, np.ndarray] = {0.0: np.zeros(len(values))}
-
-    def likelihood(model: CropProfiles, shift: float, dates: np.ndarray) -> np.ndarray:
-        return mixture_likelihood(model.log_likelihood(values[:, dates], calendar.align_days(day, shift)[dates]))
-
-    known: dict[bytes, np.ndarray] = {}
-
-    def unmoved(dates: np.ndarray) -> np.ndarray:
-        key = dates.tobytes()
-        if key not in known:
-            known[key] = likelihood(curves, 0.0, dates)
-        return known[key]
-
-    def in_season(shift: float) -> np.ndarray:
-        return calendar.inside(calendar.align_days(day, shift))
-
-    def judge(shift: float) -> None:
-        dates = in_season(shift)
-        if shift in gains or dates.sum() < max(MIN_DATES, MIN_OVERLAP * len(day)):
-            return
-        tick()
-        gains[shift] = likelihood(curves, shift, dates) - unmoved(dates)
-
-    def best() -> float:
-        return max(sorted(gains, key=abs), key=lambda shift: float(gains[shift].mean()))
-
+    search = _ShiftSearch(profiles, values, day, calendar)
     for shift in sorted(map(float, shifts)):
-        judge(shift)
-    first, last = min(gains), max(gains)
+        search.add(shift, tick)
+    first, last = min(search.gains), max(search.gains)
     for step in REFINE:
-        at = best()
-        judge(max(first, at - step))
-        judge(min(last, at + step))
-    at = best()
-    means = {shift: float(each.mean()) for shift, each in gains.items()}
-    error = float(gains[at].std(ddof=1) / np.sqrt(len(values)))
-    certainty = means[at] / error if error > 0 else 0.0
-    dates = in_season(at)
-    recognised = float((gains[at] + unmoved(dates) - likelihood(curves.without_course(), at, dates)).mean())
-    least = max(MIN_GAIN * recognised, MIN_GAIN_FAR * (at / SHIFTS[-1]) ** 2)
-    clear = certainty > MIN_CERTAINTY and means[at] > least and recognised > 0
-    # Where the likelihood still rises at the end of what was looked at, the greatest one is not known.
-    beyond = clear and at in (first, last)
-    taken = _least_of_the_best(means, at)
-    if not clear or beyond or abs(taken) < MIN_SHIFT_DAYS:
-        taken = 0.0
-    return ShiftEstimate(taken, at, certainty, recognised, beyond, means)
+        best = search.best()
+        search.add(max(first, best - step), tick)
+        search.add(min(last, best + step), tick)
+    return _conclude(search, (first, last))
+
+
+def _conclude(search: _ShiftSearch, ends: tuple[float, float]) -> ShiftEstimate:
+    """Use the best shift where it is clear, within the range searched, and long enough."""
+    best = search.best()
+    gains = search.gains[best]
+    means = {shift: float(gain.mean()) for shift, gain in search.gains.items()}
+    error = float(gains.std(ddof=1) / np.sqrt(len(gains)))
+    certainty = means[best] / error if error > 0 else 0.0
+    recognised = search.recognised(best)
+    threshold = max(MIN_GAIN * recognised, MIN_GAIN_FAR * (best / SHIFTS[-1]) ** 2)
+    clear = certainty > MIN_CERTAINTY and means[best] > threshold and recognised > 0
+    # Where the likelihood still rises at the search limit, the greatest one is not known.
+    beyond = clear and best in ends
+    used = _least_of_the_best(means, best)
+    if not clear or beyond or abs(used) < MIN_SHIFT_DAYS:
+        used = 0.0
+    return ShiftEstimate(used, best, certainty, recognised, beyond, means)
 
 
 def _least_of_the_best(means: dict[float, float], at: float) -> float:
@@ -162,12 +192,12 @@ def _least_of_the_best(means: dict[float, float], at: float) -> float:
     nearly = {shift for shift, mean in means.items() if mean >= NEARLY * means[at]}
     if any(shift * at < 0 for shift in nearly):
         return 0.0
-    taken = at
+    used = at
     for shift in sorted((shift for shift in means if 0 <= shift * np.sign(at) < abs(at)), key=abs, reverse=True):
         if shift not in nearly:
             break
-        taken = shift
-    return taken
+        used = shift
+    return used
 
 
 def _most_seen(seen: np.ndarray) -> np.ndarray:
@@ -178,9 +208,17 @@ def _most_seen(seen: np.ndarray) -> np.ndarray:
 
 
 def mixture_likelihood(log_likelihood: np.ndarray) -> np.ndarray:
-    """Log-likelihood (n,) of series in a mixture of crops, from that (n, k) as each crop.
+    """Log-likelihood of series in a mixture of crops, whose class shares are found by expectation-maximisation.
 
-    The class shares are found by expectation-maximisation.
+    Parameters
+    ----------
+    log_likelihood : ndarray (n, k)
+        Log-likelihood of each series as each crop.
+
+    Returns
+    -------
+    ndarray (n,)
+        Log-likelihood in the mixture.
     """
     shares = estimate_class_shares(softmax(log_likelihood, axis=1))
     return logsumexp(log_likelihood + np.log(shares), axis=1)

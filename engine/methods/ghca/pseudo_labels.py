@@ -1,4 +1,4 @@
-"""Which predictions on the target are trusted as labels: confidence, certainty, stability, and class quotas.
+"""Which predictions in the target become pseudo-labels: confidence, certainty, stability, and class quotas.
 
 Confidence relative to the class as in FlexMatch (Zhang et al. 2021, arXiv:2110.08263) and FreeMatch (Wang et al.
 2023, arXiv:2205.07246); certainty by stochastic passes of the teacher as in UPS (Rizve et al. 2021,
@@ -14,10 +14,10 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Selection:
-    """Thresholds of the choice."""
+    """Thresholds of the selection."""
 
     confidence: float = 0.8
-    """Least mean probability of the predicted class, for the class the teacher is surest of; lower for others."""
+    """Least mean probability of the predicted class, for the most confidently predicted class; lower for others."""
     deviation: float = 0.1
     """Greatest standard deviation of that probability over the passes."""
     information: float = 0.15
@@ -25,15 +25,15 @@ class Selection:
     agreement: float = 0.8
     """Least share of passes that predict the class."""
     cap: float = 3.0
-    """Most picks of a class, in multiples of the median class."""
+    """Greatest number of pseudo-labels of a class, in multiples of the median class."""
     fewest: int = 10
-    """A class with fewer picks gives none: its source prototype serves alone."""
+    """A class with fewer pseudo-labels gets none: only its source prototype is used."""
     certainty: bool = True
     """Whether the spread of the passes counts."""
     stability: bool = True
     """Whether the agreement of the passes and with the round before counts."""
     relaxations: int = 2
-    """How often the thresholds are relaxed for a class that starves."""
+    """How many times the thresholds are relaxed for a class with too few."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class PseudoLabels:
     """The chosen pixels of the target."""
 
     index: np.ndarray
-    """(m,) which pixels."""
+    """(m,) indices of the pixels."""
     label: np.ndarray
     """(m,) their pseudo-labels."""
     weight: np.ndarray
@@ -52,12 +52,34 @@ class PseudoLabels:
     """Classes whose thresholds were relaxed."""
 
     def count(self, classes: int) -> np.ndarray:
-        """Picks of each class (k,)."""
+        """Number of pseudo-labels of each class.
+
+        Parameters
+        ----------
+        classes : int
+            Number of classes k.
+
+        Returns
+        -------
+        ndarray (k,) of int
+            Numbers.
+        """
         return np.bincount(self.label, minlength=classes)
 
 
 def mutual_information(passes: np.ndarray) -> np.ndarray:
-    """Mutual information of the prediction and the pass (n,), in shares of log k; passes (s, n, k)."""
+    """Mutual information of the prediction and the pass.
+
+    Parameters
+    ----------
+    passes : ndarray (s, n, k)
+        Probabilities of s stochastic passes.
+
+    Returns
+    -------
+    ndarray (n,)
+        In shares of log k, 0 to 1.
+    """
     k = passes.shape[2]
     return np.maximum(_entropy(passes.mean(axis=0)) - _entropy(passes).mean(axis=0), 0.0) / np.log(k)
 
@@ -73,12 +95,21 @@ def select_pseudo_labels(
 
     Parameters
     ----------
-    passes : (s, n, k) probabilities of s stochastic passes over n pixels.
-    quota : share of each class's predicted pixels that may be chosen, the most reliable first.
-    previous : (n,) classes predicted in the round before; None: no round before.
-    typicality : (n,) how typical of its predicted class a pixel looks, 0 to 1; crops that the source does
-        not know come out low. None: all one.
-    selection : thresholds.
+    passes : ndarray (s, n, k)
+        Probabilities of s stochastic passes over n pixels.
+    quota : float
+        Share of each class's predicted pixels that may be chosen, the most reliable first.
+    previous : ndarray (n,) of int, optional
+        Classes predicted in the round before.
+    typicality : ndarray (n,), optional
+        How typical of its predicted class a pixel is, 0 to 1, low for crops unknown to the source; None: all one.
+    selection : Selection
+        Thresholds.
+
+    Returns
+    -------
+    PseudoLabels
+        The chosen pixels.
     """
     s, n, k = passes.shape
     mean = passes.mean(axis=0)
@@ -118,8 +149,8 @@ def select_pseudo_labels(
         picks = picks[order[:allowed]]
         chosen.append(picks if len(picks) >= selection.fewest else picks[:0])
     counts = [len(picks) for picks in chosen if len(picks)]
-    most = int(selection.cap * np.median(counts)) if counts else 0
-    index = np.concatenate([picks[:most] for picks in chosen]).astype(int)
+    limit = int(selection.cap * np.median(counts)) if counts else 0
+    index = np.concatenate([picks[:limit] for picks in chosen]).astype(int)
     weight = np.maximum(reliability[index], 1e-3)
     return PseudoLabels(index, predicted[index], weight, predicted, tuple(relaxed))
 

@@ -1,4 +1,4 @@
-"""Do no harm: what a stage must not do to the model, or the last good stage is kept."""
+"""Do no harm: checks of a stage, which is undone where the model got worse."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class StageMetrics:
-    """What is known of the model after a stage, without target labels."""
+    """Figures of the model after a stage, without target labels."""
 
     stage: str
     """Name of the stage."""
     accuracy: float
     """Class-balanced accuracy on the held-out source."""
     samples: int
-    """Held-out samples that rests on."""
+    """Number of held-out samples."""
     shares: np.ndarray
     """(k,) class shares that it predicts for the target."""
     finite: bool
@@ -26,12 +26,12 @@ class StageMetrics:
 
 @dataclass(frozen=True)
 class Limits:
-    """How much worse a stage may look than the source model."""
+    """How much worse a stage may be than the source model."""
 
     accuracy_fall: float = 0.05
     """Greatest fall of the source validation accuracy, beside twice its standard error."""
     collapse: float = 0.25
-    """Least share of a class, in multiples of what it was estimated to have before."""
+    """Least share of a class, in multiples of its estimate before."""
     least_share: float = 0.03
     """Classes estimated below this may vanish."""
 
@@ -39,14 +39,26 @@ class Limits:
 def check_degradation(
     now: StageMetrics, before: StageMetrics, classes: Sequence[str], limits: Limits = Limits()
 ) -> str | None:
-    """The reason, as a sentence, why a stage may not stand; None when it may.
+    """Whether a stage made the model worse.
 
     Parameters
     ----------
-    now : the stage to be judged. ``before``: the source model's standing. ``classes``: their k names.
+    now : StageMetrics
+        The stage.
+    before : StageMetrics
+        Source accuracy and class shares to compare it with.
+    classes : sequence of str
+        Names of the k classes.
+    limits : Limits
+        How much worse it may be.
+
+    Returns
+    -------
+    str or None
+        The reason to undo it, as a sentence; None where it may stay.
     """
     if not now.finite:
-        return f"{now.stage}: the model is not a number any more."
+        return f"{now.stage}: training diverged (NaN)."
     error = np.sqrt(max(before.accuracy * (1 - before.accuracy), 0.01) / max(before.samples, 1))
     allowed = limits.accuracy_fall + 2 * float(error)
     if now.accuracy < before.accuracy - allowed:

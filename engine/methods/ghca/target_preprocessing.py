@@ -1,10 +1,10 @@
-"""How the target is read: the shift of its days and its standardisation, chosen without its labels."""
+"""Preprocessing of the target: the shift of its days and its standardisation, chosen without its labels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,8 +17,9 @@ from ...series import SeriesSet
 from ..shared.adaptation_score import AdaptationScore, score_adaptation
 from ..shared.augment import JITTER
 from ..shared.class_shares import ShareUncertainty, shrink_shares
-from ..shared.source_only import SourceDomain
-from ..shared.training import BalancedSampler, Predictions, SeriesTensors, make_tensors, predict, softmax
+from ..shared.sampling import BalancedSampler
+from ..shared.source_domain import SourceDomain
+from ..shared.tensors import Predictions, SeriesTensors, make_tensors, predict, softmax
 from .phenology_shift import ShiftEstimate, estimate_shift
 from .temporal_profiles import CropProfiles
 
@@ -26,17 +27,17 @@ SOURCE_PIXELS = 400
 """Class-balanced source series with which the target is compared."""
 
 FAVOUR = 0.2
-"""Matched statistics are taken unless their score is lower by this much."""
-CLEAR = 1.0
-"""Gain in score by which matched statistics are clearly better, as with a sensor that scales its bands otherwise. Over
-thirty transfers it stayed below 0.7, and below that it says nothing of which of both is better."""
+"""Matched statistics are used unless their score is lower by this much."""
+CLEAR_GAIN = 1.0
+"""Gain in score by which matched statistics are clearly better, as with a sensor that scales its bands differently.
+Over thirty transfers it stayed below 0.7, and below that it does not show which of both is better."""
 REPEATS = 3
-"""How often class shares and matched statistics are estimated in turn."""
+"""How many times class shares and matched statistics are estimated alternately."""
 
 
 @dataclass(frozen=True)
 class TargetPreprocessing:
-    """A shift and a standardisation of the target."""
+    """Shift and standardisation of the target."""
 
     statistics: Statistics
     """Standardisation of the target."""
@@ -44,8 +45,8 @@ class TargetPreprocessing:
     """``source`` for the source's statistics, ``matched`` for the target's own, corrected for class shares."""
     estimate: ShiftEstimate = ShiftEstimate()
     """How the shift was found."""
-    evidence: dict[str, AdaptationScore] = field(default_factory=dict)
-    """The evidence for each standardisation that was judged, by its name."""
+    scores: dict[str, AdaptationScore] = field(default_factory=dict)
+    """The score of each standardisation that was compared, by its name."""
 
     @property
     def shift(self) -> float:
@@ -55,31 +56,79 @@ class TargetPreprocessing:
     def with_shares(
         self, shares: np.ndarray, domain: SourceDomain, source: SeriesSet, values: np.ndarray, placed: np.ndarray
     ) -> TargetPreprocessing:
-        """The same reading with matched statistics brought up to date with better class shares."""
+        """Update matched statistics with better class shares.
+
+        Parameters
+        ----------
+        shares : ndarray (k,)
+            Class shares of the target.
+        domain : SourceDomain
+            The prepared source.
+        source : SeriesSet
+            The source in the units of its stack.
+        values : ndarray (n, t, c)
+            Target series.
+        placed : ndarray (t,)
+            Their days on the source's calendar.
+
+        Returns
+        -------
+        TargetPreprocessing
+            Itself where the source's statistics are used.
+        """
         if self.name != "matched":
             return self
         return replace(self, statistics=matched_to_shares(shares, domain, source, values, placed))
 
-    def unadapted(self, domain: SourceDomain) -> TargetPreprocessing:
-        """The reading where no stage after the source models passed.
+    def fallback(self, domain: SourceDomain) -> TargetPreprocessing:
+        """The preprocessing where no stage after the source models passed.
 
-        It has the source's statistics, as source only has them, unless the target's own are far better (:data:`CLEAR`).
+        It has the source's statistics, as in source only, unless the target's own are far better (``CLEAR_GAIN``).
+
+        Parameters
+        ----------
+        domain : SourceDomain
+            The prepared source.
+
+        Returns
+        -------
+        TargetPreprocessing
+            With the same shift.
         """
         if self.name != "matched":
             return self
-        gain = self.evidence["matched"].score - self.evidence["source"].score
-        return self if gain > CLEAR else replace(self, statistics=domain.statistics, name="source")
+        gain = self.scores["matched"].score - self.scores["source"].score
+        return self if gain > CLEAR_GAIN else replace(self, statistics=domain.statistics, name="source")
 
     def report(self) -> dict[str, Any]:
         """JSON-ready account of the choice."""
-        score = {name: round(evidence.score, 3) for name, evidence in self.evidence.items()}
+        score = {name: round(score.score, 3) for name, score in self.scores.items()}
         return {**self.estimate.report(), "score": score}
 
 
 def matched_to_shares(
     shares: np.ndarray, domain: SourceDomain, source: SeriesSet, values: np.ndarray, placed: np.ndarray
 ) -> Statistics:
-    """Statistics for target series (n, t, c) on days (t,), given the target's class shares (k,)."""
+    """Statistics of the target, matched to the source under given class shares.
+
+    Parameters
+    ----------
+    shares : ndarray (k,)
+        Class shares of the target.
+    domain : SourceDomain
+        The prepared source.
+    source : SeriesSet
+        The source in the units of its stack.
+    values : ndarray (n, t, c)
+        Target series.
+    placed : ndarray (t,)
+        Their days on the source's calendar.
+
+    Returns
+    -------
+    Statistics
+        For the target.
+    """
     labels = domain.labels[domain.sample]
     weight = (shares / np.maximum(np.bincount(labels, minlength=domain.classes), 1))[labels]
     return matched_statistics(source.values[domain.sample], source.day, weight, values, placed, domain.statistics)
@@ -88,7 +137,26 @@ def matched_to_shares(
 def estimate_target_shift(
     domain: SourceDomain, source: SeriesSet, values: np.ndarray, day: np.ndarray, tick: Callable[[], None]
 ) -> ShiftEstimate:
-    """Estimate the shift of target series (n, t, c) with days (t,) as they came."""
+    """Estimate the shift of the target with profiles of the source's crops.
+
+    Parameters
+    ----------
+    domain : SourceDomain
+        The prepared source.
+    source : SeriesSet
+        The source in the units of its stack.
+    values : ndarray (n, t, c)
+        Target series.
+    day : ndarray (t,)
+        Days of the target's stack.
+    tick : callable
+        Called before each shift; may raise to cancel.
+
+    Returns
+    -------
+    ShiftEstimate
+        The shift and its figures.
+    """
 
     def standardised(series: np.ndarray) -> np.ndarray:
         scaled = domain.statistics.apply(series)
@@ -96,99 +164,144 @@ def estimate_target_shift(
         return scaled
 
     known = standardised(source.values[domain.sample])
-    curves = CropProfiles.of(known, source.day, domain.labels[domain.sample], domain.classes)
-    return estimate_shift(curves, standardised(values), day, domain.calendar, tick)
+    profiles = CropProfiles.of(known, source.day, domain.labels[domain.sample], domain.classes)
+    return estimate_shift(profiles, standardised(values), day, domain.calendar, tick)
+
+
+class PreprocessingSearch(NamedTuple):
+    """What to choose."""
+
+    pixels: int
+    """Target series to use; 0 to choose nothing."""
+    find_shift: bool
+    """Whether to estimate a shift."""
+    match_statistics: bool
+    """Whether the target's own statistics may be used."""
 
 
 @dataclass(frozen=True)
 class SourceEnsemble:
-    """The source models as they judge a reading of the target, all together: one alone errs more often."""
+    """The source models, which score a preprocessing of the target together: a single one errs more often."""
 
     networks: Sequence[CropNetwork]
     """The source models."""
     temperatures: Sequence[float]
-    """Divisor of each one's logits."""
+    """Divisor of the logits of each."""
     executor: NetworkThreads
-    """What lets them look at the same time."""
+    """Runs them in parallel."""
     domain: SourceDomain
-    """The source as it was learnt."""
+    """The prepared source."""
     source: SeriesSet
-    """The source as it came."""
-    doubt: ShareUncertainty
-    """How far the class shares that they see in the target are trusted."""
-    tick: Callable[[], None]
-    """Asked for cancel at every chunk."""
+    """The source in the units of its stack."""
+    uncertainty: ShareUncertainty
+    """Of the class shares that they estimate in the target."""
+    progress: Progress
+    """Receives metrics and warnings; raises Cancelled."""
+
+    def predict(self, pool: SeriesTensors, seed: int) -> list[Predictions]:
+        """Predict jittered series.
+
+        Both domains are jittered: they must not look similar because they share a grid of dates.
+
+        Parameters
+        ----------
+        pool : SeriesTensors
+            Series.
+        seed : int
+            Seed of the jitter.
+
+        Returns
+        -------
+        list of Predictions
+            One of each network.
+        """
+
+        def of(network: CropNetwork) -> Predictions:
+            generator = torch.Generator().manual_seed(seed)
+            return predict(network, pool, self.progress.check, JITTER, generator)
+
+        return self.executor.map(of, self.networks)
+
+
+class _Comparison:
+    """A class-balanced sample of the source, with which preprocessed target series are compared."""
+
+    def __init__(self, ensemble: SourceEnsemble, rng: np.random.Generator) -> None:
+        domain = ensemble.domain
+        generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+        drawn = BalancedSampler(domain.labels[domain.train], domain.classes, generator).draw(SOURCE_PIXELS)
+        chosen = np.unique(domain.train[drawn.numpy()])
+        self._ensemble, self._labels, self._seed = ensemble, domain.labels[chosen], int(rng.integers(2**31))
+        self._known = ensemble.predict(domain.pool.take(chosen), self._seed)
+
+    def score(self, values: np.ndarray, placed: np.ndarray, statistics: Statistics) -> AdaptationScore:
+        """Score target series (n, t, c) on days (t,) of the source's calendar under these statistics."""
+        ensemble = self._ensemble
+        domain = ensemble.domain
+        pool = make_tensors(values, placed, statistics, domain.calendar, domain.pool.values.device)
+        seen = ensemble.predict(pool, self._seed + 1)
+
+        def of(number: int) -> AdaptationScore:
+            probability = softmax(seen[number].logits, ensemble.temperatures[number])
+            known = self._known[number].embedding
+            return score_adaptation(known, self._labels, seen[number].embedding, probability)
+
+        return AdaptationScore.mean_of(ensemble.executor.map(of, range(len(seen))))
 
 
 def choose_preprocessing(
-    judge: SourceEnsemble,
+    ensemble: SourceEnsemble,
     values: np.ndarray,
     day: np.ndarray,
-    pixels: int,
-    find_shift: bool,
-    match: bool,
+    search: PreprocessingSearch,
     rng: np.random.Generator,
-    progress: Progress,
 ) -> TargetPreprocessing:
-    """Choose the shift by the crops' curves, and the standardisation by the source models.
+    """Choose the shift by the crops' profiles, and the standardisation by the source models.
 
     Parameters
     ----------
-    values : (n, t, c) target series.
-    day : (t,) their days as they came.
-    pixels : target series to use; 0 to choose nothing.
-    find_shift : whether to look for a shift at all.
-    match : whether the target's own statistics may be taken.
+    ensemble : SourceEnsemble
+        The source models.
+    values : ndarray (n, t, c)
+        Target series in the units of the stack.
+    day : ndarray (t,)
+        Days of the target's stack.
+    search : PreprocessingSearch
+        What to choose.
+    rng : numpy.random.Generator
+        Random numbers.
+
+    Returns
+    -------
+    TargetPreprocessing
+        Shift and standardisation.
     """
-    domain, source = judge.domain, judge.source
-    if not pixels:
+    domain, source, progress = ensemble.domain, ensemble.source, ensemble.progress
+    if not search.pixels:
         return TargetPreprocessing(domain.statistics, "source")
-    sample = values[np.sort(rng.permutation(len(values))[:pixels])]
-    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
-    drawn = BalancedSampler(domain.labels[domain.train], domain.classes, generator).draw(SOURCE_PIXELS)
-    chosen = np.unique(domain.train[drawn.numpy()])
-    labels = domain.labels[chosen]
-    pool = domain.pool.take(chosen)
-    # Jittered days on both sides: two domains must not look alike because they share a grid of dates.
-    noise = int(rng.integers(2**31))
-    device = domain.pool.values.device
-
-    def look(network: CropNetwork, series: SeriesTensors, seed: int) -> Predictions:
-        return predict(network, series, judge.tick, JITTER, torch.Generator().manual_seed(seed))
-
-    known = judge.executor.map(lambda network: look(network, pool, noise).embedding, judge.networks)
-
-    estimate = estimate_target_shift(domain, source, sample, day, judge.tick) if find_shift else ShiftEstimate()
+    sample = values[np.sort(rng.permutation(len(values))[: search.pixels])]
+    comparison = _Comparison(ensemble, rng)
+    estimate = ShiftEstimate()
+    if search.find_shift:
+        estimate = estimate_target_shift(domain, source, sample, day, progress.check)
     if estimate.beyond:
         progress.warning(
-            "The target's series look most like crops of the source when their dates are moved by "
-            f"{estimate.best:+.0f} days or more, which is not done: check the dates, or give both season starts."
+            f"The target matches the source best when its dates are shifted by {estimate.best:+.0f} days or more, at"
+            " the search limit. No shift is applied. Check the dates, or set both season starts."
         )
     placed = domain.calendar.align_days(day, estimate.days)
-
-    def evidence_of(statistics: Statistics) -> AdaptationScore:
-        seen = make_tensors(sample, placed, statistics, domain.calendar, device)
-
-        def of(number: int) -> AdaptationScore:
-            read = look(judge.networks[number], seen, noise + 1)
-            return score_adaptation(
-                known[number], labels, read.embedding, softmax(read.logits, judge.temperatures[number])
-            )
-
-        return AdaptationScore.mean_of(judge.executor.map(of, range(len(judge.networks))))
-
-    evidence = {"source": evidence_of(domain.statistics)}
-    reading = TargetPreprocessing(domain.statistics, "source", estimate, evidence)
-    if match:
-        statistics, shares = domain.statistics, evidence["source"].shares
-        for _ in range(REPEATS):  # better statistics show better class shares, and those better statistics
-            trusted = shrink_shares(shares, domain.shares, judge.doubt)
+    scores = {"source": comparison.score(sample, placed, domain.statistics)}
+    chosen = TargetPreprocessing(domain.statistics, "source", estimate, scores)
+    if search.match_statistics:
+        statistics, shares = domain.statistics, scores["source"].shares
+        for _ in range(REPEATS):  # better statistics give better class shares, and those better statistics
+            trusted = shrink_shares(shares, domain.shares, ensemble.uncertainty)
             statistics = matched_to_shares(trusted, domain, source, sample, placed)
-            evidence["matched"] = evidence_of(statistics)
-            shares = evidence["matched"].shares
-        if evidence["matched"].score > evidence["source"].score - FAVOUR:
-            reading = replace(reading, statistics=statistics, name="matched")
-    progress.metric("shift_evidence", reading.report())
-    progress.metric("shift_days", reading.shift)
-    progress.metric("standardisation", reading.name)
-    return reading
+            scores["matched"] = comparison.score(sample, placed, statistics)
+            shares = scores["matched"].shares
+        if scores["matched"].score > scores["source"].score - FAVOUR:
+            chosen = replace(chosen, statistics=statistics, name="matched")
+    progress.metric("shift_evidence", chosen.report())
+    progress.metric("shift_days", chosen.shift)
+    progress.metric("standardisation", chosen.name)
+    return chosen

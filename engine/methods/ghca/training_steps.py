@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,24 +13,23 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...models.encoder import CropNetwork, seed_dropout
+from ...models.network import Features
 from ..shared.adversary import Discriminator, domain_loss, reversal_factor, reverse_gradient
-from ..shared.augment import DOUBT, MODERATE, STRONG, WEAK, mixup
+from ..shared.augment import MODERATE, STOCHASTIC, STRONG, WEAK, mixup
 from ..shared.class_shares import adjust_to_shares
 from ..shared.contrast import prototype_loss, supervised_contrast, update_prototypes
 from ..shared.mmd import hierarchical_mk_mmd
 from ..shared.options import option
-from ..shared.source_only import SourceDomain
+from ..shared.sampling import BalancedSampler
+from ..shared.source_domain import SourceDomain, SourceSampler
+from ..shared.tensors import SeriesTensors, predict, softmax
 from ..shared.training import (
-    BalancedSampler,
-    SeriesTensors,
     StepSettings,
     Teacher,
     learning_rate_factor,
     make_optimiser,
     mixup_errors,
-    predict,
     set_learning_rate,
-    softmax,
     take_step,
 )
 from .knn_smoothing import nearest_neighbours, smooth_over_neighbours
@@ -64,13 +64,13 @@ class AdaptationSettings(StepSettings):
     smoothing: float = 0.05
     """Label smoothing."""
     alignment: float = 1.0
-    """Weight of MK-MMD at its height (g)."""
+    """Greatest weight of MK-MMD (g)."""
     alignment_late: float = 0.3
     """Weight of MK-MMD at the end of the rounds."""
     adversary: float = 1.0
     """Weight of the domain adversary (a), whose reversed gradient grows over all steps."""
     mixup_min_weight: float = option(0.5, 0, 1, formerly="least_own")
-    """Least share that a series keeps of itself when it is mixed with another; 1 for no mixing."""
+    """Least weight of a series when it is mixed with another; 1 for no mixing."""
     pseudo: float = 2.0
     """Weight of the pseudo-labels' cross-entropy (p)."""
     contrast: float = 0.3
@@ -78,89 +78,200 @@ class AdaptationSettings(StepSettings):
     prototypes: float = 0.3
     """Weight of the contrast with the class prototypes that both domains share (c)."""
     hierarchical: bool = True
-    """Whether MK-MMD looks at three depths; else at the embedding alone."""
+    """Whether MK-MMD compares three depths; else the embedding alone."""
     certainty: bool = True
-    """Whether pseudo-labels are chosen by the spread of the teacher's passes, too."""
+    """Whether pseudo-labels are also chosen by the spread of the teacher's passes."""
     stability: bool = True
-    """Whether pseudo-labels are chosen by their agreement over passes and rounds, too."""
+    """Whether pseudo-labels are also chosen by their agreement over passes and rounds."""
     prior: float = 0.1
     """Weight of the guard against collapse (d)."""
     prior_strength: float = option(0.5, 0, 1, formerly="trust_shares")
-    """How far pseudo-labels and maps follow the estimated class shares: 0 not at all, 1 as Bayes' rule has it. The
-    shares are estimates themselves. With little to see they are far off, and pseudo-labels that follow them whole drive
-    them further (control transfer, NDVI of 12 dates: OA .51 instead of .73); half way lost nothing elsewhere."""
+    """How far pseudo-labels and maps follow the estimated class shares: 0 not at all, 1 by Bayes' rule. The shares are
+    estimates themselves. With few data they are far off, and pseudo-labels that follow them fully drive them further
+    (control transfer, NDVI of 12 dates: OA .51 instead of .73); a strength of one half lost nothing elsewhere."""
     neighbours: int = 10
     """Nearest target pixels over which a prediction is smoothed before it may become a pseudo-label."""
     neighbour_share: float = option(0.5, 0, 1)
     """Weight of those neighbours."""
 
 
+@dataclass
+class AdaptationData:
+    """What the students of one fit share."""
+
+    domain: SourceDomain
+    """The source."""
+    target: SeriesTensors
+    """The target under its present preprocessing."""
+    settings: AdaptationSettings
+
+
+class StochasticPredictions(NamedTuple):
+    """Predictions of a teacher for the target."""
+
+    passes: np.ndarray
+    """(s, n, k) probabilities of perturbed passes."""
+    typicality: np.ndarray
+    """(n,) how typical of its predicted class a pixel is, 0 to 1."""
+
+
+class _SourceTerm(NamedTuple):
+    """The part of the loss that every step has."""
+
+    loss: Tensor
+    features: Features
+    """Of the source batch."""
+    labels: Tensor
+
+
 def share_loss(logits: Tensor, shares: Tensor) -> Tensor:
     """KL divergence of the mean prediction from the estimated class shares.
 
-    The classifier is trained on balanced classes, so its logits (b, k) are first moved to the shares (k,).
+    Parameters
+    ----------
+    logits : Tensor (b, k)
+        Logits of a class-balanced classifier, which are first adjusted to the shares.
+    shares : Tensor (k,)
+        Class shares.
+
+    Returns
+    -------
+    Tensor
+        Scalar, zero or above.
     """
     mean = (logits + shares.log()).softmax(dim=1).mean(dim=0)
     return (shares * (shares.log() - mean.clamp_min(1e-8).log())).sum()
 
 
+class _Optimisation:
+    """Optimiser, learning rate and averaged teacher over all steps of a student."""
+
+    def __init__(self, network: CropNetwork, discriminator: Discriminator, settings: AdaptationSettings) -> None:
+        self._network, self._discriminator, self._settings = network, discriminator, settings
+        self._total = settings.scaled(settings.align_steps) + settings.rounds * settings.scaled(settings.round_steps)
+        self._taken = 0
+        self.teacher = Teacher(network, self._total)
+        self.reset()
+
+    @property
+    def done(self) -> float:
+        """Share of the steps that are taken."""
+        return self._taken / self._total
+
+    def reset(self) -> None:
+        """Start with a new optimiser."""
+        settings = self._settings
+        self._optimiser = make_optimiser(self._network, settings.body_rate, settings.head_rate)
+        if settings.adversary:
+            parameters, rate = list(self._discriminator.parameters()), settings.head_rate
+            self._optimiser.add_param_group({"params": parameters, "lr": rate, "base_rate": rate})
+
+    def step(self, loss: Tensor) -> None:
+        """Take one step and move the teacher."""
+        set_learning_rate(self._optimiser, learning_rate_factor(self._taken, self._total))
+        self._taken += 1
+        if take_step(loss, self._optimiser):
+            self.teacher.update(self._network)
+
+
 class Student:
-    """Student and teacher with what the steps need."""
+    """One member of GHCA: a student network and its averaged teacher.
+
+    Parameters
+    ----------
+    network : CropNetwork
+        Becomes the student.
+    teacher : CropNetwork
+        Whose weights it starts from.
+    data : AdaptationData
+        Source, target and settings.
+    generator : torch.Generator
+        Random numbers of its own.
+    """
 
     def __init__(
-        self,
-        network: CropNetwork,
-        teacher: CropNetwork,
-        domain: SourceDomain,
-        target: SeriesTensors,
-        settings: AdaptationSettings,
-        generator: torch.Generator,
+        self, network: CropNetwork, teacher: CropNetwork, data: AdaptationData, generator: torch.Generator
     ) -> None:
-        self.network = network
+        self.network, self.data, self.generator = network, data, generator
         self.network.load_state_dict(teacher.state_dict())
         self.network.train()
-        self.domain, self.target, self.settings, self.generator = domain, target, settings, generator
-        self.total = settings.scaled(settings.align_steps) + settings.rounds * settings.scaled(settings.round_steps)
-        self.done = 0
-        self.teacher = Teacher(network, self.total)
-        self.sampler = BalancedSampler(domain.labels[domain.train], domain.classes, generator)
-        self.train = torch.from_numpy(domain.train)
-        self.labels = torch.from_numpy(domain.labels).to(target.values.device)
-        self.prototypes = torch.zeros(domain.classes, network.size.projection, device=target.values.device)
-        self.discriminator = Discriminator(network.size.width, DISCRIMINATOR).to(target.values.device)
-        seed_dropout(self.discriminator, generator.initial_seed() + 1)
-        self.optimiser = self._make_optimiser()
-        self._bank: tuple[PseudoLabels, BalancedSampler | None] | None = None
+        device = data.target.values.device
+        self._discriminator = Discriminator(network.size.width, DISCRIMINATOR).to(device)
+        self._optimisation = _Optimisation(network, self._discriminator, data.settings)
+        self._sampler = SourceSampler(data.domain, generator)
+        self._prototypes = torch.zeros(data.domain.classes, network.size.projection, device=device)
+        self._pseudo_labels: tuple[PseudoLabels, BalancedSampler] | None = None
+        seed_dropout(self._discriminator, generator.initial_seed() + 1)
+
+    @property
+    def teacher(self) -> CropNetwork:
+        """The averaged network."""
+        return self._optimisation.teacher.network
 
     def snapshot(self) -> CropNetwork:
-        """A copy of the teacher as it stands."""
-        return copy.deepcopy(self.teacher.network)
+        """A copy of the teacher."""
+        return copy.deepcopy(self.teacher)
 
     def restore(self, teacher: CropNetwork) -> None:
-        """Go on from an earlier teacher."""
+        """Return to an earlier teacher.
+
+        Parameters
+        ----------
+        teacher : CropNetwork
+            What :meth:`snapshot` gave.
+        """
         self.network.load_state_dict(teacher.state_dict())
-        self.teacher.network.load_state_dict(teacher.state_dict())
-        self.optimiser = self._make_optimiser()
+        self.teacher.load_state_dict(teacher.state_dict())
+        self._optimisation.reset()
 
     def align_step(self, step: int, steps: int, shares: np.ndarray) -> None:
-        """Source cross-entropy, the guard against collapse, and MK-MMD whose weight ramps up."""
-        loss = self._source_and_alignment(self.settings.alignment * min(1.0, 2 * (step + 1) / steps), shares)[0]
-        self._take(loss)
+        """Take a step of source cross-entropy, the guard against collapse, and MK-MMD whose weight ramps up.
 
-    def round_step(self, step: int, steps: int, shares: np.ndarray, picks: PseudoLabels) -> None:
-        """All losses; pseudo-labels and contrast ramp up while MK-MMD ramps down."""
-        s = self.settings
+        Parameters
+        ----------
+        step, steps : int
+            The step, from 0, and their number.
+        shares : ndarray (k,)
+            Class shares of the target.
+        """
+        weight = self.data.settings.alignment * min(1.0, 2 * (step + 1) / steps)
+        self._optimisation.step(self._source_term(weight, shares).loss)
+
+    def start_round(self, pseudo_labels: PseudoLabels) -> None:
+        """Use other pseudo-labels from the next step.
+
+        Parameters
+        ----------
+        pseudo_labels : PseudoLabels
+            Those of the round.
+        """
+        self._pseudo_labels = None
+        if len(pseudo_labels.index):
+            sampler = BalancedSampler(pseudo_labels.label, self.data.domain.classes, self.generator)
+            self._pseudo_labels = pseudo_labels, sampler
+
+    def round_step(self, step: int, steps: int, shares: np.ndarray) -> None:
+        """Take a step with all losses; pseudo-labels and contrast ramp up while MK-MMD ramps down.
+
+        Parameters
+        ----------
+        step, steps : int
+            The step, from 0, and their number.
+        shares : ndarray (k,)
+            Class shares of the target.
+        """
+        s = self.data.settings
         ramp = min(1.0, 3 * (step + 1) / steps)
-        alignment = s.alignment + (s.alignment_late - s.alignment) * ramp
-        loss, projected, labels = self._source_and_alignment(alignment, shares)
+        loss, features, labels = self._source_term(s.alignment + (s.alignment_late - s.alignment) * ramp, shares)
+        projected = self.network.project(features.embedding)
         weight = torch.ones(len(labels), device=labels.device)
-        sampler = self._sampler_of(picks)
-        if sampler is not None:
+        if self._pseudo_labels is not None:
+            chosen, sampler = self._pseudo_labels
             drawn = sampler.draw(s.pseudo_batch)
-            index = torch.from_numpy(picks.index)[drawn]
-            pseudo = torch.from_numpy(picks.label)[drawn].to(labels.device)
-            trust = torch.from_numpy(picks.weight)[drawn].to(labels.device, torch.float32)
-            values, observed, day = self.target.batch(index, STRONG, self.generator)
+            index = torch.from_numpy(chosen.index)[drawn]
+            pseudo = torch.from_numpy(chosen.label)[drawn].to(labels.device)
+            trust = torch.from_numpy(chosen.weight)[drawn].to(labels.device, torch.float32)
+            values, observed, day = self.data.target.batch(index, STRONG, self.generator)
             values, partner, share = mixup(values, s.mixup_min_weight, self.generator)
             logits, features = self.network(values, observed, day)
             errors = mixup_errors(logits, pseudo, partner, share, s.smoothing)
@@ -168,32 +279,51 @@ class Student:
             projected = torch.cat([projected, self.network.project(features.embedding)])
             labels, weight = torch.cat([labels, pseudo]), torch.cat([weight, trust])
         loss = loss + s.contrast * ramp * supervised_contrast(projected, labels, weight)
-        loss = loss + s.prototypes * ramp * prototype_loss(projected, labels, self.prototypes, weight)
-        self.prototypes = update_prototypes(self.prototypes, projected, labels, weight)
-        self._take(loss)
+        loss = loss + s.prototypes * ramp * prototype_loss(projected, labels, self._prototypes, weight)
+        self._prototypes = update_prototypes(self._prototypes, projected, labels, weight)
+        self._optimisation.step(loss)
 
-    def stochastic_passes(
+    def stochastic_predictions(
         self, passes: int, temperature: float, shares: np.ndarray, tick: Callable[[], None]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Perturbed predictions (s, n, k) of the teacher for the target under its class shares, and typicality (n,)."""
-        teacher, result = self.teacher.network, []
-        plain = predict(teacher, self.target, tick)
-        neighbours = nearest_neighbours(plain.embedding, self.settings.neighbours, tick)
+    ) -> StochasticPredictions:
+        """Predict the target with the teacher, perturbed series and dropout.
+
+        Parameters
+        ----------
+        passes : int
+            Number of passes s.
+        temperature : float
+            Divisor of the logits.
+        shares : ndarray (k,)
+            Class shares of the target, to which predictions are adjusted.
+        tick : callable
+            Called at every chunk; may raise to cancel.
+
+        Returns
+        -------
+        StochasticPredictions
+            Probabilities and typicality.
+        """
+        settings, target, result = self.data.settings, self.data.target, []
+        plain = predict(self.teacher, target, tick)
+        neighbours = nearest_neighbours(plain.embedding, settings.neighbours, tick)
         for _ in range(passes):
-            logits = predict(teacher, self.target, tick, DOUBT, self.generator, dropout=True).logits
-            smoothed = smooth_over_neighbours(softmax(logits, temperature), neighbours, self.settings.neighbour_share)
-            result.append(adjust_to_shares(smoothed, shares, trust=self.settings.prior_strength))
+            logits = predict(self.teacher, target, tick, STOCHASTIC, self.generator, dropout=True).logits
+            smoothed = smooth_over_neighbours(softmax(logits, temperature), neighbours, settings.neighbour_share)
+            result.append(adjust_to_shares(smoothed, shares, strength=settings.prior_strength))
         predicted = np.mean(result, axis=0).argmax(axis=1)
-        return np.stack(result), self._typicality(plain.embedding, predicted, tick)
+        return StochasticPredictions(np.stack(result), self._typicality(plain.embedding, predicted, tick))
 
     def _typicality(self, embedding: Tensor, predicted: np.ndarray, tick: Callable[[], None]) -> np.ndarray:
         """Similarity to the predicted class's centre, 0 at the least of the held-out source's to 1 at its median."""
-        teacher = self.teacher.network
-        held, labels = self.domain.validation()
+        held_out, labels = self.data.domain.validation()
+        device = held_out.values.device
         with torch.no_grad():
-            own = teacher.project(predict(teacher, held, tick).embedding.to(held.values.device)).cpu()
-            seen = teacher.project(embedding.to(held.values.device)).cpu()
-        member = F.one_hot(torch.from_numpy(labels), self.domain.classes).to(own.dtype)
+            own, seen = (
+                self.teacher.project(part.to(device)).cpu()
+                for part in (predict(self.teacher, held_out, tick).embedding, embedding)
+            )
+        member = F.one_hot(torch.from_numpy(labels), self.data.domain.classes).to(own.dtype)
         centres = F.normalize(member.T @ own, dim=1)
         source = (own * centres[torch.from_numpy(labels)]).sum(dim=1).numpy()
         target = (seen * centres[torch.from_numpy(predicted)]).sum(dim=1).numpy()
@@ -201,44 +331,22 @@ class Student:
         low = min(low, float(np.median(target)))  # a domain that is off as a whole is ranked, not refused
         return np.clip((target - low) / max(middle - low, 1e-6), 0.0, 1.0) * 0.9 + 0.1
 
-    def _sampler_of(self, picks: PseudoLabels) -> BalancedSampler | None:
-        if self._bank is None or self._bank[0] is not picks:
-            sampler = BalancedSampler(picks.label, self.domain.classes, self.generator) if len(picks.index) else None
-            self._bank = (picks, sampler)
-        return self._bank[1]
-
-    def _source_and_alignment(self, alignment: float, shares: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
-        s = self.settings
-        index = self.train[self.sampler.draw(s.batch)]
-        labels = self.labels[index]
-        logits, features = self.network(*self.domain.pool.batch(index, MODERATE, self.generator))
+    def _source_term(self, alignment: float, shares: np.ndarray) -> _SourceTerm:
+        s, domain, target = self.data.settings, self.data.domain, self.data.target
+        index, labels = self._sampler.draw(s.batch)
+        logits, features = self.network(*domain.pool.batch(index, MODERATE, self.generator))
         loss = F.cross_entropy(logits, labels, label_smoothing=s.smoothing)
-        drawn = torch.randint(len(self.target), (s.target_batch,), generator=self.generator)
-        seen, others = self.network(*self.target.batch(drawn, WEAK, self.generator))
+        drawn = torch.randint(len(target), (s.target_batch,), generator=self.generator)
+        seen, others = self.network(*target.batch(drawn, WEAK, self.generator))
         wanted = torch.as_tensor(shares, dtype=torch.float32, device=labels.device)
-        number = torch.bincount(labels, minlength=self.domain.classes).clamp_min(1)
+        weight = (wanted / torch.bincount(labels, minlength=domain.classes).clamp_min(1))[labels]
         depths = slice(None) if s.hierarchical else slice(-1, None)
         loss = loss + alignment * hierarchical_mk_mmd(
-            features.levels[depths], others.levels[depths], LEVELS[depths], (wanted / number)[labels]
+            features.levels[depths], others.levels[depths], LEVELS[depths], weight
         )
         loss = loss + s.prior * share_loss(seen, wanted)
         if s.adversary:
-            factor = reversal_factor(self.done / self.total)
-            first, second = (self.discriminator(reverse_gradient(x.embedding, factor)) for x in (features, others))
-            loss = loss + s.adversary * domain_loss(first, second, (wanted / number)[labels], torch.ones_like(second))
-        projected = self.network.project(features.embedding)
-        return loss, projected, labels
-
-    def _make_optimiser(self) -> torch.optim.Optimizer:
-        s = self.settings
-        optimiser = make_optimiser(self.network, s.body_rate, s.head_rate)
-        if s.adversary:
-            parameters = list(self.discriminator.parameters())
-            optimiser.add_param_group({"params": parameters, "lr": s.head_rate, "base_rate": s.head_rate})
-        return optimiser
-
-    def _take(self, loss: Tensor) -> None:
-        set_learning_rate(self.optimiser, learning_rate_factor(self.done, self.total))
-        self.done += 1
-        if take_step(loss, self.optimiser):
-            self.teacher.update(self.network)
+            factor = reversal_factor(self._optimisation.done)
+            first, second = (self._discriminator(reverse_gradient(x.embedding, factor)) for x in (features, others))
+            loss = loss + s.adversary * domain_loss(first, second, weight, torch.ones_like(second))
+        return _SourceTerm(loss, features, labels)

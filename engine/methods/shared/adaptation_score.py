@@ -1,7 +1,7 @@
-"""What the source models' answers say for one way to read the target, without its labels.
+"""A score, without target labels, of how well a preprocessing of the target fits the source models.
 
-Two kinds of evidence: the class-share-weighted MK-MMD of the embeddings, which is least, and the inception score of the
-predictions, which is greatest, where the domains agree (the second is that of TimeMatch, Nyborg et al. 2022).
+Two figures: the class-share-weighted MK-MMD of the embeddings, which is least where the domains agree, and the
+inception score of the predictions, which is greatest there (that of TimeMatch, Nyborg et al. 2022).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .mmd import kernel, mean_squared_distance
 
 @dataclass(frozen=True)
 class AdaptationScore:
-    """What speaks for one way to read the target."""
+    """Score of one preprocessing of the target."""
 
     discrepancy: float
     """Class-share-weighted squared MK-MMD of the embeddings."""
@@ -28,24 +28,43 @@ class AdaptationScore:
     """(k,) class shares estimated under it."""
 
     @staticmethod
-    def mean_of(single: Sequence[AdaptationScore]) -> AdaptationScore:
-        """The evidence of several source models together: means of the logarithms, and of the class shares."""
+    def mean_of(scores: Sequence[AdaptationScore]) -> AdaptationScore:
+        """Mean over source models: of the logarithms of both figures, and of the class shares.
+
+        Parameters
+        ----------
+        scores : sequence of AdaptationScore
+            One of each model.
+
+        Returns
+        -------
+        AdaptationScore
+            The mean.
+        """
         discrepancy, inception = (
-            float(np.exp(np.mean([np.log(getattr(one, name)) for one in single])))
+            float(np.exp(np.mean([np.log(getattr(one, name)) for one in scores])))
             for name in ("discrepancy", "inception")
         )
-        return AdaptationScore(discrepancy, inception, np.mean([one.shares for one in single], axis=0))
+        return AdaptationScore(discrepancy, inception, np.mean([one.shares for one in scores], axis=0))
 
     @property
     def score(self) -> float:
-        """Both kinds of evidence in one figure; greater is better."""
+        """Both figures in one; greater is better."""
         return float(np.log(self.inception) - np.log(self.discrepancy))
 
 
 def inception_score(probability: np.ndarray) -> float:
-    """Mutual information of pixel and class, from predictions (n, k), in shares of log k, 0 to 1.
+    """Mutual information of pixel and class: the entropy of the mean prediction less the mean entropy.
 
-    It is the entropy of the mean prediction less the mean entropy.
+    Parameters
+    ----------
+    probability : ndarray (n, k)
+        Predictions.
+
+    Returns
+    -------
+    float
+        In shares of log k, 0 to 1.
     """
     p = np.maximum(probability.astype(np.float64), 1e-12)
     mean = p.mean(axis=0)
@@ -55,19 +74,32 @@ def inception_score(probability: np.ndarray) -> float:
 def score_adaptation(
     source_embedding: torch.Tensor, source_labels: np.ndarray, target_embedding: torch.Tensor, probability: np.ndarray
 ) -> AdaptationScore:
-    """SourceEnsemble one way to read the target.
+    """Score one preprocessing of the target.
 
     Parameters
     ----------
-    source_embedding : (m, d), ``source_labels`` (m,).
-    target_embedding : (n, d), ``probability`` (n, k) calibrated, of a class-balanced classifier.
+    source_embedding : Tensor (m, d)
+        Embeddings of source series.
+    source_labels : ndarray (m,) of int
+        Their classes.
+    target_embedding : Tensor (n, d)
+        Embeddings of target series.
+    probability : ndarray (n, k)
+        Their calibrated predictions by a class-balanced classifier.
+
+    Returns
+    -------
+    AdaptationScore
+        Discrepancy, inception score and estimated class shares.
     """
     k = probability.shape[1]
     shares = estimate_class_shares(probability)
     count = np.bincount(source_labels, minlength=k)
     a = (shares / np.maximum(count, 1))[source_labels]
     weight = torch.as_tensor(a / a.sum(), dtype=target_embedding.dtype)
-    scale = mean_squared_distance(source_embedding)  # of the source alone: the yardstick must not move with the reading
+    scale = mean_squared_distance(
+        source_embedding
+    )  # of the source alone: the scale must not change with the preprocessing
     within_source = weight @ kernel(source_embedding, source_embedding, scale) @ weight
     within_target = kernel(target_embedding, target_embedding, scale).mean()
     across = (kernel(target_embedding, source_embedding, scale) @ weight).mean()

@@ -1,7 +1,7 @@
-"""A domain adversary: a discriminator that tells the domains apart, against whose gradient the encoder learns.
+"""A domain adversary: a discriminator of source and target, whose reversed gradient trains the encoder.
 
 Ganin et al. 2016 (JMLR 17, arXiv:1505.07818), with weights for the samples: a source weighted to the target's class
-shares looks like the target where each crop looks alike, and not only where the same crops are grown (importance
+shares resembles the target where each crop looks the same, and not only where the same crops are grown (importance
 weights as in Tachet des Combes et al. 2020, arXiv:2003.04475).
 """
 
@@ -18,7 +18,7 @@ from ...models.encoder import Dropout
 
 
 class _Reversal(torch.autograd.Function):
-    """The identity, whose gradient is that of its opposite times a factor."""
+    """The identity; its gradient is multiplied by the negative of a factor."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, factor: float) -> Tensor:
@@ -31,17 +31,49 @@ class _Reversal(torch.autograd.Function):
 
 
 def reverse_gradient(x: Tensor, factor: float) -> Tensor:
-    """``x`` itself; its gradient arrives multiplied by ``-factor``."""
+    """Return the input unchanged; its gradient is multiplied by ``-factor``.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape.
+    factor : float
+        Strength of the reversal.
+
+    Returns
+    -------
+    Tensor
+        ``x``.
+    """
     return _Reversal.apply(x, factor)
 
 
 def reversal_factor(done: float) -> float:
-    """Factor of the reversed gradient, 0 to 1, after a share ``done`` of the training."""
+    """Factor of the reversed gradient during the training (Ganin et al. 2016, section 5.2.2).
+
+    Parameters
+    ----------
+    done : float
+        Share of the training that is done, 0 to 1.
+
+    Returns
+    -------
+    float
+        0 to 1.
+    """
     return 2.0 / (1.0 + math.exp(-10.0 * done)) - 1.0
 
 
 class Discriminator(nn.Module):
-    """Tells from features (b, d) whether a series is of the source: one logit (b,)."""
+    """Classifies features as source or target.
+
+    Parameters
+    ----------
+    features : int
+        Number of features d.
+    hidden : int
+        Features of the two hidden layers.
+    """
 
     def __init__(self, features: int, hidden: int) -> None:
         super().__init__()
@@ -56,14 +88,35 @@ class Discriminator(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """Logits (b,), above zero for the source."""
+        """Classify a batch.
+
+        Parameters
+        ----------
+        features : Tensor (b, d)
+            Features.
+
+        Returns
+        -------
+        Tensor (b,)
+            Logits, above zero for the source.
+        """
         return self.layers(features).squeeze(1)
 
 
 def domain_loss(source: Tensor, target: Tensor, source_weight: Tensor, target_weight: Tensor) -> Tensor:
-    """Cross-entropy of the discriminator's logits (n,) and (m,), both domains counting alike.
+    """Cross-entropy of the discriminator, with the same weight for both domains.
 
-    Weights (n,), (m,) count the series within their domain.
+    Parameters
+    ----------
+    source, target : Tensor (n,), (m,)
+        Logits.
+    source_weight, target_weight : Tensor (n,), (m,)
+        Weights of the series within their domain.
+
+    Returns
+    -------
+    Tensor
+        Scalar.
     """
     of_source = (source_weight * F.softplus(-source)).sum() / source_weight.sum()
     of_target = (target_weight * F.softplus(target)).sum() / target_weight.sum()

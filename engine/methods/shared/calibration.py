@@ -7,20 +7,25 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 RANGE = (0.2, 5.0)
-"""Temperatures looked at; a handful of held-out samples must not drive it further."""
+"""Range of temperatures; a handful of held-out samples must not drive it further."""
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray, weight: np.ndarray | None = None) -> float:
-    """Return the divisor of the logits that minimises the weighted negative log-likelihood.
+    """The divisor of the logits that minimises the weighted negative log-likelihood.
 
     Parameters
     ----------
-    logits : (n, k). ``labels`` (n,) class indices.
-    weight : (n,) weights, for instance to balance the classes; None: all equal.
+    logits : ndarray (n, k)
+        Logits.
+    labels : ndarray (n,) of int
+        Class indices.
+    weight : ndarray (n,), optional
+        Weights, for instance to balance the classes; None: all equal.
 
     Returns
     -------
-    Temperature within ``RANGE``; 1 when there is no sample.
+    float
+        Within ``RANGE``; 1 without samples.
     """
     if not len(logits):
         return 1.0

@@ -1,4 +1,4 @@
-"""Categorical alignment: supervised contrast across domains, and class prototypes that both domains share.
+"""Categorical alignment: supervised contrast across domains, and class prototypes shared by both domains.
 
 Supervised contrast: Khosla et al. 2020, arXiv:2004.11362, eq. 2 (the mean over positives outside the logarithm).
 """
@@ -19,13 +19,19 @@ def supervised_contrast(
 
     Parameters
     ----------
-    features : (b, p) unit vectors, of source and target together.
-    labels : (b,) labels of the source, pseudo-labels of the target.
-    weight : (b,) trust in each label; an anchor counts by its own, a positive by its own; None: all one.
+    features : Tensor (b, p)
+        Unit vectors of source and target together.
+    labels : Tensor (b,)
+        Labels of the source, pseudo-labels of the target.
+    weight : Tensor (b,), optional
+        Trust in each label, for anchors and positives; None: all one.
+    temperature : float
+        Divisor of the similarities.
 
     Returns
     -------
-    Scalar; zero when no sample has a positive.
+    Tensor
+        Scalar; zero when no sample has a positive.
     """
     w = torch.ones(len(labels), dtype=features.dtype, device=features.device) if weight is None else weight
     itself = torch.eye(len(labels), dtype=torch.bool, device=features.device)
@@ -41,7 +47,26 @@ def supervised_contrast(
 def prototype_loss(
     features: Tensor, labels: Tensor, prototypes: Tensor, weight: Tensor | None = None, temperature: float = TEMPERATURE
 ) -> Tensor:
-    """Cross-entropy of unit vectors (b, p) against the class prototypes (k, p) by cosine."""
+    """Cross-entropy of unit vectors against class prototypes by cosine.
+
+    Parameters
+    ----------
+    features : Tensor (b, p)
+        Unit vectors.
+    labels : Tensor (b,)
+        Class indices.
+    prototypes : Tensor (k, p)
+        Unit vectors of the classes.
+    weight : Tensor (b,), optional
+        Trust in each label; None: all one.
+    temperature : float
+        Divisor of the similarities.
+
+    Returns
+    -------
+    Tensor
+        Scalar.
+    """
     loss = F.cross_entropy(features @ prototypes.T / temperature, labels, reduction="none")
     if weight is None:
         return loss.mean()
@@ -51,9 +76,25 @@ def prototype_loss(
 def update_prototypes(
     prototypes: Tensor, features: Tensor, labels: Tensor, weight: Tensor, momentum: float = 0.9
 ) -> Tensor:
-    """Move the prototype of every class that occurs towards the weighted mean of its unit vectors.
+    """Move the prototype of every class in a batch towards the weighted mean of its unit vectors.
 
-    A class whose prototype is still zero takes the mean itself. Returns new unit prototypes (k, p).
+    Parameters
+    ----------
+    prototypes : Tensor (k, p)
+        Unit vectors, or zero for a class not seen yet, which takes the mean itself.
+    features : Tensor (b, p)
+        Unit vectors.
+    labels : Tensor (b,)
+        Class indices.
+    weight : Tensor (b,)
+        Trust in each label.
+    momentum : float
+        Weight of the earlier prototype, 0 to 1.
+
+    Returns
+    -------
+    Tensor (k, p)
+        New prototypes.
     """
     member = F.one_hot(labels, len(prototypes)).to(features.dtype) * weight[:, None]
     total = member.sum(dim=0)

@@ -16,13 +16,35 @@ EXPONENTS = (-3, -2, -1, 0, 1)
 
 
 def squared_distances(u: Tensor, v: Tensor) -> Tensor:
-    """Squared Euclidean distances (n, m) between the rows of u (n, d) and v (m, d)."""
+    """Squared Euclidean distances between the rows of two matrices.
+
+    Parameters
+    ----------
+    u, v : Tensor (n, d), (m, d)
+        Samples.
+
+    Returns
+    -------
+    Tensor (n, m)
+        Distances, zero or above.
+    """
     cross = u @ v.T
     return (u.square().sum(1, keepdim=True) + v.square().sum(1) - 2 * cross).clamp_min(0.0)
 
 
 def mean_squared_distance(x: Tensor) -> Tensor:
-    """Mean squared distance between different rows of x (n, d); closed form, one when there is none."""
+    """Mean squared distance between different rows, in closed form.
+
+    Parameters
+    ----------
+    x : Tensor (n, d)
+        Sample.
+
+    Returns
+    -------
+    Tensor
+        Scalar; one where all rows are equal.
+    """
     n = len(x)
     if n < 2:
         return torch.ones((), dtype=x.dtype, device=x.device)
@@ -31,7 +53,20 @@ def mean_squared_distance(x: Tensor) -> Tensor:
 
 
 def kernel(u: Tensor, v: Tensor, scale: Tensor) -> Tensor:
-    """Mean of five Gaussian kernels (n, m); ``scale`` is the mean squared distance they are built on."""
+    """Mean of five Gaussian kernels.
+
+    Parameters
+    ----------
+    u, v : Tensor (n, d), (m, d)
+        Samples.
+    scale : Tensor
+        Mean squared distance from which the bandwidths are derived.
+
+    Returns
+    -------
+    Tensor (n, m)
+        0 to 1.
+    """
     apart = squared_distances(u, v) / (2 * scale)
     return torch.stack([torch.exp(-apart / 2.0**m) for m in EXPONENTS]).mean(dim=0)
 
@@ -47,13 +82,17 @@ def mk_mmd(
 
     Parameters
     ----------
-    source, target : (n, d), (m, d) features.
-    source_weight, target_weight : (n,), (m,) weights a and b, scaled here to sum to one; None: equal.
-    scale : mean squared distance for the bandwidths; None: that of both samples together, detached.
+    source, target : Tensor (n, d), (m, d)
+        Features.
+    source_weight, target_weight : Tensor (n,), (m,), optional
+        Weights a and b, scaled here to a sum of one; None: equal.
+    scale : Tensor, optional
+        Mean squared distance for the bandwidths; None: that of both samples together, detached.
 
     Returns
     -------
-    Scalar, zero or above.
+    Tensor
+        Scalar, zero or above.
     """
     a = _normalised(source_weight, source)
     b = _normalised(target_weight, target)
@@ -71,7 +110,22 @@ def hierarchical_mk_mmd(
     source_weight: Tensor | None = None,
     target_weight: Tensor | None = None,
 ) -> Tensor:
-    """Weighted sum of MK-MMD over the depths of the network."""
+    """Weighted sum of MK-MMD over the depths of a network.
+
+    Parameters
+    ----------
+    source, target : sequence of Tensor (n, d), (m, d)
+        Features at each depth.
+    level_weights : sequence of float
+        Weight of each depth.
+    source_weight, target_weight : Tensor (n,), (m,), optional
+        Weights of the series; None: equal.
+
+    Returns
+    -------
+    Tensor
+        Scalar, zero or above.
+    """
     terms = [w * mk_mmd(u, v, source_weight, target_weight) for u, v, w in zip(source, target, level_weights)]
     return torch.stack(terms).sum()
 

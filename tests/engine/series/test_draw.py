@@ -13,7 +13,7 @@ import torch
 from engine.errors import InputError
 from engine.evaluation import transfers as compare
 from engine.evaluation.transfers import pack, read_files, unpack
-from engine.methods.shared.source_only import prepare_source
+from engine.methods.shared.source_domain import prepare_source
 from engine.progress import Progress
 from engine.series import SeriesFile, SeriesSet, describe_draw, read_series, require_source
 from engine.tasks import Job, check, run

@@ -19,7 +19,7 @@ from engine.methods import METHODS, fit
 from engine.methods.baselines import random_forest as forest_recipe
 from engine.methods.baselines import supervised
 from engine.methods.baselines.dcm import DcmSettings
-from engine.methods.shared.source_only import prepare_source
+from engine.methods.shared.source_domain import prepare_source
 from engine.models import TrainedModel
 from engine.models.dcm import DcmNetwork, DcmSize
 from engine.models.phenocropnet import PhenoCropNetSize, PhenoCropNetwork, period_lengths
@@ -328,13 +328,14 @@ def test_deepcropmapping_weighs_dates_by_the_softmax_of_a_relu():
 def test_deepcropmapping_halves_its_rate_on_a_plateau(source, target, monkeypatch):
     rates = []
 
-    def pretend(network, domain, settings, optimiser, loss_of, generator, progress, on_validation):
+    def pretend(training, network, stage):
+        group = stage.optimiser.param_groups[0]
         for loss in (1.0, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.8, 0.8):
-            on_validation(loss)
-            rates.append(optimiser.param_groups[0]["lr"])
-        assert optimiser.param_groups[0]["weight_decay"] == 1e-3
+            stage.on_validation(loss)
+            rates.append(group["lr"])
+        assert group["weight_decay"] == 1e-3
 
-    monkeypatch.setattr(supervised, "train", pretend)
+    monkeypatch.setattr(supervised.Training, "run", pretend)
     fit("dcm", source, target, 0, Progress(), {"width": 4})
     assert rates == [5e-4] * 4 + [2.5e-4] * 5  # at the third look that is no better
 

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 
 from engine.methods.baselines import training_loop as learner
-from engine.methods.baselines.training_loop import BaselineSettings
-from engine.methods.shared.source_only import prepare_source
+from engine.methods.baselines.training_loop import BaselineSettings, Stage, Training
+from engine.methods.shared.source_domain import prepare_source
 from engine.models.temporal_cnn import TemporalCnn, TemporalCnnSize
 from engine.progress import Progress
 from tests.helpers.series import crops
@@ -24,14 +24,16 @@ def learnt(monkeypatch):
         optimiser = torch.optim.Adam(network.parameters(), lr=1e-2)
         after, told = [], iter(losses)
 
-        def loss_of(index, labels, done):
+        def loss(step):
             after.append(network.classifier.bias.detach().clone())
             pool = domain.pool
-            return F.cross_entropy(network(pool.values[index], pool.observed[index], pool.day)[0], labels)
+            return F.cross_entropy(
+                network(pool.values[step.index], pool.observed[step.index], pool.day)[0], step.labels
+            )
 
         monkeypatch.setattr(learner, "held_out_loss", lambda *arguments: next(told))
         generator = torch.Generator().manual_seed(0)
-        learner.train(network, domain, settings, optimiser, loss_of, generator, Progress(), **more)
+        Training(settings, domain, generator, Progress()).run(network, Stage(optimiser, loss, **more))
         assert not network.training
         kept = [steps for steps, bias in enumerate(after) if torch.equal(bias, network.classifier.bias)]
         return len(after), kept[0] if kept else len(after)
@@ -49,8 +51,8 @@ def test_a_loss_that_goes_on_falling_takes_all_steps(learnt):
 
 def test_no_weights_are_kept_while_an_adaptation_ramps_up(learnt):
     # The first look is after half of the steps, and then the loss only rises.
-    assert learnt(np.linspace(1, 5, 20), earliest=0.5) == (26, 20)
+    assert learnt(np.linspace(1, 5, 20), keep_after=0.5) == (26, 20)
 
 
 def test_a_network_that_broke_is_taken_back_to_where_it_began(learnt):
-    assert learnt([float("nan")] * 20, earliest=1.0) == (40, 0)
+    assert learnt([float("nan")] * 20, keep_after=1.0) == (40, 0)

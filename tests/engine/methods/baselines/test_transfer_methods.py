@@ -15,11 +15,12 @@ from engine.methods.baselines import training_loop as learner
 from engine.methods.baselines.adversarial import AdversarialSettings
 from engine.methods.baselines.cdan import ConditionalAdversary, entropy_weight, outer_product
 from engine.methods.baselines.cstn import confident
-from engine.methods.baselines.timematch import am_score, best_shift, focal_loss, shifted
+from engine.methods.baselines.shift_scan import am_score, best_shift, shifted
+from engine.methods.baselines.timematch import focal_loss
 from engine.methods.shared.adversary import domain_loss, reversal_factor, reverse_gradient
 from engine.methods.shared.mmd import mk_mmd
-from engine.methods.shared.source_only import prepare_source
-from engine.methods.shared.training import SeriesTensors, make_tensors, predict
+from engine.methods.shared.source_domain import prepare_source
+from engine.methods.shared.tensors import SeriesTensors, make_tensors, predict
 from engine.models import TrainedModel
 from engine.models.encoder import NetworkSize
 from engine.models.ltae import LtaeNetwork, LtaeSize

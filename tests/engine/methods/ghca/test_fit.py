@@ -11,8 +11,8 @@ import torch
 
 from engine.errors import Cancelled, InputError
 from engine.methods import METHODS, fit
+from engine.methods.ghca import context as ghca_context
 from engine.methods.ghca import fit as ghca
-from engine.methods.ghca import run as ghca_run
 from engine.methods.ghca import training_steps as adaptation
 from engine.progress import Progress
 from engine.series import SeriesSet
@@ -50,14 +50,14 @@ def target():
 def fitted(source, target):
     """GHCA's model, and what its members predict before the small network is learnt from them."""
     kept = []
-    finish = ghca.finish
+    build = ghca.build_model
 
-    def remember(run, good, said, *more):
-        kept.append(said)
-        return finish(run, good, said, *more)
+    def remember(context, outcome, probabilities):
+        kept.append(probabilities)
+        return build(context, outcome, probabilities)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ghca, "finish", remember)
+        patch.setattr(ghca, "build_model", remember)
         model = fit("ghca", source, target, 0, Progress(), QUICK)
     return model, kept[0]
 
@@ -169,12 +169,12 @@ def test_a_stage_that_does_harm_is_undone(source, target, monkeypatch):
     kept = []
     align = ghca.align
 
-    def remember(run, student, good):
-        kept.extend(good.teachers)
-        return align(run, student, good)
+    def remember(context, students, checkpoint):
+        kept.extend(checkpoint.networks)
+        return align(context, students, checkpoint)
 
     monkeypatch.setattr(ghca, "align", remember)
-    monkeypatch.setattr(ghca_run, "check_degradation", lambda now, before, classes: f"{now.stage}: made up.")
+    monkeypatch.setattr(ghca_context, "check_degradation", lambda now, before, classes: f"{now.stage}: made up.")
     progress = Progress()
     model = fit("ghca", source, target, 0, progress, {**QUICK, "rounds": 1, "steps_scale": 0.1})
     aligning, learning, condensing = list(METHODS["ghca"].stages)[2:]
@@ -259,11 +259,11 @@ def test_the_model_is_a_small_network_that_says_what_the_members_say_together(ta
     # It is judged by the mean of what it says under equal class shares.
     equal = replace(adapted, log_shares=np.zeros_like(adapted.log_shares))
     shares = equal.predict_proba(target.values, target.day)[order].mean(axis=0)
-    judged = next(row for row in adapted.summary["stages"] if row["stage"] == "Condensing the network")
+    judged = next(row for row in adapted.summary["stages"] if row["stage"] == "Distilling the network")
     assert list(judged["class_shares"].values()) == pytest.approx(shares.tolist(), abs=1e-3)
 
 
-def test_without_condensing_the_model_is_a_member(source, target):
+def test_without_distillation_the_model_is_a_member(source, target):
     member = fit("ghca", source, target, 0, Progress(), {**QUICK, "steps_scale": 0.1, "distill_steps": 0})
     assert member.network.size.width == QUICK["width"] and member.summary["condensed"] == {}
 
@@ -287,7 +287,7 @@ PARTS = {
 
 def test_each_part_that_an_ablation_leaves_out_has_a_say_in_the_model(source, target, monkeypatch):
     monkeypatch.setattr(
-        ghca_run, "check_degradation", lambda now, before, classes: None
+        ghca_context, "check_degradation", lambda now, before, classes: None
     )  # so short a training would be undone
     options = {**QUICK, "steps_scale": 0.05, "find_shift": False, "passes": 2, "width": 16, "target_pixels": 120}
     models = {None: fit("ghca", source, target, 0, Progress(), options)}
@@ -332,7 +332,7 @@ def test_the_model_is_the_same_on_one_core_and_on_two(monkeypatch):
         step(student, *arguments)
 
     monkeypatch.setattr(
-        ghca_run, "check_degradation", lambda now, before, classes: None
+        ghca_context, "check_degradation", lambda now, before, classes: None
     )  # so short a training would be undone
     monkeypatch.setattr(adaptation.Student, "round_step", note)
     for cores in (1, 2):

@@ -8,10 +8,15 @@ import torch
 
 from engine.methods.ghca import target_preprocessing as reading
 from engine.methods.ghca.phenology_shift import ShiftEstimate
-from engine.methods.ghca.target_preprocessing import SourceEnsemble, TargetPreprocessing, choose_preprocessing
+from engine.methods.ghca.target_preprocessing import (
+    PreprocessingSearch,
+    SourceEnsemble,
+    TargetPreprocessing,
+    choose_preprocessing,
+)
 from engine.methods.shared.adaptation_score import AdaptationScore, inception_score, score_adaptation
 from engine.methods.shared.class_shares import ShareUncertainty
-from engine.methods.shared.source_only import prepare_source
+from engine.methods.shared.source_domain import prepare_source
 from engine.models.device import NetworkThreads
 from engine.models.encoder import CropNetwork, NetworkSize
 from engine.progress import Progress
@@ -44,13 +49,17 @@ def read(source, networks, told, find_shift=True):
     """The reading that these networks choose for half of the source, darker."""
     domain = prepare_source(source, 0.15, 0, torch.device("cpu"))
     with NetworkThreads(1) as executor:
-        judge = SourceEnsemble(
-            networks, [1.0] * len(networks), executor, domain, source, ShareUncertainty(0.1, 0.1), lambda: None
+        ensemble = SourceEnsemble(
+            networks=networks,
+            temperatures=[1.0] * len(networks),
+            executor=executor,
+            domain=domain,
+            source=source,
+            uncertainty=ShareUncertainty(0.1, 0.1),
+            progress=Progress(told.append),
         )
-        rng = np.random.default_rng(1)
-        return choose_preprocessing(
-            judge, source.values[::2] * 0.8, source.day, 40, find_shift, True, rng, Progress(told.append)
-        )
+        search = PreprocessingSearch(pixels=40, find_shift=find_shift, match_statistics=True)
+        return choose_preprocessing(ensemble, source.values[::2] * 0.8, source.day, search, np.random.default_rng(1))
 
 
 def two_networks():
@@ -63,8 +72,8 @@ def test_every_source_model_is_asked():
     scores, told = [], []
     for asked in (networks[:1], networks[1:], networks):
         chosen = read(source, asked, told)
-        scores.append(chosen.evidence["source"].score)
-        assert set(chosen.evidence) == {"source", "matched"}
+        scores.append(chosen.scores["source"].score)
+        assert set(chosen.scores) == {"source", "matched"}
     assert scores[2] == pytest.approx((scores[0] + scores[1]) / 2)
     assert scores[0] != pytest.approx(scores[1], abs=1e-3)
     metric = next(event["value"] for event in told if event.get("name") == "shift_evidence")
@@ -91,7 +100,7 @@ def test_matched_statistics_outlive_undone_stages_only_where_they_are_far_better
     domain = prepare_source(source, 0.15, 0, torch.device("cpu"))
     other = replace(domain.statistics, mean=domain.statistics.mean + 1)
     seen = {"source": evidence(1.0, 0.5), "matched": evidence(matched, 0.5)}
-    kept = TargetPreprocessing(other, "matched", ShiftEstimate(24.0, 26.0, 9.0, 1.0), seen).unadapted(domain)
+    kept = TargetPreprocessing(other, "matched", ShiftEstimate(24.0, 26.0, 9.0, 1.0), seen).fallback(domain)
     assert (kept.name, kept.shift) == (left, 24.0)
     assert kept.statistics is (other if left == "matched" else domain.statistics)
 

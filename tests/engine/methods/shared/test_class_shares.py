@@ -13,7 +13,7 @@ from engine.methods.shared.class_shares import (
     expected_shares,
     shrink_shares,
 )
-from engine.methods.shared.training import softmax
+from engine.methods.shared.tensors import softmax
 from engine.models.standardise import band_statistics, matched_statistics
 
 
@@ -56,14 +56,14 @@ def test_adjusted_predictions_follow_bayes():
 
 @pytest.mark.parametrize(("trust", "expected"), [(0.0, [0.5, 0.5]), (0.5, [2 / 3, 1 / 3]), (1.0, [0.8, 0.2])])
 def test_predictions_follow_shares_as_far_as_these_are_trusted(trust, expected):
-    adjusted = adjust_to_shares(np.array([[0.5, 0.5]]), np.array([0.8, 0.2]), trust=trust)
+    adjusted = adjust_to_shares(np.array([[0.5, 0.5]]), np.array([0.8, 0.2]), strength=trust)
     np.testing.assert_allclose(adjusted, [expected])
 
 
 def test_shares_that_differ_no_more_than_their_error_are_those_of_the_source():
     source = np.array([0.5, 0.3, 0.2])
     near, far = source + [0.06, -0.03, -0.03], np.array([0.1, 0.2, 0.7])
-    doubt = ShareUncertainty(error=0.1, least=0.0)
+    doubt = ShareUncertainty(error=0.1, minimum=0.0)
     np.testing.assert_allclose(shrink_shares(near, source, doubt), source)
     # By hand: the squared distance is .16 + .01 + .25, so .01 / .42 of the way is taken back.
     np.testing.assert_allclose(shrink_shares(far, source, doubt), far + 0.01 / 0.42 * (source - far))
@@ -73,7 +73,7 @@ def test_shares_that_differ_no_more_than_their_error_are_those_of_the_source():
 
 def test_shares_in_use_never_lose_a_class():
     lost = np.array([0.6, 0.4, 0.0, 0.0])
-    used = shrink_shares(lost, lost, ShareUncertainty(error=0.1, least=0.25))
+    used = shrink_shares(lost, lost, ShareUncertainty(error=0.1, minimum=0.25))
     np.testing.assert_allclose(used, np.array([0.6, 0.4, 0.0625, 0.0625]) / 1.125)
 
 

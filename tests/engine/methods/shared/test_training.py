@@ -5,20 +5,16 @@ import pytest
 import torch
 
 from engine.errors import InputError
+from engine.methods.ghca.context import GHCASettings
 from engine.methods.ghca.distillation import DistillationData, distill
-from engine.methods.ghca.run import GHCASettings
 from engine.methods.ghca.safeguards import StageMetrics, check_degradation
 from engine.methods.shared.augment import STRONG, mixup, perturb, thin_dates
 from engine.methods.shared.options import read_settings
-from engine.methods.shared.source_only import make_network, prepare_source
-from engine.methods.shared.training import (
-    BalancedSampler,
-    SeriesTensors,
-    Teacher,
-    mixup_errors,
-    split_source,
-    stratified_sample,
-)
+from engine.methods.shared.sampling import BalancedSampler, split_source, stratified_sample
+from engine.methods.shared.source_domain import prepare_source
+from engine.methods.shared.source_only import make_network
+from engine.methods.shared.tensors import SeriesTensors
+from engine.methods.shared.training import Teacher, mixup_errors
 from engine.models.encoder import NetworkSize
 from engine.series import SeriesSet
 from tests.helpers.facts import numbers
@@ -78,11 +74,11 @@ def test_thinned_dates_stay_in_order():
     generator = torch.Generator().manual_seed(0)
     counts = set()
     for _ in range(40):
-        dates = thin_dates(20, 0.4, 0.9, generator)
+        dates = thin_dates(20, (0.4, 0.9), generator)
         assert (dates.diff() > 0).all()
         counts.add(len(dates))
     assert min(counts) >= 8 and max(counts) <= 18 and len(counts) > 4
-    assert len(thin_dates(3, 0.4, 0.9, generator)) == 3
+    assert len(thin_dates(3, (0.4, 0.9), generator)) == 3
 
 
 def test_the_teacher_follows_the_student():
@@ -187,5 +183,5 @@ def test_the_small_network_reads_dates_as_the_members_do():
         pool, torch.full((6, 4), 0.25), lambda count: torch.randint(6, (count,), generator=generator)
     )
     member = NetworkSize(bands=3, classes=4, dates_per_token=2)
-    network = distill(member, taught, taught, GHCASettings(), 1, 0.5, generator, lambda done: None)
+    network = distill(member, taught, taught, GHCASettings(distill_steps=1), generator, lambda done: None)
     assert network.size == NetworkSize(bands=3, classes=4, width=32, layers=2, heads=2, dates_per_token=2)
