@@ -1,15 +1,20 @@
 """The methods that learn from a labelled source and adapt to an unlabelled target.
 
-Each part of GHCA is a file of pure functions (``mmd``, ``class_shares``, ``phenology_shift``, ``pseudo_labels``,
-``contrast``, ``augment``, ``calibration``); a method is a recipe that wires them (``ghca``, ``source_only``; those
-it is compared with are in ``compared``). This package itself never imports torch, because QGIS lists the methods.
+``METHODS`` lists them. Each is a module with a function ``fit``: ``ghca.fit`` is the method of this project,
+``shared.source_only`` the same network without adaptation, and ``baselines`` holds the published methods that they are
+compared with. ``shared`` holds what several methods use. A new method is a module with ``fit(request)`` and an entry in
+``METHODS``. This package does not import torch, because QGIS lists the methods.
+
+>>> from croptransfer.engine.methods import METHODS
+>>> METHODS["dann"].module, list(METHODS["pan"].stages)
+('baselines.dann', ['Learning from the source', 'Aligning the features'])
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
@@ -23,114 +28,105 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MethodInfo:
-    """What a face shows of a method before it runs."""
+    """What people see of a method before it runs."""
 
     title: str
     """Name for people."""
     summary: str
     """One sentence on what it does."""
-    stages: Mapping[str, float]
-    """Stages in their order with their share of the time."""
     module: str
     """Module of this package that holds its ``fit``."""
     seconds: float
-    """What a fit to the sample scene takes on one core, about: only progress bars rely on it."""
+    """Approximate duration of a fit to the sample scene on one core; only progress bars use it."""
+    stages: Mapping[str, float] = field(default_factory=lambda: {"Learning from the source": 1.0})
+    """Stages in their order with their share of the time."""
 
 
 METHODS: dict[str, MethodInfo] = {
     "ghca": MethodInfo(
-        title="Adapt to the target (GHCA)",
-        summary="Adapts the model to the unlabelled region or year before it maps: the recommended way.",
-        stages={
+        "Adapt to the target (GHCA)",
+        "Recommended. Adapts the model to the unlabelled region or year before mapping.",
+        "ghca.fit",
+        200.0,
+        {
             "Learning from the source": 0.15,
             "Estimating shift and class shares": 0.04,
             "Aligning the features": 0.15,
             "Learning from pseudo-labels": 0.55,
             "Distilling the network": 0.11,
         },
-        module="ghca.fit",
-        seconds=200.0,
     ),
     "source_only": MethodInfo(
-        title="Source only (no adaptation)",
-        summary="Learns from the source alone and is applied to the target as it is: the yardstick for a transfer.",
-        stages={"Learning from the source": 1.0},
-        module="shared.source_only",
-        seconds=45.0,
+        "Source only (no adaptation)",
+        "Trains on the source and applies the model to the target unchanged: the baseline of a transfer.",
+        "shared.source_only",
+        45.0,
     ),
     "rf": MethodInfo(
-        title="Random forest (RF)",
-        summary="Learns 200 decision trees from the source alone, in seconds: the classifier most people start with.",
-        stages={"Learning from the source": 1.0},
-        module="baselines.random_forest",
-        seconds=4.0,
+        "Random forest (RF)",
+        "Trains 200 decision trees on the source, in seconds: the most common classifier.",
+        "baselines.random_forest",
+        4.0,
     ),
     "dcm": MethodInfo(
-        title="DeepCropMapping (DCM)",
-        summary="Learns a recurrent network from the source alone that reads the season forwards and backwards; slow.",
-        stages={"Learning from the source": 1.0},
-        module="baselines.dcm",
-        seconds=400.0,
+        "DeepCropMapping (DCM)",
+        "Trains a recurrent network on the source that reads the season forwards and backwards; slow.",
+        "baselines.dcm",
+        400.0,
     ),
     "transformer": MethodInfo(
-        title="Transformer",
-        summary="Learns from the source alone a network that compares every date of the season with every other.",
-        stages={"Learning from the source": 1.0},
-        module="baselines.transformer",
-        seconds=60.0,
+        "Transformer",
+        "Trains a network on the source that compares every date of the season with every other.",
+        "baselines.transformer",
+        60.0,
     ),
     "phenocropnet": MethodInfo(
-        title="PhenoCropNet",
-        summary="Learns from the source alone which parts of the season, and which dates in them, tell crops apart.",
-        stages={"Learning from the source": 1.0},
-        module="baselines.phenocropnet",
-        seconds=20.0,
+        "PhenoCropNet",
+        "Trains a network on the source that finds the parts of the season, and the dates, that tell crops apart.",
+        "baselines.phenocropnet",
+        20.0,
     ),
     "daccn": MethodInfo(
-        title="Deep adaptation network (DACCN)",
-        summary="Learns a convolutional network from the source while it keeps its features like those of the target.",
-        stages={"Learning from both domains": 1.0},
-        module="baselines.daccn",
-        seconds=60.0,
+        "Deep adaptation network (DACCN)",
+        "Trains a convolutional network on the source while it keeps its features similar to those of the target.",
+        "baselines.daccn",
+        60.0,
+        {"Learning from both domains": 1.0},
     ),
     "pan": MethodInfo(
-        title="Phenology alignment network (PAN)",
-        summary="Learns a recurrent network from the source, then makes its features of source and target alike.",
-        stages={"Learning from the source": 0.4, "Aligning the features": 0.6},
-        module="baselines.pan",
-        seconds=120.0,
+        "Phenology alignment network (PAN)",
+        "Trains a recurrent network on the source, then makes its features of source and target similar.",
+        "baselines.pan",
+        120.0,
+        {"Learning from the source": 0.4, "Aligning the features": 0.6},
     ),
     "cstn": MethodInfo(
-        title="Contrastive self-training (CSTN)",
-        summary="Learns from the source, then from its own sure predictions in the target, crop by crop.",
-        stages={"Learning from the source": 0.2, "Learning from pseudo-labels": 0.8},
-        module="baselines.cstn",
-        seconds=80.0,
+        "Contrastive self-training (CSTN)",
+        "Trains on the source, then on its own confident predictions in the target, crop by crop.",
+        "baselines.cstn",
+        80.0,
+        {"Learning from the source": 0.2, "Learning from pseudo-labels": 0.8},
     ),
     "dann": MethodInfo(
-        title="Domain-adversarial network (DANN)",
-        summary="Learns from the source with features by which an opponent cannot tell source from target.",
-        stages={"Learning from both domains": 1.0},
-        module="baselines.dann",
-        seconds=90.0,
+        "Domain-adversarial network (DANN)",
+        "Trains on the source with features from which a discriminator cannot separate source and target.",
+        "baselines.dann",
+        90.0,
+        {"Learning from both domains": 1.0},
     ),
     "cdan": MethodInfo(
-        title="Conditional adversarial network (CDAN)",
-        summary="As DANN, but the opponent also sees which crop is predicted, so that each crop is aligned by itself.",
-        stages={"Learning from both domains": 1.0},
-        module="baselines.cdan",
-        seconds=90.0,
+        "Conditional adversarial network (CDAN)",
+        "As DANN, but the discriminator also sees the predicted crop, so that every crop is aligned separately.",
+        "baselines.cdan",
+        90.0,
+        {"Learning from both domains": 1.0},
     ),
     "timematch": MethodInfo(
-        title="TimeMatch",
-        summary="Estimates how many days the target's season runs early or late, then learns from sure predictions.",
-        stages={
-            "Learning from the source": 0.32,
-            "Estimating the shift": 0.13,
-            "Learning from pseudo-labels": 0.55,
-        },
-        module="baselines.timematch",
-        seconds=40.0,
+        "TimeMatch",
+        "Estimates how many days the target's season is early or late, then trains on confident predictions.",
+        "baselines.timematch",
+        40.0,
+        {"Learning from the source": 0.32, "Estimating the shift": 0.13, "Learning from pseudo-labels": 0.55},
     ),
 }
 
@@ -143,16 +139,27 @@ def fit(
     progress: Progress | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> TrainedModel:
-    """Learn a model from the labelled source and the unlabelled target.
+    """Train a model on the labelled source and adapt it to the unlabelled target.
 
     Parameters
     ----------
-    method : key of ``METHODS``.
-    source : labelled series, at least ``MINIMUM_SAMPLES`` of each of two or more classes.
-    target : series of the region or year to map, with the bands of the source; its labels are never seen.
-    seed : seed of everything random: the same seed gives the same model on a CPU.
-    progress : receives stages, fractions, metrics and warnings; asked for cancel at every step.
-    options : overrides of the method's settings by name.
+    method : str
+        Key of ``METHODS``.
+    source : SeriesSet
+        Labelled series, at least ``MINIMUM_SAMPLES`` of each of two or more classes.
+    target : SeriesSet
+        Series of the region or year to map, with the bands of the source; its labels are never used.
+    seed : int
+        Seed of everything random: the same seed gives the same model on a CPU.
+    progress : Progress, optional
+        Receives stages, fractions, metrics and warnings; checked for cancel at every step.
+    options : Mapping, optional
+        Settings of the method that differ from its defaults, by name.
+
+    Returns
+    -------
+    TrainedModel
+        The model.
 
     Raises
     ------
@@ -175,7 +182,7 @@ def _check_target(target: SeriesSet, source: SeriesSet) -> SeriesSet:
     if missing:
         raise InputError(
             "bands-differ",
-            f"The target has no band '{missing[0]}', which the source has.",
+            f"The target has no band '{missing[0]}', but the source has it.",
             "Use the same bands in both stacks.",
         )
     target = target.without_labels().with_bands(source.bands)

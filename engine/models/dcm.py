@@ -14,20 +14,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .network import Features, SeriesNetwork
+from .network import Features, SeriesNetwork, Size
 
 FORGET_BIAS = 3.0
 """Bias of the forget gates before training: what was seen early in the season is kept."""
 
 
 @dataclass(frozen=True)
-class DcmSize:
-    """Everything needed to build the network again from a model file."""
+class DcmSize(Size):
+    """Sizes of :class:`DcmNetwork`."""
 
-    bands: int
-    """Number of spectral bands."""
-    classes: int
-    """Number of crop classes."""
     width: int = 256
     """LSTM units a direction."""
     layers: int = 2
@@ -49,8 +45,7 @@ class DcmNetwork(SeriesNetwork):
     on_grid = True
 
     def __init__(self, size: DcmSize) -> None:
-        super().__init__()
-        self.size = size
+        super().__init__(size)
         # With one layer there is nothing between layers, and torch would warn.
         dropout = size.dropout if size.layers > 1 else 0.0
         self.lstm = nn.LSTM(size.bands, size.width, size.layers, batch_first=True, dropout=dropout, bidirectional=True)

@@ -14,20 +14,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .device import mixed_precision
-from .network import Features, SeriesNetwork, pack_observed
+from .network import Features, SeriesNetwork, Size, pack_observed
 
 DAY_SCALE = 1000.0
 """Longest period of the day encoding, in days over 2 pi (TimeMatch)."""
 
 
 @dataclass(frozen=True)
-class NetworkSize:
-    """Everything needed to build the network again from a model file."""
+class NetworkSize(Size):
+    """Sizes of :class:`CropNetwork`."""
 
-    bands: int
-    """Number of spectral bands."""
-    classes: int
-    """Number of crop classes."""
     width: int = 64
     """Features per date (d)."""
     layers: int = 3
@@ -290,10 +286,9 @@ class CropNetwork(SeriesNetwork):
     kind = "attention"
 
     def __init__(self, size: NetworkSize) -> None:
-        super().__init__()
+        super().__init__(size)
         if size.width % size.heads or size.width % 2:
             raise ValueError(f"{size.heads} heads do not divide a width of {size.width}")
-        self.size = size
         self.encoder = SeriesEncoder(size)
         self.classifier = nn.Linear(size.width, size.classes)
         self.projection = nn.Sequential(

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .network import Features, SeriesNetwork
+from .network import Features, SeriesNetwork, Size
 
 MIN_PROBABILITY = 1e-8
 """Probability of a class that no tree votes for: its logarithm must be finite."""
@@ -21,13 +21,9 @@ STRIDE = 3
 
 
 @dataclass(frozen=True)
-class ForestSize:
-    """Everything needed to build the network again from a model file."""
+class ForestSize(Size):
+    """Sizes of :class:`ForestNetwork`."""
 
-    bands: int
-    """Number of spectral bands."""
-    classes: int
-    """Number of crop classes."""
     dates: int
     """Days of the regular grid."""
     trees: int
@@ -59,8 +55,7 @@ class ForestNetwork(SeriesNetwork):
     """(trees,) int32: first node of each tree."""
 
     def __init__(self, size: ForestSize) -> None:
-        super().__init__()
-        self.size = size
+        super().__init__(size)
         self.register_buffer("feature", torch.empty(size.nodes, dtype=torch.int32))
         self.register_buffer("threshold", torch.empty(size.nodes))
         self.register_buffer("left", torch.empty(size.nodes, dtype=torch.int32))

@@ -6,17 +6,13 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from .network import Features, SeriesNetwork
+from .network import Features, SeriesNetwork, Size
 
 
 @dataclass(frozen=True)
-class GruAttentionSize:
-    """Everything needed to build the network again from a model file."""
+class GruAttentionSize(Size):
+    """Sizes of :class:`GruAttention`."""
 
-    bands: int
-    """Number of spectral bands."""
-    classes: int
-    """Number of crop classes."""
     hidden: int = 128
     """Units of each recurrent layer, and features of the attention and of the embedding."""
     layers: int = 2
@@ -45,10 +41,9 @@ class GruAttention(SeriesNetwork):
     on_grid = True
 
     def __init__(self, size: GruAttentionSize) -> None:
-        super().__init__()
+        super().__init__(size)
         if size.hidden % size.heads:
             raise ValueError(f"{size.heads} heads do not divide {size.hidden} units")
-        self.size = size
         between = size.dropout if size.layers > 1 else 0.0
         self.recurrent = nn.GRU(size.bands, size.hidden, size.layers, batch_first=True, dropout=between)
         self.attention = nn.MultiheadAttention(size.hidden, size.heads, dropout=size.dropout, batch_first=True)

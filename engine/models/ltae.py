@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from .encoder import DayEncoding
-from .network import Features, SeriesNetwork
+from .network import Features, SeriesNetwork, Size
 
 ENCODER = (32, 64, 128)
 """Features of the dense layers that read a date."""
@@ -28,13 +28,9 @@ DECODER = (64, 32)
 
 
 @dataclass(frozen=True)
-class LtaeSize:
-    """Everything needed to build the network again from a model file."""
+class LtaeSize(Size):
+    """Sizes of :class:`LtaeNetwork`."""
 
-    bands: int
-    """Number of spectral bands."""
-    classes: int
-    """Number of crop classes."""
     heads: int = 16
     """Attention heads; divides ``width``."""
     key: int = 8
@@ -76,10 +72,9 @@ class LtaeNetwork(SeriesNetwork):
     kind = "pse-ltae"
 
     def __init__(self, size: LtaeSize) -> None:
-        super().__init__()
+        super().__init__(size)
         if size.width % size.heads or size.width % 2:
             raise ValueError(f"{size.heads} heads do not divide a width of {size.width}")
-        self.size = size
         self.dates = _dense_layers(size.bands, *ENCODER, size.width)
         self.days = DayEncoding(size.width)
         self.key = nn.Linear(size.width, size.heads * size.key, bias=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
@@ -16,16 +17,35 @@ class Features(NamedTuple):
     """(b, d) features that the classifier reads."""
 
 
+@dataclass(frozen=True)
+class Size:
+    """Everything needed to build a network again from a model file: whole numbers and fractions."""
+
+    bands: int
+    """Number of spectral bands."""
+    classes: int
+    """Number of crop classes."""
+
+
 class SeriesNetwork(nn.Module):
-    """Base of all networks."""
+    """Base of all networks.
+
+    Parameters
+    ----------
+    size : Size
+        Sizes of its layers.
+    """
 
     kind: ClassVar[str]
     """Name in a model file."""
     on_grid: ClassVar[bool] = False
     """Whether it reads a regular grid of days with gaps filled, instead of each pixel's observed dates."""
     size: Any
-    """Frozen dataclass of whole numbers and fractions from which the network can be built again; with
-    ``bands`` and ``classes``."""
+    """The size it was built with."""
+
+    def __init__(self, size: Size) -> None:
+        super().__init__()
+        self.size = size
 
     def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
         """Classify a batch.

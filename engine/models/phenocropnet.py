@@ -14,17 +14,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from .network import Features, SeriesNetwork
+from .network import Features, SeriesNetwork, Size
 
 
 @dataclass(frozen=True)
-class PhenoCropNetSize:
-    """Everything needed to build the network again from a model file."""
+class PhenoCropNetSize(Size):
+    """Sizes of :class:`PhenoCropNetwork`."""
 
-    bands: int
-    """Number of spectral bands."""
-    classes: int
-    """Number of crop classes."""
     width: int = 64
     """GRU units a direction."""
     periods: int = 5
@@ -82,8 +78,7 @@ class PhenoCropNetwork(SeriesNetwork):
     on_grid = True
 
     def __init__(self, size: PhenoCropNetSize) -> None:
-        super().__init__()
-        self.size = size
+        super().__init__(size)
         self.dates = _AttendedGru(size.bands, size.width, size.dropout)
         self.periods = _AttendedGru(2 * size.width, size.width, size.dropout)
         self.classifier = nn.Linear(2 * size.width, size.classes)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from .network import Features, SeriesNetwork
+from .network import Features, SeriesNetwork, Size
 
 KERNEL = 5
 """Dates that a convolution spans."""
@@ -20,13 +20,9 @@ MAX_WIDTH = 256
 
 
 @dataclass(frozen=True)
-class TemporalCnnSize:
-    """Everything needed to build the network again from a model file."""
+class TemporalCnnSize(Size):
+    """Sizes of :class:`TemporalCnn`."""
 
-    bands: int
-    """Number of spectral bands."""
-    classes: int
-    """Number of crop classes."""
     dates: int
     """Days of the grid."""
     width: int = 64
@@ -57,10 +53,9 @@ class TemporalCnn(SeriesNetwork):
     on_grid = True
 
     def __init__(self, size: TemporalCnnSize) -> None:
-        super().__init__()
+        super().__init__(size)
         if size.width > MAX_WIDTH:
             raise ValueError(f"a width of {size.width} is more than {MAX_WIDTH}")
-        self.size = size
         channels = (size.bands, size.width, 2 * size.width, 4 * size.width)
         self.convolutions = nn.ModuleList(
             nn.Sequential(nn.Conv1d(before, after, KERNEL, padding=KERNEL // 2), nn.BatchNorm1d(after), nn.ReLU())

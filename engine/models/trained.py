@@ -190,9 +190,7 @@ class TrainedModel:
         seen = np.ones(values.shape[:2], bool) if observed is None else observed
         with torch.inference_mode():
             logits, _ = self.network(
-                to_device(values, device),
-                to_device(seen, device),
-                to_device(day.astype(np.float32), device),
+                to_device(values, device), to_device(seen, device), to_device(day.astype(np.float32), device)
             )
             logits = logits / self.temperature
             if len(self.log_shares):

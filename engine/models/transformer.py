@@ -14,20 +14,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from .network import Features, SeriesNetwork
+from .network import Features, SeriesNetwork, Size
 
 LONGEST = 10_000.0
 """Base of the wavelengths of the position encoding (Vaswani et al. 2017)."""
 
 
 @dataclass(frozen=True)
-class TransformerSize:
-    """Everything needed to build the network again from a model file."""
+class TransformerSize(Size):
+    """Sizes of :class:`TransformerNetwork`."""
 
-    bands: int
-    """Number of spectral bands."""
-    classes: int
-    """Number of crop classes."""
     width: int = 64
     """Features per date."""
     heads: int = 2
@@ -80,10 +76,9 @@ class TransformerNetwork(SeriesNetwork):
     on_grid = True
 
     def __init__(self, size: TransformerSize) -> None:
-        super().__init__()
+        super().__init__(size)
         if size.width % size.heads or size.width % 2:
             raise ValueError(f"{size.heads} heads do not divide a width of {size.width}")
-        self.size = size
         self.lift = nn.Linear(size.bands, size.width)
         self.layers = nn.ModuleList(
             nn.TransformerEncoderLayer(size.width, size.heads, size.inner, size.dropout, batch_first=True)

@@ -20,27 +20,20 @@ from ...models.device import compute_device
 from ...models.networks import LIMIT
 from ...models.temporal_cnn import TemporalCnn, TemporalCnnSize
 from ...models.trained import TrainedModel
-from ..shared.adversary import reversal_factor
 from ..shared.options import option, read_settings
 from ..shared.request import FitRequest
 from ..shared.source_only import build_model
 from .adversarial import STAGE
-from .mmd_aligned import aligned_loss
-from .training_loop import BaselineSettings, Stage, adaptation
+from .mmd_aligned import MmdSettings, aligned_loss
+from .training_loop import Stage, adaptation
 
 
 @dataclass(frozen=True)
-class DaccnSettings(BaselineSettings):
+class DaccnSettings(MmdSettings):
     """Settings of DACCN."""
 
-    rate: float = 1e-3
-    """Learning rate."""
-    alignment: float = 1.0
-    """Weight of MK-MMD at each level; 0 makes it DCCN."""
     width: int = option(64, 1, LIMIT)
     """Channels of the first convolution."""
-    keep_after: float = option(0.5, formerly="settled")
-    """Share of the steps before which no weights are kept."""
 
 
 def fit(request: FitRequest) -> TrainedModel:
@@ -63,7 +56,7 @@ def fit(request: FitRequest) -> TrainedModel:
         network = TemporalCnn(size).to(compute_device())
         stage = Stage(
             torch.optim.Adam(network.parameters(), lr=settings.rate),
-            lambda step: aligned_loss(network, training, target, step, settings.alignment * reversal_factor(step.done)),
+            lambda step: aligned_loss(network, training, target, step),
             keep_after=settings.keep_after,
         )
         training.run(network, stage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -9,18 +10,32 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...models.network import SeriesNetwork
+from ..shared.adversary import reversal_factor
 from ..shared.mmd import hierarchical_mk_mmd
+from ..shared.options import option
 from ..shared.tensors import SeriesTensors
 from .training_loop import BaselineSettings, Step, Training, natural_weights, plain_loss
 
-Settings = TypeVar("Settings", bound=BaselineSettings)
+
+@dataclass(frozen=True)
+class MmdSettings(BaselineSettings):
+    """Settings of DACCN and PAN."""
+
+    rate: float = 1e-3
+    """Learning rate."""
+    alignment: float = 1.0
+    """Weight of MK-MMD at each level; 0 makes DACCN the published DCCN."""
+    keep_after: float = option(0.5, formerly="settled")
+    """Share of the alignment's steps before which no weights are kept."""
 
 
-def aligned_loss(
-    network: SeriesNetwork, training: Training[Settings], target: SeriesTensors, step: Step, weight: float
-) -> Tensor:
+Settings = TypeVar("Settings", bound=MmdSettings)
+
+
+def aligned_loss(network: SeriesNetwork, training: Training[Settings], target: SeriesTensors, step: Step) -> Tensor:
     """Cross-entropy of a source batch, and MK-MMD between it and a target batch at every level of the network.
 
+    The weight of MK-MMD grows as the reversal of DANN does; with a weight of 0 the target is not used.
     Both pass through the network together, which their common grid of days allows: batch statistics are then
     those of both domains, in training as in mapping.
 
@@ -34,8 +49,6 @@ def aligned_loss(
         The target, of which a batch is drawn.
     step : Step
         Series of the source.
-    weight : float
-        Weight of the sum of MK-MMD over the levels; with 0 the target is not used.
 
     Returns
     -------
@@ -44,6 +57,7 @@ def aligned_loss(
     """
     drawn = torch.randint(len(target), (training.settings.batch,), generator=training.generator)
     domain, b = training.domain, len(step.index)
+    weight = training.settings.alignment * reversal_factor(step.done)
     if weight == 0:
         return plain_loss(network, domain, step)
     source = domain.pool

@@ -20,28 +20,21 @@ from ...models.device import compute_device
 from ...models.gru_attention import GruAttention, GruAttentionSize
 from ...models.networks import LIMIT
 from ...models.trained import TrainedModel
-from ..shared.adversary import reversal_factor
 from ..shared.options import option, read_settings
 from ..shared.request import FitRequest
 from ..shared.source_only import build_model
-from .mmd_aligned import aligned_loss
-from .training_loop import BaselineSettings, Stage, adaptation, plain_loss
+from .mmd_aligned import MmdSettings, aligned_loss
+from .training_loop import Stage, adaptation, plain_loss
 
 
 @dataclass(frozen=True)
-class PanSettings(BaselineSettings):
+class PanSettings(MmdSettings):
     """Settings of PAN."""
 
-    rate: float = 1e-3
-    """Learning rate."""
     source_share: float = 0.5
     """Share of the steps that learn from the source alone."""
-    alignment: float = 1.0
-    """Weight of MK-MMD at each level."""
     hidden: int = option(128, maximum=LIMIT, multiple_of=GruAttentionSize.heads)
     """Units of each recurrent layer."""
-    keep_after: float = option(0.5, formerly="settled")
-    """Share of the alignment's steps before which no weights are kept."""
 
 
 def fit(request: FitRequest) -> TrainedModel:
@@ -68,7 +61,7 @@ def fit(request: FitRequest) -> TrainedModel:
         request.progress.stage("Aligning the features")
         stage = Stage(
             torch.optim.Adam(network.parameters(), lr=settings.rate),
-            lambda step: aligned_loss(network, training, target, step, settings.alignment * reversal_factor(step.done)),
+            lambda step: aligned_loss(network, training, target, step),
             settings.steps - first,
             settings.keep_after,
         )

@@ -132,11 +132,7 @@ def _preprocess(context: FitContext, teachers: Checkpoint) -> TargetData:
 
 
 def _adapt(
-    context: FitContext,
-    members: Sequence[Member],
-    source: Checkpoint,
-    baseline: StageMetrics,
-    target: TargetData,
+    context: FitContext, members: Sequence[Member], source: Checkpoint, baseline: StageMetrics, target: TargetData
 ) -> Outcome:
     """Align, then learn from pseudo-labels; stages that do harm are undone."""
     domain, progress = context.domain, context.request.progress

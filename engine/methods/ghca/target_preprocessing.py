@@ -250,11 +250,7 @@ class _Comparison:
 
 
 def choose_preprocessing(
-    ensemble: SourceEnsemble,
-    values: np.ndarray,
-    day: np.ndarray,
-    search: PreprocessingSearch,
-    rng: np.random.Generator,
+    ensemble: SourceEnsemble, values: np.ndarray, day: np.ndarray, search: PreprocessingSearch, rng: np.random.Generator
 ) -> TargetPreprocessing:
     """Choose the shift by the crops' profiles, and the standardisation by the source models.
 

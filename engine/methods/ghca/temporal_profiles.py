@@ -183,8 +183,7 @@ class CropProfiles:
         """The same with each crop's level and variance, but without its course."""
         none = slice(0, 0)
         return replace(
-            self,
-            bands=[replace(b, day=b.day[none], course=b.course[none], error=b.error[none]) for b in self.bands],
+            self, bands=[replace(b, day=b.day[none], course=b.course[none], error=b.error[none]) for b in self.bands]
         )
 
     def log_likelihood(self, values: np.ndarray, day: np.ndarray) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 A method receives a ``request`` and reads its ``options``. ``source_domain`` prepares the source and ``source_only``
 trains GHCA's encoder on it; ``tensors`` holds series as networks read them, ``sampling`` draws batches,
-``augment`` perturbs them, and ``training`` takes the optimiser steps. Losses are in ``mmd``, ``contrast`` and ``adversary``; ``calibration``,
-``class_shares`` and ``adaptation_score`` evaluate predictions without target labels.
+``augment`` perturbs them, and ``training`` takes the optimiser steps. Losses are in ``mmd``, ``contrast`` and
+``adversary``; ``calibration``, ``class_shares`` and ``adaptation_score`` evaluate predictions without target labels.
 
 >>> import numpy as np
 >>> from croptransfer.engine.methods.shared.class_shares import estimate_class_shares
