@@ -48,19 +48,19 @@ class BalancedSampler:
 
 
 def split_source(
-    labels: np.ndarray, block: np.ndarray | None, share: float, rng: np.random.Generator
+    labels: np.ndarray, group: np.ndarray | None, share: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Split samples into training and validation, by spatial block where blocks are known.
+    """Split samples into training and validation, by spatial group where groups are known.
 
-    Every class keeps at least three quarters of its samples, and never fewer than four, for training. Whole blocks go
+    Every class keeps at least three quarters of its samples, and never fewer than four, for training. Whole groups go
     to validation while one of their classes still lacks samples there.
 
     Parameters
     ----------
     labels : ndarray (n,) of int
         Class indices.
-    block : ndarray (n,), optional
-        Block of each sample.
+    group : ndarray (n,), optional
+        Group of each sample, such as a spatial block or a field.
     share : float
         Share for validation, 0 to 1.
     rng : numpy.random.Generator
@@ -75,7 +75,8 @@ def split_source(
     count = np.bincount(labels)
     wanted = np.floor(share * count)
     limit = np.minimum(np.floor(0.25 * count), np.maximum(count - 4, 0))
-    group = np.arange(n) if block is None or len(np.unique(block)) < 2 * len(count) else block
+    if group is None or len(np.unique(group)) < 2 * len(count):
+        group = np.arange(n)
     held = np.zeros(n, bool)
     taken = np.zeros(len(count))
     groups, inverse = np.unique(group, return_inverse=True)
