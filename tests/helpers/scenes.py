@@ -19,7 +19,7 @@ SMALL = {
     "batch": 32,
     "target_batch": 32,
     "pseudo_batch": 32,
-    "condensed_width": 16,
+    "distilled_width": 16,
 }
 """Options of GHCA for networks and batches that are large enough for crops as plain as these."""
 NODATA = 65535

@@ -12,6 +12,7 @@ import torch
 from engine.errors import InputError
 from engine.models import TrainedModel
 from engine.models.encoder import CropNetwork, NetworkSize
+from engine.models.networks import build_network, size_to_json
 from engine.models.standardise import Statistics
 from engine.models.trained import Calendar
 
@@ -45,6 +46,14 @@ def values():
     values[rng.random(values.shape[:2]) < 0.3] = np.nan
     values[7] = np.nan
     return values
+
+
+def test_the_size_in_a_model_file_keeps_the_keys_of_the_first_version(model):
+    """Files of the first version load, and the same model keeps its id."""
+    keys = {"bands", "classes", "width", "layers", "heads", "projection", "dropout", "together"}
+    written = size_to_json(model.network.size)
+    assert written.keys() == keys and written["together"] == model.network.size.dates_per_token
+    assert build_network("attention", written).size == model.network.size
 
 
 def test_probabilities_sum_to_one_and_an_unseen_pixel_has_none(model, values):

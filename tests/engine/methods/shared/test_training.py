@@ -16,6 +16,7 @@ from engine.methods.shared.source_only import make_network
 from engine.methods.shared.tensors import SeriesTensors
 from engine.methods.shared.training import Teacher, mixup_errors
 from engine.models.encoder import NetworkSize
+from engine.progress import Progress
 from engine.series import SeriesSet
 from tests.helpers.facts import numbers
 
@@ -103,6 +104,35 @@ def test_options_override_settings_and_wrong_ones_are_named():
         with pytest.raises(InputError) as raised:
             read_settings(GHCASettings(), options)
         assert raised.value.code == "option" and next(iter(options)) in raised.value.message
+
+
+def test_earlier_option_names_still_work_with_one_warning_that_names_the_new_ones():
+    progress = Progress()
+    earlier = {"together": 1, "least_own": 0.75, "trust_shares": 1.0, "condense_steps": 7}
+    settings = read_settings(GHCASettings(), earlier, progress)
+    assert (settings.dates_per_token, settings.mixup_min_weight) == (1, 0.75)
+    assert (settings.prior_strength, settings.distill_steps) == (1.0, 7)
+    [warning] = progress.warnings
+    new = ("dates_per_token", "mixup_min_weight", "prior_strength", "distill_steps")
+    assert all(name in warning for name in (*earlier, *new))
+    with pytest.raises(InputError) as raised:
+        read_settings(GHCASettings(), {"together": 1, "dates_per_token": 2}, progress)
+    assert raised.value.code == "option" and "dates_per_token" in raised.value.message
+    assert read_settings(GHCASettings(), {"dates_per_token": 1}, progress).dates_per_token == 1
+    assert progress.warnings == [warning]
+
+
+@pytest.mark.parametrize(
+    ("name", "lowest", "highest", "step"),
+    [("dates_per_token", 1, 1024, 1), ("prior_strength", 0, 1, 0.5), ("width", 4, 1024, 4), ("members", 1, 1024, 1)],
+)
+def test_the_limits_of_an_option_are_those_of_its_field(name, lowest, highest, step):
+    for value in (lowest, highest):
+        assert getattr(read_settings(GHCASettings(), {name: value}), name) == value
+    for value in (lowest - step, highest + step, float("nan"), str(lowest), None):
+        with pytest.raises(InputError) as raised:
+            read_settings(GHCASettings(), {name: value})
+        assert raised.value.code == "option" and name in raised.value.message
 
 
 CROPS = ("rice", "wheat", "maize")
