@@ -38,7 +38,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "one student": {"members": 1},
     "without pseudo-labels": {"rounds": 0},
     "date by date": {"dates_per_token": 1},
-    "without condensing": {"distill_steps": 0},
+    "without distillation": {"distill_steps": 0},
 }
 
 
