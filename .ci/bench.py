@@ -40,7 +40,7 @@ def main() -> None:
     from bench_series import measure_series
     from bench_training import measure_training, training_line
 
-    from engine.evaluation.ranking import standings
+    from engine.evaluation.ranking import summarize_methods
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
@@ -97,11 +97,11 @@ def main() -> None:
             settings,
             options.workers,
         )
-        standing = standings(rows)
+        summaries = summarize_methods(rows)
         results |= {
             "accuracy": rows,
-            "standing": [one.as_json() for one in standing],
-            "gains": gains(standing, options.transfers),
+            "standing": [one.as_json() for one in summaries],
+            "gains": gains(summaries, options.transfers),
         }
         text.append(tables(rows))
         if not options.methods and options.seeds >= 3 and list(options.transfers) == list(TRANSFERS):

@@ -114,7 +114,7 @@ def table(runs: dict[tuple[str, str, int], dict[str, Any]]) -> str:
     """
     from bench_accuracy import ONE_SEED, code_line, seeds_line
 
-    from engine.evaluation.ranking import Spread
+    from engine.evaluation.ranking import MeanStd
 
     names = [name for name in VARIANTS if any(variant == name for variant, _, _ in runs)]
     found_in = {transfer for _, transfer, _ in runs}
@@ -130,12 +130,12 @@ def table(runs: dict[tuple[str, str, int], dict[str, Any]]) -> str:
     if len(common) < len({(transfer, seed) for _, transfer, seed in runs}):
         head += f" Mean and difference: of the {len(common)} pairs of transfer and seed that every variant has."
     lines = [f"| GHCA | {' | '.join(transfers)} | mean OA, difference in points |", "|---" * (len(transfers) + 2) + "|"]
-    means = {name: Spread.of([runs[(name, *pair)]["oa"] for pair in common]) for name in names}
+    means = {name: MeanStd.of([runs[(name, *pair)]["oa"] for pair in common]) for name in names}
     for name in names:
         cells = []
         for transfer in transfers:
             rows = of[name, transfer]
-            figures = [Spread.of([row[key] for row in rows]).text() for key in ("oa", "macro_f1")] if rows else ["–"]
+            figures = [MeanStd.of([row[key] for row in rows]).text() for key in ("oa", "macro_f1")] if rows else ["–"]
             cells.append(" / ".join(figures) + (ONE_SEED if len(rows) == 1 < max(counts) else ""))
         cells.append(f"{means[name].mean:.3f}" if common else "–")
         if common and name != WHOLE and WHOLE in means:

@@ -8,7 +8,15 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.evaluation.ranking import GHCA, ORACLE, SOURCE_ONLY, Standing, mean_over, method_title, standings
+from engine.evaluation.ranking import (
+    GHCA,
+    ORACLE,
+    SOURCE_ONLY,
+    MethodSummary,
+    mean_over,
+    method_title,
+    summarize_methods,
+)
 from engine.methods import METHODS
 from engine.progress import Progress
 from engine.tasks import Comparison, run_comparison
@@ -99,14 +107,14 @@ def read_runs(
 
 def tables(rows: Sequence[dict[str, Any]]) -> str:
     """The results as Markdown: GHCA beside the best other method of each transfer, and all methods."""
-    standing = standings(rows)
-    transfers = list(dict.fromkeys(one.transfer for one in standing))
-    found = {(one.transfer, one.method): one for one in standing if one.oa}
-    mark = _marks(standing)
+    summaries = summarize_methods(rows)
+    transfers = list(dict.fromkeys(one.transfer for one in summaries))
+    found = {(one.transfer, one.method): one for one in summaries if one.oa}
+    mark = _marks(summaries)
     seeds = seeds_line(one.runs for one in found.values())
     beside = _beside_the_best(found, transfers, mark)
-    parts = [beside, seeds if beside else "", *_gains(standing, transfers, mark)]
-    parts += [_all_methods(standing, transfers, mark), seeds if ONE_SEED in seeds or not beside else ""]
+    parts = [beside, seeds if beside else "", *_gains(summaries, transfers, mark)]
+    parts += [_all_methods(summaries, transfers, mark), seeds if ONE_SEED in seeds or not beside else ""]
     parts.append(code_line(rows))
     return "\n\n".join(part for part in parts if part)
 
@@ -127,14 +135,16 @@ def code_line(rows: Iterable[dict[str, Any]]) -> str:
     return "The runs were not all made with the same code." if mixed else ""
 
 
-def _marks(standing: Iterable[Standing]) -> Callable[..., str]:
+def _marks(summaries: Iterable[MethodSummary]) -> Callable[..., str]:
     """Gives the mark of one seed for a method on one of some transfers, where others have more."""
-    runs = {(one.method, one.transfer): one.runs for one in standing if one.oa}
+    runs = {(one.method, one.transfer): one.runs for one in summaries if one.oa}
     several = any(count > 1 for count in runs.values())
     return lambda method, *transfers: ONE_SEED if several and any(runs[method, t] == 1 for t in transfers) else ""
 
 
-def _beside_the_best(found: dict[tuple[str, str], Standing], transfers: Sequence[str], mark: Callable[..., str]) -> str:
+def _beside_the_best(
+    found: dict[tuple[str, str], MethodSummary], transfers: Sequence[str], mark: Callable[..., str]
+) -> str:
     lines = [
         "| transfer | GHCA: OA, macro-F1 | best other, OA | best other, F1 | source only | oracle (RF) | gap closed |",
         "|---|---|---|---|---|---|---|",
@@ -156,12 +166,12 @@ def _beside_the_best(found: dict[tuple[str, str], Standing], transfers: Sequence
     return "\n".join(lines) if len(lines) > 2 else ""
 
 
-def gains(standing: Sequence[Standing], transfers: Sequence[str]) -> dict[str, dict[str, Any]]:
+def gains(summaries: Sequence[MethodSummary], transfers: Sequence[str]) -> dict[str, dict[str, Any]]:
     """By kind of transfer: GHCA's mean OA, the best single other method and its mean, and the difference in points."""
     found = {}
     for kind, wanted in (("cross-region", CROSS_REGION), ("cross-year", CROSS_YEAR), ("control", CONTROL)):
         there = [name for name in wanted if name in transfers]
-        scores = mean_over(standing, there, "oa") if there else {}
+        scores = mean_over(summaries, there, "oa") if there else {}
         scores.pop(ORACLE, None)
         ours = scores.pop(GHCA, None)
         if ours is None or not scores:
@@ -172,18 +182,18 @@ def gains(standing: Sequence[Standing], transfers: Sequence[str]) -> dict[str, d
     return found
 
 
-def _gains(standing: Sequence[Standing], transfers: Sequence[str], mark: Callable[..., str]) -> list[str]:
+def _gains(summaries: Sequence[MethodSummary], transfers: Sequence[str], mark: Callable[..., str]) -> list[str]:
     return [
         f"Mean OA, {kind} ({len(one['transfers'])}): GHCA {one[GHCA]:.3f}{mark(GHCA, *one['transfers'])}, "
         f"best single other method {method_title(one['best_other'])} "
         f"{one['best_other_oa']:.3f}{mark(one['best_other'], *one['transfers'])}: {one['gain']:+.1f} points."
-        for kind, one in gains(standing, transfers).items()
+        for kind, one in gains(summaries, transfers).items()
     ]
 
 
-def _all_methods(standing: Sequence[Standing], transfers: Sequence[str], mark: Callable[..., str]) -> str:
-    methods = list(dict.fromkeys(one.method for one in standing))
-    found = {(one.method, one.transfer): one for one in standing if one.oa}
+def _all_methods(summaries: Sequence[MethodSummary], transfers: Sequence[str], mark: Callable[..., str]) -> str:
+    methods = list(dict.fromkeys(one.method for one in summaries))
+    found = {(one.method, one.transfer): one for one in summaries if one.oa}
     lines = [f"| OA / macro-F1 | {' | '.join(transfers)} | seeds | fit (s) |", "|---" * (len(transfers) + 3) + "|"]
     for method in sorted(methods, key=lambda one: (one == ORACLE, one == GHCA)):
         own = [found.get((method, transfer)) for transfer in transfers]

@@ -1,4 +1,4 @@
-"""Where source and target lie among a model's features: two main axes of its embedding."""
+"""Source and target in feature space, on the two principal axes of a model's embedding."""
 
 from __future__ import annotations
 
@@ -16,13 +16,20 @@ MOST_POINTS = 350
 
 
 def feature_map(model: TrainedModel, source: SeriesSet, target: SeriesSet) -> dict[str, Any] | None:
-    """The embeddings of a random choice of both domains, projected together on their two principal axes.
+    """Project the embeddings of both domains together on their two principal axes.
+
+    Parameters
+    ----------
+    model : TrainedModel
+        A fitted model.
+    source, target : SeriesSet
+        Both domains; at most :data:`MOST_POINTS` random series of each are shown.
 
     Returns
     -------
-    JSON-ready: ``source`` and ``target`` with the chosen ``index`` and their ``x`` and ``y``, and ``explained``,
-    the share (0 to 1) of the variance that the two axes hold; None when the model has no embedding of two
-    features or more.
+    dict or None
+        JSON-ready: ``source`` and ``target`` with the chosen ``index`` and their ``x`` and ``y``, and ``explained``,
+        the share (0 to 1) of the variance on the two axes; None when the embedding has fewer than two features.
     """
     # Imported here, because it brings torch.
     from ..methods.shared.source_domain import balanced_weights

@@ -16,7 +16,19 @@ class Scores:
 
     @staticmethod
     def of(reference: np.ndarray, predicted: np.ndarray, classes: int) -> Scores:
-        """Count (n,) reference and predicted class indices 0..classes-1."""
+        """Count how reference and predicted classes meet.
+
+        Parameters
+        ----------
+        reference, predicted : (n,) int64
+            Class indices, 0 to ``classes`` - 1.
+        classes : int
+            Number of classes, k.
+
+        Returns
+        -------
+        Scores
+        """
         flat = np.asarray(reference, np.int64) * classes + np.asarray(predicted, np.int64)
         return Scores(np.bincount(flat, minlength=classes * classes).reshape(classes, classes))
 

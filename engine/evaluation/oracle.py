@@ -1,7 +1,7 @@
-"""The oracle: what labels inside the target would give, by cross-validation over spatial blocks of it.
+"""The oracle: what labels inside the target would give, by cross-validation over its spatial groups.
 
-Pixels of one block (a field, a tile) resemble one another: a forest tested on neighbours of what it learnt from
-looks better than it is, so a group is either learnt from or tested on, never both.
+Pixels of one group (a field, a tile) are similar: a forest tested on neighbours of its training samples looks
+better than it is, so a group is either for training or for testing, never both.
 """
 
 from __future__ import annotations
@@ -28,31 +28,44 @@ class Folds:
     parts: tuple[np.ndarray, ...]
     """Indices tested on, one array a fold; empty when no division is possible."""
     note: str
-    """What the reader must know of it; empty when the folds are whole blocks."""
+    """What the reader must know; empty when the folds are whole groups."""
 
 
 def oracle_folds(labels: np.ndarray, group: np.ndarray | None, seed: int) -> Folds:
-    """Divide samples (n,) into folds such that every class can be learnt from the others.
+    """Divide samples into folds such that every class can be learned from the others.
 
-    Whole blocks with the class shares as even as can be; where that leaves a class with too few samples to learn
-    from, or the blocks are unknown, single samples; where even that does, none.
+    Folds are whole spatial groups with class shares as even as possible. Where that leaves a class with too few samples
+    to learn from, or the groups are unknown, folds are of single samples; where even that does, there are none.
+
+    Parameters
+    ----------
+    labels : (n,) int64
+        Class index of each sample.
+    group : (n,) int64 or None
+        Spatial group of each sample.
+    seed : int
+        Seed of the division.
+
+    Returns
+    -------
+    Folds
     """
     # Imported here: only the oracle needs it, and the command's other parts should start without.
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     if group is not None and len(np.unique(group)) >= FOLDS:
         splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-        parts = _parts(splitter, labels, group)
+        parts = _split(splitter, labels, group)
         if parts and _learnable(labels, parts):
             return Folds(parts, "")
-    parts = _parts(StratifiedKFold(FOLDS, shuffle=True, random_state=seed), labels, None)
+    parts = _split(StratifiedKFold(FOLDS, shuffle=True, random_state=seed), labels, None)
     if parts and _learnable(labels, parts):
-        why = "the blocks are unknown" if group is None else "a class lies in too few blocks"
+        why = "the blocks are unknown" if group is None else "a class is in too few blocks"
         return Folds(parts, f"Folds of single pixels, not of spatial blocks, since {why}: the oracle is too high.")
-    return Folds((), "No oracle: a class has too few samples in the target to be learnt and tested inside it.")
+    return Folds((), "No oracle: a class has too few samples in the target to train and test inside it.")
 
 
-def _parts(splitter: Any, labels: np.ndarray, group: np.ndarray | None) -> tuple[np.ndarray, ...]:
+def _split(splitter: Any, labels: np.ndarray, group: np.ndarray | None) -> tuple[np.ndarray, ...]:
     with warnings.catch_warnings():
         # That a class has fewer samples than folds is judged by _learnable.
         warnings.simplefilter("ignore", UserWarning)
@@ -72,7 +85,7 @@ def _learnable(labels: np.ndarray, parts: tuple[np.ndarray, ...]) -> bool:
 
 @dataclass(frozen=True)
 class OraclePrediction:
-    """What the oracle says of the target."""
+    """Predictions of the oracle for the target."""
 
     predicted: np.ndarray
     """(n,) class indices; empty when the target cannot be divided."""
@@ -87,7 +100,25 @@ class OraclePrediction:
 def cross_validate(
     target: SeriesSet, method: str, seed: int, options: Mapping[str, Any], progress: Progress
 ) -> OraclePrediction:
-    """Predict every series of the labelled ``target`` (each observed once) by a model of the other folds."""
+    """Predict every labelled series of the target by a model of the other folds.
+
+    Parameters
+    ----------
+    target : SeriesSet
+        Labelled series, each observed at least once.
+    method : str
+        Key of ``engine.methods.METHODS``.
+    seed : int
+        Seed of folds and fits.
+    options : mapping
+        Settings of the method that differ from its defaults.
+    progress : Progress
+        Receives a stage per fold.
+
+    Returns
+    -------
+    OraclePrediction
+    """
     if target.labels is None:
         raise ValueError("the oracle needs labels")
     labels = target.labels

@@ -1,4 +1,4 @@
-"""How methods stand on a transfer: means and spread over seeds, the share of the gap closed, and the same in words."""
+"""Methods ranked on a transfer: mean and deviation over seeds, the share of the gap closed, and both in sentences."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from .run_method import ORACLE
 
 SOURCE_ONLY, FOREST, GHCA = "source_only", "rf", "ghca"
 LEAST_GAP = 0.01
-"""Gap between source only and oracle (as a share) below which its closing means nothing."""
+"""Gap in a score (0 to 1) below which the share closed is meaningless."""
 TIE = 0.0005
 """Difference that three digits do not show."""
 HARM = 0.01
 """Loss against source only (as a share) that is called harm."""
 GAPS = {"gap_closed": SOURCE_ONLY, "rf_gap_closed": FOREST}
-"""The gaps whose closing is told, and the method at their lower end."""
+"""The gaps that are reported, and the method at their lower end."""
 SCORES = ("oa", "macro_f1")
-"""The scores in which it is told."""
+"""The scores in which they are reported."""
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Spread:
-    """A figure over seeds."""
+class MeanStd:
+    """Mean and standard deviation of a figure over seeds."""
 
     mean: float
     """Its mean."""
@@ -35,20 +35,41 @@ class Spread:
     """Its standard deviation (of a sample); None with one seed."""
 
     @staticmethod
-    def of(values: Sequence[float]) -> Spread | None:
-        """That of some values; None where there are none."""
+    def of(values: Sequence[float]) -> MeanStd | None:
+        """Summarise some values.
+
+        Parameters
+        ----------
+        values : sequence of float
+            One value per run.
+
+        Returns
+        -------
+        MeanStd or None
+            None for no values.
+        """
         if not values:
             return None
-        return Spread(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None)
+        return MeanStd(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None)
 
     def text(self, digits: int = 3) -> str:
-        """``mean ± deviation`` with so many digits after the point, or the mean alone."""
+        """Return ``mean ± deviation``, or the mean alone.
+
+        Parameters
+        ----------
+        digits : int
+            Digits after the decimal point.
+
+        Returns
+        -------
+        str
+        """
         mean = f"{self.mean:,.{digits}f}"
         return mean if self.sd is None else f"{mean} ± {self.sd:,.{digits}f}"
 
 
 @dataclass(frozen=True)
-class Standing:
+class MethodSummary:
     """One method on one transfer."""
 
     transfer: str
@@ -59,17 +80,17 @@ class Standing:
     """Runs with figures."""
     failed: int
     """Runs without."""
-    oa: Spread | None
+    oa: MeanStd | None
     """Overall accuracy, 0 to 1; None when no run has figures."""
-    macro_f1: Spread | None
+    macro_f1: MeanStd | None
     """Mean F1 of the classes, 0 to 1."""
-    kappa: Spread | None
+    kappa: MeanStd | None
     """Cohen's kappa."""
     f1_per_class: dict[str, float | None]
     """Mean F1 of each class; None where it is not defined."""
-    fit_seconds: Spread | None
+    fit_seconds: MeanStd | None
     """Seconds to fit on one thread."""
-    predict_seconds: Spread | None
+    predict_seconds: MeanStd | None
     """Seconds to predict the target on one thread."""
     peak_memory_mb: int | None
     """Most memory of any of its processes."""
@@ -95,7 +116,17 @@ class Standing:
 
 
 def method_title(method: str) -> str:
-    """Short name for people of a method: what stands in brackets in a title such as ``Adapt (GHCA)``."""
+    """Return the short name of a method: the part in brackets of a title such as ``Adapt (GHCA)``.
+
+    Parameters
+    ----------
+    method : str
+        Key of ``engine.methods.METHODS``, or ``oracle``.
+
+    Returns
+    -------
+    str
+    """
     if method == ORACLE:
         return "Oracle"
     title = METHODS[method].title if method in METHODS else method
@@ -103,50 +134,66 @@ def method_title(method: str) -> str:
     return inside.rstrip(")") if bracket and inside.rstrip(")").isupper() else before
 
 
-def standings(rows: Sequence[Row]) -> list[Standing]:
-    """The rows by transfer and method, in their order."""
+def summarize_methods(rows: Sequence[Row]) -> list[MethodSummary]:
+    """Summarise runs by transfer and method.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Runs as in the results file.
+
+    Returns
+    -------
+    list of MethodSummary
+        In the order of the rows.
+    """
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row["transfer"], row["method"]), []).append(row)
-    found = {place: _standing(*place, group) for place, group in groups.items()}
+    found = {key: _summary(*key, group) for key, group in groups.items()}
     return [replace(one, **_gaps(one.transfer, one.method, _scores(one), found)) for one in found.values()]
 
 
-def _standing(transfer: str, method: str, group: Sequence[Row]) -> Standing:
+def _summary(transfer: str, method: str, group: Sequence[Row]) -> MethodSummary:
     """Without the gaps, which need other methods."""
-    whole = [row for row in group if row["oa"] is not None]
-    crops = whole[0]["f1_per_class"] if whole else {}
-    memory = [row["peak_memory_mb"] for row in whole if row["peak_memory_mb"] is not None]
-    return Standing(
+    complete = [row for row in group if row["oa"] is not None]
+    crops = complete[0]["f1_per_class"] if complete else {}
+    memory = [row["peak_memory_mb"] for row in complete if row["peak_memory_mb"] is not None]
+    return MethodSummary(
         transfer=transfer,
         method=method,
-        runs=len(whole),
-        failed=len(group) - len(whole),
-        oa=_spread(whole, "oa"),
-        macro_f1=_spread(whole, "macro_f1"),
-        kappa=_spread(whole, "kappa"),
-        f1_per_class={crop: _mean([row["f1_per_class"][crop] for row in whole]) for crop in crops},
-        fit_seconds=_spread(whole, "fit_seconds"),
-        predict_seconds=_spread(whole, "predict_seconds"),
+        runs=len(complete),
+        failed=len(group) - len(complete),
+        oa=_spread(complete, "oa"),
+        macro_f1=_spread(complete, "macro_f1"),
+        kappa=_spread(complete, "kappa"),
+        f1_per_class={crop: _mean([row["f1_per_class"][crop] for row in complete]) for crop in crops},
+        fit_seconds=_spread(complete, "fit_seconds"),
+        predict_seconds=_spread(complete, "predict_seconds"),
         peak_memory_mb=max(memory) if memory else None,
         notes=tuple(dict.fromkeys(note for row in group for note in row["notes"])),
     )
 
 
-def add_gaps(rows: Sequence[dict[str, Any]], standing: Sequence[Standing]) -> None:
+def add_gaps(rows: Sequence[dict[str, Any]], summaries: Sequence[MethodSummary]) -> None:
     """Add to each row the share of the gap that its run closed, between the means of both ends.
 
-    ``standing``: that of these rows, as :func:`standings` gives it.
+    Parameters
+    ----------
+    rows : sequence of dict
+        Runs as in the results file; changed in place.
+    summaries : sequence of MethodSummary
+        Summary of these rows.
     """
-    found = {(one.transfer, one.method): one for one in standing}
+    found = {(one.transfer, one.method): one for one in summaries}
     for row in rows:
         row.update(_gaps(row["transfer"], row["method"], row, found))
 
 
 def _gaps(
-    transfer: str, method: str, scores: Mapping[str, Any], found: Mapping[tuple[str, str], Standing]
+    transfer: str, method: str, scores: Mapping[str, Any], found: Mapping[tuple[str, str], MethodSummary]
 ) -> dict[str, Any]:
-    """The shares of the gaps that these scores close, under the names they have in a row and in a standing."""
+    """The shares of the gaps that these scores close, under the names they have in a row and in a summary."""
     closed: dict[str, Any] = {}
     for gap, low in GAPS.items():
         ends = [_scores(found.get((transfer, end))) for end in (low, ORACLE)]
@@ -157,23 +204,44 @@ def _gaps(
 
 
 def gap_closed(score: float | None, low: float | None, high: float | None) -> float | None:
-    """(score - low) / (high - low); None where one is missing or the gap is too small to mean anything."""
+    """Return which share of the gap between two methods a score closes.
+
+    Parameters
+    ----------
+    score, low, high : float or None
+        Score of the method, of the lower and of the upper end, each 0 to 1.
+
+    Returns
+    -------
+    float or None
+        (score - low) / (high - low); None where a score is missing or the gap is below :data:`LEAST_GAP`.
+    """
     if score is None or low is None or high is None or high - low <= LEAST_GAP:
         return None
     return (score - low) / (high - low)
 
 
-def reading(standing: Sequence[Standing]) -> list[str]:
-    """What the figures say, a text of a few sentences for each transfer; with several, one on all of them in front."""
-    transfers = list(dict.fromkeys(one.transfer for one in standing))
-    texts = [] if len(transfers) < 2 else _overall(standing, transfers)
+def describe_results(summaries: Sequence[MethodSummary]) -> list[str]:
+    """Describe the results in sentences.
+
+    Parameters
+    ----------
+    summaries : sequence of MethodSummary
+        Methods on all transfers.
+
+    Returns
+    -------
+    list of str
+    """
+    transfers = list(dict.fromkeys(one.transfer for one in summaries))
+    texts = [] if len(transfers) < 2 else _overall(summaries, transfers)
     for transfer in transfers:
-        own = {one.method: one for one in standing if one.transfer == transfer and one.oa}
+        own = {one.method: one for one in summaries if one.transfer == transfer and one.oa}
         texts.append(f"{transfer}: {' '.join(_read_transfer(own))}")
     return texts
 
 
-def _read_transfer(own: Mapping[str, Standing]) -> list[str]:
+def _read_transfer(own: Mapping[str, MethodSummary]) -> list[str]:
     ranked = sorted((one for one in own.values() if one.method != ORACLE), key=lambda one: -_mean_of(one, "oa"))
     if not ranked:
         return ["no run has figures."]
@@ -209,8 +277,8 @@ def _read_transfer(own: Mapping[str, Standing]) -> list[str]:
     return sentences
 
 
-def _overall(standing: Sequence[Standing], transfers: Sequence[str]) -> list[str]:
-    scores = mean_over(standing, transfers, "oa")
+def _overall(summaries: Sequence[MethodSummary], transfers: Sequence[str]) -> list[str]:
+    scores = mean_over(summaries, transfers, "oa")
     scores.pop(ORACLE, None)
     if len(scores) < 2:
         return []
@@ -222,26 +290,41 @@ def _overall(standing: Sequence[Standing], transfers: Sequence[str]) -> list[str
     ]
 
 
-def mean_over(standing: Sequence[Standing], transfers: Sequence[str], figure: str) -> dict[str, float]:
-    """Mean of ``oa`` or ``macro_f1`` over the transfers, for the methods (and the oracle) that have it on each."""
+def mean_over(summaries: Sequence[MethodSummary], transfers: Sequence[str], figure: str) -> dict[str, float]:
+    """Average a score over transfers, for the methods (and the oracle) that have it on each of them.
+
+    Parameters
+    ----------
+    summaries : sequence of MethodSummary
+        Methods on the transfers.
+    transfers : sequence of str
+        Names of the transfers.
+    figure : str
+        ``oa`` or ``macro_f1``.
+
+    Returns
+    -------
+    dict of str to float
+        Mean by method.
+    """
     by_method: dict[str, list[float]] = {}
-    for one in standing:
+    for one in summaries:
         if one.oa and one.transfer in transfers:
             by_method.setdefault(one.method, []).append(_mean_of(one, figure))
     return {method: float(np.mean(own)) for method, own in by_method.items() if len(own) == len(transfers)}
 
 
-def _within(first: Standing, second: Standing) -> str:
+def _within(first: MethodSummary, second: MethodSummary) -> str:
     spread = max((one.oa.sd or 0.0) for one in (first, second) if one.oa)
     near = _mean_of(first, "oa") - _mean_of(second, "oa") < spread
     return ", less than the spread of the seeds" if near else ""
 
 
-def _figure(one: Standing, figure: str) -> str:
+def _figure(one: MethodSummary, figure: str) -> str:
     return _plain(_mean_of(one, figure))
 
 
-def _mean_of(one: Standing, figure: str) -> float:
+def _mean_of(one: MethodSummary, figure: str) -> float:
     spread = getattr(one, figure)
     return spread.mean if spread else float("nan")
 
@@ -254,13 +337,13 @@ def _points(difference: float) -> str:
     return f"{100 * difference:.1f} points"
 
 
-def _scores(one: Standing | None) -> dict[str, float | None]:
-    """The mean scores of a standing, those of none included."""
+def _scores(one: MethodSummary | None) -> dict[str, float | None]:
+    """Return the mean scores of a summary; None for each without one."""
     return {figure: spread.mean if (spread := getattr(one, figure, None)) else None for figure in SCORES}
 
 
-def _spread(rows: Sequence[Row], key: str) -> Spread | None:
-    return Spread.of([row[key] for row in rows])
+def _spread(rows: Sequence[Row], key: str) -> MeanStd | None:
+    return MeanStd.of([row[key] for row in rows])
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

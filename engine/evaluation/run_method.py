@@ -19,7 +19,7 @@ from .feature_projection import feature_map
 from .oracle import cross_validate
 
 ORACLE = "oracle"
-"""What stands as the method in the rows of the oracle."""
+"""The method in the rows of the oracle."""
 NO_EMBEDDING = ("rf",)
 
 
@@ -45,7 +45,19 @@ class RunTask:
 
 
 def options_of(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings for one method: the common ones, and those with its name in front (``ghca.rounds``)."""
+    """Return the settings for one method: the common ones, and those with its name in front (``ghca.rounds``).
+
+    Parameters
+    ----------
+    method : str
+        Key of ``engine.methods.METHODS``.
+    options : mapping
+        Settings of a comparison.
+
+    Returns
+    -------
+    dict
+    """
     common = {name: value for name, value in options.items() if "." not in name}
     front = f"{method}."
     return common | {name[len(front) :]: value for name, value in options.items() if name.startswith(front)}
@@ -87,7 +99,7 @@ def do_run(task: RunTask, domains: list[SeriesSet], progress: Progress) -> dict[
         model_id, notes = model.model_id, []
     peak = peak_memory_mb()
     if peak is None:
-        notes.append("The system does not tell the peak memory.")
+        notes.append("The system does not report the peak memory.")
     if task.features and not task.oracle and task.method not in NO_EMBEDDING:
         features = feature_map(model, source, target)
     return {
@@ -102,7 +114,7 @@ def do_run(task: RunTask, domains: list[SeriesSet], progress: Progress) -> dict[
 
 
 def peak_memory_mb() -> int | None:
-    """Most memory this process has had at a time; None where the system does not tell (Windows)."""
+    """Most memory this process has had at a time; None where the system does not report it (Windows)."""
     status = Path("/proc/self/status")
     if status.exists():
         # Not ru_maxrss: on Linux that starts from the size of the process that started this one.

@@ -24,8 +24,8 @@ from .metrics import Scores
 SOURCE_SERIES = 20_000
 """Series of a class that a comparison reads of a source at most: ten times as many as a job."""
 TARGET_SERIES = 200_000
-"""Series that a comparison reads of a target at most, drawn from all alike: the accuracy of so many is that of more, to
-a tenth of a percent point or so."""
+"""Series of a target that a comparison reads at most, drawn at random: more would change the accuracy by about a
+tenth of a percentage point."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,24 @@ class Transfer:
 
     @staticmethod
     def of(name: str, source: SeriesSet, target: SeriesSet) -> Transfer:
-        """Bring the target to the bands and classes of the source; raises InputError where they do not meet."""
+        """Bring the target to the bands and classes of the source.
+
+        Parameters
+        ----------
+        name : str
+            Name of the transfer for people.
+        source, target : SeriesSet
+            Labelled series of both domains.
+
+        Returns
+        -------
+        Transfer
+
+        Raises
+        ------
+        InputError
+            ``no-labels``, ``one-class``, ``few-samples``, ``bands-differ``, ``classes-differ`` or ``all-nodata``.
+        """
         require_source(source, f"the source of {name}")
         notes = [*describe_draw(source, SOURCE_SERIES, f"the source of {name}")]
         if target.labels is None:
@@ -70,12 +87,24 @@ class Transfer:
 
 
 def read_transfers(splits: str | Path, names: Sequence[str]) -> Iterator[tuple[str, SeriesSet, SeriesSet]]:
-    """Name, source and target of the named transfers of a splits file, whose series files lie beside it.
+    """Read the named transfers of a splits file, whose series files are in the same folder.
+
+    Parameters
+    ----------
+    splits : str or Path
+        Path of the splits file (JSON).
+    names : sequence of str
+        Names of transfers.
+
+    Yields
+    ------
+    tuple
+        Name, source and target (:class:`SeriesSet`) of each.
 
     Raises
     ------
     InputError
-        ``splits`` when it cannot be read or has no such transfer, and what :func:`read_series` raises.
+        ``splits`` when the file cannot be read or lacks a transfer, and as :func:`read_series`.
     """
     splits = Path(splits)
     try:
@@ -98,28 +127,90 @@ def read_transfers(splits: str | Path, names: Sequence[str]) -> Iterator[tuple[s
 
 
 def read_splits(splits: str | Path, names: Sequence[str]) -> list[Transfer]:
-    """The named transfers of a splits file; raises InputError."""
+    """Read the named transfers of a splits file.
+
+    Parameters
+    ----------
+    splits, names
+        As of :func:`read_transfers`.
+
+    Returns
+    -------
+    list of Transfer
+
+    Raises
+    ------
+    InputError
+        As :func:`read_transfers` and :meth:`Transfer.of`.
+    """
     return [Transfer.of(name, source, target) for name, source, target in read_transfers(splits, names)]
 
 
 def read_files(source: str | Path, target: str | Path) -> Transfer:
-    """The transfer between two whole series files; raises InputError."""
+    """Read the transfer between two whole series files.
+
+    Parameters
+    ----------
+    source, target : str or Path
+        Paths of series files.
+
+    Returns
+    -------
+    Transfer
+
+    Raises
+    ------
+    InputError
+        As :func:`read_series` and :meth:`Transfer.of`.
+    """
     name = f"{Path(source).stem} to {Path(target).stem}"
     return Transfer.of(name, read_source(source), read_target(target))
 
 
 def read_source(path: str | Path, part: Mapping[str, Any] | None = None, classes: tuple[str, ...] = ()) -> SeriesSet:
-    """The source of a comparison: of larger classes a draw of ``SOURCE_SERIES``."""
+    """Read the source of a comparison: of larger classes a draw of ``SOURCE_SERIES``.
+
+    Parameters
+    ----------
+    path, part, classes
+        As of :func:`read_series`.
+
+    Returns
+    -------
+    SeriesSet
+    """
     return read_series(path, part, classes, SOURCE_SERIES)
 
 
 def read_target(path: str | Path, part: Mapping[str, Any] | None = None, classes: tuple[str, ...] = ()) -> SeriesSet:
-    """The target of a comparison: of a larger one a draw of ``TARGET_SERIES`` in their natural class shares."""
+    """Read the target of a comparison: a draw of ``TARGET_SERIES`` in their natural class shares where it has more.
+
+    Parameters
+    ----------
+    path, part, classes
+        As of :func:`read_series`.
+
+    Returns
+    -------
+    SeriesSet
+    """
     return read_series(path, part, classes, TARGET_SERIES, by_class=False)
 
 
 def pack(series: SeriesSet, labels: bool) -> bytes:
-    """The series as bytes for another process; without ``labels`` values, days and bands are all there is."""
+    """Pack series for another process.
+
+    Parameters
+    ----------
+    series : SeriesSet
+        What to pack.
+    labels : bool
+        Whether labels, classes and groups go with the values; without, a process cannot see them.
+
+    Returns
+    -------
+    bytes
+    """
     fields: dict[str, np.ndarray] = {"values": series.values, "day": series.day, "bands": np.array(series.bands)}
     if labels and series.labels is not None:
         fields |= {"labels": series.labels, "classes": np.array(series.classes)}
@@ -133,7 +224,17 @@ def pack(series: SeriesSet, labels: bool) -> bytes:
 
 
 def unpack(data: bytes) -> SeriesSet:
-    """What :func:`pack` packed."""
+    """Unpack what :func:`pack` packed.
+
+    Parameters
+    ----------
+    data : bytes
+        Packed series.
+
+    Returns
+    -------
+    SeriesSet
+    """
     with np.load(io.BytesIO(data), allow_pickle=False) as file:
         fields = {key: file[key] for key in file.files}
     return SeriesSet(
@@ -148,7 +249,20 @@ def unpack(data: bytes) -> SeriesSet:
 
 
 def score(transfer: Transfer, predicted: np.ndarray) -> dict[str, Any]:
-    """The figures of a row: agreement of (n,) predicted class indices with the target's labels, JSON-ready."""
+    """Compare predictions with the target's labels.
+
+    Parameters
+    ----------
+    transfer : Transfer
+        The transfer whose target was predicted.
+    predicted : (n,) int64
+        Class index of each target series.
+
+    Returns
+    -------
+    dict
+        JSON-ready figures of a row of the results.
+    """
     reference = transfer.target.labels
     if reference is None:
         raise ValueError("the target has no labels")

@@ -11,10 +11,10 @@ from matplotlib.dates import DateFormatter, MonthLocator
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from ..evaluation.ranking import FOREST, GHCA, ORACLE, SOURCE_ONLY, Spread, Standing, method_title
+from ..evaluation.ranking import FOREST, GHCA, ORACLE, SOURCE_ONLY, MeanStd, MethodSummary, method_title
 from ..evaluation.transfers import Transfer
 from ..series import SeriesSet, align_years
-from .plotting import embedded, greenness, label, plain_axes
+from .plotting import data_address, escaped, greenness, plain_axes
 
 OURS, OTHER, GREY = "#1b6e4f", "#9db4c8", "#444444"
 WIDE = 9.5
@@ -26,17 +26,28 @@ ACROSS = 4
 SEASONS_ACROSS = 3
 
 
-def score_bars(standing: Sequence[Standing]) -> str:
-    """Overall accuracy and macro-F1 of the methods with the spread of the seeds, the best on top."""
-    methods = [one for one in standing if one.method != ORACLE and one.oa and one.macro_f1]
+def score_bars(summaries: Sequence[MethodSummary]) -> str:
+    """Draw overall accuracy and macro-F1 of the methods with the spread of the seeds, the best on top.
+
+    Parameters
+    ----------
+    summaries : sequence of MethodSummary
+        Methods on the transfers to show.
+
+    Returns
+    -------
+    str
+        Data address of a PNG; empty where there is nothing to draw.
+    """
+    methods = [one for one in summaries if one.method != ORACLE and one.oa and one.macro_f1]
     methods.sort(key=lambda one: one.oa.mean if one.oa else 0.0)
     if not methods:
         return ""
-    marks = {one.method: one for one in standing if one.method in (ORACLE, SOURCE_ONLY)}
+    marks = {one.method: one for one in summaries if one.method in (ORACLE, SOURCE_ONLY)}
     figure = Figure(figsize=(WIDE, 1.3 + 0.3 * len(methods)), layout="constrained")
     both = figure.subplots(1, 2, sharey=True)
     for axes, key, name in zip(both, ("oa", "macro_f1"), ("Overall accuracy", "Macro-F1")):
-        spreads: list[Spread] = [getattr(one, key) for one in methods]
+        spreads: list[MeanStd] = [getattr(one, key) for one in methods]
         means = [spread.mean for spread in spreads]
         deviations = [spread.sd or 0.0 for spread in spreads]
         colors = [OURS if one.method == GHCA else OTHER for one in methods]
@@ -46,7 +57,7 @@ def score_bars(standing: Sequence[Standing]) -> str:
         low = max(0.0, np.floor(10 * (min(means) - 0.08)) / 10)
         for position, (mean, deviation) in enumerate(zip(means, deviations)):
             text = axes.text(mean + deviation + 0.012 * (1 - low), position, f"{mean:.3f}", va="center", fontsize=8)
-            # Readable also where it stands upon a line of reference.
+            # Readable also on top of a reference line.
             text.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.6})
         for method, style in ((ORACLE, "--"), (SOURCE_ONLY, ":")):
             if method in marks and getattr(marks[method], key):
@@ -60,33 +71,57 @@ def score_bars(standing: Sequence[Standing]) -> str:
         figure.legend(
             *both[0].get_legend_handles_labels(), loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False
         )
-    return embedded(figure)
+    return data_address(figure)
 
 
-def transfer_table(standing: Sequence[Standing]) -> str:
-    """Overall accuracy of every method on every transfer."""
-    transfers = list(dict.fromkeys(one.transfer for one in standing))
-    found = {(one.method, one.transfer): one.oa.mean for one in standing if one.oa}
+def transfer_table(summaries: Sequence[MethodSummary]) -> str:
+    """Draw overall accuracy of every method on every transfer.
+
+    Parameters
+    ----------
+    summaries : sequence of MethodSummary
+        Methods on the transfers to show.
+
+    Returns
+    -------
+    str
+        Data address of a PNG; empty where there is nothing to draw.
+    """
+    transfers = list(dict.fromkeys(one.transfer for one in summaries))
+    found = {(one.method, one.transfer): one.oa.mean for one in summaries if one.oa}
     methods = list(dict.fromkeys(method for method, _ in found))
     values = np.array([[found.get((method, transfer), np.nan) for transfer in transfers] for method in methods])
     if not values.size:
         return ""
     order = sorted(range(len(methods)), key=lambda row: (methods[row] != ORACLE, -np.nan_to_num(values[row]).mean()))
     figure = Figure(figsize=(WIDE, 1.6 + 0.32 * len(methods)), layout="constrained")
-    names = [label(transfer) for transfer in transfers]
+    names = [escaped(transfer) for transfer in transfers]
     _heat(figure.subplots(), values[order], [methods[row] for row in order], names, "{:.3f}")
-    return embedded(figure)
+    return data_address(figure)
 
 
-def f1_table(standing: Sequence[Standing], crops: Sequence[str]) -> str:
-    """F1 of every class by every method, the best method on top."""
-    shown = sorted((one for one in standing if one.oa), key=lambda one: -(one.macro_f1.mean if one.macro_f1 else 0))
+def f1_table(summaries: Sequence[MethodSummary], crops: Sequence[str]) -> str:
+    """Draw F1 of every class by every method, the best method on top.
+
+    Parameters
+    ----------
+    summaries : sequence of MethodSummary
+        Methods on the transfers to show.
+    crops : sequence of str
+        Names of the classes.
+
+    Returns
+    -------
+    str
+        Data address of a PNG; empty where there is nothing to draw.
+    """
+    shown = sorted((one for one in summaries if one.oa), key=lambda one: -(one.macro_f1.mean if one.macro_f1 else 0))
     if not shown:
         return ""
     values = np.array([[np.nan if (f1 := one.f1_per_class[c]) is None else f1 for c in crops] for one in shown])
     figure = Figure(figsize=(WIDE, 1.6 + 0.32 * len(shown)), layout="constrained")
-    _heat(figure.subplots(), values, [one.method for one in shown], [label(crop) for crop in crops], "{:.2f}")
-    return embedded(figure)
+    _heat(figure.subplots(), values, [one.method for one in shown], [escaped(crop) for crop in crops], "{:.2f}")
+    return data_address(figure)
 
 
 def _heat(axes: Axes, values: np.ndarray, methods: Sequence[str], columns: Sequence[str], form: str) -> None:
@@ -99,7 +134,7 @@ def _heat(axes: Axes, values: np.ndarray, methods: Sequence[str], columns: Seque
         if np.isfinite(value):
             weight = "bold" if value == best[column] and competing[row, column] else "normal"
             text = axes.text(column, row, form.format(value), ha="center", va="center", fontsize=8.5, fontweight=weight)
-            text.set_in_layout(False)  # it lies inside its cell: to measure it only takes time
+            text.set_in_layout(False)  # always inside its cell: measuring it costs time
     axes.set_yticks(np.arange(len(methods)), [method_title(method) for method in methods])
     slanted = max(map(len, columns)) * len(columns) > 90
     turn = {"rotation": 25, "ha": "left", "rotation_mode": "anchor"} if slanted else {}
@@ -109,7 +144,20 @@ def _heat(axes: Axes, values: np.ndarray, methods: Sequence[str], columns: Seque
 
 
 def confusion_matrices(rows: Sequence[Mapping[str, Any]], crops: Sequence[str]) -> str:
-    """Confusion of every method, summed over its seeds, in percent of the reference of each class."""
+    """Draw the confusion of every method, summed over its seeds, in percent of the reference of each class.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Runs as in the results file.
+    crops : sequence of str
+        Names of the classes.
+
+    Returns
+    -------
+    str
+        Data address of a PNG; empty where there is nothing to draw.
+    """
     sums: dict[str, np.ndarray] = {}
     for row in rows:
         if row["confusion"] is not None:
@@ -118,8 +166,8 @@ def confusion_matrices(rows: Sequence[Mapping[str, Any]], crops: Sequence[str]) 
         return ""
     across = min(ACROSS if len(sums) <= 2 * ACROSS else ACROSS + 1, len(sums))
     down = -(-len(sums) // across)
-    names = [label(crop) for crop in crops]
-    # Cells stay large enough for their numbers, and the names stand once, at the left and below.
+    names = [escaped(crop) for crop in crops]
+    # Cells stay large enough for their numbers; names are only at the left and below.
     side = max(1.9, min(2.3, 0.36 * len(crops)))
     beside = 0.085 * max(map(len, names))
     size = (min(13.0, across * side + beside), down * (side + 0.3) + beside)
@@ -132,10 +180,12 @@ def confusion_matrices(rows: Sequence[Mapping[str, Any]], crops: Sequence[str]) 
         share = np.divide(100.0 * counts, total, out=np.full(counts.shape, np.nan), where=total > 0)
         axes.imshow(share, "Blues", vmin=0, vmax=100)
         if len(crops) <= MOST_NUMBERED:
-            for (true, said), value in np.ndenumerate(share):
+            for (true, predicted), value in np.ndenumerate(share):
                 if np.isfinite(value) and value >= 0.5:
                     color = "white" if value > 60 else "#222222"
-                    number = axes.text(said, true, f"{value:.0f}", ha="center", va="center", fontsize=7, color=color)
+                    number = axes.text(
+                        predicted, true, f"{value:.0f}", ha="center", va="center", fontsize=7, color=color
+                    )
                     number.set_in_layout(False)
         axes.set_title(method_title(method), fontsize=9, fontweight="bold" if method == GHCA else "normal")
         ticks = np.arange(len(crops))
@@ -145,17 +195,34 @@ def confusion_matrices(rows: Sequence[Mapping[str, Any]], crops: Sequence[str]) 
         axes.tick_params(length=0)
     figure.supylabel("Reference", fontsize=9)
     figure.supxlabel("Predicted", fontsize=9)
-    return embedded(figure)
+    return data_address(figure)
 
 
 def feature_maps(
     transfer: Transfer,
     maps: Mapping[str, Mapping[str, Any]],
-    standing: Sequence[Standing],
+    summaries: Sequence[MethodSummary],
     colors: Sequence[str],
 ) -> str:
-    """Both domains among the features of source only (before alignment), of the best other method and of GHCA."""
-    ranked = [one.method for one in sorted(standing, key=lambda one: -(one.oa.mean if one.oa else 0.0))]
+    """Draw both domains among the features of source only (before alignment), of the best other method and of GHCA.
+
+    Parameters
+    ----------
+    transfer : Transfer
+        The series of both domains.
+    maps : mapping
+        Feature maps by method, as :func:`feature_map` returns them.
+    summaries : sequence of MethodSummary
+        Methods on this transfer.
+    colors : sequence of str
+        Colour of each class.
+
+    Returns
+    -------
+    str
+        Data address of a PNG; empty where there is nothing to draw.
+    """
+    ranked = [one.method for one in sorted(summaries, key=lambda one: -(one.oa.mean if one.oa else 0.0))]
     others = [method for method in ranked if method in maps and method not in (SOURCE_ONLY, GHCA, FOREST)]
     first = [method for method in (SOURCE_ONLY, GHCA) if method in maps]
     chosen = first + others[: MOST_MAPS - len(first)]
@@ -176,17 +243,30 @@ def feature_maps(
             axes.set(xticks=[], yticks=[], xlim=(-1.08, 1.08))
             axes.set_xlabel(f"two axes of the embedding, {held:.0%} of its variance", fontsize=7.5, color="#777777")
             axes.spines[:].set_color("#cccccc")
-    handles = [Patch(facecolor=color, label=label(crop)) for crop, color in zip(transfer.source.classes, colors)]
+    handles = [Patch(facecolor=color, label=escaped(crop)) for crop, color in zip(transfer.source.classes, colors)]
     handles.append(Patch(facecolor="#dddddd", label="the other domain"))
     columns = min(4, len(handles))
     figure.legend(
         handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=columns, frameon=False, fontsize=8
     )
-    return embedded(figure)
+    return data_address(figure)
 
 
 def season_curves(transfer: Transfer, colors: Sequence[str]) -> str:
-    """Each crop's mean season in source and target with the deviation of its series."""
+    """Draw each crop's mean season in source and target with the deviation of its series.
+
+    Parameters
+    ----------
+    transfer : Transfer
+        The series of both domains.
+    colors : sequence of str
+        Colour of each class.
+
+    Returns
+    -------
+    str
+        Data address of a PNG; empty where there is nothing to draw.
+    """
     name, index = greenness(transfer.source.bands)
     crops = transfer.source.classes
     across = min(SEASONS_ACROSS, len(crops))
@@ -200,12 +280,12 @@ def season_curves(transfer: Transfer, colors: Sequence[str]) -> str:
         _season(axes, transfer.source, source_day, crop, index, "#444444", "--", "source")
         _season(axes, transfer.target, transfer.target.day, crop, index, color, "-", "target")
         counts = [int(np.count_nonzero(series.labels == crop)) for series in (transfer.source, transfer.target)]
-        axes.set_title(f"{label(crops[crop])}  ({counts[0]:,} / {counts[1]:,})", fontsize=9.5, loc="left")
+        axes.set_title(f"{escaped(crops[crop])}  ({counts[0]:,} / {counts[1]:,})", fontsize=9.5, loc="left")
         axes.xaxis.set_major_locator(MonthLocator(bymonth=(1, 3, 5, 7, 9, 11)))
         axes.xaxis.set_major_formatter(DateFormatter("%b"))
         plain_axes(axes)
-    figure.supylabel(label(name), fontsize=9)
-    return embedded(figure)
+    figure.supylabel(escaped(name), fontsize=9)
+    return data_address(figure)
 
 
 def _season(

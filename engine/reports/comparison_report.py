@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 
-from ..evaluation.ranking import GHCA, ORACLE, Standing, method_title
+from ..evaluation.ranking import GHCA, ORACLE, MethodSummary, method_title
 from ..evaluation.transfers import Transfer
 from ..imagery import class_colors
 from ..progress import Progress
@@ -23,7 +23,7 @@ def write_comparison_report(
     title: str,
     transfers: Sequence[Transfer],
     rows: Sequence[Mapping[str, Any]],
-    standing: Sequence[Standing],
+    summaries: Sequence[MethodSummary],
     words: Sequence[str],
     maps: Mapping[tuple[str, str], Mapping[str, Any]],
     progress: Progress,
@@ -36,15 +36,15 @@ def write_comparison_report(
     title : name of the comparison.
     transfers : on what was compared.
     rows : the runs, as in the results.
-    standing : means and spread, as :func:`standings` gives them for ``rows``.
-    words : the reading of the figures, sentence by sentence.
+    summaries : means and spread, as :func:`summarize_methods` gives them for ``rows``.
+    words : the results in sentences.
     maps : feature maps by transfer and method, as :func:`feature_map` gives them.
-    progress : moved on through its current stage.
+    progress : receives the fraction of its current stage.
     """
     sections = []
     for number, transfer in enumerate(transfers):
         progress.update(number / len(transfers))
-        own = [one for one in standing if one.transfer == transfer.name]
+        own = [one for one in summaries if one.transfer == transfer.name]
         mine = [row for row in rows if row["transfer"] == transfer.name]
         features = {method: found for (name, method), found in maps.items() if name == transfer.name}
         sections.append(_section(transfer, own, mine, features, progress))
@@ -56,7 +56,7 @@ def write_comparison_report(
         title=title,
         words=words,
         sections=sections,
-        overview=transfer_table(standing) if len(transfers) > 1 else "",
+        overview=transfer_table(summaries) if len(transfers) > 1 else "",
         seeds=sorted({row["seed"] for row in rows}),
         options=_options(rows),
         mixed_code=len(codes) > 1,
@@ -66,7 +66,7 @@ def write_comparison_report(
 
 def _section(
     transfer: Transfer,
-    standing: Sequence[Standing],
+    summaries: Sequence[MethodSummary],
     rows: Sequence[Mapping[str, Any]],
     maps: Mapping[str, Mapping[str, Any]],
     progress: Progress,
@@ -75,15 +75,15 @@ def _section(
     colors = hex_colors(class_colors(crops))
     pictures = {}
     for name, draw in (
-        ("bars", lambda: score_bars(standing)),
-        ("f1", lambda: f1_table(standing, crops)),
+        ("bars", lambda: score_bars(summaries)),
+        ("f1", lambda: f1_table(summaries, crops)),
         ("confusion", lambda: confusion_matrices(rows, crops)),
-        ("features", lambda: feature_maps(transfer, maps, standing, colors)),
+        ("features", lambda: feature_maps(transfer, maps, summaries, colors)),
         ("curves", lambda: season_curves(transfer, colors)),
     ):
         progress.check()
         pictures[name] = draw()
-    ranked = sorted(standing, key=lambda one: (one.method != ORACLE, -(one.oa.mean if one.oa else -1.0)))
+    ranked = sorted(summaries, key=lambda one: (one.method != ORACLE, -(one.oa.mean if one.oa else -1.0)))
     return {
         "name": transfer.name,
         "source": len(transfer.source),

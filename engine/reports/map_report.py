@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 
 from ..imagery import read_preview
 from ..series import align_years
-from .plotting import Color, embedded, greenness, hex_colors, label, plain_axes
+from .plotting import Color, data_address, escaped, greenness, hex_colors, plain_axes
 
 if TYPE_CHECKING:
     from ..imagery import Stack
@@ -99,9 +99,9 @@ def _map_picture(map_path: str, classes: list[dict[str, Any]]) -> str:
     colormap = ListedColormap(["#ffffff", *[crop["color"] for crop in classes]])
     axes.imshow(plane, colormap, vmin=0, vmax=len(classes), interpolation="nearest")
     axes.set_axis_off()
-    handles = [Patch(facecolor=crop["color"], edgecolor="#0003", label=label(crop["name"])) for crop in present]
+    handles = [Patch(facecolor=crop["color"], edgecolor="#0003", label=escaped(crop["name"])) for crop in present]
     axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, frameon=False)
-    return embedded(figure)
+    return data_address(figure)
 
 
 def _confidence_picture(statistics: MapStatistics) -> str:
@@ -111,7 +111,7 @@ def _confidence_picture(statistics: MapStatistics) -> str:
     axes.bar(np.arange(101), share, width=1.0, color="#4477aa")
     axes.set(xlabel="Confidence (%)", ylabel="Pixels (%)", xlim=(0, 101))
     plain_axes(axes)
-    return embedded(figure)
+    return data_address(figure)
 
 
 def _season_curves(
@@ -124,7 +124,7 @@ def _season_curves(
     name, index = greenness(tuple(model.bands))
     dates = np.array(stack.dates, "datetime64[D]")
     if source is not None:
-        # By the days as they were compared: those of a target with another season are moved.
+        # On the calendar of the comparison: a target with another season is moved.
         source_dates = dates[0] + (align_years(source.day, stack.day) - stack.day[0]).astype("timedelta64[D]")
     figure = Figure(figsize=(9, 2.2 * -(-len(colors) // 3)), layout="constrained")
     grid = figure.subplots(-(-len(colors) // 3), 3, sharex=True, sharey=True, squeeze=False)
@@ -143,12 +143,12 @@ def _season_curves(
             curve = index(mean)
             seen = np.isfinite(curve)
             axes.plot(source_dates[seen], curve[seen], color="#333333", linewidth=1.2, linestyle="--")
-        axes.set_title(label(model.classes[crop]), fontsize=10, loc="left")
+        axes.set_title(escaped(model.classes[crop]), fontsize=10, loc="left")
         plain_axes(axes)
     for axes in grid.flat:
         axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
     figure.supylabel(name, fontsize=10)
-    return name, embedded(figure)
+    return name, data_address(figure)
 
 
 def _shares_picture(model: TrainedModel, source: SeriesSet | None, classes: list[dict[str, Any]]) -> str:
@@ -164,13 +164,13 @@ def _shares_picture(model: TrainedModel, source: SeriesSet | None, classes: list
     width = 0.8 / len(rows)
     for position, ((name, shares), color) in enumerate(zip(rows.items(), ("#bbbbbb", "#88aacc", "#225588"))):
         axes.barh(np.arange(len(classes)) + position * width, 100 * np.asarray(shares), width, label=name, color=color)
-    # Lying bars: names of crops are long, and there may be many.
-    axes.set_yticks(np.arange(len(classes)) + 0.4 - width / 2, [label(crop["name"]) for crop in classes])
+    # Horizontal bars: names of crops are long, and there may be many.
+    axes.set_yticks(np.arange(len(classes)) + 0.4 - width / 2, [escaped(crop["name"]) for crop in classes])
     axes.invert_yaxis()
     axes.set_xlabel("Share (%)")
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, frameon=False)
     plain_axes(axes)
-    return embedded(figure)
+    return data_address(figure)
 
 
 def _shift_picture(model: TrainedModel) -> str:
@@ -182,8 +182,8 @@ def _shift_picture(model: TrainedModel) -> str:
     figure = Figure(figsize=(9, 2.8), layout="constrained")
     axes = figure.subplots()
     axes.plot(days, gains, color="#225588", linewidth=2)
-    axes.axvline(model.shift_days, color="#cc6644", label=f"taken: {model.shift_days:+g} days")
+    axes.axvline(model.shift_days, color="#cc6644", label=f"applied: {model.shift_days:+g} days")
     axes.set(xlabel="Days added to the target's dates", ylabel="Gain in log-likelihood", xlim=(days[0], days[-1]))
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, frameon=False)
     plain_axes(axes)
-    return embedded(figure)
+    return data_address(figure)

@@ -1,4 +1,4 @@
-"""What the pictures of all reports share: figures inside the page, class names as they are, the greenness to draw."""
+"""Shared by the plots of all reports: figures inside the page, class names, colours, the index to draw."""
 
 from __future__ import annotations
 
@@ -18,31 +18,80 @@ INDEX_BANDS = (("B08", "B04"), ("NIR", "RED"), ("nir", "red"))
 Color = tuple[int, int, int]
 
 
-def embedded(figure: Figure) -> str:
-    """A figure as a PNG data address, so that the report is one file."""
+def data_address(figure: Figure) -> str:
+    """Turn a figure into the data address of a PNG, so that the report is one file.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        A finished figure.
+
+    Returns
+    -------
+    str
+    """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def label(name: str) -> str:
-    """A class name as matplotlib shows it as it is: no formula between dollars, no hidden label after ``_``."""
+def escaped(name: str) -> str:
+    """Return a class name that matplotlib shows unchanged: no formula between dollars, no hidden label after ``_``.
+
+    Parameters
+    ----------
+    name : str
+        Name of a class.
+
+    Returns
+    -------
+    str
+    """
     name = name.replace("$", r"\$")
     return f" {name}" if name.startswith("_") else name
 
 
 def hex_colors(colors: Sequence[Color]) -> list[str]:
-    """Colours as matplotlib and HTML know them."""
+    """Return colours in the form of matplotlib and HTML.
+
+    Parameters
+    ----------
+    colors : sequence of (r, g, b)
+        Each 0 to 255.
+
+    Returns
+    -------
+    list of str
+    """
     return [matplotlib.colors.to_hex([part / 255 for part in color]) for color in colors]
 
 
 def plain_axes(axes: Axes) -> None:
-    """Only the axes that are read: no frame above and at the right."""
+    """Remove the frame above and to the right.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Axes to change.
+    """
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def greenness(bands: tuple[str, ...]) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
-    """What to draw of a (..., c) series: NDVI, given or computed, else the first band."""
+    """Choose what to draw of a series: NDVI, stored or computed, else the first band.
+
+    Parameters
+    ----------
+    bands : tuple of str
+        Names of the bands, c.
+
+    Returns
+    -------
+    name : str
+        What is drawn.
+    index : callable
+        From (..., c) values to (...).
+    """
     if "NDVI" in bands:
         return "NDVI", operator.itemgetter((..., bands.index("NDVI")))
     for near, red in INDEX_BANDS:

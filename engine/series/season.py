@@ -103,7 +103,23 @@ def opposite(one: float | None, other: float | None) -> bool:
 
 
 def day_of_year(start: str) -> int:
-    """Day of the year, 1 to 365, of a month and day ``MM-DD``; raises InputError (``season-start``)."""
+    """Return the day of the year of a month and day.
+
+    Parameters
+    ----------
+    start : str
+        ``MM-DD``; 29 February counts as the 28th.
+
+    Returns
+    -------
+    int
+        1 to 365.
+
+    Raises
+    ------
+    InputError
+        ``season-start`` for any other text.
+    """
     date = parse_iso_date(f"2000-{start}")
     if date is None:
         raise InputError(

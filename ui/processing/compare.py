@@ -18,7 +18,7 @@ from qgis.core import (
 )
 
 from ...engine.errors import InputError
-from ...engine.evaluation.ranking import GHCA, Spread, method_title
+from ...engine.evaluation.ranking import GHCA, MeanStd, method_title
 from ...engine.evaluation.run_method import ORACLE
 from ...engine.tasks import Comparison, check_comparison
 from ...engine.tasks.runs.comparison import COMPARE, DRAW, READ
@@ -177,5 +177,5 @@ class CompareAlgorithm(EngineAlgorithm):
         if row["oa"] is None:
             return tr("{name}: every run failed").format(name=name)
         line = tr("{name}: overall accuracy {oa}, macro-F1 {f1}, fit {seconds:.0f} s")
-        oa, f1, seconds = (Spread(**row[key]) for key in ("oa", "macro_f1", "fit_seconds"))
+        oa, f1, seconds = (MeanStd(**row[key]) for key in ("oa", "macro_f1", "fit_seconds"))
         return line.format(name=name, oa=oa.text(), f1=f1.text(), seconds=seconds.mean)

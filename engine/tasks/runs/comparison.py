@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import InputError, writing
-from ...evaluation.ranking import FOREST, Standing, add_gaps, mean_over, method_title, reading, standings
+from ...evaluation.ranking import (
+    FOREST,
+    MethodSummary,
+    add_gaps,
+    describe_results,
+    mean_over,
+    method_title,
+    summarize_methods,
+)
 from ...evaluation.run_method import RunTask, options_of
 from ...evaluation.transfers import Transfer, pack, score
 from ...methods import METHODS
@@ -69,11 +77,11 @@ def perform(comparison: Comparison, progress: Progress) -> Result:
         done = _do_all(runs, comparison.workers or _cores(), journal, progress)
         rows = [_row(run, outcome) for run, outcome in zip(runs, done)]
         failed = [f"{run.title}: {outcome['failure']}" for run, outcome in zip(runs, done) if "failure" in outcome]
-        standing = standings(rows)
-        add_gaps(rows, standing)
-        words = reading(standing)
+        summaries = summarize_methods(rows)
+        add_gaps(rows, summaries)
+        words = describe_results(summaries)
         progress.stage(DRAW)
-        _write(comparison, transfers, rows, standing, words, _maps(runs, done), progress)
+        _write(comparison, transfers, rows, summaries, words, _maps(runs, done), progress)
         published = publish_parts(comparison, comparison.outputs())
     finally:
         remove_parts(comparison)
@@ -81,8 +89,8 @@ def perform(comparison: Comparison, progress: Progress) -> Result:
         journal.remove()
     progress.finish()
     summary = {
-        "rows": [one.as_json() for one in standing],
-        "mean_oa": mean_over(standing, [one.name for one in transfers], "oa"),
+        "rows": [one.as_json() for one in summaries],
+        "mean_oa": mean_over(summaries, [one.name for one in transfers], "oa"),
         "reading": words,
         "failed": failed,
         "warnings": list(progress.warnings),
@@ -218,7 +226,7 @@ def _write(
     comparison: Comparison,
     transfers: Sequence[Transfer],
     rows: Sequence[Mapping[str, Any]],
-    standing: Sequence[Standing],
+    summaries: Sequence[MethodSummary],
     words: Sequence[str],
     maps: Mapping[tuple[str, str], Mapping[str, Any]],
     progress: Progress,
@@ -234,7 +242,7 @@ def _write(
         _write_csv(part["csv"], rows)
     with writing(outputs["report"]):
         title = Path(comparison.output).stem
-        write_comparison_report(part["report"], title, transfers, rows, standing, words, maps, progress)
+        write_comparison_report(part["report"], title, transfers, rows, summaries, words, maps, progress)
 
 
 def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -11,7 +11,15 @@ import pytest
 from engine.errors import InputError
 from engine.evaluation.feature_projection import feature_map
 from engine.evaluation.oracle import cross_validate, oracle_folds
-from engine.evaluation.ranking import Spread, add_gaps, gap_closed, mean_over, method_title, reading, standings
+from engine.evaluation.ranking import (
+    MeanStd,
+    add_gaps,
+    describe_results,
+    gap_closed,
+    mean_over,
+    method_title,
+    summarize_methods,
+)
 from engine.evaluation.run_method import options_of
 from engine.evaluation.transfers import Transfer, pack, score, unpack
 from engine.methods import METHODS, fit
@@ -102,35 +110,35 @@ def test_the_gap_closed_lies_between_source_only_and_the_oracle():
     assert gap_closed(0.9, 0.90, 0.909) is None and gap_closed(0.9, None, 0.95) is None
     rows = [row("oracle", 0, 0.95), row("rf", 0, 0.75), row("ghca", 0, 0.88), row("ghca", 1, 0.92)]
     rows.append(row("source_only", 0, 0.70))
-    add_gaps(rows, standings(rows))
+    add_gaps(rows, summarize_methods(rows))
     assert rows[2]["gap_closed_oa"] == pytest.approx(0.72) and rows[2]["rf_gap_closed_oa"] == pytest.approx(0.65)
     assert rows[0]["gap_closed_oa"] is None and rows[1]["rf_gap_closed_oa"] is None
-    found = {one.method: one for one in standings(rows)}
+    found = {one.method: one for one in summarize_methods(rows)}
     assert found["ghca"].gap_closed_oa == pytest.approx(0.8)
     assert found["ghca"].oa.mean == pytest.approx(0.9) and found["ghca"].oa.sd == pytest.approx(0.02 * 2**0.5)
     assert found["rf"].oa.sd is None and found["ghca"].f1_per_class == {"a": pytest.approx(0.9), "b": None}
 
 
 def test_a_figure_stands_with_its_spread_where_it_has_one():
-    assert Spread.of([0.5, 0.7]).text() == "0.600 ± 0.141"
-    assert Spread.of([0.5]).text() == "0.500" and Spread.of([1234.5]).text(1) == "1,234.5"
-    assert Spread.of([]) is None
+    assert MeanStd.of([0.5, 0.7]).text() == "0.600 ± 0.141"
+    assert MeanStd.of([0.5]).text() == "0.500" and MeanStd.of([1234.5]).text(1) == "1,234.5"
+    assert MeanStd.of([]) is None
 
 
 def test_a_mean_over_transfers_needs_the_method_on_each_of_them():
     rows = [row(method, 0, oa, transfer=where) for method in ("oracle", "rf") for where, oa in (("T", 0.8), ("U", 0.6))]
     rows.append(row("ghca", 0, 0.9))
-    assert mean_over(standings(rows), ["T", "U"], "oa") == pytest.approx({"oracle": 0.7, "rf": 0.7})
-    assert mean_over(standings(rows), ["T"], "oa")["ghca"] == 0.9
+    assert mean_over(summarize_methods(rows), ["T", "U"], "oa") == pytest.approx({"oracle": 0.7, "rf": 0.7})
+    assert mean_over(summarize_methods(rows), ["T"], "oa")["ghca"] == 0.9
 
 
 def test_a_failed_run_takes_no_part_in_the_means():
     bad = row("rf", 1, 0.5, notes=["Failed: no memory"]) | {"oa": None, "macro_f1": None, "f1_per_class": None}
-    [found] = standings([row("rf", 0, 0.8), bad])
+    [found] = summarize_methods([row("rf", 0, 0.8), bad])
     assert (found.runs, found.failed, found.oa.mean, found.notes) == (1, 1, 0.8, ("Failed: no memory",))
-    [none] = standings([bad])
+    [none] = summarize_methods([bad])
     assert none.oa is None and none.f1_per_class == {}
-    [text] = reading([none])
+    [text] = describe_results([none])
     assert text.startswith("T:") and numbers(text) == []
 
 
@@ -142,17 +150,17 @@ def named(text):
 def test_the_reading_tells_who_is_first_and_who_does_harm():
     rows = [row("oracle", 0, 0.97), row("source_only", 0, 0.85), row("rf", 0, 0.80), row("ghca", 0, 0.95, 0.90)]
     rows.append(row("dann", 0, 0.93, 0.92))
-    [text] = reading(standings(rows))
+    [text] = describe_results(summarize_methods(rows))
     assert numbers(text) == ["0.950", "2.0", "0.930", "0.970", "0.920", "83"]
     assert named(text) == ["GHCA", "DANN", "DANN", "GHCA", "RF"]  # first and second, first in macro-F1, the gap, harm
     near = [row("dann", seed, oa) for seed, oa in enumerate((0.90, 0.96))] + [row("ghca", 0, 0.92)]
-    [text] = reading(standings(near))
+    [text] = describe_results(summarize_methods(near))
     assert numbers(text) == ["0.930", "1.0", "0.920", "2", "2", "0.920"] and named(text) == ["DANN", "GHCA", "GHCA"]
-    [apart] = reading(standings([row("dann", 0, 0.93), row("ghca", 0, 0.92)]))
+    [apart] = describe_results(summarize_methods([row("dann", 0, 0.93), row("ghca", 0, 0.92)]))
     assert len(text) > len(apart) and numbers(apart) == numbers(text)  # the spread of the seeds is named besides
-    [text] = reading(standings([row("rf", 0, 0.9), row("dann", 0, 0.9), row("ghca", 0, 0.8)]))
+    [text] = describe_results(summarize_methods([row("rf", 0, 0.9), row("dann", 0, 0.9), row("ghca", 0, 0.8)]))
     assert named(text) == ["RF", "DANN", "GHCA"] and numbers(text) == ["0.900", "3", "3", "0.800"]
-    both = reading(standings([*rows, *(one | {"transfer": "U"} for one in rows)]))
+    both = describe_results(summarize_methods([*rows, *(one | {"transfer": "U"} for one in rows)]))
     assert len(both) == 3 and named(both[0]) == ["GHCA", "DANN"] and numbers(both[0]) == ["2", "0.950", "0.930"]
 
 
@@ -243,12 +251,12 @@ def test_the_page_shows_every_method_with_its_figures_and_pictures(transfer, tmp
         one["options"] = {"steps_scale": 0.5} | ({"rounds": 2} if one["method"] == "ghca" else {})
     rows[-1] |= dict.fromkeys(("oa", "macro_f1", "kappa", "f1_per_class", "confusion"))
     rows[-1]["notes"] = ["Failed: <it> broke"]
-    found = standings(rows)
+    found = summarize_methods(rows)
     add_gaps(rows, found)
     points = {name: {"index": [0, 1, 2], "x": [0.0, 1.0, 0.5], "y": [0.0, 0.2, 0.1]} for name in ("source", "target")}
     maps = {(transfer.name, method): {**points, "explained": 0.8} for method in ("source_only", "ghca", "dann")}
     path = tmp_path / "page.html"
-    write_comparison_report(path, "My <test>", [transfer], rows, found, reading(found), maps, Progress())
+    write_comparison_report(path, "My <test>", [transfer], rows, found, describe_results(found), maps, Progress())
     text = path.read_text("utf-8")
     page = Page(text)
     assert page.tags.count("img") == text.count('src="data:image/png;base64,') == 5

@@ -20,8 +20,8 @@ DAY = np.arange(60, 300, 20, dtype=np.float32)
 def figures(tmp_path, monkeypatch):
     """The text of a report and its figures: curves, map, confidence, shares and shift."""
     drawn = []
-    embedded = report.embedded
-    monkeypatch.setattr(report, "embedded", lambda figure: drawn.append(figure) or embedded(figure))
+    embedded = report.data_address
+    monkeypatch.setattr(report, "data_address", lambda figure: drawn.append(figure) or embedded(figure))
     rng = np.random.default_rng(0)
     plane = np.repeat([[1, 2, 3]], 4, axis=0).astype(np.uint8)
     picture = gdal.GetDriverByName("GTiff").Create(str(tmp_path / "map.tif"), 3, 4)
