@@ -1,4 +1,4 @@
-"""Whether a file is still the one it was: its size and when it was changed."""
+"""Whether a file is unchanged: its size and the time of its last change."""
 
 from __future__ import annotations
 
@@ -9,16 +9,24 @@ from osgeo import gdal
 
 
 def file_state(path: str) -> list[int] | None:
-    """Size in bytes and time of the last change of a file, a folder, or what GDAL reads behind a prefix.
+    """Size and time of the last change of a file, a folder, or what GDAL reads behind a prefix.
 
-    None where neither can be known, as of a table in a database.
+    Parameters
+    ----------
+    path : str
+        Any name GDAL opens, also of a subdataset such as ``NETCDF:"cube.nc":B04``.
+
+    Returns
+    -------
+    list of int or None
+        Bytes, and nanoseconds (seconds behind a ``/vsi`` prefix); None where unknown, as of a table in a database.
     """
-    inner = re.search(r'"([^"]+)"', path)  # of a subdataset such as NETCDF:"cube.nc":B04
-    for place in (path, inner.group(1) if inner else ""):
-        if place and os.path.exists(place):
-            found = os.stat(place)
-            return [found.st_size, found.st_mtime_ns]
-        known = gdal.VSIStatL(place) if place.startswith("/vsi") else None
+    quoted = re.search(r'"([^"]+)"', path)
+    for name in (path, quoted.group(1) if quoted else ""):
+        if name and os.path.exists(name):
+            status = os.stat(name)
+            return [status.st_size, status.st_mtime_ns]
+        known = gdal.VSIStatL(name) if name.startswith("/vsi") else None
         if known is not None:
             return [known.size, known.mtime]
     return None

@@ -1,4 +1,4 @@
-"""Places and distances on the Earth, whatever the coordinate reference system of a grid."""
+"""Positions, distances and areas on the Earth, whatever the coordinate reference system of a grid."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from osgeo import osr
 
 from ...errors import InputError
-from .crs import crs_of, transformation
+from .crs import crs_of, epsg, transformation
 from .gdal_io import open_raster
-from .grid import grid_of, to_map, transform_points
+from .grid import grid_of, reproject, to_map
 from .types import Grid, StackBand, Window
 
 SEMI_MAJOR, FLATTENING = 6378137.0, 1 / 298.257223563
@@ -22,32 +21,29 @@ TOLERANCE = 0.005
 """Up to this relative difference the plane area of a pixel is taken: a pixel of 10 m is then 0.01 ha."""
 
 
-def wgs84() -> Any:
-    """Longitudes and latitudes in degrees, in this order."""
-    return epsg(4326)
-
-
-def epsg(code: int) -> Any:
-    """The spatial reference of an EPSG code with x before y."""
-    crs = osr.SpatialReference()
-    crs.ImportFromEPSG(code)
-    crs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
-    return crs
-
-
 def to_degrees(crs: Any, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(n, 2) longitude and latitude of coordinates of a spatial reference; infinite where there is no place.
+    """Longitude and latitude of coordinates.
+
+    Parameters
+    ----------
+    crs : osr.SpatialReference
+        Of the coordinates.
+    x, y : ndarray of float, shape (n,)
+
+    Returns
+    -------
+    ndarray of float64, shape (n, 2)
+        Degrees on WGS 84; infinite where a point has no position.
 
     Raises
     ------
     InputError
         ``crs-unrelated`` for a system that is not tied to the Earth.
     """
-    change = transformation(crs, wgs84())
-    return np.stack([x, y], axis=1) if change is None else transform_points(change, x, y)
+    return np.stack(reproject(transformation(crs, epsg(4326)), x, y), axis=1)
 
 
-def metres_per_degree(latitude: float) -> tuple[float, float]:
+def _metres_per_degree(latitude: float) -> tuple[float, float]:
     """Metres of a degree of longitude and of latitude there, within 1 m (series for the ellipsoid WGS 84)."""
     angle = math.radians(latitude)
     east = 111_412.84 * math.cos(angle) - 93.5 * math.cos(3 * angle) + 0.118 * math.cos(5 * angle)
@@ -55,54 +51,66 @@ def metres_per_degree(latitude: float) -> tuple[float, float]:
     return east, north
 
 
+def _middle_pixel(transform: tuple[float, ...], column: float, row: float) -> tuple[np.ndarray, np.ndarray]:
+    """(3,) x and y of a position on the grid, of one a column further, and of one a row further."""
+    return to_map(transform, column + np.array([0.0, 1.0, 0.0]), row + np.array([0.0, 0.0, 1.0]))
+
+
 def pixel_metres(grid: Grid, window: Window, crs: str) -> tuple[float, float]:
-    """Width and height in metres of a pixel in the middle of a window; in units of the grid without a CRS."""
-    column = window.column + window.width / 2 + np.array([0.0, 1.0, 0.0])
-    row = window.row + window.height / 2 + np.array([0.0, 0.0, 1.0])
-    x, y = to_map(grid.transform, column, row)
+    """Width and height of a pixel in the middle of a window.
+
+    Parameters
+    ----------
+    grid : Grid
+    window : Window
+        In pixels of ``grid``.
+    crs : str
+        WKT of the grid's CRS.
+
+    Returns
+    -------
+    width, height : float
+        Metres; units of the grid without a CRS, or with a local one.
+    """
+    x, y = _middle_pixel(grid.transform, window.column + window.width / 2, window.row + window.height / 2)
     system = crs_of(crs)
     if system is not None and not system.IsLocal():
         x, y = to_degrees(system, x, y).T
-        east, north = metres_per_degree(float(y[0]))
+        east, north = _metres_per_degree(float(y[0]))
         x, y = x * east, y * north
     return float(math.hypot(x[1] - x[0], y[1] - y[0])), float(math.hypot(x[2] - x[0], y[2] - y[0]))
 
 
 def pixel_hectares(grid: Grid) -> float:
-    """Area of the pixel in the middle of the grid, in hectares; NaN where the CRS is unknown.
+    """Area of the pixel in the middle of a grid.
 
     The plane area in the units of the CRS where that is true to the ground (UTM, national grids,
     equal-area ones) and in local systems, else the area on the ellipsoid (degrees, Web Mercator).
+
+    Parameters
+    ----------
+    grid : Grid
+
+    Returns
+    -------
+    float
+        Hectares; NaN where the CRS is unknown.
     """
-    if not grid.crs:
+    crs = crs_of(grid.crs)
+    if crs is None:
         return math.nan
-    srs = osr.SpatialReference()
-    srs.ImportFromWkt(grid.crs)
-    srs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
     _, across, skew, _, skew_down, down = grid.transform
-    plane = abs(across * down - skew * skew_down) * srs.GetLinearUnits() ** 2
-    if srs.IsLocal():
+    plane = abs(across * down - skew * skew_down) * crs.GetLinearUnits() ** 2
+    if crs.IsLocal():
         return plane / 10_000
-    ground = _on_the_ellipsoid(grid, srs)
-    if srs.IsProjected() and abs(plane - ground) <= TOLERANCE * ground:
-        return plane / 10_000
-    return ground / 10_000
+    ground = _ellipsoid_area(grid, crs)
+    true_to_ground = crs.IsProjected() and abs(plane - ground) <= TOLERANCE * ground
+    return (plane if true_to_ground else ground) / 10_000
 
 
-def _on_the_ellipsoid(grid: Grid, srs: osr.SpatialReference) -> float:
+def _ellipsoid_area(grid: Grid, crs: Any) -> float:
     """Square metres of the middle pixel: its sides in degrees by the two radii of curvature there."""
-    geographic = osr.SpatialReference()
-    geographic.ImportFromEPSG(4326)
-    geographic.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
-    transform = osr.CoordinateTransformation(srs, geographic)
-    x0, across, skew, y0, skew_down, down = grid.transform
-    column, row = grid.width / 2, grid.height / 2
-    corner, right, below = (
-        np.array(
-            transform.TransformPoint(x0 + c * across + r * skew, y0 + c * skew_down + r * down)[:2],
-        )
-        for c, r in ((column, row), (column + 1, row), (column, row + 1))
-    )
+    corner, right, below = to_degrees(crs, *_middle_pixel(grid.transform, grid.width / 2, grid.height / 2))
     (lon_1, lat_1), (lon_2, lat_2) = np.radians(right - corner), np.radians(below - corner)
     latitude = math.radians(corner[1])
     eccentricity = FLATTENING * (2 - FLATTENING)
@@ -113,7 +121,17 @@ def _on_the_ellipsoid(grid: Grid, srs: osr.SpatialReference) -> float:
 
 
 def stack_latitude(bands: Sequence[StackBand]) -> float | None:
-    """Latitude in degrees of the middle of a stack's first file; None where its CRS does not tell it.
+    """Latitude of the middle of a stack's first file.
+
+    Parameters
+    ----------
+    bands : sequence of StackBand
+        At least one.
+
+    Returns
+    -------
+    float or None
+        Degrees; None where the file's CRS does not say.
 
     Raises
     ------
@@ -124,7 +142,17 @@ def stack_latitude(bands: Sequence[StackBand]) -> float | None:
 
 
 def grid_latitude(grid: Grid) -> float | None:
-    """Latitude in degrees of the middle of a grid; None where its CRS does not tell it."""
+    """Latitude of the middle of a grid.
+
+    Parameters
+    ----------
+    grid : Grid
+
+    Returns
+    -------
+    float or None
+        Degrees; None where the CRS does not say.
+    """
     crs = crs_of(grid.crs)
     if crs is None or crs.IsLocal():
         return None

@@ -1,4 +1,4 @@
-"""The geometry of pixel grids: where a file's pixels lie, whether two grids agree, windows between them."""
+"""The geometry of pixel grids: the grid of a file, whether two grids agree, windows of one in the other."""
 
 from __future__ import annotations
 
@@ -6,84 +6,160 @@ import math
 from typing import Any
 
 import numpy as np
-from osgeo import osr
 
 from ...errors import InputError
 from .crs import crs_of, same_crs, transformation
-from .gdal_errors import call_gdal
+from .gdal_errors import UNKNOWN_ERROR, call_gdal
 from .gdal_io import file_name
 from .types import Grid, Window
 
 TOLERANCE = 0.01
 """Pixels by which two grids may differ and still count as the same."""
+STEPS = 21
+"""Points along each side of what is transformed into another CRS."""
 
 
 def grid_of(dataset: Any, path: str) -> Grid:
-    """The grid of an open dataset; raises InputError (``no-georeference``) naming the file.
+    """The grid of an open dataset; a geotransform of NaN or without extent, as damaged headers hold it, is none.
 
-    A geotransform of NaN or without extent, as damaged headers hold it, is none.
+    Parameters
+    ----------
+    dataset : gdal.Dataset
+    path : str
+        For messages.
+
+    Raises
+    ------
+    InputError
+        ``no-georeference``, or ``raster-unreadable`` for a broken header.
     """
     # GDAL reads the keys of a GeoTIFF only now, and raises for broken ones where it may.
     transform: Any
     transform, fault = call_gdal(lambda: dataset.GetGeoTransform(can_return_null=True))
-    if transform is None and fault != "unknown error":
+    if transform is None and fault != UNKNOWN_ERROR:
         message = f"The raster {file_name(path)} cannot be read: {fault}."
         raise InputError("raster-unreadable", message, "It may be damaged.")
-    crs = call_gdal(dataset.GetProjection)[0] or ""
-    placed = transform is not None and all(map(math.isfinite, transform))
-    if not placed or transform[1] * transform[5] - transform[2] * transform[4] == 0:
+    finite = transform is not None and all(map(math.isfinite, transform))
+    if not finite or transform[1] * transform[5] - transform[2] * transform[4] == 0:
         raise InputError(
             "no-georeference",
             f"The raster {file_name(path)} has no position on the map (no geotransform).",
-            "Georeference it first, or warp it where it has only control points.",
+            "Georeference it first; a raster with only control points needs to be warped.",
         )
+    crs = call_gdal(dataset.GetProjection)[0] or ""
     return Grid(dataset.RasterXSize, dataset.RasterYSize, tuple(transform), crs)
 
 
 def to_map(transform: tuple[float, ...], column: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Map coordinates of pixel coordinates (0, 0 is the corner of the first pixel)."""
+    """Map coordinates of pixel coordinates.
+
+    Parameters
+    ----------
+    transform : tuple of 6 float
+        GDAL geotransform.
+    column, row : float or ndarray of float
+        (0, 0) is the outer corner of the first pixel.
+
+    Returns
+    -------
+    x, y : like ``column`` and ``row``
+    """
     x = transform[0] + column * transform[1] + row * transform[2]
     y = transform[3] + column * transform[4] + row * transform[5]
     return x, y
 
 
 def to_pixel(transform: tuple[float, ...], x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pixel coordinates (column, row) of map coordinates."""
+    """Pixel coordinates of map coordinates, the inverse of :func:`to_map`.
+
+    Parameters
+    ----------
+    transform : tuple of 6 float
+        GDAL geotransform.
+    x, y : float or ndarray of float
+
+    Returns
+    -------
+    column, row : like ``x`` and ``y``
+    """
     determinant = transform[1] * transform[5] - transform[2] * transform[4]
     dx, dy = x - transform[0], y - transform[3]
     column = (dx * transform[5] - dy * transform[2]) / determinant
     return column, (dy * transform[1] - dx * transform[4]) / determinant
 
 
+def reproject(change: Any, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates in another CRS.
+
+    Parameters
+    ----------
+    change : osr.CoordinateTransformation or None
+        Of :func:`.crs.transformation`; None leaves the coordinates as they are.
+    x, y : ndarray of float, one shape
+
+    Returns
+    -------
+    x, y : ndarray of float64, that shape
+        Infinite where a point has no position in the other CRS.
+    """
+    if change is None:
+        return x, y
+    points, _ = call_gdal(lambda: change.TransformPoints(np.column_stack([x.ravel(), y.ravel()]).tolist()))
+    if points is None:
+        return np.full(x.shape, np.inf), np.full(x.shape, np.inf)
+    moved = np.array(points, np.float64)
+    return moved[:, 0].reshape(x.shape), moved[:, 1].reshape(x.shape)
+
+
 def window_transform(grid: Grid, window: Window) -> tuple[float, float, float, float, float, float]:
-    """GDAL geotransform of a window of the grid."""
+    """GDAL geotransform of a window of a grid.
+
+    Parameters
+    ----------
+    grid : Grid
+    window : Window
+        In pixels of ``grid``.
+    """
     x, y = to_map(grid.transform, np.array(window.column), np.array(window.row))
     g = grid.transform
     return (float(x), g[1], g[2], float(y), g[4], g[5])
 
 
 def same_grid(first: Grid, second: Grid) -> bool:
-    """Whether two grids hold the same pixels: same size, same place within 0.01 pixel, same CRS by meaning."""
+    """Whether two grids hold the same pixels: same size, same corners within 0.01 pixel, same CRS by meaning.
+
+    Parameters
+    ----------
+    first, second : Grid
+    """
     if (first.width, first.height) != (second.width, second.height) or not same_crs(first.crs, second.crs):
         return False
     columns, rows = np.array([0.0, first.width, 0, first.width]), np.array([0.0, 0, first.height, first.height])
-    x, y = to_map(second.transform, columns, rows)
-    column, row = to_pixel(first.transform, x, y)
+    column, row = to_pixel(first.transform, *to_map(second.transform, columns, rows))
     return bool(np.abs(column - columns).max() <= TOLERANCE and np.abs(row - rows).max() <= TOLERANCE)
 
 
 def pixel_bounds(grid: Grid, window: Window, other: Grid) -> tuple[float, float, float, float] | None:
-    """Where ``window`` of ``grid`` lies in ``other``: left, top, right, bottom in its pixels; None when nowhere."""
-    steps = 21
+    """The bounds of a window in the pixels of another grid.
+
+    Parameters
+    ----------
+    grid : Grid
+    window : Window
+        In pixels of ``grid``.
+    other : Grid
+
+    Returns
+    -------
+    tuple of float or None
+        Left, top, right, bottom in pixels of ``other``; None where no point of the window has a position there.
+    """
     column, row = np.meshgrid(
-        window.column + np.linspace(0, window.width, steps), window.row + np.linspace(0, window.height, steps)
+        window.column + np.linspace(0, window.width, STEPS), window.row + np.linspace(0, window.height, STEPS)
     )
     x, y = to_map(grid.transform, column.ravel(), row.ravel())
     change = None if grid.crs == other.crs else transformation(crs_of(grid.crs), crs_of(other.crs))
-    if change is not None:
-        points = transform_points(change, x, y)
-        x, y = points[:, 0], points[:, 1]
-    column, row = to_pixel(other.transform, x, y)
+    column, row = to_pixel(other.transform, *reproject(change, x, y))
     valid = np.isfinite(column) & np.isfinite(row)
     if not valid.any():
         return None
@@ -91,16 +167,13 @@ def pixel_bounds(grid: Grid, window: Window, other: Grid) -> tuple[float, float,
     return float(column.min()), float(row.min()), float(column.max()), float(row.max())
 
 
-def transform_points(change: osr.CoordinateTransformation, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(n, 2) transformed points; infinite where a point has no place in the other system."""
-    points, fault = call_gdal(lambda: change.TransformPoints(np.column_stack([x, y]).tolist()))
-    if points is None:
-        return np.full((len(x), 2), np.inf)
-    return np.array(points, np.float64)[:, :2]
-
-
 def overlaps(grid: Grid, other: Grid) -> bool:
-    """Whether any pixel of ``grid`` lies on ``other``."""
+    """Whether any pixel of ``grid`` is on ``other``.
+
+    Parameters
+    ----------
+    grid, other : Grid
+    """
     bounds = pixel_bounds(grid, Window(0, 0, grid.width, grid.height), other)
     if bounds is None:
         return False
@@ -111,23 +184,36 @@ def overlaps(grid: Grid, other: Grid) -> bool:
 
 
 def extent_intersects(extent: tuple[float, float, float, float], crs: Any, grid: Grid) -> bool:
-    """Whether the extent of a layer meets the grid; true as well where that cannot be computed."""
-    x, y = np.meshgrid(np.linspace(extent[0], extent[1], 21), np.linspace(extent[2], extent[3], 21))
-    x, y = x.ravel(), y.ravel()
+    """Whether the extent of a layer touches a grid; true as well where that cannot be computed.
+
+    Parameters
+    ----------
+    extent : tuple of 4 float
+        Least x, greatest x, least y, greatest y.
+    crs : osr.SpatialReference or None
+        Of ``extent``.
+    grid : Grid
+    """
+    x, y = np.meshgrid(np.linspace(extent[0], extent[1], STEPS), np.linspace(extent[2], extent[3], STEPS))
     change = transformation(crs, crs_of(grid.crs))
-    if change is not None:
-        points = transform_points(change, x, y)
-        if not np.isfinite(points).all():
-            return True
-        x, y = points[:, 0], points[:, 1]
+    x, y = reproject(change, x, y)
+    if change is not None and not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return True
     return box_intersects((x.min(), x.max(), y.min(), y.max()), grid)
 
 
 def box_intersects(box: tuple[float, float, float, float], grid: Grid) -> bool:
-    """Whether a box (least x, greatest x, least y, greatest y) in the grid's CRS touches the grid."""
+    """Whether a box touches a grid.
+
+    Parameters
+    ----------
+    box : tuple of 4 float
+        Least x, greatest x, least y, greatest y in the CRS of ``grid``.
+    grid : Grid
+    """
     # In plain numbers: ten times as fast as arrays of four.
     if not all(map(math.isfinite, box)):
         return False
-    places: list[Any] = [(x, y) for x in box[:2] for y in box[2:]]
-    columns, rows = zip(*(to_pixel(grid.transform, x, y) for x, y in places))
+    corners: list[Any] = [(x, y) for x in box[:2] for y in box[2:]]
+    columns, rows = zip(*(to_pixel(grid.transform, x, y) for x, y in corners))
     return max(columns) >= 0 and max(rows) >= 0 and min(columns) <= grid.width and min(rows) <= grid.height

@@ -1,4 +1,4 @@
-"""Shapes and their pixels: geometries made usable, and which pixels each takes on the grid of a stack."""
+"""Shapes and their pixels: geometries made valid, and the pixels of a grid that each covers."""
 
 from __future__ import annotations
 
@@ -12,28 +12,51 @@ from osgeo import gdal, ogr
 
 from ...errors import InputError
 from .gdal_errors import call_gdal, quiet_gdal
-from .gdal_io import memory_layer
 from .grid import window_transform
 from .types import Grid, Window
 
-AT_ONCE = 20_000
-"""Shapes that are drawn at once: a copy of each is in memory while they are."""
+BATCH = 20_000
+"""Shapes drawn in one call: a copy of each is in memory meanwhile."""
+POINTS = (ogr.wkbPoint, ogr.wkbMultiPoint)
+POLYGONS = (ogr.wkbPolygon, ogr.wkbMultiPolygon)
 
 
 def burn(
     shapes: Iterable[Any], values: Iterable[int], window: Window, transform: tuple[float, ...], add: bool = False
 ) -> np.ndarray:
-    """(h, w) int32: ``values`` burnt into the pixels of a window with that geotransform, 0 elsewhere.
+    """Write a value of each shape into the pixels it covers.
 
-    A polygon takes the pixels whose centre is inside it, a point the pixel it falls in; later shapes
-    overwrite earlier ones, or add to them.
+    A polygon covers the pixels whose centre is inside it, a point the pixel it falls in.
+
+    Parameters
+    ----------
+    shapes : iterable of ogr.Geometry
+        In the CRS of ``transform``.
+    values : iterable of int
+        One for each shape.
+    window : Window
+        Its size is that of the result.
+    transform : tuple of 6 float
+        GDAL geotransform of the window.
+    add : bool, optional (default=False)
+        Add values where shapes overlap; else the later shape overwrites.
+
+    Returns
+    -------
+    ndarray of int32, shape (h, w)
+        0 where no shape is.
+
+    Raises
+    ------
+    InputError
+        ``labels-geometry`` where GDAL cannot draw them.
     """
     dataset = gdal.GetDriverByName("MEM").Create("", window.width, window.height, 1, gdal.GDT_Int32)
     dataset.SetGeoTransform(transform)
     options = ["ATTRIBUTE=value"] + (["MERGE_ALG=ADD"] if add else [])
     pairs = zip(shapes, values)
-    while some := list(itertools.islice(pairs, AT_ONCE)):
-        holder, layer = memory_layer(None, [shape for shape, _ in some], [value for _, value in some])
+    while batch := list(itertools.islice(pairs, BATCH)):
+        holder, layer = _memory_layer(batch)
         done, fault = call_gdal(partial(gdal.RasterizeLayer, dataset, [1], layer, options=options))
         if fault or done:
             raise InputError("labels-geometry", f"The labels cannot be drawn onto the pixels of the stack: {fault}.")
@@ -41,38 +64,80 @@ def burn(
     return np.frombuffer(data, np.int32).reshape(window.height, window.width)
 
 
+def _memory_layer(pairs: Iterable[tuple[Any, int]]) -> tuple[Any, Any]:
+    """An OGR layer in memory of shapes with an integer field ``value``; the dataset keeps it alive."""
+    dataset = ogr.GetDriverByName("Memory").CreateDataSource("labels")
+    layer = dataset.CreateLayer("labels", None, ogr.wkbUnknown)
+    layer.CreateField(ogr.FieldDefn("value", ogr.OFTInteger))
+    definition = layer.GetLayerDefn()
+    for geometry, value in pairs:
+        feature = ogr.Feature(definition)
+        feature.SetField(0, int(value))
+        feature.SetGeometry(geometry)
+        layer.CreateFeature(feature)
+    return dataset, layer
+
+
 def drawn_pixels(shape: Any, grid: Grid, window: Window) -> np.ndarray:
-    """(h, w) bool: the pixels of a window of the grid that a single shape takes, as :func:`burn` says."""
+    """The pixels that a single shape covers, as :func:`burn` decides.
+
+    Parameters
+    ----------
+    shape : ogr.Geometry
+        In the CRS of ``grid``.
+    grid : Grid
+    window : Window
+        In pixels of ``grid``.
+
+    Returns
+    -------
+    ndarray of bool, shape (h, w)
+    """
     return burn([shape], [1], window, window_transform(grid, window)) > 0
 
 
 def usable_shape(geometry: Any) -> Any | None:
-    """A copy of a point or polygon geometry, linear and valid; None for anything else."""
-    kind = ogr.GT_Flatten(geometry.GetGeometryType())
-    if kind in (ogr.wkbPoint, ogr.wkbMultiPoint):
+    """A linear and valid copy of a point or polygon geometry.
+
+    Parameters
+    ----------
+    geometry : ogr.Geometry
+        Single, multiple, curved or invalid.
+
+    Returns
+    -------
+    ogr.Geometry or None
+        None for lines and empty polygons.
+    """
+    if _kind(geometry) in POINTS:
         return geometry.Clone()
     with quiet_gdal():
         shape = geometry.GetLinearGeometry() if geometry.HasCurveGeometry() else geometry.Clone()
         if not shape.IsValid():
             shape = shape.MakeValid() or shape
-    if ogr.GT_Flatten(shape.GetGeometryType()) == ogr.wkbGeometryCollection:
-        # Mending a crossed outline can leave lines beside the polygons.
-        parts = ogr.Geometry(ogr.wkbMultiPolygon)
-        for number in range(shape.GetGeometryCount()):
-            part = shape.GetGeometryRef(number)
-            kind = ogr.GT_Flatten(part.GetGeometryType())
-            if kind == ogr.wkbPolygon:
-                parts.AddGeometry(part)
-            elif kind == ogr.wkbMultiPolygon:
-                for inner in range(part.GetGeometryCount()):
-                    parts.AddGeometry(part.GetGeometryRef(inner))
-        shape = parts
-    polygon = ogr.GT_Flatten(shape.GetGeometryType()) in (ogr.wkbPolygon, ogr.wkbMultiPolygon)
-    return shape if polygon and not shape.IsEmpty() else None
+    if _kind(shape) == ogr.wkbGeometryCollection:
+        # Making a crossed outline valid can leave lines beside the polygons.
+        polygons = ogr.Geometry(ogr.wkbMultiPolygon)
+        for part in single_parts(shape):
+            for polygon in single_parts(part) if _kind(part) in POLYGONS else ():
+                polygons.AddGeometry(polygon)
+        shape = polygons
+    return shape if _kind(shape) in POLYGONS and not shape.IsEmpty() else None
 
 
 def single_parts(shape: Any) -> list[Any]:
-    """The points or polygons of a geometry, single or multiple."""
-    if ogr.GT_Flatten(shape.GetGeometryType()) in (ogr.wkbPoint, ogr.wkbPolygon):
+    """The points or polygons of a geometry.
+
+    Parameters
+    ----------
+    shape : ogr.Geometry
+        Single, multiple or a collection.
+    """
+    if _kind(shape) in (ogr.wkbPoint, ogr.wkbPolygon):
         return [shape]
     return [shape.GetGeometryRef(number).Clone() for number in range(shape.GetGeometryCount())]
+
+
+def _kind(shape: Any) -> int:
+    """The type of a geometry whether or not it has heights."""
+    return ogr.GT_Flatten(shape.GetGeometryType())

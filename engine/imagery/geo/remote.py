@@ -13,13 +13,19 @@ from .gdal_errors import call_gdal
 NO_LISTING = "GDAL_DISABLE_READDIR_ON_OPEN"
 """GDAL's option against reading the folder of a file that is opened."""
 
-ANSWERS = {"401": "(not authorised)", "403": "(forbidden)", "404": "(not found)", "410": "(gone)"}
-"""What a server's answers mean."""
+HTTP_ERRORS = {"401": "(not authorised)", "403": "(forbidden)", "404": "(not found)", "410": "(gone)"}
+"""What the commonest error codes of a server mean."""
 
 
 @contextmanager
 def no_listing(path: str) -> Iterator[None]:
-    """Open a remote file without asking its server for the files beside it: it is slow and mostly in vain."""
+    """Open a remote file without requesting the list of files beside it: it is slow and mostly in vain.
+
+    Parameters
+    ----------
+    path : str
+        Any name GDAL opens; nothing changes for a local one.
+    """
     if "/vsicurl" not in path:
         yield
         return
@@ -32,17 +38,34 @@ def no_listing(path: str) -> Iterator[None]:
 
 
 def address_of(path: str) -> str:
-    """The address of a remote file, without what signs it; the path itself of another."""
+    """The address of a remote file, without its signature; a local path as it is.
+
+    Parameters
+    ----------
+    path : str
+        Any name GDAL opens.
+    """
     return re.sub(r"^.*?/vsicurl/", "", path).split("?")[0]
 
 
 def remote_fault(path: str) -> str:
-    """Why the remote file of ``path`` cannot be fetched; empty where it can, or where it is a local one."""
+    """Why a remote file cannot be fetched.
+
+    Parameters
+    ----------
+    path : str
+        Any name GDAL opens.
+
+    Returns
+    -------
+    str
+        Part of a sentence; empty where the file can be fetched, or is local.
+    """
     remote = re.search(r"/vsicurl/.*?(?:\.(?:zip|tar|tgz)(?=/|$)|$)", path)
     if remote is None:
         return ""
     address = remote.group()
-    # A failure is remembered without its reason, so it is asked for afresh.
+    # GDAL remembers a failure without its reason, so it has to try again.
     gdal.VSICurlPartialClearCache(address)
     gdal.VSIErrorReset()
     with no_listing(address):
@@ -53,5 +76,5 @@ def remote_fault(path: str) -> str:
     fault = gdal.VSIGetLastErrorMsg()
     code = re.search(r"response code: (\d{3})", fault)
     if code:
-        return f"the server answers {code.group(1)} {ANSWERS.get(code.group(1), '')}".strip()
-    return re.sub(r"^CURL error: ", "", fault).strip(" .\n") or "it is not there, or the server cannot be reached"
+        return f"the server answers {code.group(1)} {HTTP_ERRORS.get(code.group(1), '')}".strip()
+    return re.sub(r"^CURL error: ", "", fault).strip(" .\n") or "it does not exist, or the server cannot be reached"

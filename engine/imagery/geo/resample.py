@@ -1,7 +1,7 @@
-"""Pixels of one grid brought onto another, the same for a pixel whichever window it is read in.
+"""Pixels of one grid resampled to another, with the same result whichever window a pixel is read in.
 
 GDAL's warper estimates its kernel from the window it is given, so tiles would differ from the whole
-and a turned grid would be blurred. Here every target pixel asks for its own place in the other grid.
+and a rotated grid would be blurred. Here the position in the other grid is computed for every pixel by itself.
 """
 
 from __future__ import annotations
@@ -13,20 +13,30 @@ from typing import Any
 import numpy as np
 
 from .crs import crs_of, transformation
-from .grid import to_map, to_pixel, transform_points
+from .grid import reproject, to_map, to_pixel
 from .types import Grid, Window
 
 LATTICE = 32
 """Pixels between the exactly transformed points of another CRS; between them positions are interpolated
 (within 1e-3 pixel for 10 m pixels and common projections)."""
 MIN_WEIGHT = 0.5
-"""Share of the interpolation weight that must fall on observed pixels."""
+"""Share of the interpolation weight of observed pixels, at least."""
 
 
 class Resampler:
-    """Brings windows of ``other`` onto ``grid``.
+    """Resamples windows of one grid to another; a finer one is averaged first, by a whole number on each side.
 
-    Where the other grid is finer, its pixels are averaged first, by a whole number on each side.
+    Parameters
+    ----------
+    grid : Grid
+        The target.
+    other : Grid
+        The grid of the values.
+
+    Raises
+    ------
+    InputError
+        ``crs-unrelated``.
     """
 
     def __init__(self, grid: Grid, other: Grid) -> None:
@@ -49,7 +59,18 @@ class Resampler:
         return 1
 
     def positions(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
-        """(h, w) column and row in the other grid of the middle of each pixel; NaN where there is none."""
+        """The positions of pixels in the other grid.
+
+        Parameters
+        ----------
+        window : Window
+            In pixels of the target grid.
+
+        Returns
+        -------
+        column, row : ndarray of float64, shape (h, w)
+            Of the middle of each pixel, in pixels of the other grid; NaN where it has none.
+        """
         column, row = window.column + np.arange(window.width) + 0.5, window.row + np.arange(window.height) + 0.5
         if self._change is None:
             return self._exact(*np.meshgrid(column, row))
@@ -68,7 +89,18 @@ class Resampler:
         return x, y
 
     def source_window(self, column: np.ndarray, row: np.ndarray) -> Window | None:
-        """The window of the other grid that holds these positions and their neighbours; None when nothing is there."""
+        """The window of the other grid that holds positions and their neighbours.
+
+        Parameters
+        ----------
+        column, row : ndarray of float64, shape (h, w)
+            As :meth:`positions` gives them.
+
+        Returns
+        -------
+        Window or None
+            None where all positions are outside.
+        """
         inside = self._inside(column, row)
         if not inside.any():
             return None
@@ -80,16 +112,21 @@ class Resampler:
         return Window(left, top, right - left, bottom - top)
 
     def bilinear(self, values: np.ndarray, part: Window, column: np.ndarray, row: np.ndarray) -> np.ndarray:
-        """Values at positions, from the four pixels around each; gaps count less, and none is invented.
+        """Values at positions, interpolated from the observed ones of the four pixels around each.
 
         Parameters
         ----------
-        values : (h, w, b) float32 of ``part``, as :meth:`source_window` gives it; NaN for a gap.
+        values : ndarray of float32, shape (h', w', b)
+            Of ``part``; NaN for a gap.
+        part : Window
+            Window of the other grid, as :meth:`source_window` gives it.
+        column, row : ndarray of float64, shape (h, w)
+            As :meth:`positions` gives them.
 
         Returns
         -------
-        ndarray
-            (h, w, b) float32; NaN outside the other grid and where mostly gaps are around.
+        ndarray of float32, shape (h, w, b)
+            NaN outside the other grid and where observed pixels have less than half of the weight.
         """
         step = self.factor
         values = _averaged(values, step)
@@ -113,18 +150,30 @@ class Resampler:
         return result
 
     def nearest(self, values: np.ndarray, part: Window, column: np.ndarray, row: np.ndarray) -> np.ndarray:
-        """(h, w) the value of the pixel in which each position falls; False or 0 outside the other grid."""
+        """The value of the pixel in which each position falls.
+
+        Parameters
+        ----------
+        values : ndarray, shape (h', w')
+            Of ``part``.
+        part : Window
+            Window of the other grid, as :meth:`source_window` gives it.
+        column, row : ndarray of float64, shape (h, w)
+            As :meth:`positions` gives them.
+
+        Returns
+        -------
+        ndarray, shape (h, w)
+            Of the type of ``values``; 0 or False outside the other grid.
+        """
         inside = self._inside(column, row)
         x = np.where(inside, column - part.column, 0).astype(int)
         y = np.where(inside, row - part.row, 0).astype(int)
         return np.where(inside, values[y, x], np.zeros((), values.dtype))
 
     def _exact(self, column: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        x, y = to_map(self.grid.transform, column, row)
-        if self._change is not None:
-            points = transform_points(self._change, x.ravel(), y.ravel())
-            points[~np.isfinite(points)] = np.nan
-            x, y = points[:, 0].reshape(x.shape), points[:, 1].reshape(y.shape)
+        x, y = reproject(self._change, *to_map(self.grid.transform, column, row))
+        x, y = (np.where(np.isfinite(values), values, np.nan) for values in (x, y))
         return to_pixel(self.other.transform, x, y)
 
     def _inside(self, column: np.ndarray, row: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Points and polygons in memory: of points only where they are, so that a million labels take megabytes."""
+"""Points and polygons in memory: of points only the coordinates, so that a million labels take megabytes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,13 @@ from osgeo import ogr
 class Shapes:
     """OGR points and polygons, single ones, in the order in which they were added.
 
-    A geometry takes half a kilobyte; of a point its two coordinates are kept instead, and the geometry is made again
-    when it is asked for.
+    A geometry takes half a kilobyte; of a point the two coordinates are kept instead, and the geometry is made again
+    when it is needed.
+
+    Parameters
+    ----------
+    shapes : iterable of ogr.Geometry, optional
+        The first ones.
     """
 
     def __init__(self, shapes: Iterable[Any] = ()) -> None:
@@ -24,7 +29,12 @@ class Shapes:
             self.append(shape)
 
     def append(self, shape: Any) -> None:
-        """Add a point or polygon."""
+        """Add a point or polygon.
+
+        Parameters
+        ----------
+        shape : ogr.Geometry
+        """
         point = ogr.GT_Flatten(shape.GetGeometryType()) == ogr.wkbPoint and not shape.IsEmpty()
         if not point:
             self._others[len(self)] = shape
@@ -38,7 +48,13 @@ class Shapes:
         return self.at(range(len(self)))
 
     def at(self, index: Sequence[int] | np.ndarray) -> Iterator[Any]:
-        """The shapes of ``index``, one after the other."""
+        """Some of the shapes, one after the other.
+
+        Parameters
+        ----------
+        index : sequence or ndarray of int
+            Their numbers from 0.
+        """
         for number in index:
             other = self._others.get(int(number))
             if other is None:

@@ -1,4 +1,4 @@
-"""A raster stack as plain values: which band of which file shows which date and which spectral band."""
+"""Rasters as plain values: a band of a stack, a pixel grid, a window of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class StackBand:
-    """One raster band of a stack, as recognised from its file or corrected by the user."""
+    """One raster band of a stack, as recognised from its file or corrected by a person."""
 
     path: str
     """The file, or any name GDAL opens."""

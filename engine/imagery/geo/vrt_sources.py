@@ -1,4 +1,4 @@
-"""What stands behind the bands of a virtual raster (VRT): it often says less of them than its files do."""
+"""The files behind the bands of a virtual raster (VRT), which often has less metadata than they have."""
 
 from __future__ import annotations
 
@@ -12,27 +12,34 @@ SOURCE = re.compile(
     r"<SourceBand>(\d+)</SourceBand>",
     re.DOTALL,
 )
-CHANGED = re.compile(r"<(?:ScaleRatio|ScaleOffset|LUT|Exponent)>")
-"""What makes other numbers of those of a file."""
+RESCALED = re.compile(r"<(?:ScaleRatio|ScaleOffset|LUT|Exponent)>")
+"""Elements that change the numbers of a file."""
 MAX_SOURCES = 20
-"""Files of a band that are looked at: a mosaic may have thousands, which are named alike."""
+"""Files of a band that are inspected, at most: a mosaic may have thousands, with names of one pattern."""
 
 
 def sources_of(dataset: Any, index: int, path: str) -> list[tuple[str, int]]:
-    """Path and band number of the first files that a band of a VRT shows as they are; empty for any other raster.
+    """The first files that a band of a VRT shows unchanged.
 
     Parameters
     ----------
-    dataset : open GDAL dataset.
-    index : number of its band, from 1.
-    path : its path.
+    dataset : gdal.Dataset
+    index : int
+        Number of its band, from 1.
+    path : str
+        Of the dataset.
+
+    Returns
+    -------
+    list of (str, int)
+        Path and band number; empty for any other raster, or where the VRT changes the numbers.
     """
     driver = dataset.GetDriver()  # None for a view of a cube
     if driver is None or driver.ShortName != "VRT":
         return []
     texts = list((dataset.GetRasterBand(index).GetMetadata("vrt_sources") or {}).values())[:MAX_SOURCES]
     found = [match for match in map(SOURCE.search, texts) if match]
-    if len(found) < len(texts) or any(map(CHANGED.search, texts)):
+    if len(found) < len(texts) or any(map(RESCALED.search, texts)):
         return []
     folder = os.path.dirname(path)
     return [

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from osgeo import ogr
 
-from ..geo.crs import crs_of, transformation
+from ..geo.crs import crs_of, epsg, transformation
 from ..geo.gdal_errors import call_gdal
-from ..geo.geodesy import epsg, to_degrees
+from ..geo.geodesy import to_degrees
 from ..geo.types import Grid
 
 UTM_NORTH, UTM_SOUTH = 32600, 32700

@@ -17,7 +17,7 @@ from ...series import MINIMUM_SAMPLES, few_samples
 from ..geo.crs import crs_of, crs_of_layer, transformation
 from ..geo.gdal_errors import call_gdal, quiet_gdal
 from ..geo.gdal_io import file_name, next_feature, open_vector
-from ..geo.grid import box_intersects, extent_intersects, to_map, transform_points
+from ..geo.grid import box_intersects, extent_intersects, reproject, to_map
 from ..geo.rasterize import single_parts, usable_shape
 from ..geo.shapes import Shapes
 from ..geo.types import Grid, StackBand
@@ -142,9 +142,7 @@ class LabelReader:
         """Read only features near ``grid`` from now on; all of them where its place in the layer is unknown."""
         column, row = np.meshgrid(np.linspace(0, grid.width, 21), np.linspace(0, grid.height, 21))
         x, y = to_map(grid.transform, column.ravel(), row.ravel())
-        change = transformation(crs_of(grid.crs), self.crs)
-        if change is not None:
-            x, y = transform_points(change, x, y).T
+        x, y = reproject(transformation(crs_of(grid.crs), self.crs), x, y)
         if np.isfinite(x).all() and np.isfinite(y).all():
             # Between the points of the lattice a border may bulge.
             margin = 0.05 * max(np.ptp(x), np.ptp(y))

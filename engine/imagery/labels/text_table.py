@@ -19,10 +19,9 @@ import numpy as np
 from osgeo import gdal, ogr
 
 from ...errors import InputError
-from ..geo.crs import crs_of
+from ..geo.crs import crs_of, epsg
 from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name
-from ..geo.geodesy import wgs84
 
 SUFFIXES = (".csv", ".tsv", ".txt")
 SEPARATORS = (",", ";", "\t", "|")
@@ -216,7 +215,7 @@ def _geometries(table: TextTable, path: str, warnings: list[str]) -> tuple[list[
             continue
         degrees = bool((np.abs(x[seen]) <= 180).all() and (np.abs(y[seen]) <= 90).all())
         if degrees and own is None:
-            own = wgs84()
+            own = epsg(4326)
             if not geographic:
                 both = f"{table.header[x_column]} and {table.header[y_column]}"
                 warnings.append(f"The columns {both} of the table {name} hold degrees: WGS 84 is taken.")

@@ -25,6 +25,6 @@ def test_shapes_drawn_some_at_a_time_overwrite_and_add_as_all_at_once(monkeypatc
     values = range(1, len(WKT) + 1)
     expected = [burn(shapes, values, window, UTM), burn(shapes, values, window, UTM, add=True)]
     assert expected[0][1, 2] == 6 and expected[1][1, 2] == 2 + 3 + 6
-    monkeypatch.setattr(rasterise, "AT_ONCE", 2)
+    monkeypatch.setattr(rasterise, "BATCH", 2)
     np.testing.assert_array_equal(burn(shapes, values, window, UTM), expected[0])
     np.testing.assert_array_equal(burn(shapes, values, window, UTM, add=True), expected[1])
