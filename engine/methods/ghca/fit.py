@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -34,8 +33,8 @@ from .distillation import DistillationData, distill
 from .outcome import Outcome, TargetData, build_model
 from .pseudo_labels import Selection, select_pseudo_labels
 from .safeguards import StageMetrics
-from .target_preprocessing import PreprocessingSearch, SourceEnsemble, choose_preprocessing
-from .training_steps import AdaptationData, Student
+from .target_preprocessing import choose_preprocessing
+from .training_steps import AdaptationData, StochasticPredictions, Student
 
 
 @dataclass(frozen=True)
@@ -113,22 +112,10 @@ def _train_on_source(context: FitContext, members: Sequence[Member]) -> list[Cro
 
 def _preprocess(context: FitContext, teachers: Checkpoint) -> TargetData:
     """Choose the target pixels to use, and their preprocessing."""
-    request, domain, settings = context.request, context.domain, context.settings
-    target, rng = request.target, np.random.default_rng([request.seed, 1])
-    values = target.values[np.sort(rng.permutation(len(target))[: settings.target_pixels])]
-    enough = len(values) >= settings.min_target_pixels
-    ensemble = SourceEnsemble(
-        networks=teachers.networks,
-        temperatures=[validation.temperature for validation in teachers.validations],
-        executor=context.executor,
-        domain=domain,
-        source=request.source,
-        uncertainty=settings.source_uncertainty,
-        progress=request.progress,
-    )
-    search = PreprocessingSearch(settings.scan_pixels if enough else 0, settings.find_shift, settings.match_statistics)
-    preprocessing = choose_preprocessing(ensemble, values, target.day, search, rng)
-    return TargetData(values, domain.calendar.align_days(target.day, preprocessing.shift), preprocessing)
+    target, rng = context.request.target, np.random.default_rng([context.request.seed, 1])
+    values = target.values[np.sort(rng.permutation(len(target))[: context.settings.target_pixels])]
+    preprocessing = choose_preprocessing(context, teachers, values, target.day, rng)
+    return TargetData(values, context.domain.calendar.align_days(target.day, preprocessing.shift), preprocessing)
 
 
 def _adapt(
@@ -211,14 +198,7 @@ def learn_from_pseudo_labels(
     selection = Selection(certainty=settings.certainty, stability=settings.stability)
     steps = settings.scaled(settings.round_steps)
     for number in range(settings.rounds):
-
-        def predict(member: int, checkpoint: Checkpoint = checkpoint) -> Any:
-            temperature = checkpoint.validations[member].temperature
-            return students[member].stochastic_predictions(
-                settings.passes, temperature, checkpoint.shares, context.tick
-            )
-
-        predictions = context.executor.map(predict, range(len(students)))
+        predictions = _stochastic_predictions(context, students, checkpoint)
         passes = np.concatenate([member.passes for member in predictions])
         typicality = np.mean([member.typicality for member in predictions], axis=0)
         ramp = number / max(settings.rounds - 1, 1)
@@ -240,6 +220,16 @@ def learn_from_pseudo_labels(
             break
         checkpoint = trained
     return checkpoint
+
+
+def _stochastic_predictions(
+    context: FitContext, students: Sequence[Student], checkpoint: Checkpoint
+) -> list[StochasticPredictions]:
+    def predict(number: int) -> StochasticPredictions:
+        temperature, passes = checkpoint.validations[number].temperature, context.settings.passes
+        return students[number].stochastic_predictions(passes, temperature, checkpoint.shares, context.tick)
+
+    return context.executor.map(predict, range(len(students)))
 
 
 def _evaluate_students(context: FitContext, stage: str, students: Sequence[Student]) -> tuple[Checkpoint, StageMetrics]:

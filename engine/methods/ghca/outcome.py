@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...models.trained import TrainedModel
+from ..shared.source_only import assemble
 from ..shared.tensors import SeriesTensors, make_tensors
 from .context import Checkpoint, FitContext
 from .target_preprocessing import TargetPreprocessing
@@ -83,27 +84,24 @@ def build_model(context: FitContext, outcome: Outcome, probabilities: np.ndarray
     shares = context.named(members.shares)
     request.progress.metric("class_shares", shares)
     request.progress.metric("vetoes", context.vetoes)
-    return TrainedModel(
-        network=network,
-        classes=request.source.classes,
-        bands=request.source.bands,
-        method=request.method,
-        seed=request.seed,
-        calendar=domain.calendar,
+    summary = {
+        "shift": preprocessing.report(),
+        "statistics": preprocessing.name,
+        "class_shares": shares,
+        "stages": context.stages,
+        "pseudo_labels": context.rounds,
+        "agreement_of_members": lowest,
+        "condensed": distilled,
+        "vetoes": context.vetoes,
+    }
+    log_shares = context.settings.prior_strength * np.log(members.shares * domain.classes)
+    return assemble(
+        network,
+        domain,
+        request,
+        validation,
+        summary,
         statistics=preprocessing.statistics,
         shift_days=preprocessing.shift,
-        temperature=validation.temperature,
-        log_shares=context.settings.prior_strength * np.log(members.shares * domain.classes),
-        summary={
-            "source_validation": validation.report(),
-            "shift": preprocessing.report(),
-            "statistics": preprocessing.name,
-            "class_shares": shares,
-            "stages": context.stages,
-            "pseudo_labels": context.rounds,
-            "agreement_of_members": lowest,
-            "condensed": distilled,
-            "vetoes": context.vetoes,
-            "warnings": list(request.progress.warnings),
-        },
+        log_shares=log_shares,
     )

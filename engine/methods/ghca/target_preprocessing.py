@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 
-from ...models.device import NetworkThreads
-from ...models.encoder import CropNetwork
 from ...models.standardise import Statistics, matched_statistics
-from ...progress import Progress
 from ...series import SeriesSet
 from ..shared.adaptation_score import AdaptationScore, score_adaptation
 from ..shared.augment import JITTER
-from ..shared.class_shares import ShareUncertainty, shrink_shares
+from ..shared.class_shares import shrink_shares
 from ..shared.sampling import BalancedSampler
 from ..shared.source_domain import SourceDomain
 from ..shared.tensors import Predictions, SeriesTensors, make_tensors, predict, softmax
+from .context import Checkpoint, FitContext
 from .phenology_shift import ShiftEstimate, estimate_shift
 from .temporal_profiles import CropProfiles
 
@@ -168,117 +166,76 @@ def estimate_target_shift(
     return estimate_shift(profiles, standardised(values), day, domain.calendar, tick)
 
 
-class PreprocessingSearch(NamedTuple):
-    """What to choose."""
-
-    pixels: int
-    """Target series to use; 0 to choose nothing."""
-    find_shift: bool
-    """Whether to estimate a shift."""
-    match_statistics: bool
-    """Whether the target's own statistics may be used."""
-
-
-@dataclass(frozen=True)
-class SourceEnsemble:
-    """The source models, which score a preprocessing of the target together: a single one errs more often."""
-
-    networks: Sequence[CropNetwork]
-    """The source models."""
-    temperatures: Sequence[float]
-    """Divisor of the logits of each."""
-    executor: NetworkThreads
-    """Runs them in parallel."""
-    domain: SourceDomain
-    """The prepared source."""
-    source: SeriesSet
-    """The source in the units of its stack."""
-    uncertainty: ShareUncertainty
-    """Of the class shares that they estimate in the target."""
-    progress: Progress
-    """Receives metrics and warnings; raises Cancelled."""
-
-    def predict(self, pool: SeriesTensors, seed: int) -> list[Predictions]:
-        """Predict jittered series.
-
-        Both domains are jittered: they must not look similar because they share a grid of dates.
-
-        Parameters
-        ----------
-        pool : SeriesTensors
-            Series.
-        seed : int
-            Seed of the jitter.
-
-        Returns
-        -------
-        list of Predictions
-            One of each network.
-        """
-
-        def of(network: CropNetwork) -> Predictions:
-            generator = torch.Generator().manual_seed(seed)
-            return predict(network, pool, self.progress.check, JITTER, generator)
-
-        return self.executor.map(of, self.networks)
-
-
 class _Comparison:
-    """A class-balanced sample of the source, with which preprocessed target series are compared."""
+    """A class-balanced sample of the source, with which preprocessed target series are compared.
 
-    def __init__(self, ensemble: SourceEnsemble, rng: np.random.Generator) -> None:
-        domain = ensemble.domain
+    All source models score together: a single one errs more often.
+    """
+
+    def __init__(self, context: FitContext, teachers: Checkpoint, rng: np.random.Generator) -> None:
+        domain = context.domain
         generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
         drawn = BalancedSampler(domain.labels[domain.train], domain.classes, generator).draw(SOURCE_PIXELS)
         chosen = np.unique(domain.train[drawn.numpy()])
-        self._ensemble, self._labels, self._seed = ensemble, domain.labels[chosen], int(rng.integers(2**31))
-        self._known = ensemble.predict(domain.pool.take(chosen), self._seed)
+        self._context, self._teachers = context, teachers
+        self._labels, self._seed = domain.labels[chosen], int(rng.integers(2**31))
+        self._known = self._predict(domain.pool.take(chosen), self._seed)
+
+    def _predict(self, pool: SeriesTensors, seed: int) -> list[Predictions]:
+        """Predictions of each model for jittered series.
+
+        Both domains are jittered: they must not look similar because they share a grid of dates.
+        """
+        return self._context.executor.map(
+            lambda network: predict(network, pool, self._context.tick, JITTER, torch.Generator().manual_seed(seed)),
+            self._teachers.networks,
+        )
 
     def score(self, values: np.ndarray, placed: np.ndarray, statistics: Statistics) -> AdaptationScore:
         """Score target series (n, t, c) on days (t,) of the source's calendar under these statistics."""
-        ensemble = self._ensemble
-        domain = ensemble.domain
+        domain = self._context.domain
         pool = make_tensors(values, placed, statistics, domain.calendar, domain.pool.values.device)
-        seen = ensemble.predict(pool, self._seed + 1)
+        seen = self._predict(pool, self._seed + 1)
 
         def of(number: int) -> AdaptationScore:
-            probability = softmax(seen[number].logits, ensemble.temperatures[number])
+            probability = softmax(seen[number].logits, self._teachers.validations[number].temperature)
             known = self._known[number].embedding
             return score_adaptation(known, self._labels, seen[number].embedding, probability)
 
-        return AdaptationScore.mean_of(ensemble.executor.map(of, range(len(seen))))
+        return AdaptationScore.mean_of(self._context.executor.map(of, range(len(seen))))
 
 
 def choose_preprocessing(
-    ensemble: SourceEnsemble, values: np.ndarray, day: np.ndarray, search: PreprocessingSearch, rng: np.random.Generator
+    context: FitContext, teachers: Checkpoint, values: np.ndarray, day: np.ndarray, rng: np.random.Generator
 ) -> TargetPreprocessing:
     """Choose the shift by the crops' profiles, and the standardisation by the source models.
 
     Parameters
     ----------
-    ensemble : SourceEnsemble
+    context : FitContext
+        The fit; its settings may switch off either choice.
+    teachers : Checkpoint
         The source models.
     values : ndarray (n, t, c)
         Target series in the units of the stack.
     day : ndarray (t,)
         Days of the target's stack.
-    search : PreprocessingSearch
-        What to choose.
     rng : numpy.random.Generator
         Random numbers.
 
     Returns
     -------
     TargetPreprocessing
-        Shift and standardisation.
+        Shift and standardisation; those of the source for a target too small to adapt to.
     """
-    domain, source, progress = ensemble.domain, ensemble.source, ensemble.progress
-    if not search.pixels:
+    domain, source, settings = context.domain, context.request.source, context.settings
+    progress, pixels = context.request.progress, settings.scan_pixels
+    if len(values) < settings.min_target_pixels or not pixels:
         return TargetPreprocessing(domain.statistics, "source")
-    sample = values[np.sort(rng.permutation(len(values))[: search.pixels])]
-    comparison = _Comparison(ensemble, rng)
+    sample = values[np.sort(rng.permutation(len(values))[:pixels])]
+    comparison = _Comparison(context, teachers, rng)
     estimate = ShiftEstimate()
-    if search.find_shift:
+    if settings.find_shift:
         estimate = estimate_target_shift(domain, source, sample, day, progress.check)
     if estimate.beyond:
         progress.warning(
@@ -288,10 +245,10 @@ def choose_preprocessing(
     placed = domain.calendar.align_days(day, estimate.days)
     scores = {"source": comparison.score(sample, placed, domain.statistics)}
     chosen = TargetPreprocessing(domain.statistics, "source", estimate, scores)
-    if search.match_statistics:
+    if settings.match_statistics:
         statistics, shares = domain.statistics, scores["source"].shares
         for _ in range(REPEATS):  # better statistics give better class shares, and those better statistics
-            trusted = shrink_shares(shares, domain.shares, ensemble.uncertainty)
+            trusted = shrink_shares(shares, domain.shares, settings.source_uncertainty)
             statistics = matched_to_shares(trusted, domain, source, sample, placed)
             scores["matched"] = comparison.score(sample, placed, statistics)
             shares = scores["matched"].shares

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -229,6 +231,40 @@ def build_model(
     """
     validation = validate(network, domain, request.progress.check, perturbation)
     request.progress.metric("source_validation_accuracy", round(validation.accuracy, 4))
+    return assemble(network, domain, request, validation, {}, shift_days=shift_days)
+
+
+def assemble(
+    network: SeriesNetwork,
+    domain: SourceDomain,
+    request: FitRequest,
+    validation: Validation,
+    summary: Mapping[str, Any],
+    **more: Any,
+) -> TrainedModel:
+    """Join a network with what it needs to classify.
+
+    Parameters
+    ----------
+    network : SeriesNetwork
+        The trained network.
+    domain : SourceDomain
+        The source.
+    request : FitRequest
+        The fit.
+    validation : Validation
+        Of the network.
+    summary : Mapping
+        Entries of the summary between validation and warnings.
+    **more : Any
+        Fields of :class:`TrainedModel`; by default the target is standardised as the source.
+
+    Returns
+    -------
+    TrainedModel
+        In evaluation mode.
+    """
+    warnings = list(request.progress.warnings)
     return TrainedModel(
         network=network.eval(),
         classes=request.source.classes,
@@ -236,11 +272,10 @@ def build_model(
         method=request.method,
         seed=request.seed,
         calendar=domain.calendar,
-        statistics=domain.statistics,
-        shift_days=shift_days,
         temperature=validation.temperature,
         grid=np.zeros(0, np.float32) if domain.grid is None else domain.grid,
-        summary={"source_validation": validation.report(), "warnings": list(request.progress.warnings)},
+        summary={"source_validation": validation.report(), **summary, "warnings": warnings},
+        **{"statistics": domain.statistics, **more},
     )
 
 

@@ -7,16 +7,16 @@ import pytest
 import torch
 
 from engine.methods.ghca import target_preprocessing as reading
+from engine.methods.ghca.context import Checkpoint, FitContext, GHCASettings
 from engine.methods.ghca.phenology_shift import ShiftEstimate
 from engine.methods.ghca.target_preprocessing import (
-    PreprocessingSearch,
-    SourceEnsemble,
     TargetPreprocessing,
     choose_preprocessing,
 )
 from engine.methods.shared.adaptation_score import AdaptationScore, inception_score, score_adaptation
-from engine.methods.shared.class_shares import ShareUncertainty
+from engine.methods.shared.request import FitRequest
 from engine.methods.shared.source_domain import prepare_source
+from engine.methods.shared.source_only import Validation
 from engine.models.device import NetworkThreads
 from engine.models.encoder import CropNetwork, NetworkSize
 from engine.progress import Progress
@@ -48,18 +48,12 @@ def small_source():
 def read(source, networks, told, find_shift=True):
     """The reading that these networks choose for half of the source, darker."""
     domain = prepare_source(source, 0.15, 0, torch.device("cpu"))
+    request = FitRequest("ghca", source, source, 0, Progress(told.append), {})
+    settings = GHCASettings(scan_pixels=40, find_shift=find_shift, source_share_error=0.1, min_source_share=0.1)
+    teachers = Checkpoint(tuple(networks), (Validation(1.0, 1.0, 1),) * len(networks), np.full(3, 1 / 3))
     with NetworkThreads(1) as executor:
-        ensemble = SourceEnsemble(
-            networks=networks,
-            temperatures=[1.0] * len(networks),
-            executor=executor,
-            domain=domain,
-            source=source,
-            uncertainty=ShareUncertainty(0.1, 0.1),
-            progress=Progress(told.append),
-        )
-        search = PreprocessingSearch(pixels=40, find_shift=find_shift, match_statistics=True)
-        return choose_preprocessing(ensemble, source.values[::2] * 0.8, source.day, search, np.random.default_rng(1))
+        context = FitContext(request, domain, settings, None, executor)
+        return choose_preprocessing(context, teachers, source.values[::2] * 0.8, source.day, np.random.default_rng(1))
 
 
 def two_networks():
