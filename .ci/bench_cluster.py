@@ -111,7 +111,7 @@ def untrained_model(folder: Path, dates: int = 24, bands: int = 10) -> Path:
         domain = prepare_source(source, settings.held_out, 0, device)
         member = settings.network_size(bands, domain.classes, dates)
         network = CropNetwork(DistillationSettings().size(member)).to(device)
-        learnt = train_source(network, domain, settings, generator, Progress()).network
+        learnt = train_source(network, domain, settings, generator, Progress())
         path = folder / f"model_{dates}_{bands}.safetensors"
         request = FitRequest("source_only", source, source, 0, Progress(), {})
         build_model(learnt, domain, request).save(path)

@@ -101,9 +101,7 @@ def fit_adversarially(
         domain, generator = training.domain, training.generator
         network = make_network(domain, request.target, settings)
         adversary = make_adversary(network.size, settings).to(domain.pool.values.device)
-        optimiser = make_optimiser(network, settings.rate, settings.rate)
-        parameters = list(adversary.parameters())
-        optimiser.add_param_group({"params": parameters, "lr": settings.rate, "base_rate": settings.rate})
+        optimiser = make_optimiser(network, settings.rate, settings.rate, adversary)
         steps = settings.scaled(settings.steps)
 
         def loss(step: Step) -> Tensor:

@@ -18,7 +18,7 @@ from ...models.networks import LIMIT, LIMITS
 from ..shared.augment import MODERATE, mixup
 from ..shared.options import option
 from ..shared.tensors import SeriesTensors
-from ..shared.training import StepSettings, Teacher, learning_rate_factor, make_optimiser, set_learning_rate, take_step
+from ..shared.training import StepSettings, train_averaged
 
 HEADS = 2
 """Attention heads of the small network: a single one lost a point, and four cost half as much again."""
@@ -127,18 +127,13 @@ def distill(
     CropNetwork
         With averaged weights.
     """
-    steps = settings.scaled(settings.distill_steps)
     network = CropNetwork(settings.size(member)).to(target.pool.values.device)
     seed_dropout(network, int(torch.randint(2**31, (1,), generator=generator)))
-    optimiser = make_optimiser(network, settings.distilled_rate, settings.distilled_rate)
-    average = Teacher(network, steps)
-    here, there = settings.distilled_batch, max(1, settings.distilled_batch // SOURCE_PART)
-    network.train()
-    for step in range(steps):
-        update(step / steps)
-        set_learning_rate(optimiser, learning_rate_factor(step, steps))
-        loss = target.errors(network, here, settings.mixup_min_weight, generator).mean()
-        loss = loss + source.errors(network, there, settings.mixup_min_weight, generator).mean() / SOURCE_PART
-        if take_step(loss, optimiser):
-            average.update(network)
-    return average.network
+    batch, weight = settings.distilled_batch, settings.mixup_min_weight
+
+    def loss() -> Tensor:
+        here = target.errors(network, batch, weight, generator).mean()
+        there = source.errors(network, max(1, batch // SOURCE_PART), weight, generator).mean()
+        return here + there / SOURCE_PART
+
+    return train_averaged(network, settings.distilled_rate, settings.scaled(settings.distill_steps), loss, update)

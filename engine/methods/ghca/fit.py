@@ -105,7 +105,7 @@ def _train_on_source(context: FitContext, members: Sequence[Member]) -> list[Cro
         # One member reports how far they are; all stop when the user cancels.
         progress = context.request.progress if number == 0 else context.request.progress.quiet()
         member = members[number]
-        return train_source(member.network, context.domain, context.settings, member.generator, progress).network
+        return train_source(member.network, context.domain, context.settings, member.generator, progress)
 
     return context.executor.map(train, range(len(members)))
 

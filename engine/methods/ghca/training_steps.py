@@ -160,11 +160,9 @@ class _Optimisation:
 
     def reset(self) -> None:
         """Start with a new optimiser."""
-        settings = self._settings
-        self._optimiser = make_optimiser(self._network, settings.body_rate, settings.head_rate)
-        if settings.adversary:
-            parameters, rate = list(self._discriminator.parameters()), settings.head_rate
-            self._optimiser.add_param_group({"params": parameters, "lr": rate, "base_rate": rate})
+        adversary = self._discriminator if self._settings.adversary else None
+        rates = self._settings.body_rate, self._settings.head_rate
+        self._optimiser = make_optimiser(self._network, *rates, adversary)
 
     def step(self, loss: Tensor) -> None:
         """Take one step and move the teacher."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ...models.device import compute_device, seeded
 from ...models.encoder import CropNetwork, NetworkSize
@@ -22,15 +23,7 @@ from .options import option, read_settings
 from .request import FitRequest
 from .source_domain import SourceDomain, SourceSampler, balanced_weights, prepare_source
 from .tensors import Tick, predict
-from .training import (
-    StepSettings,
-    Teacher,
-    learning_rate_factor,
-    make_optimiser,
-    mixup_errors,
-    set_learning_rate,
-    take_step,
-)
+from .training import StepSettings, mixup_errors, train_averaged
 
 LONG_SERIES = 20
 """Observed dates from which several are read as one token: at half the work, GHCA lost nothing by it. A network
@@ -129,7 +122,7 @@ def make_network(domain: SourceDomain, target: SeriesSet, settings: EncoderSetti
 
 def train_source(
     network: CropNetwork, domain: SourceDomain, settings: SourceSettings, generator: torch.Generator, progress: Progress
-) -> Teacher[CropNetwork]:
+) -> CropNetwork:
     """Train a network on perturbed, class-balanced source batches.
 
     Parameters
@@ -147,26 +140,20 @@ def train_source(
 
     Returns
     -------
-    Teacher
-        With the averaged weights.
+    CropNetwork
+        With averaged weights.
     """
-    steps = settings.scaled(settings.source_steps, minimum=1)
     sampler = SourceSampler(domain, generator)
-    optimiser = make_optimiser(network, settings.rate, settings.rate)
-    teacher = Teacher(network, steps)
-    network.train()
-    for step in range(steps):
-        progress.update(step / steps)
-        set_learning_rate(optimiser, learning_rate_factor(step, steps))
+
+    def loss() -> Tensor:
         index, labels = sampler.draw(settings.batch)
         values, observed, day = domain.pool.batch(index, MODERATE, generator)
         values, partner, share = mixup(values, settings.mixup_min_weight, generator)
         logits, _ = network(values, observed, day)
-        loss = mixup_errors(logits, labels, partner, share, settings.smoothing).mean()
-        if take_step(loss, optimiser):
-            teacher.update(network)
-    network.eval()
-    return teacher
+        return mixup_errors(logits, labels, partner, share, settings.smoothing).mean()
+
+    steps = settings.scaled(settings.source_steps, minimum=1)
+    return train_averaged(network, settings.rate, steps, loss, progress.update)
 
 
 def validate(
@@ -298,5 +285,5 @@ def fit(request: FitRequest) -> TrainedModel:
         request.progress.stage("Learning from the source")
         domain = prepare_source(request.source, settings.held_out, request.seed, device)
         network = make_network(domain, request.target, settings)
-        teacher = train_source(network, domain, settings, generator, request.progress)
-        return build_model(teacher.network, domain, request, STRONG)
+        trained = train_source(network, domain, settings, generator, request.progress)
+        return build_model(trained, domain, request, STRONG)

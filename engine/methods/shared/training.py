@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -137,7 +138,9 @@ def set_learning_rate(optimiser: torch.optim.Optimizer, factor: float) -> None:
         group["lr"] = group["base_rate"] * factor
 
 
-def make_optimiser(network: CropNetwork, body: float, heads: float) -> torch.optim.Optimizer:
+def make_optimiser(
+    network: CropNetwork, body: float, heads: float, adversary: nn.Module | None = None
+) -> torch.optim.Optimizer:
     """AdamW with one base rate for the encoder and one for the heads.
 
     Parameters
@@ -146,6 +149,8 @@ def make_optimiser(network: CropNetwork, body: float, heads: float) -> torch.opt
         Network to train.
     body, heads : float
         Base rates.
+    adversary : nn.Module, optional
+        Trained with it, at the rate of the heads.
 
     Returns
     -------
@@ -153,13 +158,11 @@ def make_optimiser(network: CropNetwork, body: float, heads: float) -> torch.opt
         For :func:`set_learning_rate`.
     """
     head = [*network.classifier.parameters(), *network.projection.parameters()]
+    groups = [(list(network.encoder.parameters()), body), (head, heads)]
+    if adversary is not None:
+        groups.append((list(adversary.parameters()), heads))
     return torch.optim.AdamW(
-        [
-            {"params": list(network.encoder.parameters()), "lr": body, "base_rate": body},
-            {"params": head, "lr": heads, "base_rate": heads},
-        ],
-        weight_decay=1e-2,
-        fused=True,
+        [{"params": group, "lr": rate, "base_rate": rate} for group, rate in groups], weight_decay=1e-2, fused=True
     )
 
 
@@ -185,3 +188,37 @@ def take_step(loss: Tensor, optimiser: torch.optim.Optimizer) -> bool:
         return False
     optimiser.step()
     return True
+
+
+def train_averaged(
+    network: CropNetwork, rate: float, steps: int, loss: Callable[[], Tensor], update: Callable[[float], None]
+) -> CropNetwork:
+    """Train a network for a number of steps.
+
+    Parameters
+    ----------
+    network : CropNetwork
+        Trained in place.
+    rate : float
+        Greatest learning rate.
+    steps : int
+        Optimiser steps.
+    loss : callable
+        Draws a batch and gives its loss.
+    update : callable
+        Receives the fraction done, 0 to 1; raises Cancelled.
+
+    Returns
+    -------
+    CropNetwork
+        A copy with averaged weights.
+    """
+    optimiser, teacher = make_optimiser(network, rate, rate), Teacher(network, steps)
+    network.train()
+    for step in range(steps):
+        update(step / steps)
+        set_learning_rate(optimiser, learning_rate_factor(step, steps))
+        if take_step(loss(), optimiser):
+            teacher.update(network)
+    network.eval()
+    return teacher.network
