@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 if not __package__:
-    # Run by path: nothing of the plugin is importable yet, and this folder's names must hide no other package.
+    # Run by path: the plugin cannot be imported yet, and names in this folder must hide no other package.
     folder = Path(__file__).resolve().parent
     sys.path[:] = [str(folder.parent), *(entry for entry in sys.path if entry != str(folder))]
     __package__ = "engine"

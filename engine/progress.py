@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .errors import Cancelled
@@ -138,6 +138,17 @@ class Progress:
         """
         self.warnings.append(text)
         self._emit({"event": "warning", "message": text})
+
+    def warn_once(self, texts: Iterable[str]) -> None:
+        """Report several warnings, each unless it was reported before.
+
+        Parameters
+        ----------
+        texts : iterable of str
+        """
+        for text in texts:
+            if text not in self.warnings:
+                self.warning(text)
 
     def finish(self) -> None:
         """Close the last stage and report the whole as done."""

@@ -1,9 +1,16 @@
-"""One :class:`Job` for all faces, its check, its run, and the ways to start it: worker and command.
+"""What a person can have done, and all ways to start it: one description, one check and one run for each kind of task.
 
-``job`` says what to do, ``check`` lists in words what is wrong with it, ``runner`` does it,
-``worker`` does it for QGIS in a process of its own, ``cli`` for a person at a terminal. ``comparison``
-is the same for a :class:`Comparison` of methods: what it is, its check and its run; ``extract`` for an
-:class:`Extraction` of labelled series into a file.
+``specs`` describes tasks as plain values with JSON, ``checks`` lists what is wrong with them, ``resolve`` decides which
+bands and days are read, ``runs`` does the work, ``storage`` keeps unfinished files, locks and checkpoints, and
+``cluster`` spreads the tiles of a map over processes. ``worker`` runs one task for another program by the lines of
+``protocol``; ``supervisor`` is the other end of it, for QGIS and for comparisons. ``cli`` is the command.
+
+>>> from croptransfer.engine.tasks import Job, check
+>>> job = Job(output="map.tif", target=(), series="nowhere.npz", seed=-1)
+>>> Job.from_json(job.to_json()) == job
+True
+>>> [problem.code for problem in check(job)]
+['series-unreadable', 'no-stack', 'seed']
 """
 
 from ..imagery import LabelLayer

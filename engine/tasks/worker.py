@@ -1,8 +1,8 @@
-"""The worker process: one job from stdin, its events as JSON lines on stdout, its log on stderr.
+"""The worker process: one task from stdin, its events as JSON lines on stdout, its log on stderr.
 
-The first line of stdin is the job (:meth:`Job.to_json`), or with a key ``kind`` a comparison of methods
-(:meth:`Comparison.to_json`), one run of it (``children``) or a series file (:meth:`Extraction.to_json`). A
-further line ``cancel``, or the end of stdin (the parent is gone), cancels it. Events are those of
+The first line of stdin is a job (:meth:`Job.to_json`), or with a key ``kind`` another task or one run of a comparison
+(:mod:`engine.tasks.runs.child_processes`). A further line ``cancel``, or the end of stdin (the parent is gone),
+cancels it. Events are those of
 :class:`engine.progress.Progress`, then one of ``{"event": "result", "outputs": {role: path}, "summary": {...}}`` and
 ``{"event": "error", "kind": "input" | "fault" | "cancelled", "code", "message", "hint"}``.
 """
@@ -47,7 +47,7 @@ TASKS: dict[str, tuple[type[Task], Callable[[Any, Progress], Result]]] = {
 
 
 def main() -> int:
-    """Serve one job; returns the exit code (0 done, 1 fault, 2 bad input, 130 cancelled)."""
+    """Run one task; returns the exit code (0 done, 1 fault, 2 bad input, 130 cancelled)."""
     events = _private_stdout()
     lock = threading.Lock()
 
@@ -58,11 +58,11 @@ def main() -> int:
 
     # Unbuffered: a thread that waits in a buffered read holds its lock, and the interpreter aborts at exit.
     commands = open(0, "rb", buffering=0, closefd=False)
-    cancelled, told = threading.Event(), threading.Event()
+    cancelled, by_user = threading.Event(), threading.Event()
     try:
         line = commands.readline().decode("utf-8")
-        work = _work(line, commands, told)
-        listening = (commands, cancelled, told, _kind(line) == RUN)
+        work = _work(line, commands, by_user)
+        listening = (commands, cancelled, by_user, _kind(line) == RUN)
         threading.Thread(target=_listen, args=listening, daemon=True).start()
         result = work(Progress(emit, cancelled.is_set))
         emit({"event": "result", "outputs": result.outputs, "summary": result.summary})
@@ -71,18 +71,18 @@ def main() -> int:
         emit(_error("input", error.code, error.message, error.hint))
         return EXIT_INPUT
     except Cancelled:
-        emit(_error("cancelled", "cancelled", "The job was cancelled.", ""))
+        emit(_error("cancelled", "cancelled", "The task was cancelled.", ""))
         return EXIT_CANCELLED
-    except Exception as fault:  # the whole job: whatever it is, it must reach the user as a message
+    except Exception as fault:  # whatever it is, it must reach the user as a message
         traceback.print_exc()
         emit(_error("fault", type(fault).__name__, *describe_exception(fault)))
         return EXIT_FAULT
 
 
-def _work(line: str, commands: IO[bytes], told: threading.Event) -> Callable[[Progress], Result]:
-    """What the first line asks for; raises InputError where it is no job.
+def _work(line: str, commands: IO[bytes], by_user: threading.Event) -> Callable[[Progress], Result]:
+    """The task of the first line; raises InputError where it is none.
 
-    ``told`` is set where a cancel is the user's. One by the end of QGIS leaves what a job has finished.
+    ``by_user`` is set where a cancel is the user's. One by the end of QGIS leaves what a job has finished.
     """
     kind = _kind(line)
     if kind in TASKS:
@@ -92,7 +92,7 @@ def _work(line: str, commands: IO[bytes], told: threading.Event) -> Callable[[Pr
     if kind == RUN:
         return read_run(line, commands)
     job = Job.from_json(line)
-    return lambda progress: run(job, progress, keep=lambda: not told.is_set())
+    return lambda progress: run(job, progress, keep=lambda: not by_user.is_set())
 
 
 def _kind(line: str) -> str | None:
@@ -112,10 +112,10 @@ def _private_stdout() -> IO[str]:
     return private
 
 
-def _listen(commands: IO[bytes], cancelled: threading.Event, told: threading.Event, at_once: bool) -> None:
+def _listen(commands: IO[bytes], cancelled: threading.Event, by_user: threading.Event, at_once: bool) -> None:
     for line in iter(commands.readline, b""):
         if line.strip() == b"cancel":
-            told.set()
+            by_user.set()
             break
     if at_once:
         # A run of a comparison has nothing to clean up, and must not outlive its parent while it loads libraries.

@@ -9,9 +9,10 @@ from qgis.core import QgsMessageLog, QgsTask
 from qgis.PyQt.QtCore import pyqtSignal
 
 from ...engine.errors import Cancelled, InputError
+from ...engine.tasks import Result
 from . import environment
 from .environment import Interpreter
-from .worker import Outcome, Task, Worker, WorkerFault
+from .worker import Task, Worker, WorkerFault
 
 LOG_TAG = "Crop Transfer"
 
@@ -31,7 +32,7 @@ class JobTask(QgsTask):
     def __init__(self, job: Task, interpreter: Interpreter, title: str, packages: Any) -> None:
         super().__init__(title, QgsTask.Flag.CanCancel)
         self.job = job
-        self.outcome: Outcome | None = None
+        self.outcome: Result | None = None
         """What the job left behind; None unless it succeeded."""
         self.problem: Exception | None = None
         """InputError or WorkerFault of a job that failed."""

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ...engine.errors import Cancelled, InputError
 from ...engine.progress import Event
-from ...engine.tasks import Job
+from ...engine.tasks import Job, Result
 from ...engine.tasks.protocol import ERROR, RESULT
 from ...engine.tasks.storage.checkpoint import delete_runs, unfinished_folder, unfinished_folders
 from ...engine.tasks.storage.partial_outputs import HasOutputs, remove_parts
@@ -21,16 +20,6 @@ from .environment import Interpreter, worker_environment
 
 POLL = 0.05
 """Seconds between two checks of the cancel flag."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a finished task left behind."""
-
-    outputs: dict[str, str]
-    """Written files by role, such as map, style, confidence, model, report."""
-    summary: dict[str, Any] = field(default_factory=dict)
-    """The engine's summary of the run, JSON-ready."""
 
 
 class Task(HasOutputs, Protocol):
@@ -79,7 +68,7 @@ class Worker:
         self._events: queue.Queue[tuple[WorkerProcess, Event]] = queue.Queue()
         self._discarded = False
 
-    def run(self, cancelled: Callable[[], bool] = lambda: False, keep: Callable[[], bool] = lambda: False) -> Outcome:
+    def run(self, cancelled: Callable[[], bool] = lambda: False, keep: Callable[[], bool] = lambda: False) -> Result:
         """Run the task and wait for its end.
 
         Events are passed on as they come: ``stage``, ``progress``, ``metric``, ``warning`` and ``log``. ``keep`` is
@@ -107,7 +96,7 @@ class Worker:
             process.close()
             self._clean_up(last)
         if last["event"] == RESULT:
-            return Outcome(dict(last.get("outputs") or {}), dict(last.get("summary") or {}))
+            return Result(dict(last.get("outputs") or {}), dict(last.get("summary") or {}))
         if last["kind"] == "cancelled":
             raise Cancelled()
         if last["kind"] == "input":

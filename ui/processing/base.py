@@ -24,11 +24,12 @@ from qgis.core import (
 from qgis.PyQt.QtGui import QIcon
 
 from ...engine.errors import Cancelled, InputError
+from ...engine.tasks import Result
 from ..common.help import help_url
 from ..common.icons import icon
 from ..common.qt import tr
 from ..engine_process import choice, environment
-from ..engine_process.worker import Outcome, Task, Worker, WorkerFault
+from ..engine_process.worker import Task, Worker, WorkerFault
 from .choices import ChoiceParameter, choice_lines
 from .values import plain_value, takes_files, unreadable
 
@@ -179,7 +180,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         """All that is wrong with the task."""
         raise NotImplementedError
 
-    def results(self, task: Any, outcome: Outcome, feedback: QgsProcessingFeedback) -> dict[str, Any]:
+    def results(self, task: Any, outcome: Result, feedback: QgsProcessingFeedback) -> dict[str, Any]:
         """The values of the outputs."""
         raise NotImplementedError
 
@@ -224,7 +225,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
                 return {}
         return self.results(task, outcome, feedback)
 
-    def _run(self, task: Task, feedback: QgsProcessingFeedback) -> Outcome:
+    def _run(self, task: Task, feedback: QgsProcessingFeedback) -> Result:
         interpreter = choice.interpreter()
 
         def follow(event: Mapping[str, Any]) -> None:

@@ -20,11 +20,10 @@ from qgis.core import (
 from ...engine.errors import InputError
 from ...engine.evaluation.ranking import GHCA, MeanStd, method_title
 from ...engine.evaluation.run_method import ORACLE
-from ...engine.tasks import Comparison, check_comparison
+from ...engine.tasks import Comparison, Result, check_comparison
 from ...engine.tasks.runs.comparison import COMPARE, DRAW, READ
 from ...engine.tasks.storage.comparison_log import ComparisonLog
 from ..common.qt import tr
-from ..engine_process.worker import Outcome
 from .base import EngineAlgorithm
 from .choices import METHOD_CHOICES, choice_lines
 from .values import names
@@ -148,7 +147,7 @@ class CompareAlgorithm(EngineAlgorithm):
         message = tr("Cancelled. Finished runs kept: {count}. To continue, run again with {path}.")
         return message.format(count=kept, path=output)
 
-    def results(self, task: Comparison, outcome: Outcome, feedback: QgsProcessingFeedback) -> dict[str, Any]:
+    def results(self, task: Comparison, outcome: Result, feedback: QgsProcessingFeedback) -> dict[str, Any]:
         """The files, and the figures worth chaining; missing figures are left out."""
         rows = outcome.summary["rows"]
         for row in rows:

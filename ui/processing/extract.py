@@ -24,12 +24,11 @@ from ...engine.errors import InputError
 from ...engine.imagery.labels.class_table import read_class_table
 from ...engine.imagery.labels.label_raster import is_label_raster
 from ...engine.imagery.labels.text_table import is_text_table
-from ...engine.tasks import Extraction, LabelLayer, check_extraction
+from ...engine.tasks import Extraction, LabelLayer, Result, check_extraction
 from ...engine.tasks.specs.limits import SAMPLES_PER_CLASS
 from ...engine.tasks.specs.quality_text import read_quality
 from ..common.inputs import VectorInput
 from ..common.qt import tr
-from ..engine_process.worker import Outcome
 from .base import QUALITY_HELP, EngineAlgorithm
 from .values import listed, stack_bands
 
@@ -135,7 +134,7 @@ class ExtractAlgorithm(EngineAlgorithm):
         """All that is wrong with the extraction."""
         return check_extraction(task)
 
-    def results(self, task: Extraction, outcome: Outcome, feedback: QgsProcessingFeedback) -> dict[str, Any]:
+    def results(self, task: Extraction, outcome: Result, feedback: QgsProcessingFeedback) -> dict[str, Any]:
         """The file and its figures."""
         summary = outcome.summary
         for crop in summary["classes"]:

@@ -26,12 +26,11 @@ from qgis.PyQt import sip
 
 from ...engine.errors import InputError
 from ...engine.imagery.parcels.layer import MEDIAN, SET
-from ...engine.tasks import Job, check
+from ...engine.tasks import Job, Result, check
 from ...engine.tasks.specs.quality_text import read_quality
 from ..common.inputs import VectorInput
 from ..common.layers import style_confidence, style_crops
 from ..common.qt import tr
-from ..engine_process.worker import Outcome
 from .base import QUALITY_HELP, EngineAlgorithm
 from .values import stack_bands
 
@@ -160,7 +159,7 @@ class MappingAlgorithm(EngineAlgorithm):
         """All that is wrong with the job."""
         return check(task)
 
-    def results(self, task: Job, outcome: Outcome, feedback: QgsProcessingFeedback) -> dict[str, Any]:
+    def results(self, task: Job, outcome: Result, feedback: QgsProcessingFeedback) -> dict[str, Any]:
         """The files and the figures worth chaining."""
         summary = outcome.summary
         mapped = int(summary.get("mapped_pixels", 0))

@@ -22,11 +22,10 @@ from ...engine.imagery.stack.writer import DATA_TYPES
 from ...engine.series.composites import METHODS
 from ...engine.series.periods import MONTH
 from ...engine.series.regular import ENDS, FILLS
-from ...engine.tasks import Regularization, check_regularization
+from ...engine.tasks import Regularization, Result, check_regularization
 from ...engine.tasks.specs.quality_text import read_quality
 from ...engine.tasks.specs.regularization import AUTO
 from ..common.qt import tr
-from ..engine_process.worker import Outcome
 from .base import QUALITY_HELP, EngineAlgorithm
 from .choices import choice_lines
 from .values import names, stack_bands
@@ -129,7 +128,7 @@ class RegularizeAlgorithm(EngineAlgorithm):
         """All that is wrong with the regularization."""
         return check_regularization(task)
 
-    def results(self, task: Regularization, outcome: Outcome, feedback: QgsProcessingFeedback) -> dict[str, Any]:
+    def results(self, task: Regularization, outcome: Result, feedback: QgsProcessingFeedback) -> dict[str, Any]:
         """The raster and the figures worth chaining."""
         summary = outcome.summary
         line = tr("{count} dates of {bands}: {observed:.1%} observed, {filled:.1%} filled, {gaps:.1%} gaps")

@@ -20,11 +20,11 @@ from qgis.core import (
 
 from ...engine.errors import InputError
 from ...engine.imagery.stac.catalogs import CATALOGUES, catalogue_of
+from ...engine.tasks import Result
 from ...engine.tasks.checks.search import check_search
 from ...engine.tasks.cli.search import scene_line
 from ...engine.tasks.specs.search import Search
 from ..common.qt import tr
-from ..engine_process.worker import Outcome
 from ..search.search_task import SearchTask, with_credentials
 from .base import EngineAlgorithm
 from .values import names
@@ -107,7 +107,7 @@ class SearchAlgorithm(EngineAlgorithm):
         """All that is wrong with the search before it is sent."""
         return check_search(task.search)
 
-    def results(self, task: SearchTask, outcome: Outcome, feedback: QgsProcessingFeedback) -> dict[str, Any]:
+    def results(self, task: SearchTask, outcome: Result, feedback: QgsProcessingFeedback) -> dict[str, Any]:
         """The folder, its rasters, and their number."""
         for scene in outcome.summary["scenes"]:
             feedback.pushInfo(scene_line(scene))

@@ -17,9 +17,8 @@ from qgis.core import (
 )
 
 from ...engine.imagery.sensors.spectral_indices import INDICES
-from ...engine.tasks import Job
+from ...engine.tasks import Job, Result
 from ..common.qt import tr
-from ..engine_process.worker import Outcome
 from .choices import METHOD_CHOICES, choice_lines
 from .mapping import POLYGONS, RASTER, MappingAlgorithm
 from .values import names, stack_bands
@@ -97,7 +96,7 @@ class TransferAlgorithm(MappingAlgorithm):
         fields["labels"] = labels.labels(plain["class_field"], folder, feedback) if labels else None
         return fields
 
-    def results(self, task: Job, outcome: Outcome, feedback: QgsProcessingFeedback) -> dict[str, Any]:
+    def results(self, task: Job, outcome: Result, feedback: QgsProcessingFeedback) -> dict[str, Any]:
         """The map, its figures, and the files beside it."""
         results = super().results(task, outcome, feedback)
         written = {"MODEL": task.model, "REPORT": task.report}

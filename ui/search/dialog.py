@@ -28,6 +28,7 @@ from qgis.PyQt.QtWidgets import (
 
 from ...engine.errors import InputError
 from ...engine.imagery.stac.catalogs import catalogue_of
+from ...engine.tasks import Result
 from ...engine.tasks.checks.search import check_search
 from ...engine.tasks.specs.search import Search
 from ..common import settings
@@ -36,7 +37,6 @@ from ..common.files import output_folder
 from ..common.qt import make_button, make_row, wrapped_label
 from ..engine_process import choice
 from ..engine_process.task import JobTask
-from ..engine_process.worker import Outcome
 from .scene_table import SceneTable
 from .search_task import SearchTask, with_credentials
 
@@ -262,7 +262,7 @@ class SearchDialog(QDialog):
         )
         self.state_label.setText("\n".join([found, *self._notes]))
 
-    def _finish(self, outcome: Outcome) -> None:
+    def _finish(self, outcome: Result) -> None:
         files = list(outcome.summary["files"])
         done = self.tr("The stack with {dates} dates is ready.").format(dates=len(files))
         self.state_label.setText("\n".join([done, *self._notes]))

@@ -15,7 +15,7 @@ from qgis.PyQt.QtWidgets import QDialog, QDialogButtonBox, QPlainTextEdit, QPush
 
 from ...engine.errors import InputError
 from ...engine.methods import METHODS
-from ...engine.tasks import Job
+from ...engine.tasks import Job, Result
 from ...engine.tasks.storage.checkpoint import unfinished_folders
 from ..common.background import Background
 from ..common.help import open_help
@@ -25,7 +25,6 @@ from ..common.messages import follow, push, result_links
 from ..engine_process import choice
 from ..engine_process.banner import EngineBanner
 from ..engine_process.task import JobTask
-from ..engine_process.worker import Outcome
 from .form import CheckResult, JobForm
 from .job_file import JobButton
 from .output import free_name
@@ -234,7 +233,7 @@ class TransferDialog(QDialog):
             push(self._iface, text, Qgis.MessageLevel.Info, {})
         self._check()
 
-    def _show_result(self, outcome: Outcome) -> None:
+    def _show_result(self, outcome: Result) -> None:
         outputs, summary = outcome.outputs, outcome.summary
         name = Path(outputs["map"]).stem
         layers = add_result(outputs, name).findLayerIds()

@@ -15,7 +15,19 @@ from ..specs.comparison import SUPERVISED, Comparison
 
 
 def check_comparison(comparison: Comparison) -> list[InputError]:
-    """All problems of the comparison, the ones to mend first in front; empty when it can run. Imports no torch."""
+    """All problems of a comparison, the ones to solve first in front.
+
+    Imports no torch.
+
+    Parameters
+    ----------
+    comparison : Comparison
+
+    Returns
+    -------
+    list of InputError
+        Empty when it can run.
+    """
     problems = [*plan_problems(comparison), *output_problems(comparison)]
     try:
         read_data(comparison)
@@ -25,7 +37,21 @@ def check_comparison(comparison: Comparison) -> list[InputError]:
 
 
 def read_data(comparison: Comparison) -> list[Transfer]:
-    """The transfers to compare on; raises InputError."""
+    """Read the transfers to compare on.
+
+    Parameters
+    ----------
+    comparison : Comparison
+
+    Returns
+    -------
+    list of Transfer
+
+    Raises
+    ------
+    InputError
+        ``two-sources``, ``no-source``, ``splits``; from reading the series files.
+    """
     from ...evaluation.transfers import read_files, read_splits
 
     if (comparison.splits or comparison.transfers) and (comparison.source or comparison.target):
@@ -36,18 +62,27 @@ def read_data(comparison: Comparison) -> list[Transfer]:
     if comparison.source and comparison.target:
         return [read_files(comparison.source, comparison.target)]
     hint = "Name the series files of a source and a target, or a splits file and transfers of it."
-    raise InputError("no-source", "There is no transfer to compare the methods on.", hint)
+    raise InputError("no-source", "No transfer is given to compare the methods on.", hint)
 
 
 def plan_problems(comparison: Comparison) -> list[InputError]:
-    """List what is wrong with the methods, seeds, transfers and options."""
+    """Check methods, seeds, transfers and options.
+
+    Parameters
+    ----------
+    comparison : Comparison
+
+    Returns
+    -------
+    list of InputError
+    """
     problems = []
     known = f"Choose from: {', '.join(METHODS)}."
     for method in comparison.methods:
         if method not in METHODS:
-            problems.append(InputError("method", f"There is no method '{method}'.", known))
+            problems.append(InputError("method", f"Unknown method '{method}'.", known))
     if not comparison.methods:
-        problems.append(InputError("method", "There is no method to compare.", known))
+        problems.append(InputError("method", "No method is given to compare.", known))
     if comparison.oracle and comparison.oracle not in SUPERVISED:
         hint = f"Choose from: {', '.join(SUPERVISED)}."
         message = f"'{comparison.oracle}' cannot be the oracle: it does not learn from labels alone."
@@ -55,9 +90,9 @@ def plan_problems(comparison: Comparison) -> list[InputError]:
     for name in ("methods", "seeds", "transfers"):
         values = getattr(comparison, name)
         for twice in sorted({one for one in values if values.count(one) > 1}):
-            problems.append(InputError("twice", f"'{twice}' stands twice among the {name}.", "Name it once."))
+            problems.append(InputError("twice", f"'{twice}' is given twice in {name}.", "Name it once."))
     if not comparison.seeds:
-        problems.append(InputError("seeds", "There is no seed to run with.", "Give at least one."))
+        problems.append(InputError("seeds", "No seed is given.", "Give at least one."))
     problems += setting_problems(comparison)
     for name in comparison.options:
         method, dot, _ = name.partition(".")

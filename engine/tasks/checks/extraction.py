@@ -13,7 +13,19 @@ from .outputs import output_problems
 
 
 def check_extraction(extraction: Extraction) -> list[InputError]:
-    """All problems of the extraction, the ones to mend first in front; reads no pixel and imports no torch."""
+    """All problems of an extraction, the ones to solve first in front.
+
+    Reads no pixel and imports no torch.
+
+    Parameters
+    ----------
+    extraction : Extraction
+
+    Returns
+    -------
+    list of InputError
+        Empty when it can run.
+    """
     problems = _source_problems(extraction)
     for path in extraction.join:
         if not Path(path).is_file():
@@ -39,5 +51,5 @@ def _source_problems(extraction: Extraction) -> list[InputError]:
         return [InputError("no-labels", "The source stack has no labels.", hint)]
     if len(extraction.join) < 2:
         hint = "Give labels and a source stack, or at least two series files to join."
-        return [InputError("no-source", "There is nothing to draw series from.", hint)]
+        return [InputError("no-source", "Neither labels nor series files are given.", hint)]
     return []

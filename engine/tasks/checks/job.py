@@ -1,4 +1,4 @@
-"""Everything that can be known to be wrong with a job before it runs, in words."""
+"""Checks of a job."""
 
 from __future__ import annotations
 
@@ -19,10 +19,19 @@ from .outputs import output_problems
 
 
 def check(job: Job) -> list[InputError]:
-    """All problems of the job, the ones to mend first in front; empty when it can run.
+    """All problems of a job, the ones to solve first in front.
 
-    Reads headers and labels, no pixel of a stack, and imports no torch: quick enough to follow a
-    person who fills in a form.
+    Reads headers and labels, no pixel of a stack, and imports no torch: fast enough to follow a person who fills in a
+    form.
+
+    Parameters
+    ----------
+    job : Job
+
+    Returns
+    -------
+    list of InputError
+        Empty when it can run.
     """
     wanted, problems = _source(job)
     problems += _setting_problems(job) + _target_problems(job, wanted)
@@ -32,16 +41,42 @@ def check(job: Job) -> list[InputError]:
     return problems + _parcel_problems(job) + output_problems(job)
 
 
-def read_source_series(job: Job, most_per_class: int) -> SeriesSet:
-    """The labelled series of a job that learns from a series file, a draw of larger classes; raises InputError."""
+def read_source_series(job: Job, max_per_class: int) -> SeriesSet:
+    """The labelled series of a job that learns from a series file.
+
+    Parameters
+    ----------
+    job : Job
+    max_per_class : int
+        Of a larger class that many are drawn.
+
+    Returns
+    -------
+    SeriesSet
+        With the bands to learn from.
+
+    Raises
+    ------
+    InputError
+        From reading the file and choosing its bands.
+    """
     with _series_file(job) as file:
-        series = file.read(most_per_class, job.seed)
+        series = file.read(max_per_class, job.seed)
     require_source(series, series_name(job))
     return source_series(job, series)
 
 
 def series_name(job: Job) -> str:
-    """What the series file of a job is called in messages."""
+    """What the series file of a job is called in messages.
+
+    Parameters
+    ----------
+    job : Job
+
+    Returns
+    -------
+    str
+    """
     return f"the series file {Path(job.series or '').name}"
 
 
@@ -61,7 +96,7 @@ def _series_bands(job: Job) -> tuple[str, ...]:
 
 
 def _source(job: Job) -> tuple[tuple[str, ...], list[InputError]]:
-    """The bands that the target must give, empty where they are not known, and what is wrong with the source."""
+    """The bands that the target must have, empty where they are not known, and what is wrong with the source."""
     if job.series and not (job.use_model or job.labels or job.source) and job.method in METHODS:
         try:
             return _series_bands(job), []
@@ -78,23 +113,25 @@ def _layer_problems(job: Job) -> list[InputError]:
         # Only the worker can read more of it: that takes torch.
         if Path(job.use_model).is_file():
             return _given_with_a_model(job)
-        return [InputError("model-unreadable", f"There is no model file {job.use_model}.", "Choose another file.")]
+        return [
+            InputError("model-unreadable", f"The model file {job.use_model} does not exist.", "Choose another file.")
+        ]
     if job.method not in METHODS:
         known = ", ".join(METHODS)
-        return [InputError("method", f"There is no method '{job.method}'.", f"Choose one of: {known}.")]
+        return [InputError("method", f"Unknown method '{job.method}'.", f"Choose one of: {known}.")]
     if job.series:
-        message = "Both a series file and a labelled layer with a source stack are given."
+        message = "Both a series file and labels with a source stack are given."
         return [InputError("two-sources", message, "Leave one of them out.")]
     if not job.labels and not job.source:
         hint = "Choose a labelled layer and its raster stack, or a series file."
-        return [InputError("no-source", "There is no source to learn from.", hint)]
+        return [InputError("no-source", "No source is given to learn from.", hint)]
     if not job.labels:
         hint = "Choose the point or polygon layer that holds the crops of the source."
         return [InputError("no-labels", "The source stack has no labelled layer.", hint)]
     if not job.source:
         hint = "Choose the rasters that cover the labelled layer."
         return [InputError("no-source-stack", "The labelled layer has no source stack.", hint)]
-    # Of a source of which only some bands are wanted, the others may be as they like.
+    # Where only some bands of a source are wanted, the others need no check.
     problems = [] if job.bands else stack_problems(job.source, "source")
     if problems:
         return problems
@@ -109,12 +146,12 @@ def _given_with_a_model(job: Job) -> list[InputError]:
     given = [name for name in ("bands", "indices") if getattr(job, name)]
     if not given:
         return []
-    message = f"A model is given, and {' and '.join(given)} besides: the model says itself what it reads."
+    message = f"A model is given together with {' and '.join(given)}: the model decides which bands are read."
     return [InputError("bands-differ", message, "Leave them out.")]
 
 
 def _target_problems(job: Job, wanted: Sequence[str]) -> list[InputError]:
-    """What is wrong with the bands of the target that are used; with all of them, where the wanted are not known."""
+    """Problems of the target's bands that are used, or of all its bands where the wanted ones are not known."""
     if not wanted or not job.target:
         return stack_problems(job.target, "target")
     try:
@@ -143,7 +180,7 @@ def _setting_problems(job: Job) -> list[InputError]:
             day_of_year(start)
         except InputError as problem:
             problems.append(problem)
-    # A model knows when the season of its source starts, where that was once said.
+    # A model may know when the season of its source starts.
     if len(starts) == 1 and not (job.use_model and job.target_season_start):
         one, other = ("source", "target") if job.source_season_start else ("target", "source")
         message = f"The start of the {one}'s season is given, but not that of the {other}'s."

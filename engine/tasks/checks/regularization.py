@@ -11,14 +11,14 @@ from ...imagery.sensors.quality_flags import check_choice, data_bands, is_qualit
 from ...imagery.sensors.spectral_indices import index_name, index_names, require_index
 from ...imagery.stack.regularize import score_name
 from ...imagery.stack.validate import complete_dates
-from ...series.periods import Periods, season_periods
+from ...series.periods import season_periods
 from ..specs.regularization import ROLE, Regularization
 from ..specs.schema import setting_problems
 from .outputs import output_problems
 
 
 @dataclass(frozen=True)
-class _Reading:
+class ResolvedBands:
     """What is read for a regularization."""
 
     bands: tuple[StackBand, ...]
@@ -30,28 +30,54 @@ class _Reading:
 
 
 def check_regularization(task: Regularization) -> list[InputError]:
-    """All problems of the regularization, the ones to mend first in front; reads no pixel and imports no torch."""
+    """All problems of a regularization, the ones to solve first in front.
+
+    Reads no pixel and imports no torch.
+
+    Parameters
+    ----------
+    task : Regularization
+
+    Returns
+    -------
+    list of InputError
+        Empty when it can run.
+    """
     problems = setting_problems(task) + output_problems(task)
     try:
         check_choice(task.quality)
-        reading = _reading(task)
+        reading = resolve_bands(task)
     except InputError as problem:
         return [*problems, problem]
     stack = stack_problems(reading.bands, ROLE)
     if stack:
         return [*stack, *problems]
     try:
-        _periods(task, complete_dates(reading.bands)[0])
+        season_periods(complete_dates(reading.bands)[0], task.period, task.start, task.end)
     except InputError as problem:
         problems.append(problem)
     return problems
 
 
-def _reading(task: Regularization) -> _Reading:
-    """What has to be read for the bands that are wanted; raises InputError for one that is not there."""
+def resolve_bands(task: Regularization) -> ResolvedBands:
+    """The bands to read for a regularization.
+
+    Parameters
+    ----------
+    task : Regularization
+
+    Returns
+    -------
+    ResolvedBands
+
+    Raises
+    ------
+    InputError
+        ``bands-differ``, ``index-bands`` for a wanted band that cannot be had.
+    """
     there = tuple(dict.fromkeys(str(band.band) for band in data_bands(task.stack) if band.band))
     if not there:
-        return _Reading(task.stack, (), ())
+        return ResolvedBands(task.stack, (), ())
     written = tuple(dict.fromkeys([*(_named(name, there) for name in task.bands or there), *index_names(task.indices)]))
     score = score_name(task.recipe, there)
     wanted = dict.fromkeys([*written, *([score] if score else [])])
@@ -59,21 +85,14 @@ def _reading(task: Regularization) -> _Reading:
     needed = {name for name in wanted if name in there}
     for index in computed:
         needed |= set(require_index(index, there, f"the {ROLE}").values())
-    # A band that nobody asked for must not cost a date on which it is missing, nor need a name.
+    # A band that is not wanted must not cost a date on which it is missing, nor need a name.
     bands = [b for b in task.stack if is_quality(b.band) or b.band in needed or not (b.band or task.bands)]
-    return _Reading(tuple(bands), computed, written)
+    return ResolvedBands(tuple(bands), computed, written)
 
 
 def _named(name: str, there: Sequence[str]) -> str:
     found = next((own for own in there if own.casefold() == name.casefold()), None) or index_name(name)
     if found is None:
-        raise InputError(
-            "bands-differ",
-            f"The {ROLE} has no band '{name}': it has {', '.join(there)}.",
-            "Choose from these, and from indices that can be computed from them.",
-        )
+        message = f"The {ROLE} has no band '{name}': it has {', '.join(there)}."
+        raise InputError("bands-differ", message, "Choose from these, and from indices that can be computed from them.")
     return found
-
-
-def _periods(task: Regularization, dates: Sequence[str]) -> Periods:
-    return season_periods(dates, task.period, task.start, task.end)

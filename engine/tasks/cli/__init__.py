@@ -1,1 +1,6 @@
-"""The command ``croptransfer``: one file a subcommand."""
+"""The command ``croptransfer``: ``main`` assembles it, one file a subcommand, ``*_arguments`` for shared options.
+
+>>> from croptransfer.engine.tasks.cli.main import main
+>>> main(["classify"])
+2
+"""

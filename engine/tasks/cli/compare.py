@@ -14,11 +14,14 @@ from ..protocol import EXIT_DONE, EXIT_FAULT
 from ..runs.comparison import run_comparison
 from ..specs.comparison import Comparison
 from .method_arguments import add_method_options, method_options
-from .terminal import show
+from .terminal import show, show_outputs
+
+SAME = ("output", "source", "target", "splits", "csv", "report", "workers")
+"""Options that become fields of a comparison as they are."""
 
 
 def add_command(commands: Any) -> None:
-    """Add ``croptransfer compare`` to the subcommands of a parser.
+    """Add the command to the subcommands of a parser.
 
     Parameters
     ----------
@@ -30,19 +33,11 @@ def add_command(commands: Any) -> None:
     command.add_argument("--target", metavar="FILE", help="series file of the target; its labels only score")
     command.add_argument("--splits", metavar="FILE", help="splits file that names the parts of series files")
     command.add_argument("--split", nargs="+", metavar="NAME", help="transfers of the splits file")
-    command.add_argument(
-        "--methods",
-        default="source_only,ghca",
-        metavar="NAMES",
-        help=f"comma-separated, or all (default: %(default)s); there are {', '.join(METHODS)}",
-    )
+    known = f"comma-separated, or all (default: %(default)s); known are {', '.join(METHODS)}"
+    command.add_argument("--methods", default="source_only,ghca", metavar="NAMES", help=known)
     command.add_argument("--seeds", type=int, default=3, help="number of seeds, from 0 (default: %(default)s)")
-    command.add_argument(
-        "--oracle",
-        default="rf",
-        metavar="NAME",
-        help="method that is cross-validated by block inside the target, or none (default: %(default)s)",
-    )
+    oracle = "method that is cross-validated by block inside the target, or none (default: %(default)s)"
+    command.add_argument("--oracle", default="rf", metavar="NAME", help=oracle)
     command.add_argument("--workers", type=int, default=0, help="runs at the same time (default: one a core)")
     add_method_options(command)
     command.add_argument("--output", required=True, metavar="FILE", help="results (.json)")
@@ -55,28 +50,21 @@ def _compare(options: argparse.Namespace, cancelled: Callable[[], bool]) -> int:
         raise InputError("seeds", f"--seeds is {options.seeds}.", "Give the number of runs, at least 1.")
     methods = list(METHODS) if options.methods == "all" else [name.strip() for name in options.methods.split(",")]
     comparison = Comparison(
-        output=options.output,
-        source=options.source,
-        target=options.target,
-        splits=options.splits,
         transfers=tuple(options.split or ()),
         methods=tuple(methods),
         seeds=tuple(range(options.seeds)),
         oracle="" if options.oracle == "none" else options.oracle,
-        csv=options.csv,
-        report=options.report,
-        workers=options.workers,
         options=method_options(options.option),
+        **{name: getattr(options, name) for name in SAME},
     )
     try:
         result = run_comparison(comparison, Progress(_show_run, cancelled))
     except (Cancelled, KeyboardInterrupt):
-        print("croptransfer: the finished runs are kept, the same command goes on from them", file=sys.stderr)
+        print("croptransfer: the finished runs are kept, the same command continues from them", file=sys.stderr)
         raise
     for sentence in result.summary["reading"]:
         print(sentence)
-    for role, path in result.outputs.items():
-        print(f"{role}: {path}")
+    show_outputs(result)
     for failure in result.summary["failed"]:
         print(f"croptransfer: {failure}", file=sys.stderr)
     return EXIT_FAULT if result.summary["failed"] else EXIT_DONE

@@ -11,26 +11,28 @@ from ...progress import Progress
 from ..runs.extraction import run_extraction
 from ..specs.extraction import Extraction
 from ..specs.limits import SAMPLES_PER_CLASS
-from ..specs.quality_text import read_quality
 from .label_arguments import add_label_options, label_layer
-from .stack_arguments import add_quality_option
-from .terminal import show
+from .stack_arguments import add_quality_option, stack_fields
+from .terminal import show, show_outputs
 
 
 def add_command(commands: Any) -> None:
-    """Add ``croptransfer extract`` to the subcommands of a parser."""
+    """Add the command to the subcommands of a parser.
+
+    Parameters
+    ----------
+    commands : argparse subparsers
+    """
     command = commands.add_parser("extract", help="draw labelled series from stacks, join them, keep them in a file")
     command.set_defaults(run=_extract)
     add_label_options(command)
     command.add_argument("--source", nargs="+", metavar="RASTER", help="files of the source stack")
     add_quality_option(command)
-    command.add_argument(
-        "--join", nargs="+", default=[], metavar="FILE", help="series files of other regions or years to join with it"
-    )
+    join = "series files of other regions or years to join with it"
+    command.add_argument("--join", nargs="+", default=[], metavar="FILE", help=join)
     command.add_argument("--output", required=True, metavar="FILE", help="the series file (.npz)")
-    command.add_argument(
-        "--per-class", type=int, default=SAMPLES_PER_CLASS, help="most pixels of a class (default: %(default)s)"
-    )
+    per_class = "most pixels of a class (default: %(default)s)"
+    command.add_argument("--per-class", type=int, default=SAMPLES_PER_CLASS, help=per_class)
     command.add_argument("--seed", type=int, default=0, help="seed of the draw (default: %(default)s)")
 
 
@@ -39,15 +41,14 @@ def _extract(options: argparse.Namespace, cancelled: Callable[[], bool]) -> None
         output=options.output,
         labels=label_layer(options),
         source=describe(options.source) if options.source else (),
-        quality=read_quality(options.quality) if options.quality else None,
         join=tuple(options.join),
         per_class=options.per_class,
         seed=options.seed,
+        **stack_fields(options),
     )
     result = run_extraction(extraction, Progress(show, cancelled))
     summary = result.summary
     for crop in summary["classes"]:
         print(f"{crop['name']:24} {crop['samples']:8,}")
     print(f"{summary['samples']:,} series of {summary['dates']} dates, bands {', '.join(summary['bands'])}")
-    for role, path in result.outputs.items():
-        print(f"{role}: {path}")
+    show_outputs(result)

@@ -13,34 +13,37 @@ from ..specs.layer_path import split_layer
 
 
 def add_label_options(command: argparse.ArgumentParser) -> None:
-    """Add ``--labels`` and what goes with it."""
-    command.add_argument(
-        "--labels", metavar="LAYER", help="points or polygons (FILE or 'FILE|layername=NAME'), or a raster of classes"
-    )
-    command.add_argument(
-        "--class-field",
-        metavar="FIELD",
-        help="field of the labels that holds the crop; of a raster, the column of its attribute table with the names",
-    )
+    """Add ``--labels`` and what goes with it.
+
+    Parameters
+    ----------
+    command : argparse.ArgumentParser
+    """
+    labels = "points or polygons (FILE or 'FILE|layername=NAME'), or a raster of classes"
+    command.add_argument("--labels", metavar="LAYER", help=labels)
+    field = "field of the labels that holds the crop; of a raster, the column of its attribute table with the names"
+    command.add_argument("--class-field", metavar="FIELD", help=field)
     command.add_argument("--where", metavar="SQL", help="use only these features of the labels")
-    command.add_argument(
-        "--inner-buffer",
-        type=float,
-        metavar="METRES",
-        help="take no pixel so near the border of a polygon, or of a class in a raster",
-    )
-    command.add_argument("--per-polygon", type=int, metavar="N", help="take at most so many pixels of a polygon")
-    command.add_argument(
-        "--class-table",
-        nargs="+",
-        default=[],
-        metavar="NAME=NEW",
-        help="rename and merge classes, or leave them out (NAME=), all others by *=; or a CSV file with two columns",
-    )
+    buffer = "leave out pixels this close to the border of a polygon, or of a class in a raster"
+    command.add_argument("--inner-buffer", type=float, metavar="METRES", help=buffer)
+    command.add_argument("--per-polygon", type=int, metavar="N", help="take at most this many pixels of a polygon")
+    table = "rename and merge classes, or leave them out (NAME=), all others by *=; or a CSV file with two columns"
+    command.add_argument("--class-table", nargs="+", default=[], metavar="NAME=NEW", help=table)
 
 
 def label_layer(options: argparse.Namespace, known: LabelLayer | None = None) -> LabelLayer | None:
-    """The labels of the options, or ``known`` ones as the options change them; None where there are neither.
+    """The labels that the options describe.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+    known : LabelLayer, optional
+        Labels of a job file, which the options change.
+
+    Returns
+    -------
+    LabelLayer or None
+        None where there are neither.
 
     Raises
     ------

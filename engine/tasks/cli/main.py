@@ -19,7 +19,18 @@ from . import compare, extract, map, regularize, search
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns 0 done, 1 fault, 2 bad input, 130 cancelled."""
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        In place of those of the process.
+
+    Returns
+    -------
+    int
+        0 done, 1 fault, 2 bad input, 130 cancelled.
+    """
     if extra := os.environ.get("CROPTRANSFER_PACKAGES"):
         # In front: torch's companions must be found before older ones of the system (Debian's sympy breaks
         # torch's optimisers). NumPy and GDAL are already imported, or are not in that folder.
@@ -46,14 +57,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Cancelled, KeyboardInterrupt):
         print("croptransfer: cancelled, no map was written", file=sys.stderr)
         return EXIT_CANCELLED
-    except Exception as fault:  # the command's last line of defence: a fault, told as one
+    except Exception as fault:  # the last line of defence: any fault gets one sentence
         traceback.print_exc()
         print("croptransfer:", describe_exception(fault)[0], file=sys.stderr)
         return EXIT_FAULT
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that tells a wrong argument in one line, as the command tells every wrong input."""
+    """A parser that reports a wrong argument in one line, like every other wrong input."""
 
     def error(self, message: str) -> NoReturn:
         raise InputError("command", f"{message[:1].upper()}{message[1:]}.", f"See {self.prog} --help.")

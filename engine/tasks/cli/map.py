@@ -21,14 +21,14 @@ from .label_arguments import add_label_options, label_layer
 from .method_arguments import add_method_options, method_options
 from .stack_arguments import add_band_options, stack_fields
 from .target_arguments import add_beside, add_target_options, require_target, run_all
-from .terminal import show
+from .terminal import show, show_outputs
 
 MAPPING = ("exact", "memory", "resume", "parcels", "parcel_layer", "parcel_reading", "dask", "workers", "cog")
 """Options that become fields of a job as they are."""
 
 
 def add_commands(commands: Any) -> None:
-    """Add ``croptransfer map`` and ``croptransfer classify`` to the subcommands of a parser.
+    """Add both commands to the subcommands of a parser.
 
     Parameters
     ----------
@@ -72,8 +72,7 @@ def _job_of(options: argparse.Namespace) -> Job:
     else:
         require_target(options, "map")
         job = Job(output=options.output or "", target=())
-    plain = ("output", "series", "mask", "confidence", "model", "report", "method", "seed", *MAPPING)
-    changes = _given(options, plain)
+    changes = _given(options, ("output", "series", "mask", "confidence", "model", "report", "method", "seed", *MAPPING))
     for name in ("source", "target"):
         if getattr(options, name):
             changes[name] = describe(getattr(options, name))
@@ -88,16 +87,9 @@ def _job_of(options: argparse.Namespace) -> Job:
 
 def _classify(options: argparse.Namespace, cancelled: Callable[[], bool]) -> int:
     require_target(options, "classify")
-    job = Job(
-        output=options.output or "",
-        target=describe(options.target) if options.target else (),
-        use_model=options.model,
-        mask=options.mask,
-        confidence=options.confidence,
-        report=options.report,
-        **stack_fields(options),
-        **_given(options, MAPPING),
-    )
+    target = describe(options.target) if options.target else ()
+    fields = {**_given(options, ("mask", "confidence", "report", *MAPPING)), **stack_fields(options)}
+    job = Job(options.output or "", target, use_model=options.model, **fields)
     return run_all(job, options, lambda job: _run(job, cancelled))
 
 
@@ -111,13 +103,12 @@ def _run(job: Job, cancelled: Callable[[], bool]) -> None:
     except BaseException as fault:
         refused = isinstance(fault, InputError) and fault.code == "resume-changed"
         if os.path.isdir(unfinished_folder(job)) or (job.resume and not refused and unfinished_folders(job.output)):
-            print("croptransfer: finished tiles are kept, the same command with --resume goes on", file=sys.stderr)
+            print("croptransfer: finished tiles are kept, the same command with --resume continues", file=sys.stderr)
         raise
-    if told := result.summary.get("mapping"):
-        print(told["way"], file=sys.stderr)
+    if mapping := result.summary.get("mapping"):
+        print(mapping["way"], file=sys.stderr)
     for crop in result.summary["classes"]:
         area = "" if crop["hectares"] is None else f"{crop['hectares']:12,.1f} ha"
         parcels = f"  {crop['parcels']:,} parcels" if "parcels" in crop else ""
         print(f"{crop['name']:24} {crop['share']:6.1%} {area}  confidence {crop['confidence']:.0f} %{parcels}")
-    for role, path in result.outputs.items():
-        print(f"{role}: {path}")
+    show_outputs(result)

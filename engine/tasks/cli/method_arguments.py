@@ -17,14 +17,11 @@ def add_method_options(command: argparse.ArgumentParser) -> None:
     ----------
     command : argparse.ArgumentParser
     """
-    command.add_argument(
-        "--option",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="setting of the method that differs from its default, such as steps_scale=0.25 for a quick draft "
-        'or \'class_shares={"maize": 0.6, "wheat": 0.4}\'; may be repeated',
+    text = (
+        "setting of the method that differs from its default, such as steps_scale=0.25 for a quick draft "
+        'or \'class_shares={"maize": 0.6, "wheat": 0.4}\'; may be repeated'
     )
+    command.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help=text)
 
 
 def method_options(pairs: Sequence[str]) -> dict[str, Any]:

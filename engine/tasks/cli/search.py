@@ -13,25 +13,27 @@ from ...imagery.stac.query import LON_LAT
 from ...progress import Progress
 from ..runs.search import run_search
 from ..specs.search import Search, access_to
-from .terminal import show
+from .terminal import show, show_outputs
 
-# --- the command
+SAME = ("catalogue", "start", "end", "output", "crs", "cloud", "most", "fetch")
+"""Options that become fields of a search as they are."""
 
 
 def add_command(commands: Any) -> None:
-    """Add ``croptransfer search``."""
+    """Add the command to the subcommands of a parser.
+
+    Parameters
+    ----------
+    commands : argparse subparsers
+    """
     known = "; ".join(f"{one.url} ({', '.join(one.collections)})" for one in CATALOGUES)
-    command = commands.add_parser(
-        "search", help="find scenes of a catalogue and make a stack of them", epilog=f"Known catalogues: {known}"
-    )
+    text = "find scenes in a catalog and make a stack of them"
+    command = commands.add_parser("search", help=text, epilog=f"Known catalogs: {known}")
     command.set_defaults(run=_search)
-    command.add_argument(
-        "--catalogue", default=CATALOGUES[0].url, metavar="URL", help="STAC API (default: %(default)s)"
-    )
-    command.add_argument("--collection", nargs="+", metavar="ID", help="collections (default: the catalogue's first)")
-    command.add_argument(
-        "--bbox", nargs=4, type=float, required=True, metavar=("W", "S", "E", "N"), help="extent, in units of --crs"
-    )
+    command.add_argument("--catalogue", default=CATALOGUES[0].url, metavar="URL", help="STAC API (%(default)s)")
+    command.add_argument("--collection", nargs="+", metavar="ID", help="collections (default: the catalog's first)")
+    box = {"nargs": 4, "type": float, "metavar": ("W", "S", "E", "N")}
+    command.add_argument("--bbox", required=True, help="extent, in units of --crs", **box)
     command.add_argument("--crs", default=LON_LAT, help="reference system of the extent (default: longitude, latitude)")
     command.add_argument("--start", required=True, metavar="DATE", help="first day of the season (2021-03-01)")
     command.add_argument("--end", required=True, metavar="DATE", help="last day of the season")
@@ -40,38 +42,38 @@ def add_command(commands: Any) -> None:
     command.add_argument("--bands", nargs="+", metavar="BAND", help="bands wanted (default: those of the product)")
     command.add_argument("--output", default="", metavar="FOLDER", help="folder of the stack (default: only list)")
     command.add_argument("--fetch", action="store_true", help="copy the pixels instead of reading them when needed")
-    command.add_argument(
-        "--token-variable", metavar="NAME", help="environment variable that holds a bearer token for the rasters"
-    )
+    command.add_argument("--token-variable", metavar="NAME", help="environment variable with a bearer token of rasters")
 
 
 def _search(options: argparse.Namespace, cancelled: Callable[[], bool]) -> None:
     catalogue = catalogue_of(options.catalogue)
     search = Search(
-        catalogue=options.catalogue,
         collections=tuple(options.collection or catalogue.collections[:1]),
         bbox=tuple(options.bbox),
-        start=options.start,
-        end=options.end,
-        output=options.output,
-        crs=options.crs,
-        cloud=options.cloud,
-        most=options.most,
         bands=tuple(options.bands or ()),
-        fetch=options.fetch,
         access=_token(options.token_variable, options.catalogue),
+        **{name: getattr(options, name) for name in SAME},
     )
     result = run_search(search, Progress(show, cancelled))
     for scene in result.summary["scenes"]:
         print(scene_line(scene))
     dates = result.summary["dates"]
     print(f"{len(result.summary['scenes'])} scenes, {len(dates)} dates, {dates[0]} to {dates[-1]}")
-    for path in result.outputs.values():
-        print(f"stack: {path}")
+    show_outputs(result)
 
 
 def scene_line(scene: Mapping[str, Any]) -> str:
-    """A scene in one line."""
+    """A scene in one line.
+
+    Parameters
+    ----------
+    scene : Mapping
+        A row of ``scenes`` in the summary of a search.
+
+    Returns
+    -------
+    str
+    """
     cloud = "   ?" if scene["cloud"] is None else f"{scene['cloud']:4.0f}"
     left_out = "" if scene["used"] else "  left out"
     return f"{scene['date']} {cloud} % clouds, {scene['share']:4.0%} of the extent  {scene['id']}{left_out}"

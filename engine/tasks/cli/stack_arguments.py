@@ -1,4 +1,4 @@
-"""Options of the commands that read stacks: which bands and indices, what hides a pixel, when the season starts."""
+"""Options of the commands that read stacks: which bands and indices, what masks a pixel, when the season starts."""
 
 from __future__ import annotations
 
@@ -9,47 +9,58 @@ from ...imagery.sensors.spectral_indices import INDICES
 from ..specs.quality_text import read_quality
 
 
-def add_band_options(command: argparse.ArgumentParser) -> None:
-    """Add ``--bands`` and ``--indices``."""
-    command.add_argument(
-        "--bands",
-        type=comma_separated,
-        metavar="NAMES",
-        help="learn from these bands of the source alone, such as B04,B08",
-    )
-    command.add_argument(
-        "--indices",
-        type=comma_separated,
-        metavar="NAMES",
-        help=f"learn from these besides, computed where they are not stored; there are {', '.join(INDICES)}",
-    )
+def add_band_options(command: argparse.ArgumentParser, verb: str = "learn from") -> None:
+    """Add ``--bands`` and ``--indices``.
+
+    Parameters
+    ----------
+    command : argparse.ArgumentParser
+    verb : str
+        What is done with them, for the help.
+    """
+    indices = f"{verb} these as well, computed where they are not stored; known are {', '.join(INDICES)}"
+    for option, text in (("--bands", f"{verb} only these bands, such as B04,B08"), ("--indices", indices)):
+        command.add_argument(option, type=_comma_separated, metavar="NAMES", help=text)
 
 
 def add_reading_options(command: argparse.ArgumentParser) -> None:
-    """Add ``--quality`` and the season starts."""
+    """Add ``--quality`` and the season starts.
+
+    Parameters
+    ----------
+    command : argparse.ArgumentParser
+    """
     add_quality_option(command)
     for side in ("source", "target"):
-        command.add_argument(
-            f"--{side}-season-start",
-            metavar="MM-DD",
-            help=f"month and day at which the season of the {side} starts; the starts of both are laid together",
-        )
+        text = f"month and day at which the season of the {side} starts; the starts of both are aligned"
+        command.add_argument(f"--{side}-season-start", metavar="MM-DD", help=text)
 
 
 def add_quality_option(command: argparse.ArgumentParser) -> None:
-    """Add ``--quality``."""
-    command.add_argument(
-        "--quality",
-        action="append",
-        default=[],
-        metavar="BAND=VALUES",
-        help="what a quality band hides instead of its defaults, such as SCL=3,8,9,10 or "
-        "'QA_PIXEL=cloud,cloud shadow'; none hides nothing; may be repeated",
+    """Add ``--quality``.
+
+    Parameters
+    ----------
+    command : argparse.ArgumentParser
+    """
+    text = (
+        "values that a quality band masks instead of its defaults, such as SCL=3,8,9,10 or "
+        "'QA_PIXEL=cloud,cloud shadow'; none masks nothing; may be repeated"
     )
+    command.add_argument("--quality", action="append", default=[], metavar="BAND=VALUES", help=text)
 
 
 def stack_fields(options: argparse.Namespace) -> dict[str, Any]:
-    """The fields of a Job that these options give; none for an option that is not used.
+    """The fields of a job that the options set.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+
+    Returns
+    -------
+    dict
+        Values by field; no key for an option that is not used.
 
     Raises
     ------
@@ -62,6 +73,5 @@ def stack_fields(options: argparse.Namespace) -> dict[str, Any]:
     return fields | ({"quality": read_quality(options.quality)} if options.quality else {})
 
 
-def comma_separated(text: str) -> tuple[str, ...]:
-    """The names in a text with commas."""
+def _comma_separated(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -1,1 +1,1 @@
-"""Tiles mapped by worker processes and Dask clusters."""
+"""Tiles mapped by other processes: ``dask_executor`` hands them out, ``tile_worker`` maps them there."""

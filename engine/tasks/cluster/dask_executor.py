@@ -1,7 +1,7 @@
 """Mapping over Dask distributed: a task for every tile, done by worker processes that share a folder with this one.
 
 Tiles are written by the workers, and no pixel goes through the scheduler. It gives the tile of a lost worker to another
-one; a tile that fails again and again is told at the end, when all others are finished.
+one; a tile that fails again and again is reported at the end, when all others are finished.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from ...errors import InputError, listed
+from ...errors import InputError, describe_exception, listed
 from ...imagery import Window
 from ...progress import Progress
 from ..specs.job import Job
@@ -28,29 +28,33 @@ if TYPE_CHECKING:
 
 RETRIES = 3
 """How often the scheduler gives a tile that failed to a worker again."""
-MOST_WAITING = 1000
-"""Tiles that are handed to the scheduler at the same time: a country has more than it should hold."""
-ANSWER = 10.0
+MAX_SUBMITTED = 1000
+"""Tiles that the scheduler holds at the same time: a country has more than it should hold."""
+ANSWER_SECONDS = 10.0
 """Seconds in which a scheduler has to answer."""
-LOOK = 0.2
-"""Seconds between two looks at cancel."""
+POLL = 0.2
+"""Seconds between two checks of the cancel flag."""
 SETTINGS = {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": "1"}
 """Environment of local workers: each computes on one core, and none burns it while it waits."""
 
 
 def require_cluster(job: Job) -> None:
-    """Raise InputError where the cluster of a job cannot be used, before hours are spent on learning.
+    """Check that the cluster of a job can be used, before hours are spent on learning.
 
-    ``dask-missing``: Dask is not installed; ``dask-address``: no scheduler answers.
+    Parameters
+    ----------
+    job : Job
+
+    Raises
+    ------
+    InputError
+        ``dask-missing`` where Dask is not installed, ``dask-address`` where no scheduler answers.
     """
     if not (job.dask or job.workers):
         return
     if find_spec("distributed") is None:
-        raise InputError(
-            "dask-missing",
-            "Mapping over several processes or machines needs Dask distributed, which is not installed.",
-            "Install it: pip install croptransfer[cluster].",
-        )
+        message = "Mapping over several processes or machines needs Dask distributed, which is not installed."
+        raise InputError("dask-missing", message, "Install it: pip install croptransfer[cluster].")
     if job.dask:
         with _client(job.dask):
             pass
@@ -58,7 +62,17 @@ def require_cluster(job: Job) -> None:
 
 @contextmanager
 def local_cluster(workers: int) -> Iterator[str]:
-    """Worker processes on this machine, one thread each, until the end of the block; gives the scheduler's address."""
+    """Worker processes on this machine, one thread each, until the end of the block.
+
+    Parameters
+    ----------
+    workers : int
+
+    Yields
+    ------
+    str
+        Address of their scheduler.
+    """
     import dask
     from distributed import LocalCluster
 
@@ -82,12 +96,18 @@ def local_cluster(workers: int) -> Iterator[str]:
 
 
 def map_on_cluster(job: Job, store: TileStore, progress: Progress) -> None:
-    """Do the tiles that a store lacks on the cluster of a job.
+    """Map the tiles that a store lacks on the cluster of a job.
+
+    Parameters
+    ----------
+    job : Job
+    store : TileStore
+    progress : Progress
 
     Raises
     ------
     Cancelled
-        When no worker is at work any more.
+        The user cancelled; no worker is at work any more.
     InputError
         ``dask-address``, ``dask-lost`` for a scheduler that is gone; ``dask-folder`` and ``dask-version`` for workers
         that do not see what they need; ``tiles-failed``, naming tiles, when all others are done.
@@ -118,14 +138,14 @@ class _Run:
             self._check_workers()
             self._do_tiles()
         finally:
-            # A tile that is written after this would lie in a folder that may be gone.
+            # A tile written after this would be in a folder that may be gone.
             with suppress(OSError, TimeoutError, RuntimeError):
                 if self._client.status == "running":
                     self._client.cancel(list(self._waiting.values()))
                     self._client.run(end_run, self._id, on_error="ignore")
 
     def _check_workers(self) -> None:
-        """See on one worker that it can do tiles of this map, and warn where torch is not the same everywhere."""
+        """Try one worker, and warn where the versions of torch differ."""
         if not self._client.scheduler_info()["workers"]:
             self._progress.warning(f"The Dask scheduler {self._address} has no worker yet: the map waits for one.")
         self._submit("check", check_worker)
@@ -151,7 +171,7 @@ class _Run:
         numbers: dict[str, int] = {}
         failed: dict[int, BaseException] = {}
         while True:
-            for number in itertools.islice(missing, MOST_WAITING - len(self._waiting)):
+            for number in itertools.islice(missing, MAX_SUBMITTED - len(self._waiting)):
                 numbers[self._submit(f"tile-{number}", do_tile, number)] = number
             if not self._waiting:
                 break
@@ -182,7 +202,7 @@ class _Run:
         while True:
             self._progress.update(fraction)
             try:
-                future = self._ended.get(timeout=LOOK)
+                future = self._ended.get(timeout=POLL)
             except queue.Empty:
                 if self._client.status == "closed":
                     raise self._lost() from None
@@ -193,11 +213,8 @@ class _Run:
             return future
 
     def _lost(self) -> InputError:
-        return InputError(
-            "dask-lost",
-            f"The Dask scheduler {self._address} has dropped the map or is gone.",
-            "Start it again and go on from the finished tiles by resuming.",
-        )
+        message = f"The Dask scheduler {self._address} has dropped the map or is gone."
+        return InputError("dask-lost", message, "Start it again and resume from the finished tiles.")
 
 
 @contextmanager
@@ -206,15 +223,13 @@ def _client(address: str) -> Iterator[Any]:
     from distributed.comm import get_address_host_port
 
     try:
-        # Asked first: a client of Dask that never got an answer holds up the process at its end.
-        socket.create_connection(get_address_host_port(address, strict=True), ANSWER).close()
-        client = Client(address, timeout=ANSWER, set_as_default=False, name="croptransfer")
+        # Tried first: a client of Dask that never got an answer holds up the process at its end.
+        socket.create_connection(get_address_host_port(address, strict=True), ANSWER_SECONDS).close()
+        client = Client(address, timeout=ANSWER_SECONDS, set_as_default=False, name="croptransfer")
     except (OSError, ValueError, TimeoutError) as fault:
-        raise InputError(
-            "dask-address",
-            f"No Dask scheduler answers at {address}.",
-            "Give the address that it tells when it starts, such as tcp://10.0.0.1:8786.",
-        ) from fault
+        message = f"No Dask scheduler answers at {address}."
+        hint = "Give the address that it prints when it starts, such as tcp://10.0.0.1:8786."
+        raise InputError("dask-address", message, hint) from fault
     with client:
         yield client
 
@@ -222,9 +237,7 @@ def _client(address: str) -> Iterator[Any]:
 def _failure(failed: Mapping[int, BaseException], windows: tuple[Window, ...]) -> InputError:
     from distributed.scheduler import KilledWorker
 
-    from ...errors import describe_exception
-
-    windows_shown = [_describe_window(windows[number]) for number in sorted(failed)]
+    places = [_describe_window(windows[number]) for number in sorted(failed)]
     fault = failed[min(failed)]
     if isinstance(fault, KilledWorker):
         reason = "every worker that took it was lost."
@@ -232,14 +245,10 @@ def _failure(failed: Mapping[int, BaseException], windows: tuple[Window, ...]) -
         reason = fault.message
     else:
         reason = describe_exception(fault)[0] if isinstance(fault, Exception) else str(fault)
-    return InputError(
-        "tiles-failed",
-        f"{len(failed)} of the {len(windows)} tiles of the map failed ({listed(windows_shown, 3)}): {reason}",
-        "All others are kept: mend the cause and go on by resuming.",
-    )
+    message = f"{len(failed)} of the {len(windows)} tiles of the map failed ({listed(places, 3)}): {reason}"
+    return InputError("tiles-failed", message, "All others are kept: remove the cause and resume.")
 
 
 def _describe_window(window: Window) -> str:
-    return f"rows {window.row} to {window.row + window.height - 1}, columns {window.column} to " + str(
-        window.column + window.width - 1
-    )
+    last_row, last_column = window.row + window.height - 1, window.column + window.width - 1
+    return f"rows {window.row} to {last_row}, columns {window.column} to {last_column}"

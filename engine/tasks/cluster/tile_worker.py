@@ -1,6 +1,6 @@
 """What a worker process of a cluster does: tiles of a map, knowing only the folder of the unfinished map.
 
-The journal there says which job it is, and the networks lie beside it. Stack, mask and networks are opened once for all
+Its journal describes the job, and the networks are beside it. Stack, mask and networks are opened once for all
 tiles that a process does. Nothing here knows Dask: it calls these functions by name.
 """
 
@@ -31,11 +31,12 @@ LONGEST_WAIT = 60.0
 
 
 class Work:
-    """A map that this process does tiles of.
+    """A map of which this process maps tiles.
 
     Parameters
     ----------
-    folder : folder of the unfinished map.
+    folder : Path
+        Of the unfinished map.
 
     Raises
     ------
@@ -61,7 +62,12 @@ class Work:
         self._store = TileStore(folder, stack.grid, stack.windows(int(journal["window_bytes"])))
 
     def do(self, number: int) -> None:
-        """Do a tile, unless it is there: a worker may have been lost between writing and telling."""
+        """Map a tile, unless it is there: a worker may have been lost between writing and reporting it.
+
+        Parameters
+        ----------
+        number : int
+        """
         from ...models.device import one_thread
 
         if not self._store.raster(number).exists():
@@ -88,13 +94,16 @@ _changed = threading.Condition()
 
 
 def do_tile(folder: str, run: str, number: int) -> None:
-    """Do one tile of a map.
+    """Map one tile.
 
     Parameters
     ----------
-    folder : folder of the unfinished map, on storage that client and workers share.
-    run : the same for all tasks that are to be ended together.
-    number : of the tile.
+    folder : str
+        Of the unfinished map, on storage that client and workers share.
+    run : str
+        The same for all tiles that are to be ended together.
+    number : int
+        Of the tile.
 
     Raises
     ------
@@ -108,13 +117,34 @@ def do_tile(folder: str, run: str, number: int) -> None:
 
 
 def check_worker(folder: str, run: str) -> str:
-    """Open a map without doing any of it; returns the version of torch, of which another one may round otherwise."""
+    """Open a map without mapping any of it.
+
+    Parameters
+    ----------
+    folder, run : str
+        As for :func:`do_tile`.
+
+    Returns
+    -------
+    str
+        Version of torch; another one may round differently.
+
+    Raises
+    ------
+    InputError
+        As :class:`Work`.
+    """
     with _work(folder, run):
         return version("torch")
 
 
 async def end_run(run: str) -> None:
-    """End a run in this process; returns when none of its tiles is at work any more and its files are closed."""
+    """End a run in this process; returns when none of its tiles is at work any more and its files are closed.
+
+    Parameters
+    ----------
+    run : str
+    """
     # Dask calls this in the thread that answers its scheduler, which must not wait.
     await asyncio.to_thread(_end, run)
 
@@ -151,15 +181,9 @@ def _work(folder: str, run: str) -> Iterator[Work]:
 
 def _require_journal(journal: dict[str, Any] | None, folder: Path) -> dict[str, Any]:
     if journal is None:
-        raise InputError(
-            "dask-folder",
-            f"A worker of the cluster does not see the folder {folder.parent}.",
-            "Write the map to storage that all workers have under the same path.",
-        )
+        message = f"A worker of the cluster does not see the folder {folder.parent}."
+        raise InputError("dask-folder", message, "Write the map to storage that all workers have under the same path.")
     if journal["version"] != __version__:
-        raise InputError(
-            "dask-version",
-            f"A worker of the cluster has Crop Transfer {__version__}, this machine has {journal['version']}.",
-            "Install the same version on both.",
-        )
+        message = f"A worker of the cluster has Crop Transfer {__version__}, this machine has {journal['version']}."
+        raise InputError("dask-version", message, "Install the same version on both.")
     return journal

@@ -1,4 +1,4 @@
-"""The bands of a job's two sides brought together: which are read, under which names, what is computed."""
+"""Bands of source and target: which are read, under which names, and what is computed from them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ...series import SeriesSet
 from ..specs.job import Job
 
 LONGEST_HEADER = 2**24
-"""Bytes of the header of a model file, at most: a longer one is not ours."""
+"""Bytes of a model file's header at most: a longer one is not ours."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,19 @@ class ResolvedStack:
 def resolve_source(job: Job) -> tuple[ResolvedStack, tuple[str, ...]]:
     """The source stack as it is read, and the bands and indices to learn from.
 
+    Parameters
+    ----------
+    job : Job
+
+    Returns
+    -------
+    ResolvedStack
+    tuple of str
+
     Raises
     ------
     InputError
-        ``bands-differ`` where the job asks for what the source does not have, ``index``.
+        ``bands-differ`` for a band that the source does not have, ``index``.
     """
     there = _names(job.source)
     wanted = _wanted(job, there)
@@ -59,9 +68,22 @@ def resolve_source(job: Job) -> tuple[ResolvedStack, tuple[str, ...]]:
 
 
 def source_series(job: Job, series: SeriesSet) -> SeriesSet:
-    """The series of a series file with the bands and indices to learn from.
+    """The bands and indices of a series file that a job learns from.
 
-    Raises InputError as :func:`resolve_source`, and ``index-bands``.
+    Parameters
+    ----------
+    job : Job
+    series : SeriesSet
+        All of the file.
+
+    Returns
+    -------
+    SeriesSet
+
+    Raises
+    ------
+    InputError
+        As :func:`resolve_source`, and ``index-bands``.
     """
     where = f"series file {Path(job.series or '').name}"
     keys = tuple(index_name(name) or name for name in series.bands)
@@ -74,7 +96,17 @@ def source_series(job: Job, series: SeriesSet) -> SeriesSet:
 
 
 def resolve_target(job: Job, wanted: Sequence[str]) -> ResolvedStack:
-    """The target stack as it gives the ``wanted`` bands.
+    """The target stack as it is read.
+
+    Parameters
+    ----------
+    job : Job
+    wanted : sequence of str
+        Bands and indices of the model.
+
+    Returns
+    -------
+    ResolvedStack
 
     Raises
     ------
@@ -99,7 +131,17 @@ def resolve_target(job: Job, wanted: Sequence[str]) -> ResolvedStack:
 
 
 def model_bands(path: str) -> tuple[str, ...]:
-    """The bands of a model file, read without torch; empty where only the worker can say what is wrong with it."""
+    """The bands of a model file, read without torch.
+
+    Parameters
+    ----------
+    path : str
+
+    Returns
+    -------
+    tuple of str
+        Empty where only the worker can report what is wrong with the file.
+    """
     try:
         with Path(path).open("rb") as file:
             header = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), LONGEST_HEADER)))
@@ -116,11 +158,9 @@ def _wanted(job: Job, there: Sequence[str]) -> tuple[str, ...]:
 def _require(wanted: Sequence[str], found: Sequence[str], there: Sequence[str], where: str) -> None:
     missing = [name for name in wanted if name not in found]
     if missing:
-        raise InputError(
-            "bands-differ",
-            f"The job asks for {listed(missing, MAX_LISTED)}, but the {where} has only {listed(there, MAX_LISTED)}.",
-            "Choose from these bands, and indices that can be computed from them.",
-        )
+        message = f"The {where} has no {listed(missing, MAX_LISTED)}, only {listed(there, MAX_LISTED)}."
+        hint = "Choose from these bands and from indices that can be computed from them."
+        raise InputError("bands-differ", message, hint)
 
 
 def _side(bands: Sequence[StackBand], match: BandMatch, notes: Sequence[str]) -> ResolvedStack:

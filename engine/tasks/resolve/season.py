@@ -1,4 +1,4 @@
-"""How the days of a job's target are counted: by the season starts the user gave, or by hemisphere."""
+"""How the days of a target are counted: from the season starts that are given, or by hemisphere."""
 
 from __future__ import annotations
 
@@ -13,12 +13,21 @@ from ..specs.job import Job
 
 
 def target_season(job: Job, adapted: Season | None, target: Sequence[StackBand]) -> tuple[Season, list[str]]:
-    """The season of the target, and sentences about what was decided for the user.
+    """The season of the target.
 
     Parameters
     ----------
-    adapted : season of the stack that a given model was adapted to; None for a model that is to be learnt.
-    target : the raster bands that are read of the target.
+    job : Job
+    adapted : Season or None
+        Season of the stack that a given model was adapted to; None for a model that is to be learned.
+    target : sequence of StackBand
+        Raster bands that are read of the target.
+
+    Returns
+    -------
+    Season
+    list of str
+        Sentences about what was decided for the user.
 
     Raises
     ------
@@ -32,11 +41,11 @@ def target_season(job: Job, adapted: Season | None, target: Sequence[StackBand])
         return replace(season, latitude=latitude), []
     if not opposite(known.latitude, latitude):
         return known.for_latitude(latitude), []
-    where = "The source lies" if adapted is None else "The model was adapted to a target"
+    where = "The source is" if adapted is None else "The model was adapted to a target"
     return known.for_latitude(latitude), [
-        f"{where} at {_degrees(known.latitude)} and the target at {_degrees(latitude)}: the target's days are moved by "
-        f"half a year ({HALF_YEAR} days), so that its season meets the source's. Give the season starts of source and "
-        "target to change that, twice the same one to move nothing."
+        f"{where} at {_degrees(known.latitude)} and the target at {_degrees(latitude)}: the target's days are shifted "
+        f"by half a year ({HALF_YEAR} days) to the season of the source. Give the season starts of source and target "
+        "to change that, the same one twice to shift nothing."
     ]
 
 

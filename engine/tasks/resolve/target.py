@@ -1,4 +1,4 @@
-"""The target of a job opened for reading, by the job itself and by every worker of a cluster alike."""
+"""The target of a job opened for reading, by the job itself and by every worker of a cluster."""
 
 from __future__ import annotations
 
@@ -17,8 +17,16 @@ def open_target(job: Job, side: ResolvedStack, season_start: str) -> Iterator[tu
 
     Parameters
     ----------
-    side : the target's bands as they are read.
-    season_start : month and day (``MM-DD``) that counts as day 1.
+    job : Job
+    side : ResolvedStack
+        The target's bands as they are read.
+    season_start : str
+        Month and day (``MM-DD``) that counts as day 1.
+
+    Yields
+    ------
+    Stack
+    Mask or None
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Does a comparison: what is still to run, side by side; the finished runs kept; the files at the end."""
+"""A comparison: the runs that are missing side by side, finished runs kept, the files at the end."""
 
 from __future__ import annotations
 
@@ -59,22 +59,42 @@ class Run:
         return f"{self.transfer.name}, {method_title(self.task.row_method)}, seed {self.task.seed}"
 
 
-def perform(comparison: Comparison, progress: Progress) -> Result:
-    """See :func:`engine.tasks.runs.comparison.run_comparison`."""
+def run_comparison(comparison: Comparison, progress: Progress) -> Result:
+    """Run a comparison: results, table and page are written when all runs are done.
+
+    A comparison that was interrupted continues when it is started again: finished runs are kept beside the output
+    until all is written.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    progress : Progress
+
+    Returns
+    -------
+    Result
+        Its ``summary``: ``rows`` (means and deviations by transfer and method), ``mean_oa`` (by method, over all
+        transfers), ``reading`` (the same in words), ``failed`` (runs that broke down), ``warnings``, ``seconds``.
+
+    Raises
+    ------
+    InputError
+        The first problem of :func:`check_comparison`.
+    Cancelled
+        The user cancelled; the finished runs are kept.
+    """
     progress.update(0.0)
     for problem in (*plan_problems(comparison), *output_problems(comparison)):
         raise problem
     progress.plan({READ: 1.0, COMPARE: 97.0, DRAW: 2.0})
     progress.stage(READ)
     transfers = read_data(comparison)
-    for transfer in transfers:
-        for note in transfer.notes:
-            progress.warning(f"{transfer.name}: {note}")
+    progress.warn_once(f"{transfer.name}: {note}" for transfer in transfers for note in transfer.notes)
     runs = _runs(comparison, transfers)
-    journal = ComparisonLog.beside(comparison.output)
+    log = ComparisonLog.beside(comparison.output)
     try:
         progress.stage(COMPARE)
-        done = _do_all(runs, comparison.workers or _cores(), journal, progress)
+        done = _do_all(runs, comparison.workers or _cores(), log, progress)
         rows = [_row(run, outcome) for run, outcome in zip(runs, done)]
         failed = [f"{run.title}: {outcome['failure']}" for run, outcome in zip(runs, done) if "failure" in outcome]
         summaries = summarize_methods(rows)
@@ -86,7 +106,7 @@ def perform(comparison: Comparison, progress: Progress) -> Result:
     finally:
         remove_parts(comparison)
     if not failed:
-        journal.remove()
+        log.remove()
     progress.finish()
     summary = {
         "rows": [one.as_json() for one in summaries],
@@ -124,23 +144,23 @@ def _runs(comparison: Comparison, transfers: Sequence[Transfer]) -> list[Run]:
     return runs
 
 
-def _do_all(runs: Sequence[Run], workers: int, journal: ComparisonLog, progress: Progress) -> list[dict[str, Any]]:
-    """The outcome of each run, from the journal where it is there; a broken run has a key ``failure``."""
-    finished = journal.read()
+def _do_all(runs: Sequence[Run], workers: int, log: ComparisonLog, progress: Progress) -> list[dict[str, Any]]:
+    """The outcome of each run, from the log where it has it; a broken run has a key ``failure``."""
+    finished = log.read()
     data = {id(run.transfer): content_digest(run.transfer.source, run.transfer.target) for run in runs}
     code = code_digest()
     keys = [run_key(data[id(run.transfer)], vars(run.task), code) for run in runs]
     outcomes = [finished.get(key, {}) for key in keys]
     todo = [number for number, outcome in enumerate(outcomes) if not outcome]
     if kept := len(runs) - len(todo):
-        progress.warning(f"{kept} of {len(runs)} runs were done before and are taken over.")
+        progress.warning(f"{kept} of {len(runs)} runs were finished before and are reused.")
     packed: dict[tuple[int, bool], tuple[bytes, ...]] = {}
     works = []
     for number in todo:
-        run, place = runs[number], (id(runs[number].transfer), runs[number].task.oracle)
-        if place not in packed:
-            packed[place] = _pack(run)
-        works.append(Work(run.task, packed[place]))
+        run, domains = runs[number], (id(runs[number].transfer), runs[number].task.oracle)
+        if domains not in packed:
+            packed[domains] = _pack(run)
+        works.append(Work(run.task, packed[domains]))
     shares = np.array([METHODS[runs[number].task.method].seconds for number in todo])
     fractions = np.zeros(len(todo))
     for position, event in run_side_by_side(works, workers, progress.check):
@@ -150,35 +170,36 @@ def _do_all(runs: Sequence[Run], workers: int, journal: ComparisonLog, progress:
             progress.part(run.title)
         elif event["event"] == "progress":
             fractions[position] = event["fraction"]
-        elif event["event"] == RESULT:
+        elif event["event"] in (RESULT, ERROR):
             fractions[position] = 1.0
-            outcomes[number] = _scored(run, event["summary"], code)
-            outcomes[number]["notes"] += _hung_notes(event)
-            if code_digest() == code:
-                journal.add(keys[number], outcomes[number])
-            else:
-                outcomes[number]["notes"].append("The engine's code changed while this ran.")
-        elif event["event"] == ERROR:
-            # Children end by themselves only when they fail: on a cancel, `tick` raises first.
-            progress.check()
-            if event["code"] == "option":
-                hint = f"{event['hint']} A setting of one method alone is named METHOD.NAME."
-                raise InputError("option", f"{method_title(run.task.method)}: {event['message']}", hint)
-            fractions[position] = 1.0
-            notes = [f"Failed: {event['message']}", *_hung_notes(event)]
-            outcomes[number] = {"failure": event["message"], "notes": notes, "code": code}
-            progress.warning(f"{run.title} failed: {event['message']}")
-            print(event["log"], file=sys.stderr)
-        if event["event"] in (RESULT, ERROR):
-            progress.metric("run", _told(run, outcomes[number]))
+            outcome = outcomes[number] = _outcome(run, event, code, progress)
+            if "failure" not in outcome:
+                if code_digest() == code:
+                    log.add(keys[number], outcome)
+                else:
+                    outcome["notes"].append("The engine's code changed while this ran.")
+            progress.metric("run", _figures(run, outcome))
         progress.update(float((shares * fractions).sum() / shares.sum()))
     return outcomes
 
 
-def _hung_notes(event: Mapping[str, Any]) -> list[str]:
-    return (
+def _outcome(run: Run, event: Mapping[str, Any], code: str, progress: Progress) -> dict[str, Any]:
+    """What came of a run by its last event; with a key ``failure`` where it broke down."""
+    notes = (
         ["The process of the run did not end by itself after its last event and was killed."] if event["hung"] else []
     )
+    if event["event"] == RESULT:
+        outcome = _scored(run, event["summary"], code)
+        outcome["notes"] += notes
+        return outcome
+    # Workers end by themselves only when they fail: on a cancel, ``tick`` raises first.
+    progress.check()
+    if event["code"] == "option":
+        hint = f"{event['hint']} A setting of one method alone is named METHOD.NAME."
+        raise InputError("option", f"{method_title(run.task.method)}: {event['message']}", hint)
+    progress.warning(f"{run.title} failed: {event['message']}")
+    print(event["log"], file=sys.stderr)
+    return {"failure": event["message"], "notes": [f"Failed: {event['message']}", *notes], "code": code}
 
 
 def _pack(run: Run) -> tuple[bytes, ...]:
@@ -207,10 +228,10 @@ def _row(run: Run, outcome: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "options": run.task.options}
 
 
-def _told(run: Run, outcome: Mapping[str, Any]) -> dict[str, Any]:
+def _figures(run: Run, outcome: Mapping[str, Any]) -> dict[str, Any]:
     figures = ("oa", "macro_f1", "fit_seconds", "peak_memory_mb", "notes")
-    told = {key: outcome.get(key) for key in figures}
-    return {"transfer": run.transfer.name, "method": run.task.row_method, "seed": run.task.seed, **told}
+    values = {key: outcome.get(key) for key in figures}
+    return {"transfer": run.transfer.name, "method": run.task.row_method, "seed": run.task.seed, **values}
 
 
 def _maps(runs: Sequence[Run], outcomes: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -256,21 +277,3 @@ def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         for row in rows:
             f1 = [(row["f1_per_class"] or {}).get(crop) for crop in crops]
             writer.writerow([*(row[key] for key in plain), *f1, " ".join(row["notes"])])
-
-
-def run_comparison(comparison: Comparison, progress: Progress) -> Result:
-    """Do the comparison: results, table and page are written when all runs are through.
-
-    A comparison that was interrupted goes on where it was when it is started again: finished runs are kept
-    beside the output until all is written. ``summary`` of the result: ``rows`` (means and deviations by transfer
-    and method), ``mean_oa`` (by method, over all transfers), ``reading`` (the same in words), ``failed`` (runs
-    that broke down), ``warnings``.
-
-    Raises
-    ------
-    InputError
-        The first problem of :func:`check_comparison`.
-    Cancelled
-        The user cancelled; the finished runs are kept.
-    """
-    return perform(comparison, progress)

@@ -24,10 +24,18 @@ READ_FILES, JOIN, WRITE = "Reading the series files", "Joining the series", "Wri
 
 
 def run_extraction(extraction: Extraction, progress: Progress) -> Result:
-    """Do the extraction; on any error or cancel no file of it stays.
+    """Run an extraction; on any error or cancel no file of it stays.
 
-    ``summary`` of the result: ``samples``, ``classes`` (name and samples of each), ``dates``, ``bands``,
-    ``warnings``, ``seconds``.
+    Parameters
+    ----------
+    extraction : Extraction
+    progress : Progress
+
+    Returns
+    -------
+    Result
+        Its ``summary``: ``samples``, ``classes`` (name and samples of each), ``dates``, ``bands``, ``warnings``,
+        ``seconds``.
 
     Raises
     ------
@@ -37,34 +45,27 @@ def run_extraction(extraction: Extraction, progress: Progress) -> Result:
         The user cancelled.
     """
     progress.update(0.0)
-    problems = check_extraction(extraction)
-    if problems:
-        raise problems[0]
+    for problem in check_extraction(extraction):
+        raise problem
     try:
-        return _run(extraction, progress)
+        with contextlib.ExitStack() as files:
+            return _run(extraction, progress, files)
     finally:
         remove_parts(extraction)
 
 
-def _run(extraction: Extraction, progress: Progress) -> Result:
+def _run(extraction: Extraction, progress: Progress, files: contextlib.ExitStack) -> Result:
     stages = {READ_SOURCE: 8.0 if extraction.labels else 0.0, READ_FILES: 1.0 * len(extraction.join), WRITE: 2.0}
     progress.plan({name: weight for name, weight in stages.items() if weight})
-    with contextlib.ExitStack() as files:
-        return _extracted(extraction, progress, files)
-
-
-def _extracted(extraction: Extraction, progress: Progress, files: contextlib.ExitStack) -> Result:
     parts: list[Series] = []
     names: list[str] = []
     dates: tuple[str, ...] = ()
     if extraction.labels:
         progress.stage(READ_SOURCE)
         with Stack(extraction.source, "source", quality=extraction.quality) as stack:
-            drawn = sample_labels(
-                extraction.labels, stack, extraction.seed, extraction.per_class, progress, partial=True
-            )
-            for text in dict.fromkeys(stack.warnings):
-                progress.warning(text)
+            draw = extraction.seed, extraction.per_class
+            drawn = sample_labels(extraction.labels, stack, *draw, progress, partial=True)
+            progress.warn_once(stack.warnings)
             parts, names = [drawn], [f"the stack {stack.name}"]
             # The dates of the stack are those of the file only while its days are plain days of its calendar.
             dates = () if extraction.join else stack.dates
@@ -77,7 +78,7 @@ def _extracted(extraction: Extraction, progress: Progress, files: contextlib.Exi
         progress.part(JOIN)
     # Files are read while the joined one is written, so that no more than a block of any is in memory.
     series = join_series(parts, names, progress.warning, progress.check)
-    series = _told_or_left_out(series, extraction, progress.warning)
+    series = _without_rare_classes(series, extraction, progress.warning)
     progress.stage(WRITE)
     with writing(extraction.output):
         write_series(part_path(extraction.output, extraction.id), series, dates)
@@ -96,8 +97,8 @@ def _extracted(extraction: Extraction, progress: Progress, files: contextlib.Exi
     return Result(published, summary)
 
 
-def _told_or_left_out(series: Joined, extraction: Extraction, warn: Callable[[str], None]) -> Joined:
-    """Classes with too few samples to learn from: of a raster they are left out, others the user may add to."""
+def _without_rare_classes(series: Joined, extraction: Extraction, warn: Callable[[str], None]) -> Joined:
+    """Warn of classes with too few samples; those of a raster are left out, to others the user may add."""
     samples = np.bincount(series.labels, minlength=len(series.classes))
     few = [f"{name} ({count})" for name, count in zip(series.classes, samples) if count < MINIMUM_SAMPLES]
     enough = [name for name, count in zip(series.classes, samples) if count >= MINIMUM_SAMPLES]
@@ -107,9 +108,9 @@ def _told_or_left_out(series: Joined, extraction: Extraction, warn: Callable[[st
         series = series.with_classes(enough)
     elif few:
         warn(
-            f"Classes with fewer than {MINIMUM_SAMPLES} samples cannot be learnt: {shown}. "
+            f"Classes with fewer than {MINIMUM_SAMPLES} samples cannot be learned: {shown}. "
             "Join the file with others that have them, or leave them out by a class table."
         )
     if len(series.classes) < 2:
-        warn(f"The series have the single class {series.classes[0]}: join them with others before learning from them.")
+        warn(f"The series have the single class {series.classes[0]}. Join them with others before learning from them.")
     return series

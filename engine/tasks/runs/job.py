@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -168,23 +168,23 @@ def _learn(inputs: _Inputs, stack: Stack, mask: Mask | None) -> _Learned:
     """Fit the method where there is no model yet."""
     job, progress, model, source = inputs.job, inputs.progress, inputs.model, inputs.source
     progress.plan(plan_stages(job, stack, model is not None))
-    _warn(progress, inputs.notes)
+    progress.warn_once(inputs.notes)
     parcels = ParcelLayer(*split_layer(job.parcels)) if job.parcels else None
     if model is None:
         progress.stage(READ_SOURCE)
         if source is None:
             source = _sample_source(job, progress)
-        _warn(progress, describe_draw(source, SAMPLES_PER_CLASS, series_name(job)))
+        progress.warn_once(describe_draw(source, SAMPLES_PER_CLASS, series_name(job)))
         progress.stage(READ_TARGET)
         target = sample_unlabelled(stack, mask, TARGET_SAMPLES, job.seed, progress)
-        _warn(progress, scale_warnings(source, target))
+        progress.warn_once(scale_warnings(source, target))
         model = fit(job.method, source, target.with_bands(source.bands), job.seed, progress, job.options)
         model = replace(model, season=inputs.season)
     elif inputs.resumed and job.report and not job.use_model:
         # The report shows the source beside the map.
         progress.stage(READ_SOURCE)
         source = read_source_series(job, SAMPLES_PER_CLASS) if job.series else _sample_source(job, progress)
-    _warn(progress, stack.warnings)
+    progress.warn_once(stack.warnings)
     return _Learned(inputs, model, source, stack, mask, parcels)
 
 
@@ -268,13 +268,7 @@ def _sample_source(job: Job, progress: Progress) -> SeriesSet:
         raise ValueError("a job without labels or series file passed the check")
     side, wanted = resolve_source(job)
     with Stack(side.bands, "source", side.indices, job.quality) as stack:
-        _warn(progress, side.notes)
+        progress.warn_once(side.notes)
         series = sample_labels(job.labels, stack, job.seed, SAMPLES_PER_CLASS, progress)
-        _warn(progress, stack.warnings)
+        progress.warn_once(stack.warnings)
     return series.with_bands([name for name in stack.bands if name in wanted])
-
-
-def _warn(progress: Progress, warnings: Iterable[str]) -> None:
-    for text in warnings:
-        if text not in progress.warnings:
-            progress.warning(text)

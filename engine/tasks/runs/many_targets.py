@@ -20,11 +20,11 @@ from ..specs.job import Job
 from ..storage.checkpoint import unfinished_folders
 
 BESIDE_MAP = {"confidence": "_confidence.tif", "model": ".safetensors", "report": ".html"}
-"""What lies beside the map of a target when it is asked for, by the ends of the names."""
+"""What is written beside the map of a target where it is wanted: role and end of the name."""
 NO_CLUSTER = ("dask-address", "dask-lost", "dask-missing", "dask-version")
 """Problems that every further target would have as well."""
-UNFIT = re.compile(r'[\\/:*?"<>|\x00-\x1f]')
-"""Characters that the name of a file must not have on some system."""
+FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f]')
+"""Characters that file names must not have on some system."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,23 @@ class Target:
 
 
 def read_targets(path: str) -> list[Target]:
-    """The targets of a list: one a line, empty lines and those that begin with ``#`` left out.
+    """Read a list of targets: one a line, empty lines and those that begin with ``#`` left out.
 
-    A line is a file or folder, or several with ``;`` between, and may begin with ``name=``; else the target is called
-    as the first of them without its ending. In a file that ends in ``.csv`` a line is ``name,files``.
+    A line is a file or folder, or several with ``;`` between, and may begin with ``name=``; otherwise the target is
+    named after the first of them without its ending. In a file that ends in ``.csv`` a line is ``name,files``.
+
+    Parameters
+    ----------
+    path : str
+
+    Returns
+    -------
+    list of Target
 
     Raises
     ------
     InputError
-        ``targets`` for a list that cannot be read, is empty, or names a target twice or as no file can be called.
+        ``targets`` for a list that cannot be read, is empty, names a target twice or uses a name that no file can have.
     """
     name = Path(path).name
     try:
@@ -63,9 +71,9 @@ def read_targets(path: str) -> list[Target]:
     seen: set[str] = set()
     for target in targets:
         hint = "Write name=file with another name."
-        if not target.paths or not target.name or UNFIT.search(target.name) or target.name.startswith("."):
+        if not target.paths or not target.name or FORBIDDEN.search(target.name) or target.name.startswith("."):
             raise InputError(
-                "targets", f"The list {name} has a target '{target.name}': no file can be called so.", hint
+                "targets", f"The list {name} has a target '{target.name}', which no file name can hold.", hint
             )
         if os.path.normcase(target.name) in seen:
             raise InputError("targets", f"The list {name} has two targets called '{target.name}'.", hint)
@@ -78,14 +86,18 @@ HEADINGS = (["name", "files"], ["name", "target"], ["name", "path"])
 
 
 def run_targets(job: Job, targets: Sequence[Target], folder: str, run_one: Callable[[Job], None]) -> list[str]:
-    """Map every target by a job of its own; a target that fails does not keep the others from being mapped.
+    """Map every target by a job of its own; where one fails, the others are still mapped.
 
     Parameters
     ----------
-    job : what they have in common. Confidence, model and report are made beside each map where the job has them, under
-        whatever name. Where it resumes, finished maps are kept and unfinished ones gone on with.
-    folder : where the maps are written, ``name.tif``; made where its parent is there.
-    run_one : does one of the jobs and shows what came of it.
+    job : Job
+        What they have in common. Confidence, model and report are made beside each map where the job has them, under
+        whatever name. Where it resumes, finished maps are kept and unfinished ones resumed.
+    targets : sequence of Target
+    folder : str
+        Where the maps are written, ``name.tif``; made where its parent exists.
+    run_one : callable
+        Runs one of the jobs and shows its result.
 
     Returns
     -------
@@ -97,23 +109,23 @@ def run_targets(job: Job, targets: Sequence[Target], folder: str, run_one: Calla
     InputError
         ``output-folder``; where the cluster fails.
     Cancelled
+        The user cancelled.
     """
-    place = Path(folder)
     try:
-        place.mkdir(exist_ok=True)
+        Path(folder).mkdir(exist_ok=True)
     except OSError as fault:
-        message = f"The output folder {folder} cannot be made: {fault.strerror}."
-        raise InputError("output-folder", message, "Choose another place.") from fault
+        message = f"Cannot create the output folder {folder}: {fault.strerror}."
+        raise InputError("output-folder", message, "Choose another folder.") from fault
     require_cluster(job)
     failed = []
     with ExitStack() as stack:
         if job.workers > 0:
             job = replace(job, dask=stack.enter_context(local_cluster(job.workers)), workers=0)
         for number, target in enumerate(targets, 1):
-            output = place / f"{target.name}.tif"
+            output = Path(folder) / f"{target.name}.tif"
             print(f"{target.name} ({number} of {len(targets)})", file=sys.stderr)
             if job.resume and output.exists() and not unfinished_folders(str(output)):
-                print(f"{target.name}: its map is there already", file=sys.stderr)
+                print(f"{target.name}: its map exists already", file=sys.stderr)
                 continue
             try:
                 run_one(_job_of(job, target, output))
@@ -121,14 +133,14 @@ def run_targets(job: Job, targets: Sequence[Target], folder: str, run_one: Calla
                 if problem.code in NO_CLUSTER:
                     raise
                 failed.append(f"{target.name}: {problem}")
-            except Exception as fault:  # of one target: the others shall be mapped, and it is told
+            except Exception as fault:  # of one target: the others are still mapped
                 traceback.print_exc()
                 failed.append(f"{target.name}: {describe_exception(fault)[0]}")
     return failed
 
 
 def _job_of(job: Job, target: Target, output: Path) -> Job:
-    # Parcels with their crops lie beside each map by themselves.
+    # Parcels with their crops are written beside each map anyway.
     beside: dict[str, Any] = {"parcel_layer": None} | {
         role: str(output.with_name(target.name + ending))
         for role, ending in BESIDE_MAP.items()
@@ -140,7 +152,7 @@ def _job_of(job: Job, target: Target, output: Path) -> Job:
 
 def _line(line: str) -> Target:
     first, equals, rest = line.partition("=")
-    if equals and not UNFIT.search(first) and not Path(line.split(";")[0].strip()).exists():
+    if equals and not FORBIDDEN.search(first) and not Path(line.split(";")[0].strip()).exists():
         return Target(first.strip(), _paths(rest))
     paths = _paths(line)
     return Target(_stem(paths[0]) if paths else "", paths)
@@ -155,5 +167,5 @@ def _paths(text: str) -> tuple[str, ...]:
 
 
 def _stem(path: str) -> str:
-    place = Path(path.rstrip("/\\"))
-    return place.name if place.is_dir() else place.stem
+    target = Path(path.rstrip("/\\"))
+    return target.name if target.is_dir() else target.stem

@@ -1,4 +1,4 @@
-"""The mapping part of a job: begun or gone on with, kept tile by tile, forgotten when the map is there."""
+"""The mapping of a job: started or resumed, kept tile by tile, deleted when the map is published."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class MapRun:
 
     Parameters
     ----------
-    job : the job, already checked.
+    job : Job
+        Already checked.
     """
 
     def __init__(self, job: Job) -> None:
@@ -37,15 +38,24 @@ class MapRun:
         self._store: TileStore | None = None
         self._student: DistilledClassifier | None = None
         self.created = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
-        """Date on which the run began (UTC, ISO): it stands in the map, also in one that was gone on with later."""
+        """Date of the run (UTC, ISO), written into the map; of a resumed run that of its start."""
 
     def resume_model(self, progress: Progress) -> TrainedModel | None:
-        """The model of an interrupted run that this one goes on from; None where it starts anew.
+        """The model of the interrupted run that this one resumes.
+
+        Parameters
+        ----------
+        progress : Progress
+
+        Returns
+        -------
+        TrainedModel or None
+            None where the job starts over.
 
         Raises
         ------
         InputError
-            ``resume-changed`` where a setting or an input file is not what it was.
+            ``resume-changed`` where a setting or an input file differs, ``unfinished-damaged``.
         """
         from ...mapping.tile_store import MODEL, read_journal
         from ...models import TrainedModel
@@ -54,34 +64,37 @@ class MapRun:
         name = Path(self._job.output).name
         if not self._job.resume:
             if left:
-                progress.warning(
-                    f"An unfinished run of {name} is there; this one starts anew, where resuming would go on with it."
-                )
+                progress.warning(f"{name} has an unfinished run. This one starts over; resuming continues that one.")
             return None
         if not left:
-            progress.warning(f"There is no unfinished run of {name} to go on with: it starts anew.")
+            progress.warning(f"{name} has no unfinished run to resume. It starts over.")
             return None
         problems = []
         for folder in left:
             try:
                 journal = read_journal(folder)
                 if journal is None:
-                    raise InputError(
-                        "unfinished-damaged",
-                        f"The unfinished run of {name} cannot be read.",
-                        f"Delete the folder {folder} and start anew.",
-                    )
+                    message = f"The unfinished run of {name} cannot be read."
+                    raise InputError("unfinished-damaged", message, f"Delete the folder {folder} and start over.")
                 check_unchanged(self._job, self._fingerprint, journal)
             except InputError as problem:
                 problems.append(problem)
                 continue
             self._folder, self._journal, self.created = folder, journal, str(journal["created"])
             return TrainedModel.load(folder / MODEL)
-        # Of several that are those of other jobs the newest is what the user means.
+        # Where all are of other jobs, the newest is the one that the user means.
         raise problems[0]
 
     def map(self, model: TrainedModel, stack: Stack, mask: Mask | None, progress: Progress) -> None:
-        """Do all tiles that are not done yet."""
+        """Map all tiles that are not finished yet.
+
+        Parameters
+        ----------
+        model : TrainedModel
+        stack : Stack
+        mask : Mask or None
+        progress : Progress
+        """
         from ...mapping import TileMapper, map_tiles
         from ...mapping.tile_store import TileStore, load_student
         from ...models.device import core_count
@@ -100,37 +113,69 @@ class MapRun:
             map_tiles(TileMapper.of(model, self._student, stack, mask), self._store, progress, core_count())
 
     def join(self, writer: MapWriter, progress: Progress) -> MapStatistics:
-        """Write the tiles into the map."""
+        """Write the tiles into the map.
+
+        Parameters
+        ----------
+        writer : MapWriter
+        progress : Progress
+
+        Returns
+        -------
+        MapStatistics
+        """
         from ...mapping import join_tiles
 
-        if self._store is None:
-            raise ValueError("nothing was mapped")
-        return join_tiles(self._store, writer, progress)
+        return join_tiles(self._mapped(), writer, progress)
 
     def move_tiles(self, folder: str) -> None:
-        """Move the tiles into a folder: they are part of what the job leaves."""
-        if self._store is None:
-            raise ValueError("nothing was mapped")
-        self._store.move(Path(folder))
+        """Move the tiles into a folder that becomes part of the map.
+
+        Parameters
+        ----------
+        folder : str
+        """
+        self._mapped().move(Path(folder))
 
     def describe(self, statistics: MapStatistics) -> dict[str, Any]:
-        """How the pixels got their classes, JSON-ready: the way, its figures, and what the map itself showed of it."""
+        """How the pixels got their classes.
+
+        Parameters
+        ----------
+        statistics : MapStatistics
+
+        Returns
+        -------
+        dict
+            JSON-ready: ``way`` in words, its figures, and what the map itself showed of it.
+        """
         journal = self._journal or {}
-        told = {"way": journal["way"], **journal["figures"]}
+        described = {"way": journal["way"], **journal["figures"]}
         if statistics.checked:
-            told["map_checked_pixels"] = statistics.checked
-            told["map_agreement"] = round(statistics.agreed / statistics.checked, 4)
-            told["map_asked"] = round(statistics.exact / max(statistics.mapped, 1), 4)
-        return told
+            described["map_checked_pixels"] = statistics.checked
+            described["map_agreement"] = round(statistics.agreed / statistics.checked, 4)
+            described["map_asked"] = round(statistics.exact / max(statistics.mapped, 1), 4)
+        return described
 
     def interrupted(self, keep: bool) -> None:
-        """The job ended early: what is finished stays where there is any and ``keep`` says so."""
+        """End a job early.
+
+        Parameters
+        ----------
+        keep : bool
+            Whether finished tiles stay.
+        """
         if not (keep and self._store is not None and self._folder.is_dir() and self._store.done()):
             delete_runs([unfinished_folder(self._job)] if self._store is None else [self._folder])
 
     def finished(self) -> None:
-        """The map is there: nothing has to be gone on with."""
+        """Delete what was kept for resuming."""
         delete_runs(unfinished_folders(self._job.output))
+
+    def _mapped(self) -> TileStore:
+        if self._store is None:
+            raise ValueError("nothing was mapped")
+        return self._store
 
     def _begin(self, model: TrainedModel, stack: Stack, mask: Mask | None, progress: Progress) -> None:
         from ...mapping.choose import choose
@@ -153,7 +198,7 @@ class MapRun:
             "window_bytes": window_bytes(job.memory, job.workers),
         }
         try:
-            # A job that runs a second time must not take the tiles of its first run for its own.
+            # A second run of a job must not reuse the tiles of its first.
             delete_runs([self._folder])
             self._folder.mkdir(exist_ok=True)
             model.save(self._folder / MODEL)
@@ -161,7 +206,7 @@ class MapRun:
                 choice.student.save(self._folder / STUDENT)
             for file in self._folder.iterdir():
                 to_disk(file)
-            # Last: a folder with a journal can be gone on from.
+            # Last: a folder with a journal can be resumed.
             write_journal(self._folder, journal)
         except OSError as fault:
             raise unwritable(f"The folder of {job.output}", fault) from fault

@@ -1,4 +1,4 @@
-"""A stack of a season made regular and written once, as the command and QGIS describe it."""
+"""A stack of a season made regular and written to one file."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ...imagery import Stack
 from ...imagery.stack.regularize import Coverage, fitting_type, regularize
 from ...imagery.stack.writer import StackWriter
 from ...progress import Progress
-from ...series.periods import Periods
-from ..checks.regularization import _periods, _Reading, _reading, check_regularization
+from ...series.periods import Periods, season_periods
+from ..checks.regularization import ResolvedBands, check_regularization, resolve_bands
 from ..specs.regularization import AUTO, ROLE, Regularization
 from ..storage.partial_outputs import part_path, publish_parts, remove_parts
 from .result import Result
@@ -20,10 +20,18 @@ MAKE, WRITE = "Making the series regular", "Writing the stack"
 
 
 def run_regularization(task: Regularization, progress: Progress) -> Result:
-    """Do the regularization; on any error or cancel no file of it stays.
+    """Run a regularization; on any error or cancel no file of it stays.
 
-    ``summary`` of the result: ``dates``, ``bands``, ``pixels``, ``data_type``, ``observed``, ``filled`` and ``gaps``
-    (shares of pixels times periods, 0 to 1), ``warnings``, ``seconds``.
+    Parameters
+    ----------
+    task : Regularization
+    progress : Progress
+
+    Returns
+    -------
+    Result
+        Its ``summary``: ``dates``, ``bands``, ``pixels``, ``data_type``, ``observed``, ``filled`` and ``gaps`` (shares
+        of pixels times periods, 0 to 1), ``warnings``, ``seconds``.
 
     Raises
     ------
@@ -33,9 +41,8 @@ def run_regularization(task: Regularization, progress: Progress) -> Result:
         The user cancelled.
     """
     progress.update(0.0)
-    problems = check_regularization(task)
-    if problems:
-        raise problems[0]
+    for problem in check_regularization(task):
+        raise problem
     try:
         return _run(task, progress)
     finally:
@@ -43,39 +50,28 @@ def run_regularization(task: Regularization, progress: Progress) -> Result:
 
 
 def _run(task: Regularization, progress: Progress) -> Result:
-    reading = _reading(task)
+    reading = resolve_bands(task)
     with Stack(reading.bands, ROLE, reading.computed, task.quality) as stack:
         progress.plan({MAKE: 3.0, WRITE: 2.0})
         progress.stage(MAKE)
-        periods = _periods(task, stack.dates)
+        periods = season_periods(stack.dates, task.period, task.start, task.end)
         data_type = fitting_type(stack, reading.written) if task.data_type == AUTO else task.data_type
-        for text in (*dict.fromkeys(stack.warnings), *_told(task, periods)):
-            progress.warning(text)
-        writer = StackWriter(
-            str(part_path(task.output, task.id)),
-            stack.grid,
-            periods.dates,
-            reading.written,
-            data_type,
-            _provenance(task, stack),
-        )
+        progress.warn_once([*stack.warnings, *_notes(task, periods)])
+        part, tags = str(part_path(task.output, task.id)), _provenance(task, stack)
+        writer = StackWriter(part, stack.grid, periods.dates, reading.written, data_type, tags)
         try:
             coverage = regularize(stack, reading.written, periods, task.recipe, writer, progress)
             if not coverage.observed:
-                raise InputError(
-                    "input-empty",
-                    f"The {ROLE} {stack.name} has no observed pixel in the season.",
-                    "Check its nodata value, what its quality bands hide, and the season.",
-                )
+                message = f"The {ROLE} {stack.name} has no observed pixel in the season."
+                hint = "Check its nodata value, what its quality bands hide, and the season."
+                raise InputError("input-empty", message, hint)
             progress.stage(WRITE)
             writer.finish(progress.update)
         finally:
             writer.close()
         if writer.clipped:
-            progress.warning(
-                f"{writer.clipped:,} values beyond 3.2767 were cut to what whole numbers times 10000 can hold: "
-                "store them as float32 to keep them."
-            )
+            clipped = f"{writer.clipped:,} values are beyond 3.2767, the largest that int16 can hold, and were cut."
+            progress.warning(f"{clipped} Store them as float32 to keep them.")
         pixels = stack.grid.width * stack.grid.height
     published = publish_parts(task, ["stack"])
     progress.finish()
@@ -83,7 +79,7 @@ def _run(task: Regularization, progress: Progress) -> Result:
 
 
 def _summary(
-    reading: _Reading, periods: Periods, pixels: int, data_type: str, coverage: Coverage, progress: Progress
+    reading: ResolvedBands, periods: Periods, pixels: int, data_type: str, coverage: Coverage, progress: Progress
 ) -> dict[str, Any]:
     return {
         "dates": list(periods.dates),
@@ -96,7 +92,7 @@ def _summary(
     }
 
 
-def _told(task: Regularization, periods: Periods) -> list[str]:
+def _notes(task: Regularization, periods: Periods) -> list[str]:
     if not periods.empty:
         return []
     what = "they stay gaps" if task.fill == "none" else "they are filled from those beside them"

@@ -1,4 +1,4 @@
-"""A search in a catalogue of imagery, and the stack that is made of its scenes, as the command and QGIS describe it."""
+"""A search in a catalog of imagery, and the stack that is made of its scenes."""
 
 from __future__ import annotations
 
@@ -24,28 +24,36 @@ from ..specs.search import Search
 from ..storage.partial_outputs import part_path
 from .result import Result
 
-ASK, LOOK, WRITE, FETCH = "Asking the catalogue", "Looking at the rasters", "Writing the stack", "Fetching the rasters"
+QUERY, HEADERS = "Querying the catalog", "Reading the headers of the rasters"
+WRITE, FETCH = "Writing the stack", "Fetching the rasters"
 
 
 def run_search(search: Search, progress: Progress) -> Result:
-    """Do the search, and make the stack.
+    """Search a catalog, and make a stack of the scenes where the search has an output.
 
-    ``summary`` of the result: ``scenes`` (a row each: id, collection, date, cloud in percent, tile, share of the
-    extent from 0 to 1, used), ``dates`` and ``files`` (paths, one a date), ``bands`` (names), ``hosts``,
-    ``warnings``.
+    Parameters
+    ----------
+    search : Search
+    progress : Progress
+
+    Returns
+    -------
+    Result
+        Its ``summary``: ``scenes`` (a row each: id, collection, date, cloud in percent, tile, share of the extent from
+        0 to 1, used), ``dates`` and ``files`` (paths, one a date), ``bands`` (names), ``hosts``, ``warnings``.
 
     Raises
     ------
     InputError
-        The first problem of :func:`check_search`; the catalogue, its scenes or their rasters cannot be read.
+        The first problem of :func:`check_search`; the catalog, its scenes or their rasters cannot be read.
     Cancelled
         The user cancelled; nothing is left.
     """
     for problem in check_search(search):
         raise problem
     last = {FETCH: 90.0} if search.fetch else {}
-    progress.plan({ASK: 20.0, LOOK: 70.0, WRITE: 10.0, **last} if search.output else {ASK: 1.0})
-    progress.stage(ASK)
+    progress.plan({QUERY: 20.0, HEADERS: 70.0, WRITE: 10.0, **last} if search.output else {QUERY: 1.0})
+    progress.stage(QUERY)
     query = search.query()
     # How many pages there are is not known before the last one.
     scenes = find_scenes(
@@ -53,7 +61,7 @@ def run_search(search: Search, progress: Progress) -> Result:
     )
     scenes = _chosen(scenes, search)
     days = group_by_day(harmonize_bands(scenes, progress.warning), lon_lat_extent(query), progress.warning)
-    _tell_access(search, days, progress.warning)
+    _warn_of_access(search, days, progress.warning)
     summary: dict[str, Any] = {"files": [], "bands": [], "hosts": hosts_of(days)}
     if search.output:
         days, summary["files"], summary["bands"] = _make(search, query, days, progress)
@@ -71,18 +79,18 @@ def _chosen(scenes: list[Scene], search: Search) -> list[Scene]:
         return scenes
     gone = sorted(set(search.scenes) - {scene.id for scene in scenes})
     if gone:
-        message = f"The catalogue {search.catalogue} no longer has the scene {gone[0]} for this search."
+        message = f"The catalog {search.catalogue} no longer has the scene {gone[0]} for this search."
         raise InputError("no-scene", message, "Search again.")
     if not search.scenes:
-        raise InputError("no-scene", "No scene was chosen of those found.", "Choose at least one.")
+        raise InputError("no-scene", "None of the found scenes is chosen.", "Choose at least one.")
     return [scene for scene in scenes if scene.id in search.scenes]
 
 
-def _tell_access(search: Search, days: list[Day], warn: Callable[[str], None]) -> None:
+def _warn_of_access(search: Search, days: list[Day], warn: Callable[[str], None]) -> None:
     if search.access.headers and search.output and not search.fetch:
         warn(
-            f"The rasters stay at {', '.join(hosts_of(days))} and may ask for the credentials whenever they are "
-            "read, but those are used for this search only: have the rasters fetched."
+            f"The rasters stay at {', '.join(hosts_of(days))}, which may require credentials at every read. "
+            "Crop Transfer uses them for this search only: fetch the rasters."
         )
     note = catalogue_of(search.catalogue).note
     if note and search.output and not search.access.headers:
@@ -91,26 +99,26 @@ def _tell_access(search: Search, days: list[Day], warn: Callable[[str], None]) -
 
 def _make(search: Search, query: Query, days: list[Day], progress: Progress) -> tuple[list[Day], list[str], list[str]]:
     """Write the folder; returns the days that could be read, the files' paths and the bands' names."""
-    place = Path(search.output).absolute()
-    part = part_path(place, search.id)
-    progress.stage(LOOK)
+    folder = Path(search.output).absolute()
+    part = part_path(folder, search.id)
+    progress.stage(HEADERS)
     days, headers = read_headers(days, search.access, progress.warning, progress.update)
     grid = common_grid(query, days, headers, progress.warning)
     try:
         with writing(search.output):
             part.mkdir()
-            folder = StackFolder(part, grid, headers, search.access)
+            stack = StackFolder(part, grid, headers, search.access)
             progress.stage(WRITE)
             files, bands = [], []
             for number, day in enumerate(days, 1):
-                file, own = folder.write(day)
+                file, own = stack.write(day)
                 files.append(file)
                 bands += own
                 progress.update(number / len(days))
             if search.fetch:
                 progress.stage(FETCH)
                 for number, day in enumerate(days):
-                    files[number] = folder.fetch(day, files[number], _part_of(progress, number, len(days)))
+                    files[number] = stack.fetch(day, files[number], _part_of(progress, number, len(days)))
                 shutil.rmtree(part / "warped", ignore_errors=True)
             by_date = dict(zip((day.date for day in days), files))
             table = {
@@ -120,27 +128,27 @@ def _make(search: Search, query: Query, days: list[Day], progress: Progress) -> 
                 "files": sorted(one.name for one in part.iterdir()),
             }
             (part / SEARCH_TABLE).write_text(json.dumps(table, ensure_ascii=False, indent=1), "utf-8")
-            _publish(part, place, search.id)
+            _publish(part, folder, search.id)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     names = list(dict.fromkeys(str(band.band) for band in bands))
-    return days, [str(place / file) for file in files], names
+    return days, [str(folder / file) for file in files], names
 
 
 def _part_of(progress: Progress, number: int, count: int) -> Callable[[float], None]:
     return lambda share: progress.update((number + share) / count)
 
 
-def _publish(part: Path, place: Path, search_id: str) -> None:
+def _publish(part: Path, folder: Path, search_id: str) -> None:
     """Put the finished folder in its place; an earlier one comes back when that fails."""
-    before = place.with_name(f".{place.name}.{search_id}.part.before")
+    before = folder.with_name(f".{folder.name}.{search_id}.part.before")
     try:
-        if place.is_dir():
-            os.replace(place, before)
-        os.replace(part, place)
+        if folder.is_dir():
+            os.replace(folder, before)
+        os.replace(part, folder)
     except OSError as fault:
-        if before.exists() and not place.exists():
-            os.replace(before, place)
+        if before.exists() and not folder.exists():
+            os.replace(before, folder)
         hint = "Close the program that holds its files, or choose another folder."
-        raise InputError("output-in-use", f"{place} cannot be replaced: {fault.strerror}.", hint) from fault
+        raise InputError("output-in-use", f"{folder} cannot be replaced: {fault.strerror}.", hint) from fault
     shutil.rmtree(before, ignore_errors=True)

@@ -12,8 +12,22 @@ EXACT_RATE, FAST_RATE, WRITE_RATE = 30_000.0, 150_000.0, 5e6
 """Pixels a second on two cores, by the network, by its student, and written: only the progress bar relies on it."""
 
 
-def plan_stages(job: Job, stack: Stack, learnt: bool) -> dict[str, float]:
-    """The stages of the job with a rough guess of the seconds each takes; ``learnt``: there is a model already."""
+def plan_stages(job: Job, stack: Stack, has_model: bool) -> dict[str, float]:
+    """The stages of a job.
+
+    Parameters
+    ----------
+    job : Job
+    stack : Stack
+        The target.
+    has_model : bool
+        Whether nothing has to be learned.
+
+    Returns
+    -------
+    dict of str to float
+        Rough seconds of each stage, in their order.
+    """
     from ...mapping.choose import FEWEST_PIXELS
     from ...mapping.choose import STAGE as TEACH
     from ...mapping.map_stack import STAGE as MAP
@@ -24,7 +38,7 @@ def plan_stages(job: Job, stack: Stack, learnt: bool) -> dict[str, float]:
     else:
         mapping = {TEACH: 30.0, MAP: 1 + pixels / FAST_RATE}
     mapping[WRITE] = 2.0 + pixels / WRITE_RATE
-    if learnt:
+    if has_model:
         return mapping
     learning = METHODS[job.method].stages
     unit = METHODS[job.method].seconds / sum(learning.values())

@@ -1,4 +1,4 @@
-"""What is told of a finished job: provenance in the map, figures for people, the facts of its report."""
+"""What a finished job reports: provenance in the map, figures, the facts of its report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,22 @@ from ..specs.job import Job
 
 
 def provenance(job: Job, model: Any, stack: Stack, created: str) -> dict[str, str]:
-    """Tags of the map: which model of which method made it, from what, when (``created``), with which version."""
+    """Tags of the map.
+
+    Parameters
+    ----------
+    job : Job
+    model : TrainedModel
+    stack : Stack
+        The target.
+    created : str
+        ISO date.
+
+    Returns
+    -------
+    dict of str
+        Which model of which method made the map, from what, when, with which version.
+    """
     if job.use_model:
         source = job.use_model
     elif job.labels:
@@ -57,41 +72,59 @@ def _part_of_series(job: Job) -> list[str]:
 def facts(
     job: Job, model: Any, stack: Stack, side: ResolvedStack, season: Season, summary: dict[str, Any]
 ) -> dict[str, str]:
-    """The last table of the report: what went in, what the method decided, how long it took."""
-    told = {
+    """The last table of the report.
+
+    Parameters
+    ----------
+    job : Job
+    model : TrainedModel
+    stack : Stack
+        The target.
+    side : ResolvedStack
+    season : Season
+        Of the target.
+    summary : dict
+        See :func:`summarize`.
+
+    Returns
+    -------
+    dict of str
+        What went in, what the method decided, how long it took.
+    """
+    table = {
         "Method": f"{_title(model.method)} (seed {model.seed})",
         "Target": ", ".join(Path(path).name for path in _files(job.target)),
     }
     if job.series:
-        told["Source"] = " ".join([Path(job.series).name, *_part_of_series(job)])
+        table["Source"] = " ".join([Path(job.series).name, *_part_of_series(job)])
     elif job.labels:
         rasters = ", ".join(Path(path).name for path in _files(job.source))
-        told["Source"] = f"{Path(job.labels.path).name}, field {job.labels.field}; {rasters}"
+        table["Source"] = f"{Path(job.labels.path).name}, field {job.labels.field}; {rasters}"
     else:
-        told["Model"] = Path(job.use_model or "").name
+        table["Model"] = Path(job.use_model or "").name
     if job.mask:
-        told["Mask"] = Path(job.mask).name
+        table["Mask"] = Path(job.mask).name
     if job.parcels:
-        told["Parcels"] = Path(job.parcels).name
-    told["Bands"] = ", ".join(model.bands)
+        table["Parcels"] = Path(job.parcels).name
+    table["Bands"] = ", ".join(model.bands)
     if side.notes:
-        told["Bands of the target"] = " ".join(side.notes)
+        table["Bands of the target"] = " ".join(side.notes)
     if season.days:
-        told["Season of the target"] = f"its {season.start} is read as 01-01 of the source ({season.days:+d} days)"
-    told["Target dates"] = ", ".join(stack.dates)
-    told["Shift of the season"] = _shift(model)
+        table["Season of the target"] = f"its {season.start} counts as 01-01 of the source ({season.days:+d} days)"
+    table["Target dates"] = ", ".join(stack.dates)
+    table["Shift of the season"] = _shift(model)
     if statistics := model.summary.get("statistics"):
         own = "the target's own statistics, matched to its class shares"
-        told["Standardisation"] = own if statistics == "matched" else "the statistics of the source"
+        table["Standardisation"] = own if statistics == "matched" else "the statistics of the source"
     if rounds := model.summary.get("pseudo_labels"):
         accepted = ", ".join(f"{sum(one['accepted'].values()):,}" for one in rounds)
-        told["Pseudo-labels accepted"] = f"{accepted} (round by round)"
+        table["Pseudo-labels accepted"] = f"{accepted} (round by round)"
     if vetoes := model.summary.get("vetoes"):
-        told["Vetoes"] = " ".join(vetoes)
-    told["Mapping"] = _way(summary["mapping"])
-    told["Time"] = ", ".join(f"{name.lower()} {seconds:.0f} s" for name, seconds in summary["seconds"].items())
-    told["Made by"] = f"Crop Transfer {__version__}, model {model.model_id}"
-    return told
+        table["Safeguards"] = " ".join(vetoes)
+    table["Mapping"] = _way(summary["mapping"])
+    table["Time"] = ", ".join(f"{name.lower()} {seconds:.0f} s" for name, seconds in summary["seconds"].items())
+    table["Made by"] = f"Crop Transfer {__version__}, model {model.model_id}"
+    return table
 
 
 def _shift(model: Any) -> str:
@@ -101,9 +134,9 @@ def _shift(model: Any) -> str:
     shift = model.summary.get("shift", {})
     if not (best := shift.get("best")):
         return "none"
-    # Models of an earlier version do not say whether it lay at the end of what was looked at.
-    why = "which is as far as was looked" if shift.get("beyond") else "which is too little or not clear"
-    return f"none ({best:+.0f} days would be likeliest, {why})"
+    # Models of an earlier version do not hold whether it was at the search limit.
+    why = "at the search limit" if shift.get("beyond") else "too small or not clear"
+    return f"none (most likely {best:+.0f} days, {why})"
 
 
 def _way(mapping: dict[str, Any]) -> str:
@@ -111,8 +144,8 @@ def _way(mapping: dict[str, Any]) -> str:
     if "map_agreement" not in mapping:
         return mapping["way"]
     return (
-        f"{mapping['way']} In the map, the network gave the same class on {mapping['map_agreement']:.1%} of "
-        f"{mapping['map_checked_pixels']:,} pixels that only the fast one was needed for."
+        f"{mapping['way']} In the map, both gave the same class on {mapping['map_agreement']:.1%} of "
+        f"{mapping['map_checked_pixels']:,} pixels of which the distilled model was certain."
     )
 
 
@@ -124,7 +157,24 @@ def _title(method: str) -> str:
 def summarize(
     job: Job, model: Any, stack: Stack, statistics: Any, progress: Progress, mapping: dict[str, Any]
 ) -> dict[str, Any]:
-    """Figures of the map for people and programs; ``mapping``: how the pixels got their classes."""
+    """Figures of the map for people and programs.
+
+    Parameters
+    ----------
+    job : Job
+    model : TrainedModel
+    stack : Stack
+        The target.
+    statistics : MapStatistics
+    progress : Progress
+    mapping : dict
+        How the pixels got their classes.
+
+    Returns
+    -------
+    dict
+        JSON-ready.
+    """
     hectares = pixel_hectares(stack.grid)
     classes = []
     for index, name in enumerate(model.classes):

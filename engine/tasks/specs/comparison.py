@@ -1,4 +1,4 @@
-"""One comparison of methods on transfers whose truth is known, as the command, the bench and QGIS all describe it."""
+"""Description of a comparison of methods on transfers whose truth is known."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .limits import SEED
 from .schema import Limits, Task, setting
 
 SUPERVISED = ("rf", "source_only", "dcm", "transformer", "phenocropnet")
-"""Methods that learn from labels alone: only they can say what labels inside the target would give."""
+"""Methods that learn from labels alone: only they show what labels inside the target would give."""
 
 
 @dataclass(frozen=True)

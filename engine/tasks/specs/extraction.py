@@ -25,7 +25,7 @@ class Extraction(Task):
     source: tuple[StackBand, ...] = ()
     """Source stack, band by band."""
     quality: dict[str, list[Any]] | None = None
-    """What a pixel must not show, by quality band: values or names of bits; None for the defaults of each kind."""
+    """Values or names of bits that mask a pixel, by quality band; None for the defaults of each kind."""
     join: tuple[str, ...] = ()
     """Series files of other regions or years that are joined with it."""
     per_class: int = setting(SAMPLES_PER_CLASS, Limits("per-class", "number of pixels per class", 1))

@@ -1,4 +1,4 @@
-"""One job, as the dialog, the Processing algorithms, the command line and a cluster all describe it."""
+"""Description of a job, the same for dialog, Processing algorithms, command and cluster."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Job(Task):
     method: str = "ghca"
     """Key of ``engine.methods.METHODS``."""
     seed: int = setting(0, SEED)
-    """Seed of everything random."""
+    """Seed of all random numbers."""
     options: dict[str, Any] = field(default_factory=dict)
     """Further settings of the method; empty means its defaults."""
     bands: tuple[str, ...] = ()
@@ -63,19 +63,19 @@ class Job(Task):
     """Further indices to use, computed where they are not stored: keys of
     ``engine.imagery.sensors.spectral_indices.INDICES``."""
     quality: dict[str, list[Any]] | None = None
-    """What a pixel must not show, by quality band: values or names of bits; None for the defaults of each kind."""
+    """Values or names of bits that mask a pixel, by quality band; None for the defaults of each kind."""
     source_season_start: str = ""
     """Month and day (``MM-DD``) at which the season of the source starts, and ..."""
     target_season_start: str = ""
-    """... of the target: its days are moved so that the two starts coincide. Empty: only where the two lie in
-    opposite hemispheres, by half a year."""
+    """... of the target: its days are shifted so that the two starts coincide. Empty: by half a year where the two are
+    in opposite hemispheres, otherwise not."""
     exact: bool = False
-    """Whether the network itself classifies every pixel; else a large map may be left to a fast network that learnt
-    from it, with the network asked where that one is not sure."""
+    """Whether the full model classifies every pixel; otherwise large maps use a faster distilled model, and uncertain
+    pixels the full one."""
     memory: int = setting(0, MEMORY)
     """Memory in MB that mapping may use, about; 0 for a quarter of the machine's."""
     resume: bool = False
-    """Whether to go on from an interrupted run of the same job, where there is one."""
+    """Whether to resume an interrupted run of the same job, where there is one."""
     dask: str = ""
     """Address of a Dask scheduler whose workers map the tiles, such as ``tcp://10.0.0.1:8786``; they see the folder of
     the map and the target under the same paths."""
@@ -88,17 +88,17 @@ class Job(Task):
 
     def outputs(self) -> dict[str, str]:
         """The files the job writes, by role: map, style, tiles, confidence, parcels, parcel_style, model, report."""
-        place, ending = os.path.splitext(self.output)
+        stem, ending = os.path.splitext(self.output)
         written: dict[str, str | None] = {
             "map": self.output,
-            "style": place + ".qml",
+            "style": stem + ".qml",
             "confidence": self.confidence,
             "model": self.model,
         }
         if self.parcels:
-            layer = self.parcel_layer or place + "_parcels.gpkg"
+            layer = self.parcel_layer or stem + "_parcels.gpkg"
             written |= {"parcels": layer, "parcel_style": os.path.splitext(layer)[0] + ".qml"}
         written["report"] = self.report
         if ending.lower() == ".vrt":
-            written["tiles"] = place + "_tiles"
+            written["tiles"] = stem + "_tiles"
         return {role: path for role, path in written.items() if path}

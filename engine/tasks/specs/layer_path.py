@@ -6,6 +6,17 @@ import os
 
 
 def split_layer(source: str) -> tuple[str, str]:
-    """The path and the layer name (empty: the first layer) of ``source``; a file may have ``|`` in its name."""
+    """Path and layer of a source; a file may have ``|`` in its name.
+
+    Parameters
+    ----------
+    source : str
+        ``path`` or ``path|layername=name``.
+
+    Returns
+    -------
+    tuple of str
+        Path and layer name, empty for the first layer.
+    """
     path, _, layer = source.partition("|layername=")
     return path if os.path.exists(path) else path.split("|")[0], layer.split("|")[0]

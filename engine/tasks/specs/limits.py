@@ -5,16 +5,16 @@ from __future__ import annotations
 from .schema import Limits
 
 LARGEST_SEED = 2**32 - 1
-"""What every random generator of the engine takes."""
+"""The largest seed that every random generator of the engine takes."""
 
 LEAST_MEMORY = 256
-"""Budget in MB below which no window of a long season fits."""
+"""MB below which no window of a long season fits."""
 
 SAMPLES_PER_CLASS = 2_000
-"""Source pixels or series of one class that are read at most: more teach a model of this size nothing new."""
+"""Source pixels or series of one class at most: more do not improve a model of this size."""
 
 TARGET_SAMPLES = 5_000
-"""Target pixels the alignment sees at most."""
+"""Target pixels that a method sees at most."""
 
 SEED = Limits("seed", "seed", 0, LARGEST_SEED)
 """Of every seed."""

@@ -1,4 +1,4 @@
-"""What a pixel must not show, as people write it at a terminal or in a form."""
+"""What masks a pixel, as people write it at a terminal or in a form."""
 
 from __future__ import annotations
 
@@ -12,11 +12,17 @@ NONE = "none"
 
 
 def read_quality(texts: Iterable[str]) -> dict[str, list[int | str]] | None:
-    """The hidden values of quality bands; None, for the defaults, where nothing is written.
+    """The values that mask a pixel.
 
     Parameters
     ----------
-    texts : such as ``SCL=3,8,9``, ``SCL: 3 8 9; QA_PIXEL: cloud, cloud shadow``, ``SCL=none`` or ``none``.
+    texts : iterable of str
+        Such as ``SCL=3,8,9``, ``SCL: 3 8 9; QA_PIXEL: cloud, cloud shadow``, ``SCL=none`` or ``none``.
+
+    Returns
+    -------
+    dict or None
+        Values or names of bits by quality band; None, for the defaults, where nothing is written.
 
     Raises
     ------
@@ -32,8 +38,8 @@ def read_quality(texts: Iterable[str]) -> dict[str, list[int | str]] | None:
             continue
         name, sign, values = re.sub(r"\s*[=:]\s*", "=", part, count=1).partition("=")
         if not sign:
-            hint = "Write SCL=3,8,9 for the quality band SCL, or none to hide nothing."
-            raise InputError("quality", f"'{part}' does not say which values of which quality band are hidden.", hint)
+            hint = "Write SCL=3,8,9 for the quality band SCL, or none to mask nothing."
+            raise InputError("quality", f"'{part}' does not name a quality band and its values.", hint)
         choice[name] = [] if values.strip().casefold() == NONE else _values(values)
     check_choice(choice)
     return choice

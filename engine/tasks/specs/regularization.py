@@ -60,7 +60,7 @@ class Regularization(Task):
     indices: tuple[str, ...] = ()
     """Indices written besides, computed for each date before the composites are made."""
     quality: dict[str, list[Any]] | None = None
-    """What a pixel must not show, by quality band: values or names of bits; None for the defaults of each kind."""
+    """Values or names of bits that mask a pixel, by quality band; None for the defaults of each kind."""
     data_type: str = setting(AUTO, Limits("data-type", "data type", choices=(AUTO, *DATA_TYPES)))
     """Key of ``engine.imagery.stack.writer.DATA_TYPES``, or ``auto`` to look at the values."""
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])

@@ -201,8 +201,9 @@ class Limits:
         if self.choices:
             good, hint = value in self.choices, f"Choose one of: {', '.join(self.choices)}."
         else:
-            upper = f" to {self.maximum}" if math.isfinite(self.maximum) else " or more"
-            good, hint = self.minimum <= value <= self.maximum, f"Choose a number from {self.minimum}{upper}."
+            good = self.minimum <= value <= self.maximum
+            span = f"from {self.minimum} to {self.maximum}"
+            hint = f"Choose a number {span if math.isfinite(self.maximum) else f'of at least {self.minimum}'}."
         shown = f"{value:g}" if isinstance(value, float) else repr(value)
         return None if good else InputError(self.code, f"The {self.title} is {shown}.", self.hint or hint)
 

@@ -43,7 +43,7 @@ class Search(Task):
     bands: tuple[str, ...] = ()
     """Names of the bands wanted; empty for those of the product. Its quality band always comes along."""
     scenes: tuple[str, ...] | None = None
-    """Ids of the scenes to take of those found; None for all."""
+    """Ids of the scenes to take; None for all that are found."""
     fetch: bool = False
     """Copy the pixels of the extent, so that neither connection nor credentials are needed afterwards."""
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
@@ -56,7 +56,7 @@ class Search(Task):
         return {"stack": str(Path(self.output).absolute())} if self.output else {}
 
     def query(self) -> Query:
-        """What the catalogue is asked for."""
+        """The query to the catalog."""
         return Query(
             self.catalogue.strip().rstrip("/"),
             self.collections,
@@ -92,5 +92,17 @@ def _access(values: Any) -> Access:
 
 
 def access_to(url: str, headers: Mapping[str, str]) -> Access:
-    """Credentials for the catalogue at an address and for the hosts that are known to hold its rasters."""
+    """Credentials for a catalog and for the hosts that are known to hold its rasters.
+
+    Parameters
+    ----------
+    url : str
+        Address of the catalog.
+    headers : Mapping
+        HTTP headers.
+
+    Returns
+    -------
+    Access
+    """
     return Access(dict(headers), (urlsplit(url).hostname or "", *catalogue_of(url).hosts))

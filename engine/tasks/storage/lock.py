@@ -51,11 +51,8 @@ def only_run(output: str, progress: Progress) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout as fault:
-        raise InputError(
-            "output-busy",
-            f"{output} is being written by another run.",
-            "Wait until it is finished, or choose another file.",
-        ) from fault
+        message = f"{output} is being written by another run."
+        raise InputError("output-busy", message, "Wait until it is finished, or choose another file.") from fault
     except (OSError, NotImplementedError) as fault:
         progress.warning(f"{path.parent} supports no locks ({fault}): let no other run write {Path(output).name}.")
     try:

@@ -109,11 +109,9 @@ def publish_parts(job: HasOutputs, roles: Iterable[str]) -> dict[str, str]:
         for before, after in reversed(moved):
             with contextlib.suppress(OSError):
                 os.replace(after, before)
-        raise InputError(
-            "output-in-use",
-            f"{path} cannot be replaced: {fault.strerror}.",
-            "Close the program that holds it, or choose another name.",
-        ) from fault
+        message = f"{path} cannot be replaced: {fault.strerror}."
+        hint = "Close the program that holds it, or choose another name."
+        raise InputError("output-in-use", message, hint) from fault
     return {role: str(path) for role, path in published.items()}
 
 

@@ -96,7 +96,7 @@ def test_every_other_method_maps_reports_and_is_read_again(job, tmp_path, method
     assert set(np.unique(read(tmp_path / "map.tif"))) <= {1, 2, 3}
     report = (tmp_path / "report.html").read_text("utf-8")
     assert METHODS[method].title in report and result.summary["model_id"] in report
-    assert bool(result.summary.get("pseudo_labels")) == (method in ("cstn", "timematch"))
+    assert bool(result.summary["model"].get("pseudo_labels")) == (method in ("cstn", "timematch"))
     again = {"output": str(tmp_path / "again.tif"), "report": str(tmp_path / "again.html"), "use_model": job.model}
     run(Job(target=job.target, **again), Progress())
     np.testing.assert_array_equal(read(tmp_path / "again.tif"), read(tmp_path / "map.tif"))

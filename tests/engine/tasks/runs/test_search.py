@@ -18,7 +18,7 @@ from engine.imagery.stac.catalogs import Access
 from engine.progress import Progress
 from engine.tasks.checks.search import check_search
 from engine.tasks.cli.main import main
-from engine.tasks.runs.search import run_search
+from engine.tasks.runs.search import FETCH, HEADERS, QUERY, WRITE, run_search
 from engine.tasks.specs.search import Search
 from tests.helpers.facts import lacking, numbers
 from tests.helpers.paths import ROOT
@@ -143,7 +143,7 @@ def test_a_place_that_cannot_be_a_folder_is_told_first(search, server, tmp_path,
 
 def test_a_cancel_leaves_nothing(search, server, tmp_path):
     before = names(tmp_path)
-    for stage in ("Asking the catalogue", "Looking at the rasters", "Writing the stack", "Fetching the rasters"):
+    for stage in (QUERY, HEADERS, WRITE, FETCH):
         reached = []
 
         def follow(event, stage=stage, reached=reached):
