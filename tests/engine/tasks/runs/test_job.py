@@ -300,7 +300,8 @@ def test_running_out_of_memory_is_told_in_words(job, monkeypatch, capsys):
 
 
 def test_two_runs_of_one_job_file_keep_their_unfinished_files_apart(job, tmp_path):
-    from engine.tasks.cli.main import _job_of, _parser
+    from engine.tasks.cli.main import _parser
+    from engine.tasks.cli.map import _job_of
 
     (tmp_path / "job.json").write_text(job.to_json(), "utf-8")
     options = _parser().parse_args(["map", "--job", str(tmp_path / "job.json")])
