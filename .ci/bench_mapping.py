@@ -126,7 +126,7 @@ def map_here(way: str, model: str, stack: str, folder: str) -> dict[str, Any]:
     seconds, used = time.perf_counter() - clock, time.process_time() - processor
     pixels = summary["mapped_pixels"] + summary["unobserved_pixels"]
     stages = summary["seconds"]
-    teaching = stages.get("Teaching the fast network", 0.0)
+    teaching = stages.get("Training the distilled model", 0.0)
     mapping = stages["Mapping the target"] + stages["Writing the files"]
     return {
         "way": way,
@@ -149,7 +149,7 @@ def forest_classifies() -> None:
     from sklearn.ensemble import RandomForestClassifier
 
     from engine.evaluation.transfers import read_transfers
-    from engine.mapping.classify import Classified, Exact
+    from engine.mapping.classify import Classified, ModelClassifier
 
     _, source, _ = next(iter(read_transfers(DATA / "splits.json", [TRANSFER])))
     values = np.nan_to_num(source.values[:, FIRST_DATE : FIRST_DATE + DATES])
@@ -166,7 +166,7 @@ def forest_classifies() -> None:
             tick(len(probability))
         return Classified(best, percent)
 
-    Exact.classify = classify  # type: ignore[method-assign]
+    ModelClassifier.classify = classify  # type: ignore[method-assign]
 
 
 def operations(model: Any) -> int:
@@ -212,9 +212,9 @@ def add_ratios(rows: list[dict[str, Any]]) -> None:
 def agreement(transfer: str, path: Path) -> dict[str, Any]:
     """On held-out quarters of a real target: how often the fast way gives the network's class, and how right."""
     from engine.evaluation.transfers import read_transfers
-    from engine.mapping.choose import ask
-    from engine.mapping.classify import Exact, Fast
-    from engine.mapping.distil import MIXTURES, distil, mixtures
+    from engine.mapping.classifier_plan import predict_parallel
+    from engine.mapping.classify import ModelClassifier, StudentClassifier
+    from engine.mapping.distill import MIXTURES_PER_PIXEL, StudentData, distill, mix_pixels
     from engine.models import TrainedModel
     from engine.progress import Progress
 
@@ -223,17 +223,19 @@ def agreement(transfer: str, path: Path) -> dict[str, Any]:
     model, progress = TrainedModel.load(path), Progress()
     rng = np.random.default_rng(0)
     part = rng.integers(4, size=len(target))
-    exact = ask(model, target.values, target.day, progress.check)
+    exact = predict_parallel(model, target.values, target.day, progress.check)
     found, asked = np.empty(len(target), np.int64), 0
     for number in range(4):
         # A real raster has pixels by the thousand to learn from; here mixtures stand in for them.
         own = target.values[part != number]
         held = rng.random(len(own)) < 0.2
-        learnt = np.concatenate([own[~held], mixtures(own[~held], max(int(MIXTURES * len(own)), 12_000), rng)])
-        taught = ask(model, learnt, target.day, progress.check)
+        learnt = np.concatenate(
+            [own[~held], mix_pixels(own[~held], max(int(MIXTURES_PER_PIXEL * len(own)), 12_000), rng)]
+        )
+        taught = predict_parallel(model, learnt, target.day, progress.check)
         answers = exact[part != number][held]
-        student = distil(model, target.day, learnt, taught, own[held], answers, 0, progress)
-        classified = Fast(student, Exact(model, target.day)).classify(
+        student = distill(model, target.day, StudentData(learnt, taught, own[held], answers), 0, progress)
+        classified = StudentClassifier(student, ModelClassifier(model, target.day)).classify(
             target.values[part == number], lambda pixels: None
         )
         found[part == number] = classified.best

@@ -1,4 +1,4 @@
-"""How pixels get their class: by the network itself, or by its student with the network asked where it is unsure."""
+"""How pixels get their class: from the full model, or from its student with the full model where that is uncertain."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ..models.device import compute_device, series_per_pass
 from ..models.student import DistilledClassifier
 
 Tick = Callable[[int], None]
-"""Told how many more pixels are classified; raises Cancelled."""
-FEW = 64
-"""Fewer pixels with the same gaps are not worth a pass of the network of their own."""
-CHECKED_EVERY = 512
-"""Of so many pixels one is classified by student and network both: what the map says of its own agreement."""
+"""Receives how many more pixels are classified; raises Cancelled."""
+MIN_BATCH = 64
+"""Fewer pixels with the same gaps are not worth a batch of their own."""
+CHECK_INTERVAL = 512
+"""One in so many pixels is classified by student and full model both, to measure their agreement on the map."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Classified:
     percent: np.ndarray
     """(n,) int64 confidence in whole percent."""
     exact: int = 0
-    """Pixels whose class is the network's because its student was not sure."""
+    """Pixels left to the full model because the student was uncertain."""
     checked: int = 0
-    """Pixels that both classified, of those the student was sure of."""
+    """Pixels of which the student was certain and that the full model classified too."""
     agreed: int = 0
     """Those of them with the same class from both."""
 
@@ -40,80 +40,125 @@ class Classifier(Protocol):
     """Gives pixels their class; may be used by several threads at the same time."""
 
     def classify(self, pixels: np.ndarray, tick: Tick) -> Classified:
-        """Classify series (n, t, c), each observed at least once."""
+        """Classify series.
+
+        Parameters
+        ----------
+        pixels : ndarray (n, t, c) of float32
+            NaN for gaps; each is observed at least once.
+        tick : callable
+            Receives the number of pixels after each batch.
+        """
 
 
-class Exact:
-    """The network for every pixel.
+class ModelClassifier:
+    """The full model for every pixel.
 
     Parameters
     ----------
-    model : anything with the ``predict_proba`` of a model.
-    day : (t,) days of the stack.
+    model : TrainedModel
+        Or anything with its ``predict_proba``.
+    day : ndarray (t,) of float32
+        Days of the stack.
     """
 
     def __init__(self, model: TrainedModel, day: np.ndarray) -> None:
         self.model, self.day = model, day
-        # Between two looks at cancel: on a slow core well below a second.
-        self.at_once = 2 * series_per_pass(compute_device())
+        # Between two checks for a cancel: on a slow core well below a second.
+        self.batch = 2 * series_per_pass(compute_device())
 
     def classify(self, pixels: np.ndarray, tick: Tick) -> Classified:
-        """Classify series (n, t, c), each observed at least once."""
+        """Classify series.
+
+        Parameters
+        ----------
+        pixels, tick
+            As in :class:`Classifier`.
+        """
         best, percent = np.empty(len(pixels), np.int64), np.empty(len(pixels), np.int64)
-        for part in parts(pixels, self.at_once):
-            best[part], percent[part] = _first(self.model.predict_proba(pixels[part], self.day))
-            tick(len(best[part]))
+        for index in batches(pixels, self.batch):
+            best[index], percent[index] = _best(self.model.predict_proba(pixels[index], self.day))
+            tick(len(best[index]))
         return Classified(best, percent)
 
 
-class Fast:
-    """The student, and the network for the pixels that its student is not sure of."""
+class StudentClassifier:
+    """A student, and the full model for the pixels of which the student is uncertain.
 
-    def __init__(self, student: DistilledClassifier, exact: Exact) -> None:
-        self.student, self.exact = student, exact
+    Parameters
+    ----------
+    student : DistilledClassifier
+        Trained on the stack.
+    full : ModelClassifier
+        Its teacher.
+    """
+
+    def __init__(self, student: DistilledClassifier, full: ModelClassifier) -> None:
+        self.student, self.full = student, full
 
     def classify(self, pixels: np.ndarray, tick: Tick) -> Classified:
-        """Classify series (n, t, c), each observed at least once."""
+        """Classify series.
+
+        Parameters
+        ----------
+        pixels, tick
+            As in :class:`Classifier`.
+        """
         count = len(pixels)
         best, percent = np.empty(count, np.int64), np.empty(count, np.int64)
-        unsure = np.empty(count, bool)
-        for start in range(0, count, self.exact.at_once):
-            part = slice(start, start + self.exact.at_once)
-            probability = self.student.predict_proba(pixels[part])
-            best[part], percent[part] = _first(probability)
-            unsure[part] = probability.max(axis=1) <= self.student.confidence_threshold
-            tick(len(best[part]))
-        sample = np.zeros(count, bool)
-        sample[CHECKED_EVERY // 2 :: CHECKED_EVERY] = True
-        sample &= ~unsure
-        asked = np.flatnonzero(unsure | sample)
-        answer = self.exact.classify(pixels[asked], lambda pixels: tick(0))
-        agreed = int((answer.best == best[asked])[sample[asked]].sum())
-        # Where both have looked, the network's word stands.
-        best[asked], percent[asked] = answer.best, answer.percent
-        return Classified(best, percent, int(unsure.sum()), int(sample.sum()), agreed)
+        uncertain = np.empty(count, bool)
+        for index in _slices(count, self.full.batch):
+            probability = self.student.predict_proba(pixels[index])
+            best[index], percent[index] = _best(probability)
+            uncertain[index] = probability.max(axis=1) <= self.student.confidence_threshold
+            tick(len(probability))
+        checked = np.zeros(count, bool)
+        checked[CHECK_INTERVAL // 2 :: CHECK_INTERVAL] = True
+        checked &= ~uncertain
+        again = np.flatnonzero(uncertain | checked)
+        answer = self.full.classify(pixels[again], lambda pixels: tick(0))
+        agreed = int((answer.best == best[again])[checked[again]].sum())
+        # The full model decides wherever both have classified.
+        best[again], percent[again] = answer.best, answer.percent
+        return Classified(best, percent, int(uncertain.sum()), int(checked.sum()), agreed)
 
 
-def parts(pixels: np.ndarray, most: int) -> Iterator[slice | np.ndarray]:
-    """Indices of all series (n, t, c) in parts of at most so many, those with gaps on the same dates together.
+def batches(pixels: np.ndarray, size: int) -> Iterator[slice | np.ndarray]:
+    """Divide series into batches in which the gaps are on the same dates.
 
-    A cloud hides its dates from many pixels at once: without them their series have no gaps, and a network need not ask
-    which of their dates it may read.
+    A cloud hides its dates from many pixels at once: without them their series have no gaps, and a network need not
+    mask any date.
+
+    Parameters
+    ----------
+    pixels : ndarray (n, t, c) of float32
+        NaN for gaps.
+    size : int
+        Series in a batch, at most.
+
+    Yields
+    ------
+    slice or ndarray of int64
+        Indices of a batch; the rare patterns of gaps share the last ones.
     """
     seen = ~np.isnan(pixels[:, :, 0])
     if seen.all():
-        yield from (slice(start, start + most) for start in range(0, len(pixels), most))
+        yield from _slices(len(pixels), size)
         return
     bits = np.packbits(seen, axis=1)
     words = np.pad(bits, ((0, 0), (0, -bits.shape[1] % 8))).view(np.uint64)
     order = np.lexsort(words.T)
-    alike = words[order]
-    groups = np.split(order, np.flatnonzero((alike[1:] != alike[:-1]).any(axis=1)) + 1)
-    few = [group for group in groups if len(group) < FEW]
-    for group in (*(group for group in groups if len(group) >= FEW), np.concatenate([order[:0], *few])):
-        yield from (group[start : start + most] for start in range(0, len(group), most))
+    patterns = words[order]
+    groups = np.split(order, np.flatnonzero((patterns[1:] != patterns[:-1]).any(axis=1)) + 1)
+    rare = [group for group in groups if len(group) < MIN_BATCH]
+    for group in (*(group for group in groups if len(group) >= MIN_BATCH), np.concatenate([order[:0], *rare])):
+        yield from (group[index] for index in _slices(len(group), size))
 
 
-def _first(probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _slices(count: int, size: int) -> Iterator[slice]:
+    return (slice(start, start + size) for start in range(0, count, size))
+
+
+def _best(probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Index and whole percent of the most probable class of (n, k)."""
     return probability.argmax(axis=1), np.rint(100 * probability.max(axis=1)).astype(np.int64)

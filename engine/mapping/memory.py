@@ -7,28 +7,41 @@ from pathlib import Path
 
 MEGABYTE = 2**20
 
-SHARE = 4
-"""Which part of the machine's memory mapping may use unless the job says otherwise: the fourth."""
+MEMORY_FRACTION = 4
+"""Mapping may use one part in so many of the machine's memory, unless the job sets a budget."""
 
 COPIES = 4.0
-"""Memory that a thread at work needs, in multiples of the values of a window: those, the numbers as they are stored,
-the pixels that are to be mapped, what is computed of them."""
+"""Memory of one working thread, in multiples of the values of a window: those, the numbers as stored, the pixels to
+map and what is computed from them."""
 
 
 def window_bytes(memory: int, workers: int = 0) -> int:
-    """Bytes of the values of one window under a budget of ``memory`` MB; 0 for a quarter of the machine."""
+    """Bytes for the values of one window.
+
+    Parameters
+    ----------
+    memory : int
+        Budget in MB; 0 for a quarter of the machine.
+    workers : int, optional
+        Worker processes, where they are more than the cores.
+
+    Returns
+    -------
+    int
+        Bytes.
+    """
     from ..models.device import core_count
 
-    budget = memory * MEGABYTE if memory else machine_memory() // SHARE
+    budget = memory * MEGABYTE if memory else machine_memory() // MEMORY_FRACTION
     return int(budget / (COPIES * max(core_count(), workers)))
 
 
 def machine_memory() -> int:
-    """Bytes of memory of the machine, or of the container where that is less; 8 GiB where it is not told."""
+    """Bytes of memory of the machine, or of the container where that is less; 8 GiB where it is unknown."""
     found = []
-    for place in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         try:
-            text = Path(place).read_text()
+            text = Path(path).read_text()
         except OSError:
             continue
         if text.strip().isdigit():

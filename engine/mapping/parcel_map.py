@@ -1,4 +1,4 @@
-"""The map of parcels that were decided about: every pixel of a parcel shows its class."""
+"""The map of classified parcels: every pixel of a parcel shows its class."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import numpy as np
 from ..imagery import MapWriter, Mask
 from ..imagery.geo.grid import window_transform
 from ..imagery.geo.rasterize import burn
+from ..imagery.maps.geotiff import NO_CONFIDENCE
 from ..imagery.parcels.store import ParcelStore
 from ..progress import Progress
-from .map_stack import NO_CONFIDENCE
 
 
 @dataclass
-class Drawn:
-    """What was drawn, counted."""
+class DrawnPixels:
+    """Counts of the pixels drawn."""
 
     confidence: np.ndarray
     """(k, 101) int64: pixels by class and confidence in whole percent."""
     outside: int = 0
     """Pixels outside the mask or outside all parcels."""
     unobserved: int = 0
-    """Pixels inside the mask and a parcel, but only such that have no class."""
+    """Pixels inside the mask that are only in parcels without a class."""
     shared: int = 0
-    """Pixels inside the mask that lie in several parcels."""
+    """Pixels inside the mask that are in several parcels."""
 
 
 def draw_parcels(
@@ -35,28 +35,34 @@ def draw_parcels(
     classes: int,
     progress: Progress,
     fractions: tuple[float, float],
-) -> Drawn:
-    """Write the map and its confidence, tile by tile; ``fractions`` of the stage are where it begins and ends."""
-    drawn = Drawn(np.zeros((classes, 101), np.int64))
-    begin, end = fractions
+) -> DrawnPixels:
+    """Write the map and its confidence, tile by tile.
+
+    Parameters
+    ----------
+    store : ParcelStore
+        With all decisions.
+    mask : Mask or None
+        Where the map has pixels; None for everywhere.
+    writer : MapWriter
+        Of the map.
+    classes : int
+        Number of classes.
+    progress : Progress
+        Updated at every tile.
+    fractions : tuple of float
+        Fractions of the stage at which drawing starts and ends.
+
+    Returns
+    -------
+    DrawnPixels
+        The counts.
+    """
+    drawn = DrawnPixels(np.zeros((classes, 101), np.int64))
+    start, end = fractions
     for number, window in enumerate(store.tiles):
-        progress.update(begin + (end - begin) * number / len(store.tiles))
-        shape = window.height, window.width
-        class_plane, percent_plane = np.zeros(shape, np.uint8), np.full(shape, NO_CONFIDENCE, np.uint8)
-        parcels_here = np.zeros(shape, np.int32)
-        transform = window_transform(store.grid, window)
-        for part in store.touching(number):
-            progress.check()
-            parcels_here += burn([one.shape for one, _, _ in part], [1] * len(part), window, transform, add=True)
-            decided = [(one.shape, crop, percent) for one, crop, percent in part if crop is not None]
-            if not decided:
-                continue
-            shapes, crops, percents = zip(*decided)
-            # Where parcels overlap, the later one is drawn over the earlier.
-            which = burn(shapes, range(1, len(shapes) + 1), window, transform)
-            here = which > 0
-            class_plane[here] = np.array(crops, np.uint8)[which[here] - 1] + 1
-            percent_plane[here] = np.rint(percents).astype(np.uint8)[which[here] - 1]
+        progress.update(start + (end - start) * number / len(store.tiles))
+        class_plane, percent_plane, parcels_here = _draw_tile(store, number, progress)
         inside = parcels_here > 0
         if mask is not None and inside.any():
             inside &= mask.read(window)
@@ -70,3 +76,24 @@ def draw_parcels(
             np.add.at(drawn.confidence, (class_plane[mapped] - 1, percent_plane[mapped]), 1)
             writer.write(window, class_plane, percent_plane)
     return drawn
+
+
+def _draw_tile(store: ParcelStore, number: int, progress: Progress) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Classes and confidence (h, w) uint8 of a tile, and the number of parcels at each pixel (h, w) int32."""
+    window = store.tiles[number]
+    shape, transform = (window.height, window.width), window_transform(store.grid, window)
+    class_plane, percent_plane = np.zeros(shape, np.uint8), np.full(shape, NO_CONFIDENCE, np.uint8)
+    parcels_here = np.zeros(shape, np.int32)
+    for part in store.touching(number):
+        progress.check()
+        parcels_here += burn([one.shape for one, _, _ in part], [1] * len(part), window, transform, add=True)
+        decided = [(one.shape, crop, percent) for one, crop, percent in part if crop is not None]
+        if not decided:
+            continue
+        shapes, crops, percents = zip(*decided)
+        # Where parcels overlap, the later one is drawn over the earlier.
+        which = burn(shapes, range(1, len(shapes) + 1), window, transform)
+        here = which > 0
+        class_plane[here] = np.array(crops, np.uint8)[which[here] - 1] + 1
+        percent_plane[here] = np.rint(percents).astype(np.uint8)[which[here] - 1]
+    return class_plane, percent_plane, parcels_here

@@ -13,38 +13,53 @@ from ..imagery import MapWriter, Mask, ParcelLayer, ParcelWriter, Stack, Window,
 from ..imagery.geo.rasterize import drawn_pixels
 from ..imagery.parcels.layer import MEDIAN
 from ..imagery.parcels.store import Decision, Parcel, ParcelStore, bounding_window, inner_point, intersection
+from ..imagery.stack.reader import WINDOW_BYTES, WINDOW_PIXELS
 from ..models import TrainedModel
 from ..progress import Progress
-from .choose import ask
+from .classifier_plan import predict_parallel
 from .map_stack import STAGE
 from .parcel_counts import ParcelCounts
 from .parcel_map import draw_parcels
 from .parcel_sample import CLASSIFIED_PIXELS, Sample, take_sample
-from .statistics import MapStatistics
+from .statistics import MapStatistics, mean_curves
 
-WINDOW_BYTES = 128 * 2**20
-"""Memory of the values of one window, at most."""
-WINDOW_PIXELS = 512 * 512
-"""Pixels of one window, at most."""
 TILES_IN_WINDOW = 4
-"""Of parcels whose middles lie in a tile of this part of a window, most fit into one window together."""
-COLLECTED, DECIDED, DRAWN = 0.1, 0.85, 0.9
-"""Fractions of the stage at which the parcels are read, decided about, and drawn."""
+"""Of parcels whose middles are in a tile of this part of a window, most fit into one window together."""
+COLLECTED, CLASSIFIED, DRAWN = 0.1, 0.85, 0.9
+"""Fractions of the stage at which the parcels are read, classified and drawn."""
 
 
-def map_parcels(
-    model: TrainedModel,
-    stack: Stack,
-    source: ParcelLayer,
-    mask: Mask | None,
-    writer: MapWriter,
-    progress: Progress,
-    reading: str,
-    most_bytes: int,
-    path: str,
-    name: str,
-) -> tuple[MapStatistics, ParcelCounts]:
-    """Decide about every parcel from its own pixels, draw the map, and write the parcels with their crops.
+@dataclass(frozen=True)
+class ParcelMapping:
+    """Which parcels are mapped, and how."""
+
+    model: TrainedModel
+    """Classifies the pixels."""
+    stack: Stack
+    """The target."""
+    mask: Mask | None
+    """Which of its pixels count; None for all."""
+    layer: ParcelLayer
+    """The parcels."""
+    reading: str
+    """``median``: classify the median of a parcel's pixels by date and band; ``set``: average the probabilities of up
+    to ``CLASSIFIED_PIXELS`` pixels."""
+    window_bytes: int
+    """Memory of the values of one window; more than ``WINDOW_BYTES`` makes nothing faster."""
+    path: str
+    """File of the parcel layer to write; a scratch file is beside it meanwhile."""
+    name: str
+    """Name of the layer in it."""
+
+    @property
+    def window_pixels(self) -> int:
+        """Pixels of one window, at most."""
+        depth = 4 * len(self.stack.dates) * len(self.model.bands)
+        return max(1, min(WINDOW_PIXELS, min(self.window_bytes, WINDOW_BYTES) // depth))
+
+
+def map_parcels(mapping: ParcelMapping, writer: MapWriter, progress: Progress) -> tuple[MapStatistics, ParcelCounts]:
+    """Classify every parcel by its own pixels, draw the map, and write the parcels with their crops.
 
     A parcel has the pixels whose centre is inside it, or else the one its inner point falls in. Those outside the
     mask or never observed do not count; a parcel without any other gets no class. On the map every pixel of a parcel
@@ -52,11 +67,19 @@ def map_parcels(
 
     Parameters
     ----------
-    reading : ``median``, to classify the median of the pixels by date and band, or ``set``, to average the
-        probabilities of up to ``CLASSIFIED_PIXELS`` pixels.
-    most_bytes : memory of the values of one window; more than ``WINDOW_BYTES`` makes nothing faster.
-    path, name : file of the parcel layer to write, and the layer's name in it. A scratch file lies beside it
-        meanwhile.
+    mapping : ParcelMapping
+        Model, target and parcels.
+    writer : MapWriter
+        Of the map.
+    progress : Progress
+        Enters the stage of mapping; receives the warnings.
+
+    Returns
+    -------
+    statistics : MapStatistics
+        Of the pixels.
+    counts : ParcelCounts
+        Of the parcels.
 
     Raises
     ------
@@ -67,49 +90,46 @@ def map_parcels(
         stack and writing files.
     """
     progress.stage(STAGE)
-    depth = 4 * len(stack.dates) * len(model.bands)
-    limit = max(1, min(WINDOW_PIXELS, min(most_bytes, WINDOW_BYTES) // depth))
-    tiles = stack.tiles(max(1, limit // TILES_IN_WINDOW))
-    with ParcelStore(str(Path(path).with_suffix(".sqlite")), stack.grid, tiles) as store:
-        count, shapeless = _collect(source, store, progress)
-        curves = _decide(model, stack, store, mask, reading, limit, progress)
-        drawn = draw_parcels(store, mask, writer, len(model.classes), progress, (DECIDED, DRAWN))
-        output = ParcelWriter(path, name, source, model.classes)
+    model, grid, layer = mapping.model, mapping.stack.grid, mapping.layer
+    tiles = mapping.stack.tiles(max(1, mapping.window_pixels // TILES_IN_WINDOW))
+    with ParcelStore(str(Path(mapping.path).with_suffix(".sqlite")), grid, tiles) as store:
+        count, without_polygon = _collect(layer, store, progress)
+        curves = _classify(mapping, store, progress)
+        drawn = draw_parcels(store, mapping.mask, writer, len(model.classes), progress, (CLASSIFIED, DRAWN))
+        output = ParcelWriter(mapping.path, mapping.name, layer, model.classes)
         try:
-            _write(source, store, output, count, progress)
+            _write(layer, store, output, count, progress)
             output.finish()
         finally:
             output.close()
-        across, skew, down, skew_down = (stack.grid.transform[i] for i in (1, 2, 5, 4))
-        hectares = pixel_hectares(stack.grid) / abs(across * down - skew * skew_down)
+        across, skew, down, skew_down = (grid.transform[i] for i in (1, 2, 5, 4))
+        hectares = pixel_hectares(grid) / abs(across * down - skew * skew_down)
         by_class = {crop: (number, area * hectares) for crop, (number, area) in store.by_class().items()}
-        beside = count - shapeless - store.count
-    counts = ParcelCounts(count, by_class, beside, shapeless, drawn.shared, output.crop_field)
-    told = [*output.warnings, *counts.warnings()]
-    if source.crs is None and stack.grid.crs:
-        told.append(f"The parcel layer {source.name} has no CRS: that of the stack {stack.name} is taken.")
-    for text in told:
+        outside = count - without_polygon - store.count
+    counts = ParcelCounts(count, by_class, outside, without_polygon, drawn.shared, output.crop_field)
+    for text in (*output.warnings, *counts.warnings()):
         progress.warning(text)
-    confidence = drawn.confidence
-    return MapStatistics(confidence.sum(axis=1), confidence, drawn.outside, drawn.unobserved, curves), counts
+    if layer.crs is None and grid.crs:
+        progress.warning(f"The parcel layer {layer.name} has no CRS: that of the stack {mapping.stack.name} is used.")
+    return MapStatistics(drawn.confidence, drawn.outside, drawn.unobserved, curves), counts
 
 
-def _collect(source: ParcelLayer, store: ParcelStore, progress: Progress) -> tuple[int, int]:
+def _collect(layer: ParcelLayer, store: ParcelStore, progress: Progress) -> tuple[int, int]:
     """Put the parcels into the store; returns the number of features, and of those without a polygon."""
-    expected = max(source.count(), 1)
-    count = shapeless = 0
-    for polygon, shape in source.shapes(store.grid):
+    expected = max(layer.count(), 1)
+    count = without_polygon = 0
+    for polygon, shape in layer.shapes(store.grid):
         progress.update(COLLECTED * min(count / expected, 1.0))
         count += 1
-        shapeless += not polygon
+        without_polygon += not polygon
         if shape is not None:
             store.add(count, shape)
-    if count == shapeless:
-        raise source.no_polygons()
+    if count == without_polygon:
+        raise layer.no_polygons()
     if not store.count:
-        raise source.no_overlap()
+        raise layer.no_overlap()
     store.finish()
-    return count, shapeless
+    return count, without_polygon
 
 
 @dataclass(frozen=True)
@@ -133,35 +153,34 @@ def _pieces(store: ParcelStore, limit: int) -> Iterator[_Piece]:
         parts = [part for part in parts if drawn_pixels(parcel.shape, store.grid, part).any()]
         if not parts:
             # A strip too narrow to hold the centre of a pixel.
-            parcel = replace(parcel, shape=inner_point(parcel.shape))
-            store.replace_shape(parcel)
+            parcel = _as_point(parcel, store)
             box = store.box_of(parcel.shape)
             parts = [] if box is None else [box]
         for part in parts:
             yield _Piece(part, [parcel], part is parts[-1])
 
 
-def _decide(
-    model: TrainedModel,
-    stack: Stack,
-    store: ParcelStore,
-    mask: Mask | None,
-    reading: str,
-    limit: int,
-    progress: Progress,
-) -> np.ndarray:
-    """Decide about all parcels; returns the (k, t, c) mean series of the pixels classified, by their parcel's class."""
+def _as_point(parcel: Parcel, store: ParcelStore) -> Parcel:
+    """The parcel as a point inside it, in the store too: one that holds no centre of a pixel."""
+    parcel = replace(parcel, shape=inner_point(parcel.shape))
+    store.replace_shape(parcel)
+    return parcel
+
+
+def _classify(mapping: ParcelMapping, store: ParcelStore, progress: Progress) -> np.ndarray:
+    """Classify all parcels; returns the (k, t, c) mean series of the pixels classified, by their parcel's class."""
+    model, stack, mask = mapping.model, mapping.stack, mapping.mask
     waiting: deque[_Piece] = deque()
 
     def windows() -> Iterator[Window]:
-        for piece in _pieces(store, limit):
+        for piece in _pieces(store, mapping.window_pixels):
             waiting.append(piece)
             yield piece.window
 
     sums = np.zeros((len(model.classes), len(stack.day), len(model.bands)), np.float64)
     seen = np.zeros_like(sums)
     done = 0
-    begun: Sample | None = None
+    partial: Sample | None = None
     # One thread reads, for the cores are busy with classifying.
     for window, series in stack.read_ahead(windows(), model.bands):
         piece = waiting.popleft()
@@ -170,25 +189,28 @@ def _decide(
             usable &= mask.read(window)
         batch = _Batch()
         for parcel in piece.parcels:
-            progress.update(COLLECTED + (DECIDED - COLLECTED) * done / store.count)
-            box = intersection(parcel.box, window)
-            drawn = drawn_pixels(parcel.shape, store.grid, box)
-            if not drawn.any():
-                # Smaller than a pixel, or between the centres of several.
-                parcel = replace(parcel, shape=inner_point(parcel.shape))
-                store.replace_shape(parcel)
-                drawn = drawn_pixels(parcel.shape, store.grid, box)
-            sample = take_sample(drawn, box, window, series, usable)
-            begun = sample if begun is None else begun.joined(sample)
+            progress.update(COLLECTED + (CLASSIFIED - COLLECTED) * done / store.count)
+            sample = take_sample(*_pixels_of(parcel, window, store), window, series, usable)
+            partial = sample if partial is None else partial.merge(sample)
             if piece.last:
-                batch.add(parcel.number, begun, reading)
-                begun = None
+                batch.add(parcel.number, partial, mapping.reading)
+                partial = None
                 done += 1
         if batch.numbers:
-            decisions = batch.decide(model, stack.day, progress)
+            decisions = batch.classify(model, stack.day, progress)
             store.add_decisions(decisions)
-            batch.add_to(sums, seen, decisions)
-    return np.divide(sums, seen, out=np.full_like(sums, np.nan), where=seen > 0).astype(np.float32)
+            batch.add_curves(sums, seen, decisions)
+    return mean_curves(sums, seen)
+
+
+def _pixels_of(parcel: Parcel, window: Window, store: ParcelStore) -> tuple[np.ndarray, Window]:
+    """The pixels (h, w) bool of a parcel in a part of the window, and that part."""
+    box = intersection(parcel.box, window)
+    drawn = drawn_pixels(parcel.shape, store.grid, box)
+    if not drawn.any():
+        # Smaller than a pixel, or between the centres of several.
+        drawn = drawn_pixels(_as_point(parcel, store).shape, store.grid, box)
+    return drawn, box
 
 
 class _Batch:
@@ -201,7 +223,7 @@ class _Batch:
         self._pixels: list[np.ndarray] = []
 
     def add(self, number: int, sample: Sample, reading: str) -> None:
-        """Add a parcel by its observed pixels; one without any stays undecided."""
+        """Add a parcel by its observed pixels; one without any gets no class."""
         if not sample.count:
             return
         self.numbers.append(number)
@@ -210,36 +232,36 @@ class _Batch:
         if reading == MEDIAN:
             self._medians.append(sample.median())
 
-    def decide(self, model: TrainedModel, day: np.ndarray, progress: Progress) -> list[Decision]:
-        """The class of each parcel and how sure it is."""
+    def classify(self, model: TrainedModel, day: np.ndarray, progress: Progress) -> list[Decision]:
+        """The class of each parcel and its confidence."""
         sizes = np.array([len(pixels) for pixels in self._pixels])
         starts = np.cumsum(sizes) - sizes
-        alone = ask(model, np.concatenate(self._pixels), day, progress.check).astype(np.float64)
+        pixels = predict_parallel(model, np.concatenate(self._pixels), day, progress.check).astype(np.float64)
         if self._medians:
-            whole = ask(model, np.stack(self._medians), day, progress.check).astype(np.float64)
+            parcels = predict_parallel(model, np.stack(self._medians), day, progress.check).astype(np.float64)
         else:
-            whole = np.add.reduceat(alone, starts, axis=0) / sizes[:, None]
-        order = np.argsort(-whole, axis=1, kind="stable")
-        agreeing = alone.argmax(axis=1) == np.repeat(order[:, 0], sizes)
+            parcels = np.add.reduceat(pixels, starts, axis=0) / sizes[:, None]
+        order = np.argsort(-parcels, axis=1, kind="stable")[:, :2].tolist()
+        agreeing = pixels.argmax(axis=1) == np.repeat([crops[0] for crops in order], sizes)
         agreement = 100 * np.add.reduceat(agreeing.astype(np.int64), starts) / sizes
         decisions = []
-        for position, number in enumerate(self.numbers):
-            crop = int(order[position, 0])
-            second = int(order[position, 1]) if whole.shape[1] > 1 else None
+        for position, (crop, *others) in enumerate(order):
+            percents = 100 * parcels[position]
+            second = others[0] if others else None
             decisions.append(
                 Decision(
-                    number=number,
+                    number=self.numbers[position],
                     crop=crop,
-                    confidence=float(100 * whole[position, crop]),
+                    confidence=float(percents[crop]),
                     second=second,
-                    second_confidence=None if second is None else float(100 * whole[position, second]),
+                    second_confidence=None if second is None else float(percents[second]),
                     agreement=float(agreement[position]),
                     pixels=self._counts[position],
                 )
             )
         return decisions
 
-    def add_to(self, sums: np.ndarray, seen: np.ndarray, decisions: list[Decision]) -> None:
+    def add_curves(self, sums: np.ndarray, seen: np.ndarray, decisions: list[Decision]) -> None:
         """Add the pixels classified to the (k, t, c) sums and counts of their parcel's class."""
         crops = np.array([one.crop for one in decisions])
         for crop in np.unique(crops):
@@ -248,11 +270,11 @@ class _Batch:
             seen[crop] += np.isfinite(series).sum(axis=0)
 
 
-def _write(source: ParcelLayer, store: ParcelStore, output: ParcelWriter, count: int, progress: Progress) -> None:
-    """Write every feature of the layer with what was decided about it."""
+def _write(layer: ParcelLayer, store: ParcelStore, output: ParcelWriter, count: int, progress: Progress) -> None:
+    """Write every feature of the layer with its decision, where it has one."""
     decisions = store.decisions()
     decision = next(decisions, None)
-    for number, feature in enumerate(source.features(), 1):
+    for number, feature in enumerate(layer.features(), 1):
         progress.update(DRAWN + (1 - DRAWN) * number / count)
         if decision is not None and decision.number == number:
             output.write(feature, decision)

@@ -1,7 +1,7 @@
-"""The finished tiles of a map that is being made: a folder from which an interrupted job goes on.
+"""The finished tiles of an unfinished map: a folder from which an interrupted job is resumed.
 
-Every tile is two small files, written under other names, brought to the disk and then renamed: whoever finds a tile
-finds a whole one, whatever stopped the job. Workers of a cluster write into one folder, each tile once.
+Every tile is two small files, written under other names, flushed to the disk and then renamed: a tile that is there is
+complete, however the job stopped. Workers of a cluster write into one folder, each tile once.
 """
 
 from __future__ import annotations
@@ -36,21 +36,30 @@ class TileStore:
 
     Parameters
     ----------
-    folder : its path.
-    grid : grid of the target, which the tiles are placed on.
-    windows : all tiles of the map, in their order; the number of a tile is its place here.
+    folder : Path
+        An existing folder.
+    grid : Grid
+        Grid of the target.
+    windows : sequence of Window
+        All tiles of the map; the number of a tile is its position here, from 0.
     """
 
     def __init__(self, folder: Path, grid: Grid, windows: Sequence[Window]) -> None:
         self.folder, self.grid, self.windows = folder, grid, tuple(windows)
 
-    def done(self) -> set[int]:
+    def finished(self) -> set[int]:
         """Numbers of the finished tiles."""
         names = {entry.name for entry in os.scandir(self.folder)}
-        return {number for number in range(len(self.windows)) if self.raster(number).name in names}
+        return {number for number in range(len(self.windows)) if tile_name(number) in names}
 
-    def raster(self, number: int) -> Path:
-        """The raster of a tile: band 1 the class, band 2 the confidence in percent, as in the map."""
+    def raster_path(self, number: int) -> Path:
+        """The raster of a tile: band 1 the class, band 2 the confidence in percent, as in the map.
+
+        Parameters
+        ----------
+        number : int
+            Of the tile.
+        """
         return self.folder / tile_name(number)
 
     def write(self, number: int, classes: np.ndarray, percent: np.ndarray, statistics: TileStatistics) -> None:
@@ -58,39 +67,83 @@ class TileStore:
 
         Parameters
         ----------
-        classes, percent : (h, w) uint8, 0 and 255 for nodata.
+        number : int
+            Of the tile.
+        classes, percent : ndarray (h, w) of uint8
+            0 and 255 for nodata.
+        statistics : TileStatistics
+            Its counts.
 
         Raises
         ------
         InputError
             ``output-unwritable``, naming the folder.
         """
-        raster = self.raster(number)
-        # Its own name: a tile that two workers of a cluster do at once is whole whichever comes last.
+        raster = self.raster_path(number)
+        # A name of its own: if two workers of a cluster write the same tile, it is complete whichever comes last.
         part = raster.with_name(f".{raster.stem}.{uuid.uuid4().hex[:8]}.tif")
+        counts = part.with_suffix(".npz")
         try:
-            counts = part.with_suffix(".npz")
-            with counts.open("wb") as file:
-                np.savez(file, **_arrays(statistics))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(counts, raster.with_suffix(".npz"))
+            np.savez(counts, **{name: np.asarray(value) for name, value in asdict(statistics).items()})
+            _put(counts, raster.with_suffix(".npz"))
             write_tile(str(part), self.grid, self.windows[number], classes, percent)
-            to_disk(part)
-            os.replace(part, raster)
+            _put(part, raster)
         except OSError as fault:
             raise _unwritable(self.folder, fault) from fault
 
     def read(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """Classes and percent (h, w) uint8 of a finished tile."""
-        path = self.raster(number)
+        """Read a finished tile.
+
+        Parameters
+        ----------
+        number : int
+            Of the tile.
+
+        Returns
+        -------
+        classes, percent : ndarray (h, w) of uint8
+            As written.
+
+        Raises
+        ------
+        InputError
+            ``unfinished-damaged``; the tile no longer counts as finished then.
+        """
+        path = self.raster_path(number)
         try:
             return read_tile(str(path), self.windows[number])
         except OSError as fault:
-            raise _damaged(self.folder, path, str(fault)) from fault
+            raise self._damaged(path, fault) from fault
 
-    def move(self, folder: Path) -> None:
-        """Move all rasters into a new folder; they are no longer in the store then.
+    def statistics(self, number: int) -> TileStatistics:
+        """Read the counts of a finished tile.
+
+        Parameters
+        ----------
+        number : int
+            Of the tile.
+
+        Raises
+        ------
+        InputError
+            As :meth:`read`.
+        """
+        path = self.raster_path(number).with_suffix(".npz")
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {entry.name: file[entry.name] for entry in fields(TileStatistics)}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
+            raise self._damaged(path, fault) from fault
+        values: dict[str, Any] = {name: array if array.ndim else int(array) for name, array in arrays.items()}
+        return TileStatistics(**values)
+
+    def move_rasters(self, folder: Path) -> None:
+        """Move all rasters out of the store into a new folder.
+
+        Parameters
+        ----------
+        folder : Path
+            Does not exist yet.
 
         Raises
         ------
@@ -100,34 +153,53 @@ class TileStore:
         try:
             folder.mkdir()
             for number in range(len(self.windows)):
-                os.replace(self.raster(number), folder / tile_name(number))
+                os.replace(self.raster_path(number), folder / tile_name(number))
         except OSError as fault:
             raise _unwritable(folder, fault) from fault
 
-    def statistics(self, number: int) -> TileStatistics:
-        """The counts of a finished tile."""
-        path = self.raster(number).with_suffix(".npz")
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                values: dict[str, Any] = {entry.name: file[entry.name] for entry in fields(TileStatistics)}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
-            raise _damaged(self.folder, path, str(fault)) from fault
-        counts: dict[str, Any] = {name: array if array.ndim else int(array) for name, array in values.items()}
-        return TileStatistics(**counts)
+    def _damaged(self, path: Path, fault: Exception) -> InputError:
+        # Without its raster a tile counts as not done.
+        path.with_suffix(".tif").unlink(missing_ok=True)
+        return InputError(
+            "unfinished-damaged",
+            f"The tile {path.name} of the unfinished map in {self.folder} cannot be read: {fault}.",
+            "The tile is deleted. Resume the job to map it again.",
+        )
 
 
 def write_journal(folder: Path, content: Mapping[str, Any]) -> None:
-    """Write the journal of a store as a whole: what decides its map, JSON-ready. Raises OSError."""
+    """Write the journal of a store: what determines its map.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the store.
+    content : Mapping
+        JSON-ready.
+
+    Raises
+    ------
+    OSError
+        Where it cannot be written; a journal that was there stays as it is.
+    """
     part = folder / f".{JOURNAL}"
-    with part.open("w", encoding="utf-8") as file:
-        json.dump(content, file, ensure_ascii=False, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, folder / JOURNAL)
+    part.write_text(json.dumps(content, ensure_ascii=False, indent=1), "utf-8")
+    _put(part, folder / JOURNAL)
 
 
 def read_journal(folder: Path) -> dict[str, Any] | None:
-    """The journal of a store; None where it has none, or one that was never finished."""
+    """Read the journal of a store.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the store.
+
+    Returns
+    -------
+    dict or None
+        None where it has none, or an incomplete one.
+    """
     try:
         content = json.loads((folder / JOURNAL).read_text("utf-8"))
     except (OSError, ValueError):
@@ -135,34 +207,43 @@ def read_journal(folder: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def _arrays(statistics: TileStatistics) -> dict[str, np.ndarray]:
-    return {name: np.asarray(value) for name, value in asdict(statistics).items()}
+def flush_to_disk(path: Path) -> None:
+    """Flush a written file to the disk, so that it survives a power cut.
 
+    Parameters
+    ----------
+    path : Path
+        The file.
 
-def to_disk(path: Path) -> None:
-    """Bring a written file to the disk, so that it survives a power cut. Raises OSError."""
+    Raises
+    ------
+    OSError
+        Where the disk fails.
+    """
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
 
-def _unwritable(folder: Path, fault: OSError) -> InputError:
-    hint = "Check the free space and the permissions of the map's folder; finished tiles are kept."
-    return unwritable(f"The unfinished map in {folder}", fault, hint)
-
-
-def _damaged(folder: Path, path: Path, fault: str) -> InputError:
-    # Without its raster a tile counts as not done.
-    path.with_suffix(".tif").unlink(missing_ok=True)
-    return InputError(
-        "unfinished-damaged",
-        f"The tile {path.name} of the unfinished map in {folder} cannot be read: {fault}.",
-        "It was thrown away: resume the job, which then does this tile again.",
-    )
-
-
 def load_student(folder: Path, journal: dict[str, Any]) -> DistilledClassifier | None:
-    """The student of an unfinished map, None where it has none; raises InputError (``unfinished-damaged``)."""
-    pass
+    """Load the student of an unfinished map.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the store.
+    journal : dict
+        Of the store; says whether there is a student.
+
+    Returns
+    -------
+    DistilledClassifier or None
+        None where the full model classifies every pixel.
+
+    Raises
+    ------
+    InputError
+        ``unfinished-damaged``, naming the folder.
+    """
     from ..models.device import compute_device
     from ..models.student import DistilledClassifier
 
@@ -173,6 +254,17 @@ def load_student(folder: Path, journal: dict[str, Any]) -> DistilledClassifier |
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as fault:
         raise InputError(
             "unfinished-damaged",
-            f"The unfinished run in {folder} cannot be read: {fault}.",
-            "Delete this folder and start anew.",
+            f"The file {STUDENT} of the unfinished map in {folder} cannot be read: {fault}.",
+            "Delete this folder and start the job again.",
         ) from fault
+
+
+def _put(part: Path, path: Path) -> None:
+    """Give a complete file its name, once it is on the disk."""
+    flush_to_disk(part)
+    os.replace(part, path)
+
+
+def _unwritable(folder: Path, fault: OSError) -> InputError:
+    hint = "Check the free space and the permissions of the map's folder; finished tiles are kept."
+    return unwritable(f"The unfinished map in {folder}", fault, hint)

@@ -164,7 +164,7 @@ class _Run:
             )
 
     def _do_tiles(self) -> None:
-        windows, done = self._store.windows, self._store.done()
+        windows, done = self._store.windows, self._store.finished()
         missing = iter([number for number in range(len(windows)) if number not in done])
         pixels = [window.width * window.height for window in windows]
         total, finished = sum(pixels), sum(pixels[number] for number in done)

@@ -58,7 +58,7 @@ class Work:
         """Tiles of this map that are being done in this process."""
         side = resolve_target(job, model.bands)
         stack, mask = self._open.enter_context(open_target(job, side, journal["season_start"]))
-        self._mapper = TileMapper.of(model, load_student(folder, journal), stack, mask)
+        self._mapper = TileMapper.for_model(model, load_student(folder, journal), stack, mask)
         self._store = TileStore(folder, stack.grid, stack.windows(int(journal["window_bytes"])))
 
     def do(self, number: int) -> None:
@@ -70,9 +70,9 @@ class Work:
         """
         from ...models.device import one_thread
 
-        if not self._store.raster(number).exists():
+        if not self._store.raster_path(number).exists():
             with one_thread():
-                self._store.write(number, *self._mapper.do(self._store.windows[number], self._tick))
+                self._store.write(number, *self._mapper.map_tile(self._store.windows[number], self._tick))
 
     def stop(self) -> None:
         """End what is at work at its next thousand pixels."""

@@ -191,7 +191,7 @@ def _learn(inputs: _Inputs, stack: Stack, mask: Mask | None) -> _Learned:
 def _map(learned: _Learned) -> _Mapped:
     """Classify the target, tile by tile or parcel by parcel, and write map and confidence."""
     # Imported here, because it brings torch, and QGIS imports this package.
-    from ...mapping import map_parcels
+    from ...mapping import ParcelMapping, map_parcels
     from ...mapping.memory import window_bytes
 
     inputs, model, stack, mask = learned.inputs, learned.model, learned.stack, learned.mask
@@ -210,7 +210,8 @@ def _map(learned: _Learned) -> _Mapped:
         else:
             how = job.parcel_reading, window_bytes(job.memory)
             layer = parts["parcels"], Path(job.outputs()["parcels"]).stem
-            statistics, counts = map_parcels(model, stack, learned.parcels, mask, writer, progress, *how, *layer)
+            mapping = ParcelMapping(model, stack, mask, learned.parcels, *how, *layer)
+            statistics, counts = map_parcels(mapping, writer, progress)
             progress.stage(WRITE)
         if not statistics.mapped:
             message = f"The target {stack.name} has no observed pixel to map."
@@ -234,12 +235,12 @@ def _write_files(learned: _Learned, mapped: _Mapped) -> dict[str, Any]:
         for role, resampling in (("map", "NEAREST"), ("confidence", "AVERAGE")):
             if role in parts:
                 make_cloud_optimized(parts[role], resampling)
-    way = inputs.map_run.describe(statistics) if counts is None else counts.told(job.parcel_reading)
+    way = inputs.map_run.describe(statistics) if counts is None else counts.describe(job.parcel_reading)
     summary = summarize(job, model, stack, statistics, progress, way)
     with writing(outputs["style"]):
         write_qml(parts["style"], model.classes, colors, [bool(n) for n in statistics.pixels])
     if counts is not None:
-        counts.add_to(summary)
+        counts.add_to_summary(summary)
         with writing(outputs["parcel_style"]):
             present = [crop in counts.by_class for crop in range(len(colors))]
             others = counts.classified < counts.count

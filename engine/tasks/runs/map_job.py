@@ -110,7 +110,7 @@ class MapRun:
         if self._job.dask or self._job.workers:
             map_on_cluster(self._job, self._store, progress)
         else:
-            map_tiles(TileMapper.of(model, self._student, stack, mask), self._store, progress, core_count())
+            map_tiles(TileMapper.for_model(model, self._student, stack, mask), self._store, progress, core_count())
 
     def join(self, writer: MapWriter, progress: Progress) -> MapStatistics:
         """Write the tiles into the map.
@@ -135,7 +135,7 @@ class MapRun:
         ----------
         folder : str
         """
-        self._mapped().move(Path(folder))
+        self._mapped().move_rasters(Path(folder))
 
     def describe(self, statistics: MapStatistics) -> dict[str, Any]:
         """How the pixels got their classes.
@@ -165,7 +165,7 @@ class MapRun:
         keep : bool
             Whether finished tiles stay.
         """
-        if not (keep and self._store is not None and self._folder.is_dir() and self._store.done()):
+        if not (keep and self._store is not None and self._folder.is_dir() and self._store.finished()):
             delete_runs([unfinished_folder(self._job)] if self._store is None else [self._folder])
 
     def finished(self) -> None:
@@ -178,22 +178,22 @@ class MapRun:
         return self._store
 
     def _begin(self, model: TrainedModel, stack: Stack, mask: Mask | None, progress: Progress) -> None:
-        from ...mapping.choose import choose
+        from ...mapping.classifier_plan import plan_classifier
         from ...mapping.memory import window_bytes
-        from ...mapping.tile_store import MODEL, STUDENT, to_disk, write_journal
+        from ...mapping.tile_store import MODEL, STUDENT, flush_to_disk, write_journal
 
         job = self._job
-        choice = choose(model, stack, mask, job.exact, job.seed, progress)
-        self._student = choice.student
+        plan = plan_classifier(model, stack, mask, job.exact, job.seed, progress)
+        self._student = plan.student
         journal = {
             **self._fingerprint,
             # For the workers of a cluster: the settings above hold neither the path of a mask nor that of the labels.
             "job": json.loads(job.to_json()),
             "created": self.created,
             "model_id": model.model_id,
-            "way": choice.told,
-            "figures": choice.figures,
-            "student": choice.student is not None,
+            "way": plan.description,
+            "figures": plan.metrics,
+            "student": plan.student is not None,
             "season_start": f"{stack.first_day:%m-%d}",
             "window_bytes": window_bytes(job.memory, job.workers),
         }
@@ -202,10 +202,10 @@ class MapRun:
             delete_runs([self._folder])
             self._folder.mkdir(exist_ok=True)
             model.save(self._folder / MODEL)
-            if choice.student is not None:
-                choice.student.save(self._folder / STUDENT)
+            if plan.student is not None:
+                plan.student.save(self._folder / STUDENT)
             for file in self._folder.iterdir():
-                to_disk(file)
+                flush_to_disk(file)
             # Last: a folder with a journal can be resumed.
             write_journal(self._folder, journal)
         except OSError as fault:

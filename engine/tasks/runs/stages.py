@@ -28,15 +28,15 @@ def plan_stages(job: Job, stack: Stack, has_model: bool) -> dict[str, float]:
     dict of str to float
         Rough seconds of each stage, in their order.
     """
-    from ...mapping.choose import FEWEST_PIXELS
-    from ...mapping.choose import STAGE as TEACH
+    from ...mapping.classifier_plan import MIN_MAP_PIXELS
+    from ...mapping.classifier_plan import STAGE as TRAIN
     from ...mapping.map_stack import STAGE as MAP
 
     pixels = stack.grid.width * stack.grid.height
-    if job.exact or job.parcels or pixels < FEWEST_PIXELS:
+    if job.exact or job.parcels or pixels < MIN_MAP_PIXELS:
         mapping = {MAP: 1 + pixels / EXACT_RATE}
     else:
-        mapping = {TEACH: 30.0, MAP: 1 + pixels / FAST_RATE}
+        mapping = {TRAIN: 30.0, MAP: 1 + pixels / FAST_RATE}
     mapping[WRITE] = 2.0 + pixels / WRITE_RATE
     if has_model:
         return mapping

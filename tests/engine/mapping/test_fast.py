@@ -9,8 +9,8 @@ import torch
 from osgeo import gdal
 
 from engine.imagery import LabelLayer, Stack, describe, sample_labels
-from engine.mapping import choose, distil
-from engine.mapping.classify import FEW, Exact, Fast, parts
+from engine.mapping import classifier_plan, distill
+from engine.mapping.classify import MIN_BATCH, ModelClassifier, StudentClassifier, batches
 from engine.methods import fit
 from engine.models.student import DistilledClassifier, new_student
 from engine.models.trained import TrainedModel
@@ -44,19 +44,23 @@ def taught(scene, model):
     """Pixels of the target, their days, and a student of half of them."""
     pixels, day = pixels_of(scene)
     learnt, held = pixels[::2], pixels[1::2]
-    answers = [choose.ask(model, part, day, lambda: None) for part in (learnt, held)]
-    return pixels, day, distil.distil(model, day, learnt, answers[0], held, answers[1], 0, Progress())
+    answers = [classifier_plan.predict_parallel(model, part, day, lambda: None) for part in (learnt, held)]
+    return (
+        pixels,
+        day,
+        distill.distill(model, day, distill.StudentData(learnt, answers[0], held, answers[1]), 0, Progress()),
+    )
 
 
 def test_asking_the_teacher_below_a_probability_reaches_the_goal_with_the_fewest_questions():
     top = np.array([0.9, 0.5, 0.6, 0.95, 0.7, 0.8, 0.99, 0.55, 0.85, 0.65])
     wrong = np.array([0, 1, 0, 0, 1, 0, 0, 1, 0, 0], bool)  # at .5, .55 and .7
     # One wrong pixel in ten may stand: those up to .55 have to be asked for, two of ten.
-    assert distil.choose_sureness(top, wrong, 0.9) == pytest.approx((0.55, 0.9, 0.2))
+    assert distill.choose_threshold(top, wrong, 0.9) == pytest.approx((0.55, 0.9, 0.2))
     # None may: up to .7 everything is asked for.
-    assert distil.choose_sureness(top, wrong, 1.0) == pytest.approx((0.7, 1.0, 0.5))
+    assert distill.choose_threshold(top, wrong, 1.0) == pytest.approx((0.7, 1.0, 0.5))
     # All three may: nothing is.
-    assert distil.choose_sureness(top, wrong, 0.7) == pytest.approx((0.0, 0.7, 0.0))
+    assert distill.choose_threshold(top, wrong, 0.7) == pytest.approx((0.0, 0.7, 0.0))
 
 
 def test_pixels_with_gaps_on_the_same_dates_go_together_and_none_is_lost():
@@ -65,14 +69,14 @@ def test_pixels_with_gaps_on_the_same_dates_go_together_and_none_is_lost():
     clouds = rng.random((3, 70)) < 0.4
     hidden = np.concatenate([clouds[rng.integers(3, size=900)], rng.random((40, 70)) < 0.4])[rng.permutation(940)]
     pixels = np.where(hidden[:, :, None], np.nan, rng.random((940, 70, 2))).astype(np.float32)
-    found = list(parts(pixels, 128))
+    found = list(batches(pixels, 128))
     assert sorted(np.concatenate(found)) == list(range(940)) and max(map(len, found)) <= 128
     alike = [len(np.unique(hidden[part], axis=0)) == 1 for part in found]
     assert sum(len(part) for part, same in zip(found, alike) if same) == 900
-    assert [same for part, same in zip(found, alike) if len(part) >= FEW].count(False) == 0
+    assert [same for part, same in zip(found, alike) if len(part) >= MIN_BATCH].count(False) == 0
     whole = np.zeros((300, 70, 2), np.float32)
-    assert [range(300)[part] for part in parts(whole, 128)] == [range(128), range(128, 256), range(256, 300)]
-    assert list(parts(whole[:0], 128)) == []
+    assert [range(300)[part] for part in batches(whole, 128)] == [range(128), range(128, 256), range(256, 300)]
+    assert list(batches(whole[:0], 128)) == []
 
 
 @pytest.mark.slow
@@ -81,7 +85,7 @@ def test_the_order_in_which_pixels_are_classified_changes_nothing(scene, model):
     pixels = pixels.copy()
     pixels[::3, 1] = pixels[1::5, 2] = np.nan
     wanted = model.predict_proba(pixels, day)
-    found = Exact(model, day).classify(pixels, lambda count: None)
+    found = ModelClassifier(model, day).classify(pixels, lambda count: None)
     sure = np.sort(wanted, axis=1)
     clear = sure[:, -1] - sure[:, -2] > 1e-4
     assert clear.mean() > 0.99 and (found.best == wanted.argmax(axis=1))[clear].all()
@@ -92,7 +96,8 @@ def test_the_order_in_which_pixels_are_classified_changes_nothing(scene, model):
 def test_a_student_gives_its_teachers_class_on_pixels_it_never_saw_and_is_asked_for_few(taught, model):
     pixels, day, student = taught
     fast, exact = (
-        c.classify(pixels[1::2], lambda n: None) for c in (Fast(student, Exact(model, day)), Exact(model, day))
+        c.classify(pixels[1::2], lambda n: None)
+        for c in (StudentClassifier(student, ModelClassifier(model, day)), ModelClassifier(model, day))
     )
     agreement = (fast.best == exact.best).mean()
     assert agreement >= 0.985 and agreement == pytest.approx(student.agreement, abs=0.01)
@@ -111,9 +116,9 @@ def test_where_it_sees_no_date_of_its_own_the_teacher_is_asked(taught, model):
     blind[:, student.dates] = np.nan
     blind[:, 0] = 0.3  # one observation, outside of what the student below reads
     few = replace(student, dates=student.dates[1:], network=new_student(model, day[1:], 16)[0])
-    found = Fast(few, Exact(model, day)).classify(blind, lambda n: None)
+    found = StudentClassifier(few, ModelClassifier(model, day)).classify(blind, lambda n: None)
     assert found.exact == 50
-    np.testing.assert_array_equal(found.best, Exact(model, day).classify(blind, lambda n: None).best)
+    np.testing.assert_array_equal(found.best, ModelClassifier(model, day).classify(blind, lambda n: None).best)
 
 
 def test_its_inputs_are_the_standardised_values_zero_at_gaps_and_which_dates_were_seen(model):
@@ -145,7 +150,7 @@ def test_a_saved_student_says_the_same_to_the_last_bit(taught, tmp_path):
 
 def test_a_mixture_lies_between_its_pixels_and_keeps_the_gaps_of_the_first():
     pixels = np.array([[[0.0], [np.nan], [1.0]], [[2.0], [3.0], [np.nan]]], np.float32)
-    mixed = distil.mixtures(pixels, 200, np.random.default_rng(0))
+    mixed = distill.mix_pixels(pixels, 200, np.random.default_rng(0))
     assert (mixed[:, 0] >= 0).all() and (mixed[:, 0] <= 2).all() and len(np.unique(mixed[:, 0])) > 50
     of_first = mixed[np.isnan(mixed[:, 1, 0])]  # the first pixel was the one that is not seen on the second date
     assert (of_first[:, 0] <= 1.0).all() and np.isfinite(mixed[:, 2]).any()
@@ -159,8 +164,8 @@ def job_of(scene, model, tmp_path, name, **more):
 
 @pytest.mark.slow
 def test_a_large_map_is_left_to_the_fast_network_and_says_how_well_it_agrees(scene, model, tmp_path, monkeypatch):
-    monkeypatch.setattr(choose, "FEWEST_PIXELS", 1000)
-    monkeypatch.setattr(choose, "LEARNT_PIXELS", 5000)
+    monkeypatch.setattr(classifier_plan, "MIN_MAP_PIXELS", 1000)
+    monkeypatch.setattr(classifier_plan, "TRAIN_PIXELS", 5000)
     fast = run(job_of(scene, model, tmp_path, "fast.tif", report=str(tmp_path / "fast.html")), Progress()).summary
     exact = run(job_of(scene, model, tmp_path, "exact.tif", exact=True), Progress()).summary
     planes = [gdal.Open(str(tmp_path / name)).ReadAsArray() for name in ("fast.tif", "exact.tif")]
@@ -184,13 +189,13 @@ def test_a_small_map_is_not_worth_a_student(scene, model, tmp_path):
 
 @pytest.mark.slow
 def test_a_student_that_has_to_ask_too_often_is_not_used(scene, model, monkeypatch):
-    monkeypatch.setattr(choose, "FEWEST_PIXELS", 1000)
+    monkeypatch.setattr(classifier_plan, "MIN_MAP_PIXELS", 1000)
     monkeypatch.setattr(TrainedModel, "predict_proba", noise)
-    monkeypatch.setattr(choose, "LEARNT_PIXELS", 5000)
+    monkeypatch.setattr(classifier_plan, "TRAIN_PIXELS", 5000)
     with Stack(describe([str(scene.target)]), "target") as stack:
-        choice = choose.choose(model, stack, None, False, 0, Progress())
-    assert choice.student is None and choice.figures["asked"] > 0.5
-    assert not lacking(choice.told, f"{choice.figures['agreement']:.1%}", f"{choice.figures['asked']:.1%}")
+        plan = classifier_plan.plan_classifier(model, stack, None, False, 0, Progress())
+    assert plan.student is None and plan.metrics["asked"] > 0.5
+    assert not lacking(plan.description, f"{plan.metrics['agreement']:.1%}", f"{plan.metrics['asked']:.1%}")
 
 
 def noise(self, values, day):
@@ -202,7 +207,7 @@ def noise(self, values, day):
 def test_pixels_that_were_learnt_from_do_not_judge():
     learnt = np.arange(12, dtype=np.float32).reshape(3, 2, 2)
     held = np.concatenate([learnt[1:2], learnt[1:2] + np.float32(0.5)])
-    assert choose._among(held, learnt).tolist() == [True, False]
+    assert classifier_plan._contained(held, learnt).tolist() == [True, False]
 
 
 def test_a_mask_is_counted_and_not_guessed(scene, monkeypatch):
@@ -215,7 +220,7 @@ def test_a_mask_is_counted_and_not_guessed(scene, monkeypatch):
             ]
             return (rows < 40) & (columns >= 80)
 
-    monkeypatch.setattr(choose, "FEWEST_PIXELS", 5000)
+    monkeypatch.setattr(classifier_plan, "MIN_MAP_PIXELS", 5000)
     with Stack(describe([str(scene.target)]), "target") as stack:
         monkeypatch.setattr(stack, "windows", lambda: stack.tiles(1600))
-        assert choose.pixels_to_map(stack, Corner()) == 1600
+        assert classifier_plan.pixels_to_map(stack, Corner()) == 1600

@@ -13,7 +13,7 @@ from osgeo import gdal, ogr, osr
 from engine.errors import Cancelled, InputError
 from engine.imagery import MapWriter, Mask, ParcelLayer, Stack, describe
 from engine.imagery.parcels import store as parcel_store
-from engine.mapping import map_parcels, parcel_sample, parcels
+from engine.mapping import ParcelMapping, map_parcels, parcel_sample, parcels
 from engine.progress import Progress
 from engine.series.spread import low_discrepancy_key
 from tests.helpers.facts import numbers
@@ -73,9 +73,9 @@ def run(tmp_path, values):
             layer, output = ParcelLayer(str(source), ""), tmp_path / "done.gpkg"
             output.unlink(missing_ok=True)
             inside = Mask(mask, "", stack.grid) if mask else None
-            parts = model or Model(), stack, layer, inside, writer, progress
+            mapping = ParcelMapping(model or Model(), stack, inside, layer, reading, 2**27, str(output), "done")
             try:
-                statistics, counts = map_parcels(*parts, reading, 2**27, str(output), "done")
+                statistics, counts = map_parcels(mapping, writer, progress)
                 writer.finish()
             finally:
                 writer.close()

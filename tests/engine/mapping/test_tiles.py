@@ -39,7 +39,7 @@ def mapped(target, folder, pixels, threads=1):
         plane = np.zeros((stack.grid.height, stack.grid.width), np.uint8)
         for number, w in enumerate(store.windows):
             plane[w.row : w.row + w.height, w.column : w.column + w.width] = store.read(number)[0]
-        return plane, MapStatistics.of(store.statistics(n) for n in range(len(store.windows))), store
+        return plane, MapStatistics.total(store.statistics(n) for n in range(len(store.windows))), store
 
 
 def test_tiles_of_any_size_in_any_number_of_threads_make_one_map(target, tmp_path):
@@ -67,7 +67,7 @@ def test_curves_are_the_mean_series_of_each_class(target, tmp_path):
 def test_another_program_reads_a_tile_in_its_place(target, tmp_path):
     plane, _, store = mapped(target, tmp_path / "tiles", 300)
     window = store.windows[3]
-    tile = gdal.Open(str(store.raster(3)))
+    tile = gdal.Open(str(store.raster_path(3)))
     whole = gdal.Open(target[0].path).GetGeoTransform()
     assert tile.GetGeoTransform()[3] == whole[3] + window.row * whole[5]
     np.testing.assert_array_equal(
@@ -78,7 +78,7 @@ def test_another_program_reads_a_tile_in_its_place(target, tmp_path):
 @pytest.mark.parametrize("ending", [".tif", ".npz"])
 def test_a_damaged_tile_is_told_and_not_taken(target, tmp_path, ending):
     _, _, store = mapped(target, tmp_path / "tiles", 300)
-    path = store.raster(2).with_suffix(ending)
+    path = store.raster_path(2).with_suffix(ending)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(InputError) as caught:
         store.read(2), store.statistics(2)

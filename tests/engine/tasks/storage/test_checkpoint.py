@@ -142,9 +142,9 @@ def done(interrupted, monkeypatch):
     """The windows that are done after the interruption."""
     from engine.mapping import TileMapper
 
-    windows, original = [], TileMapper.do
+    windows, original = [], TileMapper.map_tile
     monkeypatch.setattr(
-        TileMapper, "do", lambda self, window, tick: windows.append(window) or original(self, window, tick)
+        TileMapper, "map_tile", lambda self, window, tick: windows.append(window) or original(self, window, tick)
     )
     return windows
 
@@ -240,17 +240,17 @@ def test_a_job_that_runs_twice_does_not_take_its_first_tiles_for_finished(interr
 
 
 def test_a_map_by_the_fast_network_is_gone_on_with_to_the_same_bytes(scene, model, tmp_path, monkeypatch):
-    from engine.mapping import choose
+    from engine.mapping import classifier_plan
 
     monkeypatch.setattr(reader, "WINDOW_PIXELS", TILE)
-    monkeypatch.setattr(choose, "FEWEST_PIXELS", 1000)
-    monkeypatch.setattr(choose, "MOST_ASKED", 1.0)
+    monkeypatch.setattr(classifier_plan, "MIN_MAP_PIXELS", 1000)
+    monkeypatch.setattr(classifier_plan, "MAX_FALLBACK_SHARE", 1.0)
     whole = small(scene, model, tmp_path)
     run(replace(whole, output=str(tmp_path / "whole.tif")), Progress())
     with pytest.raises(Cancelled):
         run(whole, Progress(cancelled=lambda: tiles(tmp_path) >= 2), keep=lambda: True)
     assert next(tmp_path.glob(".*.tiles/student.safetensors")).exists()
-    monkeypatch.setattr(choose, "distil", lambda *_: pytest.fail("it learns again"))
+    monkeypatch.setattr(classifier_plan, "distill", lambda *_: pytest.fail("it learns again"))
     result = run(replace(whole, id="other", resume=True), Progress())
     assert {"agreement", "asked"} <= set(result.summary["mapping"])
     assert (tmp_path / "map.tif").read_bytes() == (tmp_path / "whole.tif").read_bytes()
