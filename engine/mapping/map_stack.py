@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import replace
 
 import numpy as np
 
@@ -119,8 +118,15 @@ class TileMapper:
         finite = np.isfinite(sample)
         np.add.at(statistics.sums, best, np.where(finite, sample, 0))
         np.add.at(statistics.seen, best, finite)
-        checks = {"checked": found.checked, "agreed": found.agreed, "exact": found.exact}
-        return classes, percent, replace(statistics, unobserved=int((inside & ~observed).sum()), **checks)
+        unobserved = int((inside & ~observed).sum())
+        checks = found.checked, found.agreed, found.exact
+        return (
+            classes,
+            percent,
+            TileStatistics(
+                statistics.confidence, statistics.outside, unobserved, statistics.sums, statistics.seen, *checks
+            ),
+        )
 
     def _inside(self, window: Window) -> np.ndarray:
         if self.mask is None:
