@@ -72,5 +72,5 @@ def _embed(model: TrainedModel, series: SeriesSet, statistics: Any, shift: float
     grid = model.grid if len(model.grid) else None
     day = model.calendar.align_days(series.day, shift)
     with one_thread():
-        pool = make_tensors(series.values, day, statistics, model.calendar, compute_device(), grid)
-        return predict(model.network, pool, lambda: None).embedding.numpy()
+        tensors = make_tensors(series.values, day, statistics, model.calendar, compute_device(), grid)
+        return predict(model.network, tensors, lambda: None).embedding.numpy()

@@ -100,13 +100,13 @@ def fit_adversarially(
     with adaptation(request, settings, STAGE, on_grid=False) as (training, target):
         domain, generator = training.domain, training.generator
         network = make_network(domain, request.target, settings)
-        adversary = make_adversary(network.size, settings).to(domain.pool.values.device)
+        adversary = make_adversary(network.size, settings).to(domain.tensors.values.device)
         optimiser = make_optimiser(network, settings.rate, settings.rate, adversary)
         steps = settings.scaled(settings.steps)
 
         def loss(step: Step) -> Tensor:
             set_learning_rate(optimiser, learning_rate_factor(round(step.done * steps), steps))
-            logits, features = network(*domain.pool.batch(step.index, MODERATE, generator))
+            logits, features = network(*domain.tensors.batch(step.index, MODERATE, generator))
             drawn = torch.randint(len(target), (settings.batch,), generator=generator)
             others, other_features = network(*target.batch(drawn, MODERATE, generator))
             opposed = adversary(

@@ -128,7 +128,7 @@ class SelfTraining:
 
 def _source_loss(network: CropNetwork, training: Training[CstnSettings], step: Step) -> tuple[Tensor, Tensor]:
     """Cross-entropy of perturbed source series, and their embeddings (b, d)."""
-    logits, features = network(*training.domain.pool.batch(step.index, MODERATE, training.generator))
+    logits, features = network(*training.domain.tensors.batch(step.index, MODERATE, training.generator))
     loss = F.cross_entropy(logits, step.labels, label_smoothing=training.settings.smoothing)
     return loss, features.embedding
 

@@ -52,7 +52,7 @@ def fit(request: FitRequest) -> TrainedModel:
     settings = read_settings(DaccnSettings(), request.options, request.progress)
     with adaptation(request, settings, STAGE, on_grid=True) as (training, target):
         domain = training.domain
-        size = TemporalCnnSize(len(request.source.bands), domain.classes, len(domain.pool.day), settings.width)
+        size = TemporalCnnSize(len(request.source.bands), domain.classes, len(domain.tensors.day), settings.width)
         network = TemporalCnn(size).to(compute_device())
         stage = Stage(
             torch.optim.Adam(network.parameters(), lr=settings.rate),

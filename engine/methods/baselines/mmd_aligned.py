@@ -60,7 +60,7 @@ def aligned_loss(network: SeriesNetwork, training: Training[Settings], target: S
     weight = training.settings.alignment * reversal_factor(step.done)
     if weight == 0:
         return plain_loss(network, domain, step)
-    source = domain.pool
+    source = domain.tensors
     values = torch.cat([source.values[step.index], target.values[drawn]])
     observed = torch.cat([source.observed[step.index], target.observed[drawn]])
     logits, features = network(values, observed, source.day)

@@ -74,7 +74,7 @@ def grow(domain: SourceDomain, trees: int, seed: int, progress: Progress) -> Ran
             "The random forest needs scikit-learn, which the engine's Python does not have.",
             "Install scikit-learn there, or choose another method.",
         ) from fault
-    values = domain.pool.values.cpu().numpy()[domain.train]
+    values = domain.tensors.values.cpu().numpy()[domain.train]
     flat, labels = values.reshape(len(values), -1), domain.labels[domain.train]
     # A warm start adds trees: the same ones as in one call.
     forest = RandomForestClassifier(warm_start=True, n_jobs=core_count(), random_state=seed % 2**32)
@@ -103,7 +103,7 @@ def flatten(forest: RandomForestClassifier, domain: SourceDomain) -> ForestNetwo
     count = np.array([len(left) for _, _, left, _ in tables])
     root = np.cumsum(count) - count
     feature, threshold, left, share = (np.concatenate(column) for column in zip(*tables))
-    dates, bands = domain.pool.values.shape[1:]
+    dates, bands = domain.tensors.values.shape[1:]
     network = ForestNetwork(ForestSize(bands, domain.classes, dates, len(count), len(left)))
     network.feature.copy_(torch.from_numpy(feature))
     network.threshold.copy_(torch.from_numpy(threshold))

@@ -55,12 +55,12 @@ def best_shift(shifts: Sequence[float], score: Callable[[float], float]) -> floa
     return max(sorted(shifts, key=abs), key=score)
 
 
-def shifted(pool: SeriesTensors, calendar: Calendar, shift: float) -> SeriesTensors:
+def shifted(tensors: SeriesTensors, calendar: Calendar, shift: float) -> SeriesTensors:
     """Series of all dates as the network reads them after a shift: those in season.
 
     Parameters
     ----------
-    pool : SeriesTensors
+    tensors : SeriesTensors
         Series.
     calendar : Calendar
         Season of the source.
@@ -72,10 +72,10 @@ def shifted(pool: SeriesTensors, calendar: Calendar, shift: float) -> SeriesTens
     SeriesTensors
         With the same values.
     """
-    day = pool.day + shift
+    day = tensors.day + shift
     inside = calendar.inside(day.cpu().numpy())
-    observed = usable_observations(pool.observed.cpu().numpy(), inside)
-    return SeriesTensors(pool.values, torch.from_numpy(observed).to(pool.values.device), day)
+    observed = usable_observations(tensors.observed.cpu().numpy(), inside)
+    return SeriesTensors(tensors.values, torch.from_numpy(observed).to(tensors.values.device), day)
 
 
 class ShiftScan:
@@ -115,13 +115,13 @@ class ShiftScan:
         ndarray (n, k)
             Probabilities.
         """
-        pool = shifted(self._sample, self._calendar, shift)
+        tensors = shifted(self._sample, self._calendar, shift)
         result = []
         self._network.eval()
         with torch.no_grad():
             for part, lifted in zip(self._parts, self._lifted):
                 self._tick()
-                logits, _ = self._network.classify_encoded(lifted, pool.observed[part], pool.day)
+                logits, _ = self._network.classify_encoded(lifted, tensors.observed[part], tensors.day)
                 result.append(logits.double().softmax(dim=1).cpu())
         return torch.cat(result).numpy()
 

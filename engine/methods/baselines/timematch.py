@@ -210,7 +210,7 @@ class SelfTraining:
 
 
 def _source_loss(network: LtaeNetwork, training: Training[TimeMatchSettings], step: Step) -> Tensor:
-    logits, _ = network(*training.domain.pool.batch(step.index, THINNED, training.generator))
+    logits, _ = network(*training.domain.tensors.batch(step.index, THINNED, training.generator))
     return focal_loss(logits, step.labels)
 
 

@@ -161,8 +161,8 @@ def adaptation(
         values = target.values[np.sort(rng.permutation(count)[:MAX_TARGET_PIXELS])]
         day = domain.calendar.align_days(target.day, 0.0)
         calendar = replace(domain.calendar, margin=math.inf) if all_dates else domain.calendar
-        pool = make_tensors(values, day, domain.statistics, calendar, device, domain.grid)
-        yield Training(settings, domain, generator, request.progress), pool
+        tensors = make_tensors(values, day, domain.statistics, calendar, device, domain.grid)
+        yield Training(settings, domain, generator, request.progress), tensors
 
 
 def natural_weights(labels: Tensor, domain: SourceDomain) -> Tensor:
@@ -204,8 +204,8 @@ def plain_loss(network: SeriesNetwork, domain: SourceDomain, step: Step) -> Tens
     Tensor
         Scalar.
     """
-    pool = domain.pool
-    logits, _ = network(pool.values[step.index], pool.observed[step.index], pool.day)
+    tensors = domain.tensors
+    logits, _ = network(tensors.values[step.index], tensors.observed[step.index], tensors.day)
     return F.cross_entropy(logits, step.labels)
 
 
@@ -226,7 +226,7 @@ def held_out_loss(network: SeriesNetwork, domain: SourceDomain, tick: Callable[[
     float
         The loss.
     """
-    pool, labels = domain.validation()
-    logits = torch.from_numpy(predict(network, pool, tick).logits)
+    tensors, labels = domain.validation()
+    logits = torch.from_numpy(predict(network, tensors, tick).logits)
     errors = F.cross_entropy(logits, torch.from_numpy(labels), reduction="none").double().numpy()
     return float((balanced_weights(labels, domain.classes) * errors).sum())

@@ -154,14 +154,14 @@ class FitContext:
         validations = self.executor.map(lambda network: validate(network, self.domain, self.tick), networks)
         return Checkpoint(tuple(networks), tuple(validations), self._equal_shares())
 
-    def member_probabilities(self, checkpoint: Checkpoint, pool: SeriesTensors) -> np.ndarray:
+    def member_probabilities(self, checkpoint: Checkpoint, tensors: SeriesTensors) -> np.ndarray:
         """Calibrated predictions of every member under equal class shares.
 
         Parameters
         ----------
         checkpoint : Checkpoint
             The members.
-        pool : SeriesTensors
+        tensors : SeriesTensors
             Series.
 
         Returns
@@ -171,7 +171,7 @@ class FitContext:
         """
 
         def probabilities(number: int) -> np.ndarray:
-            logits = predict(checkpoint.networks[number], pool, self.tick).logits
+            logits = predict(checkpoint.networks[number], tensors, self.tick).logits
             return softmax(logits, checkpoint.validations[number].temperature)
 
         return np.stack(self.executor.map(probabilities, range(len(checkpoint.networks))))
@@ -180,7 +180,7 @@ class FitContext:
         self,
         stage: str,
         checkpoint: Checkpoint,
-        pool: SeriesTensors,
+        tensors: SeriesTensors,
         uncertainty: ShareUncertainty,
         estimate: Callable[[np.ndarray], np.ndarray] = estimate_class_shares,
     ) -> tuple[Checkpoint, StageMetrics]:
@@ -192,7 +192,7 @@ class FitContext:
             Name of the stage.
         checkpoint : Checkpoint
             What :meth:`validate` gave.
-        pool : SeriesTensors
+        tensors : SeriesTensors
             The target.
         uncertainty : ShareUncertainty
             Of the estimate.
@@ -204,7 +204,7 @@ class FitContext:
         tuple of Checkpoint and StageMetrics
             The members with the class shares to use, and the figures of the stage.
         """
-        probability = self.member_probabilities(checkpoint, pool).mean(axis=0)
+        probability = self.member_probabilities(checkpoint, tensors).mean(axis=0)
         weights = [p for network in checkpoint.networks for p in network.parameters()]
         finite = bool(np.isfinite(probability).all()) and all(bool(torch.isfinite(p).all()) for p in weights)
         shares = estimate(probability) if finite else checkpoint.shares

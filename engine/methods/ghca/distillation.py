@@ -64,7 +64,7 @@ class DistillationSettings(StepSettings):
 class DistillationData:
     """Series with the predictions to learn."""
 
-    pool: SeriesTensors
+    tensors: SeriesTensors
     """The series of one domain."""
     probability: Tensor
     """(n, k) float32 mean calibrated predictions of all members under equal class shares."""
@@ -91,7 +91,7 @@ class DistillationData:
             Errors.
         """
         index = self.draw(count)
-        values, observed, day = self.pool.batch(index, MODERATE, generator)
+        values, observed, day = self.tensors.batch(index, MODERATE, generator)
         values, partner, share = mixup(values, mixup_min_weight, generator)
         wanted = self.probability[index.to(values.device)]
         wanted = share[:, None] * wanted + (1 - share)[:, None] * wanted[partner]
@@ -127,7 +127,7 @@ def distill(
     CropNetwork
         With averaged weights.
     """
-    network = CropNetwork(settings.size(member)).to(target.pool.values.device)
+    network = CropNetwork(settings.size(member)).to(target.tensors.values.device)
     seed_dropout(network, int(torch.randint(2**31, (1,), generator=generator)))
     batch, weight = settings.distilled_batch, settings.mixup_min_weight
 

@@ -261,14 +261,14 @@ def distill_members(
     settings, domain, members = context.settings, context.domain, outcome.members
     stage = "Distilling the network"
     context.request.progress.stage(stage)
-    pool, known = outcome.target.tensors(context), domain.pool.take(domain.sample)
+    tensors, known = outcome.target.tensors(context), domain.tensors.take(domain.sample)
     sampler = BalancedSampler(domain.labels[domain.sample], domain.classes, generator)
 
     def mean(probability: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(probability.mean(axis=0).astype(np.float32)).to(pool.values.device)
+        return torch.from_numpy(probability.mean(axis=0).astype(np.float32)).to(tensors.values.device)
 
     target = DistillationData(
-        pool, mean(probabilities), lambda count: torch.randint(len(pool), (count,), generator=generator)
+        tensors, mean(probabilities), lambda count: torch.randint(len(tensors), (count,), generator=generator)
     )
     source = DistillationData(known, mean(context.member_probabilities(members, known)), sampler.draw)
     network = distill(members.networks[0].size, source, target, settings, generator, context.request.progress.update)
@@ -276,7 +276,7 @@ def distill_members(
     # uncertain ones.
     small = context.validate([network])
     small = replace(small, validations=(replace(small.validations[0], temperature=1.0),))
-    small, metrics = context.evaluate_stage(stage, small, pool, settings.aligned_uncertainty, expected_shares)
+    small, metrics = context.evaluate_stage(stage, small, tensors, settings.aligned_uncertainty, expected_shares)
     shares = expected_shares(target.probability.cpu().numpy())
     before = StageMetrics("", members.accuracy, members.validations[0].samples, shares, True)
     return replace(small, shares=members.shares) if context.passes(metrics, before) else None

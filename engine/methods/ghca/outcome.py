@@ -37,7 +37,7 @@ class TargetData:
             On the device of the networks.
         """
         statistics, calendar = self.preprocessing.statistics, context.domain.calendar
-        return make_tensors(self.values, self.day, statistics, calendar, context.domain.pool.values.device)
+        return make_tensors(self.values, self.day, statistics, calendar, context.domain.tensors.values.device)
 
 
 @dataclass(frozen=True)

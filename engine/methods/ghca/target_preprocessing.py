@@ -179,23 +179,23 @@ class _Comparison:
         chosen = np.unique(domain.train[drawn.numpy()])
         self._context, self._teachers = context, teachers
         self._labels, self._seed = domain.labels[chosen], int(rng.integers(2**31))
-        self._known = self._predict(domain.pool.take(chosen), self._seed)
+        self._known = self._predict(domain.tensors.take(chosen), self._seed)
 
-    def _predict(self, pool: SeriesTensors, seed: int) -> list[Predictions]:
+    def _predict(self, tensors: SeriesTensors, seed: int) -> list[Predictions]:
         """Predictions of each model for jittered series.
 
         Both domains are jittered: they must not look similar because they share a grid of dates.
         """
         return self._context.executor.map(
-            lambda network: predict(network, pool, self._context.tick, JITTER, torch.Generator().manual_seed(seed)),
+            lambda network: predict(network, tensors, self._context.tick, JITTER, torch.Generator().manual_seed(seed)),
             self._teachers.networks,
         )
 
     def score(self, values: np.ndarray, placed: np.ndarray, statistics: Statistics) -> AdaptationScore:
         """Score target series (n, t, c) on days (t,) of the source's calendar under these statistics."""
         domain = self._context.domain
-        pool = make_tensors(values, placed, statistics, domain.calendar, domain.pool.values.device)
-        seen = self._predict(pool, self._seed + 1)
+        tensors = make_tensors(values, placed, statistics, domain.calendar, domain.tensors.values.device)
+        seen = self._predict(tensors, self._seed + 1)
 
         def of(number: int) -> AdaptationScore:
             probability = softmax(seen[number].logits, self._teachers.validations[number].temperature)

@@ -332,7 +332,7 @@ class Student:
     def _source_term(self, alignment: float, shares: np.ndarray) -> _SourceTerm:
         s, domain, target = self.data.settings, self.data.domain, self.data.target
         index, labels = self._sampler.draw(s.batch)
-        logits, features = self.network(*domain.pool.batch(index, MODERATE, self.generator))
+        logits, features = self.network(*domain.tensors.batch(index, MODERATE, self.generator))
         loss = F.cross_entropy(logits, labels, label_smoothing=s.smoothing)
         drawn = torch.randint(len(target), (s.target_batch,), generator=self.generator)
         seen, others = self.network(*target.batch(drawn, WEAK, self.generator))

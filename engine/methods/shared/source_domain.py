@@ -23,7 +23,7 @@ MAX_SAMPLED = 3000
 class SourceDomain:
     """The prepared source, from which every method starts."""
 
-    pool: SeriesTensors
+    tensors: SeriesTensors
     """All its series."""
     labels: np.ndarray
     """(n,) class indices."""
@@ -50,7 +50,7 @@ class SourceDomain:
     def validation(self) -> tuple[SeriesTensors, np.ndarray]:
         """Held-out series and labels; the training series where the source is too small to hold any out."""
         index = self.held_out if len(self.held_out) else self.sample
-        return self.pool.take(index), self.labels[index]
+        return self.tensors.take(index), self.labels[index]
 
 
 class SourceSampler:
@@ -67,7 +67,7 @@ class SourceSampler:
     def __init__(self, domain: SourceDomain, generator: torch.Generator) -> None:
         self._sampler = BalancedSampler(domain.labels[domain.train], domain.classes, generator)
         self._train = torch.from_numpy(domain.train)
-        self._labels = torch.from_numpy(domain.labels).to(domain.pool.values.device)
+        self._labels = torch.from_numpy(domain.labels).to(domain.tensors.values.device)
 
     def draw(self, size: int) -> tuple[Tensor, Tensor]:
         """Draw with replacement.
@@ -126,8 +126,10 @@ def prepare_source(
     validation = stratified_sample(validation, source.labels, MAX_HELD_OUT, rng)
     sample = stratified_sample(train, source.labels, MAX_SAMPLED, rng)
     grid = regular_days(source.day) if on_grid else None
-    pool = make_tensors(source.values, source.day, statistics, calendar, device, grid)
-    return SourceDomain(pool, source.labels, train, validation, sample, source.class_shares, calendar, statistics, grid)
+    tensors = make_tensors(source.values, source.day, statistics, calendar, device, grid)
+    return SourceDomain(
+        tensors, source.labels, train, validation, sample, source.class_shares, calendar, statistics, grid
+    )
 
 
 def balanced_weights(labels: np.ndarray, classes: int) -> np.ndarray:

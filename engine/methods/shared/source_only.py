@@ -114,10 +114,10 @@ def make_network(domain: SourceDomain, target: SeriesSet, settings: EncoderSetti
         On the device of the source.
     """
     inside = domain.calendar.inside(domain.calendar.align_days(target.day, 0.0))
-    sides = (domain.pool.observed.cpu().numpy(), usable_observations(target.observed, inside))
+    sides = (domain.tensors.observed.cpu().numpy(), usable_observations(target.observed, inside))
     dates = min(float(np.median(seen.sum(axis=1))) for seen in sides)
-    size = settings.network_size(domain.pool.values.shape[2], domain.classes, dates)
-    return CropNetwork(size).to(domain.pool.values.device)
+    size = settings.network_size(domain.tensors.values.shape[2], domain.classes, dates)
+    return CropNetwork(size).to(domain.tensors.values.device)
 
 
 def train_source(
@@ -147,7 +147,7 @@ def train_source(
 
     def loss() -> Tensor:
         index, labels = sampler.draw(settings.batch)
-        values, observed, day = domain.pool.batch(index, MODERATE, generator)
+        values, observed, day = domain.tensors.batch(index, MODERATE, generator)
         values, partner, share = mixup(values, settings.mixup_min_weight, generator)
         logits, _ = network(values, observed, day)
         return mixup_errors(logits, labels, partner, share, settings.smoothing).mean()
@@ -177,14 +177,14 @@ def validate(
     Validation
         Accuracy and temperature.
     """
-    pool, labels = domain.validation()
-    logits = predict(network, pool, tick).logits
+    tensors, labels = domain.validation()
+    logits = predict(network, tensors, tick).logits
     weight = balanced_weights(labels, domain.classes)
     accuracy = float((weight * (logits.argmax(axis=1) == labels)).sum())
     # A network is more confident in its own region than it should be elsewhere: perturbed series imitate another one.
     generator = torch.Generator().manual_seed(0)
     copies = 0 if perturbation is None else PERTURBED_COPIES
-    seen = [predict(network, pool, tick, perturbation, generator).logits for _ in range(copies)] or [logits]
+    seen = [predict(network, tensors, tick, perturbation, generator).logits for _ in range(copies)] or [logits]
     temperature = fit_temperature(np.concatenate(seen), np.tile(labels, len(seen)), np.tile(weight, len(seen)))
     return Validation(accuracy, temperature, len(labels))
 

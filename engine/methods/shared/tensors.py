@@ -133,7 +133,7 @@ class Predictions:
 
 def predict(
     network: SeriesNetwork,
-    pool: SeriesTensors,
+    tensors: SeriesTensors,
     tick: Tick,
     perturbation: Perturbation | None = None,
     generator: torch.Generator | None = None,
@@ -145,7 +145,7 @@ def predict(
     ----------
     network : SeriesNetwork
         Left in evaluation mode.
-    pool : SeriesTensors
+    tensors : SeriesTensors
         The series.
     tick : callable
         Called at every chunk; may raise to cancel.
@@ -165,13 +165,13 @@ def predict(
     network.train(dropout)
     try:
         with torch.no_grad():
-            for start in range(0, len(pool), CHUNK):
+            for start in range(0, len(tensors), CHUNK):
                 tick()
-                index = torch.arange(start, min(start + CHUNK, len(pool)))
+                index = torch.arange(start, min(start + CHUNK, len(tensors)))
                 if perturbation is None or generator is None:
-                    arguments: tuple[Tensor, ...] = (pool.values[index], pool.observed[index], pool.day)
+                    arguments: tuple[Tensor, ...] = (tensors.values[index], tensors.observed[index], tensors.day)
                 else:
-                    arguments = pool.batch(index, perturbation, generator, thinned=dropout)
+                    arguments = tensors.batch(index, perturbation, generator, thinned=dropout)
                 out, features = network(*arguments)
                 logits.append(out.cpu())
                 embeddings.append(features.embedding.cpu())

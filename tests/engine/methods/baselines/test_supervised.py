@@ -142,7 +142,7 @@ def test_an_unknown_option_is_named(source, target, method):
 def test_the_forest_says_what_scikit_learn_says(grown):
     domain, theirs, ours = grown
     rng = np.random.default_rng(0)
-    known = domain.pool.values.numpy()
+    known = domain.tensors.values.numpy()
     values = known[rng.integers(0, len(known), 500)] + rng.normal(0, 0.2, (500, *known.shape[1:])).astype(np.float32)
     # A third of the values stand exactly on a threshold of some tree, or on a float32 beside it.
     edges = np.concatenate([member.tree_.threshold for member in theirs.estimators_]).astype(np.float32)
@@ -161,7 +161,7 @@ def test_the_forest_says_what_scikit_learn_says(grown):
 
 def test_a_forest_grown_piece_by_piece_is_the_one_grown_at_once(grown):
     domain, theirs, _ = grown
-    values = domain.pool.values.numpy()[domain.train].reshape(len(domain.train), -1)
+    values = domain.tensors.values.numpy()[domain.train].reshape(len(domain.train), -1)
     whole = RandomForestClassifier(40, random_state=3).fit(values, domain.labels[domain.train])
     np.testing.assert_array_equal(whole.predict_proba(values), theirs.predict_proba(values))
 
@@ -174,7 +174,7 @@ def test_a_class_of_the_source_without_a_training_sample_gets_its_column(source)
     domain = prepare_source(source, 0.15, 0, torch.device("cpu"), on_grid=True)
     domain = replace(domain, train=domain.train[domain.labels[domain.train] != 1])
     network = forest_recipe.flatten(forest_recipe.grow(domain, 5, 0, Progress()), domain)
-    _, features = network(domain.pool.values, domain.pool.observed, domain.pool.day)
+    _, features = network(domain.tensors.values, domain.tensors.observed, domain.tensors.day)
     assert features.embedding.shape[1] == 3 and float(features.embedding[:, 1].max()) == 0.0
     assert accuracy_of(features.embedding, domain.labels, (0, 2)) > 0.9
 

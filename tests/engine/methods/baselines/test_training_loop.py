@@ -19,16 +19,16 @@ def learnt(monkeypatch):
 
     def learn(losses, **more):
         domain = prepare_source(crops((20, 20, 20), seed=0), 0.15, 0, torch.device("cpu"), on_grid=True)
-        network = TemporalCnn(TemporalCnnSize(2, 3, len(domain.pool.day), width=4))
+        network = TemporalCnn(TemporalCnnSize(2, 3, len(domain.tensors.day), width=4))
         settings = BaselineSettings(steps=40, batch=8, validate_every=2, patience=3)
         optimiser = torch.optim.Adam(network.parameters(), lr=1e-2)
         after, told = [], iter(losses)
 
         def loss(step):
             after.append(network.classifier.bias.detach().clone())
-            pool = domain.pool
+            tensors = domain.tensors
             return F.cross_entropy(
-                network(pool.values[step.index], pool.observed[step.index], pool.day)[0], step.labels
+                network(tensors.values[step.index], tensors.observed[step.index], tensors.day)[0], step.labels
             )
 
         monkeypatch.setattr(learner, "held_out_loss", lambda *arguments: next(told))

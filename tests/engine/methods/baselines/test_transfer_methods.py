@@ -134,15 +134,15 @@ def test_of_equal_scores_the_smallest_shift_is_taken():
 
 def test_a_shift_brings_dates_into_season_and_others_out_of_it():
     calendar = Calendar(100.0, 200.0, 10.0)
-    pool = SeriesTensors(
+    tensors = SeriesTensors(
         torch.zeros(2, 3, 1),
         torch.tensor([[True, True, True], [True, False, False]]),
         torch.tensor([60.0, 150.0, 205.0]),
     )
-    moved = shifted(pool, calendar, 40.0)
+    moved = shifted(tensors, calendar, 40.0)
     assert moved.day.tolist() == [100.0, 190.0, 245.0]
     assert moved.observed.tolist() == [[True, True, False], [True, False, False]]
-    assert shifted(pool, calendar, 0.0).observed.tolist() == [[False, True, True], [True, False, False]]
+    assert shifted(tensors, calendar, 0.0).observed.tolist() == [[False, True, True], [True, False, False]]
 
 
 @pytest.fixture
@@ -188,8 +188,8 @@ def discrepancy(model, source, target, level=-1):
     for series in (source, target):
         grid = model.grid if len(model.grid) else None
         day = model.calendar.align_days(series.day, model.shift_days)
-        pool = make_tensors(series.values, day, model.statistics, model.calendar, torch.device("cpu"), grid)
-        embeddings.append(predict(model.network, pool, lambda: None).embedding)
+        tensors = make_tensors(series.values, day, model.statistics, model.calendar, torch.device("cpu"), grid)
+        embeddings.append(predict(model.network, tensors, lambda: None).embedding)
     return float(mk_mmd(*embeddings))
 
 

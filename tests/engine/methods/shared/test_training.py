@@ -200,17 +200,17 @@ def test_dates_are_read_in_pairs_where_both_sides_have_enough_in_season(source, 
     domain = prepare_source(series_of(source, labels=labels), 0.15, 0, torch.device("cpu"))
     network = make_network(domain, series_of(target, begin), GHCASettings()).eval()
     assert network.size.dates_per_token == together
-    logits, _ = network(domain.pool.values, domain.pool.observed, domain.pool.day)
+    logits, _ = network(domain.tensors.values, domain.tensors.observed, domain.tensors.day)
     assert logits.shape == (6, 2) and logits.isfinite().all()
 
 
 def test_the_small_network_reads_dates_as_the_members_do():
     generator = torch.Generator().manual_seed(0)
-    pool = SeriesTensors(
+    tensors = SeriesTensors(
         torch.randn(6, 24, 3, generator=generator), torch.ones(6, 24, dtype=torch.bool), torch.arange(24) * 10.0
     )
     taught = DistillationData(
-        pool, torch.full((6, 4), 0.25), lambda count: torch.randint(6, (count,), generator=generator)
+        tensors, torch.full((6, 4), 0.25), lambda count: torch.randint(6, (count,), generator=generator)
     )
     member = NetworkSize(bands=3, classes=4, dates_per_token=2)
     network = distill(member, taught, taught, GHCASettings(distill_steps=1), generator, lambda done: None)
