@@ -76,8 +76,8 @@ def main() -> None:
         "date": datetime.date.today().isoformat(),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}",
         "job": None if options.no_job else measure_job(options.side),
-        "reading": [] if options.no_reading else measure_reading(options.reading_side, lambda told: None),
-        "training": [] if options.no_reading else measure_training(progress=lambda told: None),
+        "reading": [] if options.no_reading else measure_reading(options.reading_side, lambda text: None),
+        "training": [] if options.no_reading else measure_training(progress=lambda text: None),
         "mapping": []
         if options.no_mapping
         else measure_mapping(large=options.mapping_large, kills=20, progress=_silent),
@@ -122,7 +122,7 @@ def main() -> None:
     print(f"\nresults: {output}")
 
 
-def _silent(told: str) -> None:
+def _silent(text: str) -> None:
     """The sentences come at the end."""
 
 

@@ -1,6 +1,6 @@
 """`make ablations`: GHCA without one of its parts at a time, and the table of docs/ablations.md.
 
-Every variant is a comparison of its own in bench/ablations, which goes on where it was interrupted. Target
+Every variant is a comparison of its own in bench/ablations, which continues where it was interrupted. Target
 labels only score. `--from` fits nothing and makes the table of the runs that are there, whichever they are.
 """
 

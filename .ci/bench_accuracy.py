@@ -40,7 +40,7 @@ def measure_accuracy(
     workers: int = 0,
     oracle: str = "rf",
 ) -> list[dict[str, Any]]:
-    """The rows of a comparison; it writes its JSON, CSV and page at ``output`` and goes on where it was stopped."""
+    """The rows of a comparison; it writes its JSON, CSV and page at ``output`` and continues where it stopped."""
     comparison = Comparison(
         output=str(output),
         splits=str(splits),
@@ -83,8 +83,8 @@ def read_runs(
 ) -> dict[Hashable, dict[str, Any]]:
     """The rows of several result files by ``key``; those whose key is None are left out.
 
-    A run with figures stands before one that failed. Ends the program where two files differ about a run: nobody
-    here can know which of them is right.
+    A run with figures replaces one that failed. Ends the program where two files differ about a run, since either
+    may be right.
     """
     found: dict[Hashable, dict[str, Any]] = {}
     place: dict[Hashable, Path] = {}
@@ -213,9 +213,9 @@ def _span(values: Collection[float]) -> str:
 
 def refresh(page: Path, text: str, begin: str = BEGIN, end: str = END) -> bool:
     """Put tables between two marks of a page; false when it has none."""
-    before, begun, rest = page.read_text("utf-8").partition(begin)
-    _, ended, after = rest.partition(end)
-    if not begun or not ended:
+    before, opened, rest = page.read_text("utf-8").partition(begin)
+    _, closed, after = rest.partition(end)
+    if not opened or not closed:
         return False
     page.write_text(f"{before}{begin}\n{text}\n{end}{after}", "utf-8")
     return True
@@ -226,4 +226,4 @@ def publish(text: str, rows: Sequence[dict[str, Any]], page: Path) -> None:
     if any(row["options"] for row in rows):
         print(f"{page.name} keeps its tables: these are not of the default settings.", file=sys.stderr)
     elif not refresh(page, text):
-        print(f"{page.name} has no marks between which the tables could stand.", file=sys.stderr)
+        print(f"{page.name} lacks the marks that enclose its tables.", file=sys.stderr)

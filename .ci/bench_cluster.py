@@ -94,7 +94,7 @@ def measure_workers(
 
 
 def untrained_model(folder: Path, dates: int = 24, bands: int = 10) -> Path:
-    """A network of the size that GHCA leaves for a stack that learnt for a moment: it need not be right."""
+    """A barely trained network of the size of GHCA's: its speed counts, not its accuracy."""
     from engine.evaluation.transfers import read_transfers
     from engine.methods.ghca.distillation import DistillationSettings
     from engine.methods.shared.request import FitRequest
@@ -111,10 +111,10 @@ def untrained_model(folder: Path, dates: int = 24, bands: int = 10) -> Path:
         domain = prepare_source(source, settings.held_out, 0, device)
         member = settings.network_size(bands, domain.classes, dates)
         network = CropNetwork(DistillationSettings().size(member)).to(device)
-        learnt = train_source(network, domain, settings, generator, Progress())
+        trained = train_source(network, domain, settings, generator, Progress())
         path = folder / f"model_{dates}_{bands}.safetensors"
         request = FitRequest("source_only", source, source, 0, Progress(), {})
-        build_model(learnt, domain, request).save(path)
+        build_model(trained, domain, request).save(path)
     return path
 
 

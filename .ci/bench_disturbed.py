@@ -225,8 +225,8 @@ def fit_all(
             row |= {"notes": answer["notes"], "found": shifts.get(number, 0.0), "seconds": answer["fit_seconds"]}
             finished[key] = row | {"oa": figures["oa"], "macro_f1": figures["macro_f1"]}
             journal.add(key, finished[key])
-            told = f"{one.name}, {name}, seed {seed}: OA {figures['oa']:.3f}, macro-F1 {figures['macro_f1']:.3f}"
-            print(told, file=sys.stderr, flush=True)
+            text = f"{one.name}, {name}, seed {seed}: OA {figures['oa']:.3f}, macro-F1 {figures['macro_f1']:.3f}"
+            print(text, file=sys.stderr, flush=True)
     rows = [finished[key] for key in planned]
     output.write_text(json.dumps(rows, indent=1), "utf-8")
     return rows

@@ -10,7 +10,7 @@ multiple of 256, since otherwise its parts cut through the blocks of a window. R
   they are;
 - agreement: on the targets of real transfers, how often the fast way gives the network's class, and its accuracy;
 - size: pixels a second and peak memory on the stack and on the large ones;
-- kills: how many of so many jobs, killed at random and gone on with, end in the bytes of one that was not.
+- kills: how many of so many jobs, killed at random and resumed, end in the bytes of one that was not.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def map_here(way: str, model: str, stack: str, folder: str) -> dict[str, Any]:
 
 
 def forest_classifies() -> None:
-    """Let a forest of 200 trees of scikit-learn, learnt from the source of the transfer, take the network's place."""
+    """Replace the full model by a scikit-learn forest of 200 trees, trained on the source of the transfer."""
     from sklearn.ensemble import RandomForestClassifier
 
     from engine.evaluation.transfers import read_transfers
@@ -224,33 +224,33 @@ def agreement(transfer: str, path: Path) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     part = rng.integers(4, size=len(target))
     exact = predict_parallel(model, target.values, target.day, progress.check)
-    found, asked = np.empty(len(target), np.int64), 0
+    found, fallbacks = np.empty(len(target), np.int64), 0
     for number in range(4):
-        # A real raster has pixels by the thousand to learn from; here mixtures stand in for them.
+        # A real raster has thousands of pixels to train on; here mixtures replace them.
         own = target.values[part != number]
         held = rng.random(len(own)) < 0.2
-        learnt = np.concatenate(
+        train = np.concatenate(
             [own[~held], mix_pixels(own[~held], max(int(MIXTURES_PER_PIXEL * len(own)), 12_000), rng)]
         )
-        taught = predict_parallel(model, learnt, target.day, progress.check)
-        answers = exact[part != number][held]
-        student = distill(model, target.day, StudentData(learnt, taught, own[held], answers), 0, progress)
+        answers = predict_parallel(model, train, target.day, progress.check)
+        data = StudentData(train, answers, own[held], exact[part != number][held])
+        student = distill(model, target.day, data, 0, progress)
         classified = StudentClassifier(student, ModelClassifier(model, target.day)).classify(
             target.values[part == number], lambda pixels: None
         )
         found[part == number] = classified.best
-        asked += classified.exact
+        fallbacks += classified.exact
     return {
         "pixels": len(target),
         "agreement": round(float((found == exact.argmax(axis=1)).mean()), 4),
-        "asked": round(asked / len(target), 4),
+        "asked": round(fallbacks / len(target), 4),
         "oa_fast": round(float((found == target.labels).mean()), 4),
         "oa_exact": round(float((exact.argmax(axis=1) == target.labels).mean()), 4),
     }
 
 
 def survive(kills: int, model: Path, folder: Path) -> dict[str, Any]:
-    """Kill a job at random moments, each time with signal 9, go on with it, and compare the bytes of the map."""
+    """Kill a job at random moments, each time with signal 9, resume it, and compare the bytes of the map."""
     stack = folder / "kills.tif"
     # Large enough for the fast network to be taught.
     generate(stack, 1024)
@@ -292,9 +292,9 @@ def line(row: dict[str, Any]) -> str:
     """A row in a sentence."""
     if row["row"] == "agreement":
         return (
-            f"Fast way on {row['transfer']}: the network's class on {row['agreement']:.1%} of {row['pixels']:,} series "
-            f"(goal {GOAL_AGREEMENT:.0%}), asked for {row['asked']:.1%}; accuracy {row['oa_fast']:.3f}, the network's "
-            f"{row['oa_exact']:.3f}."
+            f"Distilled model on {row['transfer']}: the full model's class on {row['agreement']:.1%} of "
+            f"{row['pixels']:,} series (goal {GOAL_AGREEMENT:.0%}), full model used for {row['asked']:.1%}; accuracy "
+            f"{row['oa_fast']:.3f}, full model {row['oa_exact']:.3f}."
         )
     if row["row"] == "kills":
         return (

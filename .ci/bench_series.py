@@ -1,9 +1,9 @@
 """What a pixel costs to be mapped against its dates and its bands.
 
 Part of `make bench`; alone: `.ci/bench_series.py [--side 1024] [--output FILE]`. Stacks of bench_stack.py, with
-fewer and more of the dates and bands of California; the networks are of the size that GHCA leaves and learnt for a
-moment, for the cost does not depend on what they learnt. Rows: microseconds of the processor a pixel from file to file,
-by the fast network (without its teaching, which is told beside it) and by the model's own, and their share of those at
+fewer and more of the dates and bands of California; the networks have the size of GHCA's and are barely trained,
+because the cost does not depend on their weights. Rows: microseconds of the processor a pixel from file to file,
+by the distilled model (its training is reported apart) and by the full model, and their share of those at
 24 dates x 10 bands, in one run.
 """
 
@@ -43,13 +43,13 @@ def measure_series(side: int = SIDE, progress: Callable[[str], None] = print) ->
             row: dict[str, Any] = {"row": "series", "dates": dates, "bands": bands, "pixels": side * side}
             for way in WAYS:
                 found = map_apart(way, model, stack, folder)
-                # Teaching takes the same whatever the pixels; it uses all cores, as mapping does.
-                taught = found["processor_seconds"] * found["teaching_seconds"] / found["seconds"]
-                row[way] = round(1e6 * (found["processor_seconds"] - taught) / row["pixels"], 2)
+                # Training takes the same whatever the pixels; it uses all cores, as mapping does.
+                training = found["processor_seconds"] * found["teaching_seconds"] / found["seconds"]
+                row[way] = round(1e6 * (found["processor_seconds"] - training) / row["pixels"], 2)
                 row[f"{way}_pixels_per_second"] = found["mapping_pixels_per_second"]
                 row[f"{way}_of_first"] = round(row[way] / (rows[0] if rows else row)[way], 2)
                 if way == "fast":
-                    # How often a student has to ask hangs on what is mapped, and asking costs more than the student.
+                    # The share left to the full model depends on what is mapped and costs more than the student.
                     row["asked"] = found["mapping"].get("map_asked", 1.0)
                     row["teaching_seconds"] = found["teaching_seconds"]
             rows.append(row)
@@ -66,7 +66,7 @@ def line(row: dict[str, Any]) -> str:
         f"{row[f'{way}_pixels_per_second']:,} pixels a second)"
         for way in WAYS
     )
-    return f"Mapping {row['dates']} dates x {row['bands']} bands: {ways}; the network asked for {row['asked']:.1%}."
+    return f"Mapping {row['dates']} dates x {row['bands']} bands: {ways}; full model used for {row['asked']:.1%}."
 
 
 def main() -> None:

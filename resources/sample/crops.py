@@ -33,7 +33,7 @@ class Crop:
     """Growth of one crop in the source region; days are days of the year."""
 
     name: str
-    """Crop as it stands in the labels."""
+    """Crop as named in the labels."""
     growth: float
     """Day on which half of the leaf area is reached."""
     growth_pace: float
