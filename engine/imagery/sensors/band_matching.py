@@ -1,8 +1,8 @@
 """Which band of the target is which band of the source, over sensors and their names.
 
-A band is looked for by its own name, then by its wavelength, then by a wavelength near by (B08 and B8A both see
-the near infrared), and an index is computed where it is not stored. What is chosen is told, and what would be a
-guess is refused.
+A band is matched by its own name, then by its wavelength, then by a near wavelength (B08 and B8A both see the near
+infrared), and an index is computed where it is not stored. Every choice is reported, and what would be a guess is
+refused.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MAX_LISTED = 20
 
 @dataclass(frozen=True)
 class BandPair:
-    """What the target gives for one band of the source."""
+    """The band of the target for one band of the source."""
 
     source: str
     """Name of the band in the source."""
@@ -34,7 +34,13 @@ class BandPair:
     """Bands of the target from which it is computed."""
 
     def describe(self, role: str = "target") -> str:
-        """A sentence for the user; ``role`` is that of the stack in which the band was looked for."""
+        """The pair as a sentence for people.
+
+        Parameters
+        ----------
+        role : str, optional (default="target")
+            Of the stack that gives the band: ``source`` or ``target``.
+        """
         if self.how == COMPUTED:
             return f"{self.source} is computed from {', '.join(self.inputs)} of the {role}: {self.target}."
         return f"{self.target} of the target is used for {self.source} of the source ({self.how})."
@@ -42,10 +48,10 @@ class BandPair:
 
 @dataclass(frozen=True)
 class BandMatch:
-    """The bands of a source and a target brought together."""
+    """The matched bands of a source and a target."""
 
     pairs: tuple[BandPair, ...]
-    """What is found, in the order of the source."""
+    """The matches, in the order of the source."""
     missing: tuple[str, ...]
     """Bands of the source that the target cannot give."""
     left_out: tuple[str, ...]
@@ -54,7 +60,7 @@ class BandMatch:
     """Sentences: where there was a choice, what was chosen and why, or why nothing was."""
 
     def messages(self) -> list[str]:
-        """Sentences about all that is not by the same name."""
+        """Sentences about every match that is not by the same name."""
         return [pair.describe() for pair in self.pairs if pair.how != SAME_NAME] + list(self.ambiguous)
 
 
@@ -63,7 +69,12 @@ def match_bands(source: Sequence[str], target: Sequence[str]) -> BandMatch:
 
     Parameters
     ----------
-    source, target : names of bands and indices, of any sensor, without quality bands.
+    source, target : sequence of str
+        Names of bands and indices, of any sensor, without quality bands.
+
+    Returns
+    -------
+    BandMatch
     """
     source, target = list(dict.fromkeys(source)), list(dict.fromkeys(target))
     source_common, target_common = common_names(source), common_names(target)
@@ -88,13 +99,26 @@ def match_bands(source: Sequence[str], target: Sequence[str]) -> BandMatch:
     return BandMatch(tuple(pairs), tuple(missing), left_out, tuple(ambiguous))
 
 
-def require_match(source: Sequence[str], target: Sequence[str], who: str, hint: str = "") -> BandMatch:
-    """:func:`match_bands` of a target that gives every band ``who`` needs.
+def require_match(source: Sequence[str], target: Sequence[str], owner: str, hint: str = "") -> BandMatch:
+    """:func:`match_bands` with a target that must have every band.
+
+    Parameters
+    ----------
+    source, target : sequence of str
+        As in :func:`match_bands`.
+    owner : str
+        What has the bands ``source``, as the subject of the message: ``The model crops.model``.
+    hint : str, optional
+        What else to do, with ``{shared}`` for the names of the bands that are there.
+
+    Returns
+    -------
+    BandMatch
 
     Raises
     ------
     InputError
-        ``bands-differ``, naming what is missing and what the target has.
+        ``bands-differ``, naming the missing bands and those of the target.
     """
     match = match_bands(source, target)
     if not match.missing:
@@ -103,16 +127,27 @@ def require_match(source: Sequence[str], target: Sequence[str], who: str, hint: 
     shared = [pair.source for pair in match.pairs]
     raise InputError(
         "bands-differ",
-        f"{who} has the bands {listed(source, MAX_LISTED)}, but the target has no {listed(match.missing, MAX_LISTED)}, "
-        f"only {listed(target, MAX_LISTED) or 'bands without a name'}.",
+        f"{owner} has the bands {listed(source, MAX_LISTED)}, but the target has no "
+        f"{listed(match.missing, MAX_LISTED)}, only {listed(target, MAX_LISTED) or 'bands without a name'}.",
         f"Correct the band names of its table{hint.format(shared=','.join(shared)) if shared else ''}.{unclear}",
     )
 
 
 def adapt_target(bands: Sequence[StackBand], match: BandMatch) -> tuple[list[StackBand], tuple[str, ...]]:
-    """The target's raster bands that are used, under the source's names, and the indices to compute from them.
+    """The target's raster bands that are used, under the source's names.
 
-    A band from which only an index is computed keeps a name that tells its wavelength.
+    Parameters
+    ----------
+    bands : sequence of StackBand
+        Of the target.
+    match : BandMatch
+
+    Returns
+    -------
+    bands : list of StackBand
+        One from which only an index is computed keeps a name that says its wavelength.
+    indices : tuple of str
+        Names of the indices to compute from them.
     """
     names: dict[str, list[str]] = {}
     for pair in match.pairs:
@@ -153,13 +188,13 @@ def _by_wavelength(name: str, common: str | None, of: dict[str, str | None], amb
     if len(candidates) > 1:
         ambiguous.append(
             f"{name} of the source may be {' or '.join(candidates)} of the target, which show the same wavelength: "
-            "take one of them out of the table."
+            "remove one of them from the table."
         )
         return None
     if others:
         ambiguous.append(
             f"{name} of the source may be {candidates[0]} or {' or '.join(others)} of the target: "
-            f"{candidates[0]} is taken, for {usual}."
+            f"{candidates[0]} is used, since {usual}."
         )
     return BandPair(name, candidates[0], how)
 
@@ -179,4 +214,4 @@ def _unclear(name: str, role: str) -> list[str]:
     meanings = possible_meanings(name)
     if not meanings:
         return []
-    return [f"{name} of the {role} may be {' or '.join(meanings)}: give it its word, such as RED or SWIR16."]
+    return [f"{name} of the {role} may be {' or '.join(meanings)}: rename it to a word such as RED or SWIR16."]

@@ -1,7 +1,7 @@
-"""Dates and band names as they stand in band descriptions, file names and metadata.
+"""Dates and band names in band descriptions, file names and metadata.
 
 The ways to write a date are in :mod:`.date_patterns`, the names of bands in the tables here. Where a text can mean
-several dates, none is taken: :func:`date_choices` says which they are.
+several dates, none is taken: :func:`date_choices` lists them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ KNOWN_BANDS = tuple(
 """Names of bands, indices and quality bands that are recognised among other words, in capitals and in their usual
 order."""
 
-JOINED = re.compile(
+WITH_UNDERSCORE = re.compile(
     r"(?:(?<=_)|(?<![^\W_]))(?:" + "|".join(name for name in KNOWN_BANDS if "_" in name) + r")(?![^\W_])", re.IGNORECASE
 )
 """Known names with an underscore inside, as whole words."""
@@ -52,7 +52,7 @@ PHRASES = (
 )
 """Names of more than one word, and the one word that is recognised."""
 
-WORDS_BESIDE = re.compile(
+IGNORED_WORDS = re.compile(
     r"""^(?: S2[ABCD]? | S1[ABCD]? | SEN2[ABL]? | SENTINEL\d?[ABCD]? | MSI | MSIL[12][AC] | IW | GRDH? | 1SDV | OPER
     | L[COTEM]?0?\d | LND?0?\d | LANDSAT\d? | L1C | L2[AC]? | L[12][A-Z]{2} | T[12] | RT
     | TERRA | AQUA | MODIS | M[OYC]D\d+[A-Z]\d | H\d{2}V\d{2} | A | CB4A? | CBERS4A? | STK | 16D
@@ -62,9 +62,9 @@ WORDS_BESIDE = re.compile(
     | BAND | MEAN | MEDIAN | COMPOSITE | REFLECTANCE | SURFACE | DAYS? )$""",
     re.VERBOSE | re.IGNORECASE,
 )
-"""Words that stand beside a band's name and say nothing about which band it is."""
+"""Words beside a band's name that say nothing about which band it is."""
 
-MEANINGLESS = r"(?:(?:gdal )?(?:band|layer|raster)(?: number)?)?[\s_-]*\d*|S(?:EN)?2[A-DL]|LND0\d|LN[DM]LG|S1[A-D]I[AD]"
+PLACEHOLDER = r"(?:(?:gdal )?(?:band|layer|raster)(?: number)?)?[\s_-]*\d*|S(?:EN)?2[A-DL]|LND0\d|LN[DM]LG|S1[A-D]I[AD]"
 """What a description without a name looks like, as ``Band 3``, or the satellite behind FORCE's dates."""
 
 
@@ -94,38 +94,77 @@ SENSORS = (
 )
 """Sentinel-2 keeps its numbers; the other half of HLS (S30) has the same."""
 
-SAME_PREFIX = re.compile(r"(?:S[RT]_)?B0?(\d{1,2})", re.IGNORECASE)
+NUMBERED = re.compile(r"(?:S[RT]_)?B0?(\d{1,2})", re.IGNORECASE)
 """A band's number as Landsat's products write it."""
 
 
 def sensor_of(text: str) -> Sensor | None:
-    """The sensor that a product's name, a path or a metadata value tells, if its band numbers are its own."""
+    """The sensor of a product, if its band numbers differ from Sentinel-2's.
+
+    Parameters
+    ----------
+    text : str
+        The product's name, a path, or what metadata call the platform.
+
+    Returns
+    -------
+    Sensor or None
+    """
     return next((s for s in SENSORS if re.search(s.pattern, text, re.IGNORECASE)), None)
 
 
 def sensor_band_name(name: str | None, sensor: Sensor | None) -> str | None:
-    """The name that a numbered band has in every sensor (``SR_B5`` of Landsat 8 is ``NIR08``), or ``name`` itself."""
-    match = SAME_PREFIX.fullmatch(name or "")
+    """The name that a numbered band has in every sensor.
+
+    Parameters
+    ----------
+    name : str or None
+        Such as ``SR_B5``.
+    sensor : Sensor or None
+        As :func:`sensor_of` gives it.
+
+    Returns
+    -------
+    str or None
+        Such as ``NIR08`` for ``SR_B5`` of Landsat 8; ``name`` itself where the sensor does not number it.
+    """
+    match = NUMBERED.fullmatch(name or "")
     if sensor is None or match is None:
         return name
     return dict(pair.split(":") for pair in sensor.names.split()).get(match.group(1), name)
 
 
 def parse_date(text: str) -> tuple[str | None, str]:
-    """The ISO date in ``text`` and the text without it; (None, text) when there is none, or more than one.
+    """Find the date in a text.
 
     Parameters
     ----------
-    text : band description, file name without its ending, or metadata value.
+    text : str
+        Band description, file name without its suffix, or metadata value.
+
+    Returns
+    -------
+    date : str or None
+        ISO date; None when there is none, or more than one.
+    rest : str
+        The text without its dates.
     """
     dates, rest = _dates(text)
     return (dates[0], rest) if len(dates) == 1 else (None, rest if dates else text)
 
 
 def date_choices(text: str) -> tuple[str, ...]:
-    """The ISO dates between which ``text`` leaves open which is meant, ascending; empty where it does not.
+    """The dates of an ambiguous text; a product's own pattern settles it, and a day goes before a month.
 
-    A product's own way of writing settles it, and a day goes before a month.
+    Parameters
+    ----------
+    text : str
+        As in :func:`parse_date`.
+
+    Returns
+    -------
+    tuple of str
+        ISO dates, ascending; empty where the text is not ambiguous.
     """
     dates, _ = _dates(text)
     return dates if len(dates) > 1 else ()
@@ -148,7 +187,7 @@ def _dates(text: str) -> tuple[tuple[str, ...], str]:
                 continue
             rank = kind.rank
             found |= {date.isoformat() for date in dates}
-            # Blanked and not cut out, so that places stay and what stood apart does not grow together.
+            # Blanked and not cut out, so that positions stay and separate words do not join.
             rest = rest[: match.start()] + " " * (match.end() - match.start()) + rest[match.end() :]
     return tuple(sorted(found)), re.sub(r" {2,}", " ", rest) if found else text
 
@@ -158,8 +197,10 @@ def parse_band(rest: str, free: bool) -> str | None:
 
     Parameters
     ----------
-    rest : text without its date.
-    free : whether any name will do, as in a band description; in a file name only a known one does.
+    rest : str
+        Text without its date.
+    free : bool
+        Whether any name is accepted, as in a band description; in a file name only a known one is.
 
     Returns
     -------
@@ -172,22 +213,38 @@ def parse_band(rest: str, free: bool) -> str | None:
         plain = re.sub(phrase, word, plain, flags=re.IGNORECASE)
     words = [word for part in re.split(r"[\s.,;:/()\[\]-]+", plain) for word in _words(part)]
     known = [name for name in map(standard_name, words) if name]
-    beside = [word for word in words if not standard_name(word) and not WORDS_BESIDE.match(word)]
+    beside = [word for word in words if not standard_name(word) and not IGNORED_WORDS.match(word)]
     if len(set(known)) == 1 and (not free or not beside):
         return known[0]
     if not free:
         return None
     name = re.sub(r"^[\s_.,;:-]+|[\s_.,;:-]+$", "", re.sub(r"\s+", " ", rest))
-    return None if re.fullmatch(MEANINGLESS, name, re.IGNORECASE) else name
+    return None if re.fullmatch(PLACEHOLDER, name, re.IGNORECASE) else name
 
 
 def _words(part: str) -> list[str]:
-    """The words of a text joined by underscores, names that hold one left whole."""
-    return JOINED.sub(lambda name: name.group().replace("_", "\0"), part).replace("_", " ").replace("\0", "_").split()
+    """The words of a text joined by underscores; known names with an underscore stay in one piece."""
+    return (
+        WITH_UNDERSCORE.sub(lambda name: name.group().replace("_", "\0"), part)
+        .replace("_", " ")
+        .replace("\0", "_")
+        .split()
+    )
 
 
 def standard_name(word: str) -> str | None:
-    """A known band's name in its one spelling (``b8`` is ``B08``), or None for another word."""
+    """A known band's name in its one spelling.
+
+    Parameters
+    ----------
+    word : str
+        In any case, such as ``b8``.
+
+    Returns
+    -------
+    str or None
+        Such as ``B08``; None for another word.
+    """
     name = word.upper()
     short = re.fullmatch(r"B(\d)", name)
     name = f"B0{short.group(1)}" if short else name
@@ -195,6 +252,11 @@ def standard_name(word: str) -> str | None:
 
 
 def band_order(names: Iterable[str]) -> tuple[str, ...]:
-    """The names in one fixed order, however the files that hold them are named or sorted."""
+    """The names in one fixed order, however the files that hold them are named or sorted.
+
+    Parameters
+    ----------
+    names : iterable of str
+    """
     position = {name: number for number, name in enumerate(KNOWN_BANDS)}
     return tuple(sorted(names, key=lambda name: (position.get(name, len(position)), name)))

@@ -1,24 +1,22 @@
-"""How dates are written in file names, band descriptions and metadata: one table, an example for each way.
+"""How dates are written in file names, band descriptions and metadata: three tables, an example for each way.
 
-The table is tried from top to bottom. What a pattern matches is not looked at again, so the special ones
-(a product's name with a second date that says when it was processed) stand above the general ones.
+The tables are tried from top to bottom. What a pattern matches is not read again, so the special ones
+(a product's name with a second date that says when it was processed) are above the general ones.
 """
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 FIRST_YEAR, LAST_YEAR = 1972, 2060
 """Years taken for a date: the first civil imaging satellite flew in 1972."""
-MIDDLE_OF_MONTH = 15
+MIDDLE_OF_MONTH = "15"
 """Day given to a monthly composite: its middle is the nearest to what it shows."""
-LONGEST_INTERVAL = 200
+MAX_INTERVAL = 200
 """Days between two dates that still bound one composite."""
-
-PRODUCT, DAY, MONTH = range(3)
-"""How sure a pattern is: a product's own way of writing settles the date; days go before months."""
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 MONTH_NAME = (
@@ -26,11 +24,11 @@ MONTH_NAME = (
     "|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)(?![a-z])"
 )
 SEPARATED_DAY = r"(\d{4})[-_.:/ ](\d{1,2})[-_.:/ ](\d{1,2})"
-EIGHT = r"(\d{4})(\d{2})(\d{2})"
+YYYYMMDD = r"(\d{4})(\d{2})(\d{2})"
 CLOCK = r"(?:[T ]\d{2}:?\d{2}(?::?\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
 """The time of day behind a separated day, if there is one."""
 BETWEEN = r"(?:_to_|_|--?|/| to | - |\.\.)"
-"""What stands between the two ends of an interval."""
+"""Separators of the two ends of an interval."""
 END = r"(?!\d)"
 START = r"(?<!\d)"
 
@@ -42,26 +40,19 @@ class DatePattern:
     title: str
     """What writes dates like this."""
     pattern: str
-    """Regular expression; the whole match is taken out of the text, its groups go to ``read``."""
+    """Regular expression; the whole match is removed from the text, its groups go to ``read``."""
     read: Callable[..., datetime.date | tuple[datetime.date, ...]]
-    """Date of the groups, or several where they can be read in several ways; ValueError for what is no date."""
+    """Date of the groups, or several where they are ambiguous; ValueError where they are no date."""
     examples: tuple[tuple[str, str], ...]
     """Texts with such a date, and the ISO date that each means."""
-    rank: int = DAY
-    """PRODUCT, DAY or MONTH."""
+    rank: int = 0
+    """Number of its table: the lower, the surer. A product's own pattern settles the date; days go before months."""
 
 
 def _date(year: str, month: str, day: str) -> datetime.date:
     if not FIRST_YEAR <= int(year) <= LAST_YEAR:
         raise ValueError(f"year {year}")
     return datetime.date(int(year), int(month), int(day))
-
-
-def _middle(*six: str) -> datetime.date:
-    first, last = _date(*six[:3]), _date(*six[3:])
-    if not 0 <= (last - first).days <= LONGEST_INTERVAL:
-        raise ValueError("not an interval")
-    return first + (last - first) // 2
 
 
 def _day_of_year(year: str, day: str) -> datetime.date:
@@ -71,23 +62,20 @@ def _day_of_year(year: str, day: str) -> datetime.date:
     return found
 
 
-def _middle_of_days(*four: str) -> datetime.date:
-    first, last = _day_of_year(*four[:2]), _day_of_year(*four[2:])
-    if not 0 <= (last - first).days <= LONGEST_INTERVAL:
+def _midpoint(first: datetime.date, last: datetime.date) -> datetime.date:
+    if not 0 <= (last - first).days <= MAX_INTERVAL:
         raise ValueError("not an interval")
     return first + (last - first) // 2
 
 
-def _month(year: str, month: str) -> datetime.date:
-    return _date(year, month, str(MIDDLE_OF_MONTH))
+def _middle_of_interval(*six: str) -> datetime.date:
+    return _midpoint(_date(*six[:3]), _date(*six[3:]))
 
 
 def _middle_of_months(*four: str) -> datetime.date:
-    first, last = _date(four[0], four[1], "1"), _date(four[2], four[3], "28")
-    following = (last + datetime.timedelta(4)).replace(day=1)
-    if not 0 <= (following - first).days <= LONGEST_INTERVAL:
-        raise ValueError("not an interval")
-    return first + (following - first) // 2
+    """The middle from the start of the first month to the end of the second."""
+    following = (_date(four[2], four[3], "28") + datetime.timedelta(4)).replace(day=1)
+    return _midpoint(_date(four[0], four[1], "1"), following)
 
 
 def _named_month(day: str, month: str, year: str) -> datetime.date:
@@ -98,56 +86,53 @@ def _either_order(one: str, other: str, year: str) -> tuple[datetime.date, ...]:
     """Day before month and month before day: both where both are dates."""
     found = set()
     for month, day in ((other, one), (one, other)):
-        try:
+        with suppress(ValueError):
             found.add(_date(year, month, day))
-        except ValueError:
-            continue
     return tuple(sorted(found))
 
 
-DATE_PATTERNS = (
+PRODUCT_PATTERNS = (
     DatePattern(
         "Sentinel-2 product: sensing time, before baseline and processing time",
-        rf"S2[A-D]_MSIL[12][AC]_{EIGHT}T\d{{6}}_N\d{{4}}_R\d{{3}}_T\w{{5}}(?:_\d{{8}}T\d{{6}})?{END}",
+        rf"S2[A-D]_MSIL[12][AC]_{YYYYMMDD}T\d{{6}}_N\d{{4}}_R\d{{3}}_T\w{{5}}(?:_\d{{8}}T\d{{6}})?{END}",
         _date,
         (("S2A_MSIL2A_20180420T105031_N0500_R051_T31UFS_20230806T130540", "2018-04-20"),),
-        PRODUCT,
     ),
     DatePattern(
-        "Sentinel-2 product until 2016: the time of sensing stands behind V",
-        rf"S2[A-D]_OPER_PRD_MSIL\w{{2}}_\w{{4}}_\d{{8}}T\d{{6}}_R\d{{3}}_V{EIGHT}T\d{{6}}_\d{{8}}T\d{{6}}{END}",
+        "Sentinel-2 product until 2016: sensing time behind V",
+        rf"S2[A-D]_OPER_PRD_MSIL\w{{2}}_\w{{4}}_\d{{8}}T\d{{6}}_R\d{{3}}_V{YYYYMMDD}T\d{{6}}_\d{{8}}T\d{{6}}{END}",
         _date,
         (("S2A_OPER_PRD_MSIL1C_PDMC_20151231T020842_R008_V20151230T105153_20151230T105153", "2015-12-30"),),
-        PRODUCT,
     ),
     DatePattern(
         "Landsat product: acquired, then processed",
-        rf"L[COTEM]0\d_[A-Z0-9]{{4}}_\d{{6}}_{EIGHT}_\d{{8}}{END}",
+        rf"L[COTEM]0\d_[A-Z0-9]{{4}}_\d{{6}}_{YYYYMMDD}_\d{{8}}{END}",
         _date,
         (("LC08_L2SP_224078_20200518_20200820_02_T1_SR_B4", "2020-05-18"),),
-        PRODUCT,
     ),
     DatePattern(
         "Landsat scene before Collections: path, row, year, day of year",
         rf"{START}L[COTEM]\d\d{{6}}(\d{{4}})(\d{{3}})[A-Z]{{3}}\d{{2}}",
         _day_of_year,
         (("LC82240782020139LGN00_B4", "2020-05-18"),),
-        PRODUCT,
     ),
     DatePattern(
         "Earth Engine's Sentinel-2 image: sensing time, then a second time of the same product",
-        rf"{START}{EIGHT}T\d{{6}}_\d{{8}}T\d{{6}}_T\w{{5}}",
+        rf"{START}{YYYYMMDD}T\d{{6}}_\d{{8}}T\d{{6}}_T\w{{5}}",
         _date,
         (
             ("20151128T002653_20151130T102149_T56MNN", "2015-11-28"),
             ("20210501T150711_20210501T151139_T19LBD_B4", "2021-05-01"),
         ),
-        PRODUCT,
     ),
+)
+"""Names that products have, with the date of the image in a fixed position."""
+
+DAY_PATTERNS = (
     DatePattern(
         "interval, separated days: its middle",
         rf"{START}{SEPARATED_DAY}{CLOCK}{BETWEEN}{SEPARATED_DAY}{CLOCK}{END}",
-        _middle,
+        _middle_of_interval,
         (
             ("CB4_64_16D_STK_022024_2018-08-29_2018-09-13_EVI", "2018-09-05"),
             ("2021-05-01T00:00:00Z/2021-05-16T23:59:59Z", "2021-05-08"),
@@ -155,8 +140,8 @@ DATE_PATTERNS = (
     ),
     DatePattern(
         "interval, eight digits: its middle",
-        rf"{START}{EIGHT}(?:T\d{{6}}Z?)?{BETWEEN}{EIGHT}(?:T\d{{6}}Z?)?{END}",
-        _middle,
+        rf"{START}{YYYYMMDD}(?:T\d{{6}}Z?)?{BETWEEN}{YYYYMMDD}(?:T\d{{6}}Z?)?{END}",
+        _middle_of_interval,
         (
             ("NDVI_20210501_20210516", "2021-05-08"),
             ("S1A_IW_GRDH_1SDV_20210501T235958_20210502T000023_037692_047285_1A2B", "2021-05-01"),
@@ -166,7 +151,7 @@ DATE_PATTERNS = (
     DatePattern(
         "interval, days of the year: its middle",
         rf"{START}(\d{{4}})(\d{{3}}){BETWEEN}(\d{{4}})(\d{{3}}){END}",
-        _middle_of_days,
+        lambda *four: _midpoint(_day_of_year(*four[:2]), _day_of_year(*four[2:])),
         (("NDVI_2021121_2021136", "2021-05-08"),),
     ),
     DatePattern(
@@ -181,7 +166,7 @@ DATE_PATTERNS = (
     ),
     DatePattern(
         "year, month, day as eight digits, perhaps with a time",
-        rf"{START}{EIGHT}(?:[T _]?\d{{6}}(?:\.\d+)?Z?|[T_]?\d{{4}})?{END}",
+        rf"{START}{YYYYMMDD}(?:[T _]?\d{{6}}(?:\.\d+)?Z?|[T_]?\d{{4}})?{END}",
         _date,
         (
             ("NDVI_20210501", "2021-05-01"),
@@ -210,7 +195,7 @@ DATE_PATTERNS = (
         (("NDVI 05.06.2021", "2021-06-05"),),
     ),
     DatePattern(
-        "day and month, in an order that only a number above 12 tells, and year",
+        "day and month, whose order is clear only from a number above 12, and year",
         rf"{START}(\d{{1,2}})([-_/])(\d{{1,2}})\2(\d{{4}}){END}",
         lambda one, separator, other, year: _either_order(one, other, year),
         (("NDVI_16-05-2021", "2021-05-16"),),
@@ -226,40 +211,44 @@ DATE_PATTERNS = (
             ("SEN2L_B02_2012_273", "2012-09-29"),
         ),
     ),
+)
+
+MONTH_PATTERNS = (
     DatePattern(
         "interval of months, separated: its middle",
         rf"{START}(\d{{4}})[-_.](\d{{2}}){BETWEEN}(\d{{4}})[-_.](\d{{2}}){END}",
         _middle_of_months,
         (("planet_medres_normalized_analytic_2020-06_2020-08_mosaic", "2020-07-17"),),
-        MONTH,
     ),
     DatePattern(
-        # Not 2021-02-30: a day that is none does not leave its month to be guessed.
+        # Not 2021-02-30: the month of a day that does not exist is no date either.
         "year and month, separated: middle of the month",
         rf"{START}(\d{{4}})([-_.])(\d{{2}}){END}(?!\2\d{{1,2}}(?!\d|k?m\b))",
-        lambda year, _, month: _month(year, month),
+        lambda year, _, month: _date(year, month, MIDDLE_OF_MONTH),
         (("B02_2017-11", "2017-11-15"),),
-        MONTH,
     ),
     DatePattern(
         "name of the month and year: middle of the month",
         rf"(?<![A-Za-z]){MONTH_NAME}[-_. ]?(\d{{4}}){END}",
-        lambda month, year: _named_month(str(MIDDLE_OF_MONTH), month, year),
+        lambda month, year: _named_month(MIDDLE_OF_MONTH, month, year),
         (("NDVI_May2021", "2021-05-15"),),
-        MONTH,
     ),
     DatePattern(
         "year and name of the month: middle of the month",
         rf"{START}(\d{{4}})[-_. ]?{MONTH_NAME}(?![A-Za-z\d])",
-        lambda year, month: _named_month(str(MIDDLE_OF_MONTH), month, year),
+        lambda year, month: _named_month(MIDDLE_OF_MONTH, month, year),
         (("2021_May_NDVI", "2021-05-15"),),
-        MONTH,
     ),
     DatePattern(
         "year and month as six digits: middle of the month",
         rf"{START}(\d{{4}})(\d{{2}}){END}",
-        _month,
+        lambda year, month: _date(year, month, MIDDLE_OF_MONTH),
         (("NDVI_202105", "2021-05-15"),),
-        MONTH,
     ),
+)
+
+DATE_PATTERNS = tuple(
+    replace(kind, rank=rank)
+    for rank, kinds in enumerate((PRODUCT_PATTERNS, DAY_PATTERNS, MONTH_PATTERNS))
+    for kind in kinds
 )

@@ -1,4 +1,4 @@
-"""Physical values from stored numbers: scale and offset of every raster band, decided alike for source and target.
+"""Physical values from stored numbers: scale and offset of every raster band, by the same rules for source and target.
 
 How it is decided, for each raster band (quality bands are never scaled):
 
@@ -6,7 +6,7 @@ How it is decided, for each raster band (quality bands are never scaled):
 2. the metadata file of a Sentinel-2 product that holds the raster (``MTD_MSIL2A.xml``: quantification and offset);
 3. known products by name, for files of whole numbers: Landsat Collection 2, Sentinel-2 (with the offset of -1000
    from processing baseline 04.00 on, unless the path says that the data is harmonised), HLS, MODIS;
-4. otherwise by size: reflectance and most indices lie between -1 and 2, so a stack whose typical large value
+4. otherwise by size: reflectance and most indices are between -1 and 2, so a stack whose typical large value
    is above 100 holds them times 10000 and is divided by that, float files as well (a float file of a known
    product then gets the product's own scale and offset). Byte files are left as they are: 8-bit products
    follow no common factor. Bands that are no reflectance (radar, temperature, terrain) are left as they are.
@@ -38,12 +38,12 @@ from .spectral_indices import index_name
 FACTOR = 10000.0
 """Reflectance and indices are commonly stored as integers times this."""
 AS_STORED = "CROPTRANSFER_AS_STORED"
-"""Metadata key of raster bands whose numbers are the values, however large: regular stacks say so."""
+"""Metadata key of raster bands whose numbers are the values, however large: regular stacks have it."""
 LARGE = 100.0
 """Typical large value of a stack from which on it cannot be reflectance or an index as such."""
 DIVISOR = 10.0
 """A scale in the metadata at or above this divides."""
-APART = 20.0
+UNIT_RATIO = 20.0
 """Typical values of source and target that differ by more than this factor are not in the same unit."""
 NOT_REFLECTANCE = frozenset(
     "VV VH HH HV VVVH LST ST TIR LWIR LWIR11 LWIR12 DEM ELEVATION SLOPE ASPECT TEMPERATURE RAIN WVP AOT".split()
@@ -69,7 +69,7 @@ class Product:
     fill: float | None
     """Number that means no observation, where the files often do not say so."""
     kind: str = ANY
-    """Which bands it is about: ``reflectance``, ``index`` or ``any``."""
+    """The bands it applies to: ``reflectance``, ``index`` or ``any``."""
 
 
 LANDSAT = r"(?:L[COTEM]0[4-9]_L2S[PR]_\d{6}_\d{8}_\d{8}_02_T\d.*|L[COTEM]0[4-9]_\d{6}_\d{8}(?!\d).*)"
@@ -87,10 +87,10 @@ PRODUCTS = (
     Product("MODIS reflectance", r"(?<![A-Z])M[OY]D09[AGQ]\w", 1e-4, 0.0, -28672.0, REFLECTANCE),
     Product("MODIS reflectance", r"(?<![A-Z])MCD43A4", 1e-4, 0.0, 32767.0, REFLECTANCE),
 )
-"""The first whose pattern is found and whose kind fits the band holds."""
+"""The first whose pattern is found and whose kind is that of the band applies."""
 
 HARMONISED = r"HARMONI[SZ]ED"
-"""In a path: data from which the offset of baseline 04.00 is already taken, such as Earth Engine's."""
+"""In a path: data without the offset of baseline 04.00, such as Earth Engine's."""
 OFFSET_SINCE = "20220125"
 """Day from which the Sentinel-2 ground segment writes the offset; what it reprocesses has it for every day."""
 SENTINEL_2_BANDS = "B01 B02 B03 B04 B05 B06 B07 B08 B8A B09 B10 B11 B12".split()
@@ -105,7 +105,7 @@ class StoredValues:
     """What is known of a raster band's numbers without reading them."""
 
     scaling: tuple[float, float] | None = None
-    """Scale and offset; None when nobody says."""
+    """Scale and offset; None when unknown."""
     product: tuple[float, float] | None = None
     """Scale and offset of its product's whole numbers, for a float file that may hold them or the values."""
     fill: float | None = None
@@ -113,16 +113,23 @@ class StoredValues:
     sentinel_2: bool = False
     """Whether it is Sentinel-2 data as ESA writes it, whose offset depends on the processing baseline."""
     offset_guessed: bool = False
-    """Whether nothing says that baseline."""
+    """Whether that baseline is unknown."""
 
 
 def stored_values(band: Any, path: str, name: str) -> StoredValues:
-    """What metadata and product of a GDAL band say of its numbers.
+    """What is known of the numbers of a raster band from its metadata and product.
 
     Parameters
     ----------
-    path : the file.
-    name : what the band is called in the stack: an index has no offset of its product.
+    band : gdal.Band
+    path : str
+        Of its file.
+    name : str
+        Of the band in the stack: an index has no offset of its product.
+
+    Returns
+    -------
+    StoredValues
     """
     known = _product(band, path, name)
     declared = _declared(band)
@@ -174,7 +181,7 @@ def _safe_scaling(path: str, name: str) -> tuple[float, float] | None:
     subdataset = re.match(r"SENTINEL2_L\w+:(.*\.xml):", path)
     folder = subdataset.group(1) if subdataset else path
     if "/vsicurl/" in folder or "/vsis3/" in folder:
-        return None  # asking the network for files that may not be there takes seconds for each
+        return None  # a request for a file that may not exist takes seconds
     for _ in range(LEVELS_BELOW_SAFE):
         folder = re.sub(r"[\\/][^\\/]*$", "", folder)
         found = _safe_metadata(folder)
@@ -216,24 +223,44 @@ def _text(path: str) -> str | None:
 
 
 def guess_scale(samples: Sequence[np.ndarray]) -> float:
-    """Factor of the bands of a stack that say nothing, from sampled values of each; 1 or 1/10000."""
+    """Scale of the bands of a stack that declare none, from their size.
+
+    Parameters
+    ----------
+    samples : sequence of ndarray
+        Stored numbers of each band.
+
+    Returns
+    -------
+    float
+        1 or 1/10000.
+    """
     large = [float(np.percentile(np.abs(values), 98)) for values in samples if len(values)]
     return 1 / FACTOR if large and max(large) > LARGE else 1.0
 
 
 def scale_warnings(source: SeriesSet, target: SeriesSet) -> list[str]:
-    """A sentence for every band whose values are not in the same unit on both sides, such as bytes and reflectance.
+    """Warnings about bands whose values are not in the same unit on both sides, such as bytes and reflectance.
 
-    Compared is the value below which nine tenths of the magnitudes lie; more than a factor of 20 apart is told.
+    The value below which nine tenths of the magnitudes are is compared; a factor above 20 gives a warning.
+
+    Parameters
+    ----------
+    source, target : SeriesSet
+
+    Returns
+    -------
+    list of str
+        A sentence for each band.
     """
     warnings = []
     for name in (band for band in source.bands if band in target.bands):
         here, there = (_typical(side.values[:, :, side.bands.index(name)]) for side in (source, target))
-        if min(here, there) > 0 and max(here, there) > APART * min(here, there):
+        if min(here, there) > 0 and max(here, there) > UNIT_RATIO * min(here, there):
             warnings.append(
                 f"The values of {name} are not in the same unit: up to about {here:.3g} in the source and "
-                f"{there:.3g} in the target. Give the rasters of one side a scale (in their properties), or bring "
-                "them into the unit of the other: else the map means nothing."
+                f"{there:.3g} in the target. Set the scale of the rasters of one side (in their properties), or "
+                "convert them to the unit of the other; without that the map is meaningless."
             )
     return warnings
 
@@ -244,24 +271,32 @@ def _typical(values: np.ndarray) -> float:
 
 
 def offset_warnings(role: str, offsets: dict[str, tuple[float, bool]]) -> list[str]:
-    """Sentences on the offset of Sentinel-2's baseline 04.00 in a stack.
+    """Warnings about the offset of Sentinel-2's baseline 04.00 in a stack.
 
     Parameters
     ----------
-    offsets : by path of each Sentinel-2 file, its offset in reflectance and whether that is a guess by its date.
+    role : str
+        Of the stack: ``source`` or ``target``.
+    offsets : dict of str to (float, bool)
+        By path of each Sentinel-2 file its offset in reflectance, and whether that is a guess by its date.
+
+    Returns
+    -------
+    list of str
+        Sentences.
     """
     warnings = []
     with_offset = [path for path, (offset, _) in offsets.items() if offset]
     if with_offset and len(with_offset) < len(offsets):
         warnings.append(
             f"{len(with_offset)} of the {len(offsets)} Sentinel-2 files of the {role} are of baseline 04.00 or later: "
-            "their offset of -1000 is applied, so that they go on where the earlier ones end."
+            "their offset of -1000 is applied, so that their values continue those of the earlier ones."
         )
     unknown = [path for path, (_, guessed) in offsets.items() if guessed]
     if unknown:
         warnings.append(
-            f"{len(unknown)} Sentinel-2 files of the {role}, such as {file_name(unknown[0])}, do not say their "
-            "processing baseline: the offset of -1000 is applied to those of 25 January 2022 or later that are as ESA "
-            "wrote them, and to no other. Keep rasters in their SAFE folder to have it right."
+            f"{len(unknown)} Sentinel-2 files of the {role}, such as {file_name(unknown[0])}, do not name their "
+            "processing baseline: the offset of -1000 is applied only to original ESA files of 25 January 2022 or "
+            "later. Keep rasters in their SAFE folder so that the baseline is known."
         )
     return warnings

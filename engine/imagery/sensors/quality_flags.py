@@ -1,9 +1,9 @@
-"""Quality bands: what their numbers mean, and which observations they hide.
+"""Quality bands: what their numbers mean, and which observations they mask.
 
 A quality band is no data: it says of every pixel and date whether the other bands of that date show the ground.
-Hidden by default is what shows none of it, or not as it is: no data, saturated, cloud, what lies beside cloud
-where the product says so, cloud shadow, thin cloud, and snow, which says nothing about a crop. Water, dark areas,
-aerosol and "marginal" or "check other flags" stay, because whole seasons of the tropics are marked so.
+Masked by default is what does not show it, or not as it is: no data, saturated, cloud, the surroundings of cloud
+where the product has a flag for them, cloud shadow, thin cloud, and snow, which says nothing about a crop. Water,
+dark areas, aerosol and "marginal" or "check other flags" stay, because whole seasons of the tropics are marked so.
 
 Sources: Sentinel-2 Products Specification Document, S2-PDGS-TAS-DI-PSD, and Level-2A ATBD (SCL, QA60); USGS
 LSDS-1618 and LSDS-1619, Landsat Collection 2 Level 2 (QA_PIXEL); HLS User Guide 2.0, table 9 (FMASK); Zhu and
@@ -15,7 +15,7 @@ Woodcock 2012, doi:10.1016/j.rse.2011.10.028 (FMASK4); MODIS Vegetation Index Us
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Union
 
@@ -25,24 +25,24 @@ from ...errors import InputError
 from ..geo.types import StackBand
 
 Choice = Mapping[str, Sequence[Union[int, str]]]
-"""Hidden values of quality bands by the band's name: numbers of classes, or names of flags."""
+"""Masked values of quality bands by the band's name: numbers of classes, or names of flags."""
 
 CLASS = 0xFFFF
-"""Mask of a meaning that is the whole number and not some of its bits."""
+"""Mask of a value that is the whole number and not some of its bits."""
 
 
 @dataclass(frozen=True)
 class QualityValue:
-    """One thing that a quality band can say."""
+    """One value of a quality band, or one of its flags."""
 
     value: int
     """The number of a class, or what the bits of ``mask`` hold."""
     name: str
     """For people; names the flag in a choice."""
     masked: bool = False
-    """Whether it hides the observation by default."""
+    """Whether it masks the observation by default."""
     mask: int = CLASS
-    """The bits that are looked at."""
+    """The bits that are compared."""
 
 
 @dataclass(frozen=True)
@@ -57,181 +57,138 @@ class QualityBand:
     """In the order of the product's own table."""
 
 
-def _classes(title: str, masked: str, **names: str) -> QualityBand:
-    """A band of classes; ``names`` are ``v8="cloud"``, ``m1`` is -1, ``masked`` the numbers as words."""
-    numbers = {int(key[1:]) * (-1 if key[0] == "m" else 1): name for key, name in names.items()}
-    chosen = {int(number) for number in masked.split()}
-    return QualityBand(title, False, tuple(QualityValue(n, name, n in chosen) for n, name in numbers.items()))
-
-
-def _flags(title: str, *rows: tuple[int, str, bool]) -> QualityBand:
-    """A band of single bits: (bit, name, hidden by default)."""
-    return QualityBand(title, True, tuple(QualityValue(1 << bit, name, hide, 1 << bit) for bit, name, hide in rows))
-
-
-def _field(first: int, bits: int, what: str, names: str, masked: str = "") -> tuple[QualityValue, ...]:
-    """The values of a field of several bits, ``names`` and ``masked`` as words; a dot leaves a value out."""
-    mask = (1 << bits) - 1 << first
+def _field(first: int, width: int, rows: str) -> tuple[QualityValue, ...]:
+    """Values of the bits from ``first`` on: ``number name``, a star behind those that mask; semicolons between."""
+    mask = (1 << width) - 1 << first if width else CLASS
+    parts = (row.strip().partition(" ") for row in rows.split(";"))
     return tuple(
-        QualityValue(value << first, f"{name} {what}".replace("_", " "), name in masked.split(), mask)
-        for value, name in enumerate(names.split())
-        if name != "."
+        QualityValue(int(number) << first, name.rstrip("*"), name.endswith("*"), mask) for number, _, name in parts
     )
 
 
-def _with_fields(band: QualityBand, *fields: tuple[QualityValue, ...]) -> QualityBand:
-    return QualityBand(band.title, True, band.values + tuple(m for field in fields for m in field))
+def _classes(title: str, rows: str) -> QualityBand:
+    """A band whose numbers are classes; rows as in :func:`_field`."""
+    return QualityBand(title, False, _field(0, 0, rows))
 
 
-CONFIDENCE = ". low medium high"
+def _bits(rows: str) -> tuple[QualityValue, ...]:
+    """Flags of one bit each, by the number of the bit; rows as in :func:`_field`."""
+    return tuple(replace(flag, value=1 << flag.value, mask=1 << flag.value) for flag in _classes("", rows).values)
+
+
+def _confidence(first: int, what: str) -> tuple[QualityValue, ...]:
+    return _field(first, 2, "; ".join(f"{n} {word} {what} confidence" for n, word in enumerate(CONFIDENCE, 1)))
+
+
+CONFIDENCE = ("low", "medium", "high")
 
 QUALITY: dict[str, QualityBand] = {
     "SCL": _classes(
         "Sentinel-2 scene classification",
-        "0 1 3 8 9 10 11",
-        v0="no data",
-        v1="saturated or defective",
-        v2="dark area or cast shadow",
-        v3="cloud shadow",
-        v4="vegetation",
-        v5="not vegetated",
-        v6="water",
-        v7="unclassified",
-        v8="cloud, medium probability",
-        v9="cloud, high probability",
-        v10="thin cirrus",
-        v11="snow or ice",
+        "0 no data*; 1 saturated or defective*; 2 dark area or cast shadow; 3 cloud shadow*; 4 vegetation; "
+        "5 not vegetated; 6 water; 7 unclassified; 8 cloud, medium probability*; 9 cloud, high probability*; "
+        "10 thin cirrus*; 11 snow or ice*",
     ),
-    "QA60": _flags("Sentinel-2 cloud mask", (10, "cloud", True), (11, "cirrus", True)),
-    "CLM": _classes("Sentinel-2 cloud mask of s2cloudless", "1 255", v0="clear", v1="cloud", v255="no data"),
-    "QA_PIXEL": _with_fields(
-        _flags(
-            "Landsat Collection 2 pixel quality",
-            (0, "fill", True),
-            (1, "dilated cloud", True),
-            (2, "cirrus", True),
-            (3, "cloud", True),
-            (4, "cloud shadow", True),
-            (5, "snow", True),
-            (6, "clear", False),
-            (7, "water", False),
+    "QA60": QualityBand("Sentinel-2 cloud mask", True, _bits("10 cloud*; 11 cirrus*")),
+    "CLM": _classes("Sentinel-2 cloud mask of s2cloudless", "0 clear; 1 cloud*; 255 no data*"),
+    "QA_PIXEL": QualityBand(
+        "Landsat Collection 2 pixel quality",
+        True,
+        (
+            *_bits("0 fill*; 1 dilated cloud*; 2 cirrus*; 3 cloud*; 4 cloud shadow*; 5 snow*; 6 clear; 7 water"),
+            *_confidence(8, "cloud"),
+            *_confidence(10, "cloud shadow"),
+            *_confidence(12, "snow"),
+            *_confidence(14, "cirrus"),
         ),
-        _field(8, 2, "cloud confidence", CONFIDENCE),
-        _field(10, 2, "cloud shadow confidence", CONFIDENCE),
-        _field(12, 2, "snow confidence", CONFIDENCE),
-        _field(14, 2, "cirrus confidence", CONFIDENCE),
     ),
-    "FMASK": _with_fields(
-        _flags(
-            "HLS Fmask",
-            (0, "cirrus", True),
-            (1, "cloud", True),
-            (2, "beside cloud or shadow", True),
-            (3, "cloud shadow", True),
-            (4, "snow or ice", True),
-            (5, "water", False),
+    "FMASK": QualityBand(
+        "HLS Fmask",
+        True,
+        (
+            *_bits("0 cirrus*; 1 cloud*; 2 beside cloud or shadow*; 3 cloud shadow*; 4 snow or ice*; 5 water"),
+            *_field(6, 2, "0 climatology aerosol; 1 low aerosol; 2 moderate aerosol; 3 high aerosol"),
         ),
-        _field(6, 2, "aerosol", "climatology low moderate high"),
     ),
     "FMASK4": _classes(
         "Fmask as the program itself writes it",
-        "2 3 4 255",
-        v0="clear land",
-        v1="clear water",
-        v2="cloud shadow",
-        v3="snow",
-        v4="cloud",
-        v255="no data",
+        "0 clear land; 1 clear water; 2 cloud shadow*; 3 snow*; 4 cloud*; 255 no data*",
     ),
     "PIXEL_RELIABILITY": _classes(
         "MOD13 pixel reliability",
         # 255 is -1 as a file of unsigned bytes holds it.
-        "-1 2 3 255",
-        m1="no data",
-        v0="good",
-        v1="marginal",
-        v2="snow or ice",
-        v3="cloudy",
-        v255="no data",
+        "-1 no data*; 0 good; 1 marginal; 2 snow or ice*; 3 cloudy*; 255 no data*",
     ),
     "SUMMARY_QA": QualityBand(
-        "MOD13 summary quality",
-        False,
-        tuple(
-            QualityValue(value, name, value >= 2, 3)
-            for value, name in enumerate(("good", "marginal", "snow or ice", "cloudy"))
-        ),
+        "MOD13 summary quality", False, _field(0, 2, "0 good; 1 marginal; 2 snow or ice*; 3 cloudy*")
     ),
-    "VI_QUALITY": _with_fields(
-        QualityBand(
-            "MOD13 vegetation index quality",
-            True,
-            (
-                QualityValue(0, "good", False, 3),
-                QualityValue(1, "check other flags", False, 3),
-                QualityValue(2, "most probably cloudy", True, 3),
-                QualityValue(3, "not produced", True, 3),
-                QualityValue(13 << 2, "too low to be useful", True, 15 << 2),
-                QualityValue(14 << 2, "faulty data", True, 15 << 2),
-                QualityValue(15 << 2, "not processed", True, 15 << 2),
-                QualityValue(1 << 8, "beside cloud", False, 1 << 8),
-                QualityValue(1 << 10, "mixed clouds", False, 1 << 10),
-                QualityValue(1 << 14, "possible snow or ice", True, 1 << 14),
-                QualityValue(1 << 15, "possible shadow", False, 1 << 15),
-            ),
+    "VI_QUALITY": QualityBand(
+        "MOD13 vegetation index quality",
+        True,
+        (
+            *_field(0, 2, "0 good; 1 check other flags; 2 most probably cloudy*; 3 not produced*"),
+            *_field(2, 4, "13 too low to be useful*; 14 faulty data*; 15 not processed*"),
+            *_bits("8 beside cloud; 10 mixed clouds; 14 possible snow or ice*; 15 possible shadow"),
+            *_field(6, 2, "0 climatology aerosol; 1 low aerosol; 2 intermediate aerosol; 3 high aerosol"),
         ),
-        _field(6, 2, "aerosol", "climatology low intermediate high"),
     ),
     "STATE_QA": QualityBand(
         "MOD09 state of the pixel",
         True,
         (
-            QualityValue(0, "clear", False, 3),
-            QualityValue(1, "cloudy", True, 3),
-            QualityValue(2, "mixed clouds", True, 3),
-            QualityValue(1 << 2, "cloud shadow", True, 1 << 2),
-            *_field(8, 2, "cirrus", ". small average high", "high"),
-            QualityValue(1 << 10, "cloud, internal algorithm", True, 1 << 10),
-            QualityValue(1 << 12, "snow or ice", True, 1 << 12),
-            QualityValue(1 << 13, "beside cloud", False, 1 << 13),
-            QualityValue(1 << 15, "snow, internal algorithm", True, 1 << 15),
+            *_field(0, 2, "0 clear; 1 cloudy*; 2 mixed clouds*"),
+            *_bits("2 cloud shadow*"),
+            *_field(8, 2, "1 small cirrus; 2 average cirrus; 3 high cirrus*"),
+            *_bits("10 cloud, internal algorithm*; 12 snow or ice*; 13 beside cloud; 15 snow, internal algorithm*"),
         ),
     ),
-    "UDM": _flags(
+    "UDM": QualityBand(
         "PlanetScope unusable data mask (band 8 of a UDM2 file)",
-        (0, "no data", True),
-        (1, "cloud", True),
-        *((bit, f"missing or suspect in band {bit - 1}", True) for bit in range(2, 8)),
+        True,
+        _bits("0 no data*; 1 cloud*; " + "; ".join(f"{n} missing or suspect in band {n - 1}*" for n in range(2, 8))),
     ),
-    "UDM2": _classes("PlanetScope clear map (band 1 of a UDM2 file)", "0", v0="not clear", v1="clear"),
+    "UDM2": _classes("PlanetScope clear map (band 1 of a UDM2 file)", "0 not clear*; 1 clear"),
 }
 """Every quality band that is understood, by its name in capitals."""
 
 
 def is_quality(name: str | None) -> bool:
-    """Whether a band's name is that of a quality band, however it is capitalised."""
+    """Whether a band is a quality band.
+
+    Parameters
+    ----------
+    name : str or None
+        Of the band, in any case.
+    """
     return bool(name) and str(name).upper() in QUALITY
 
 
 def data_bands(bands: Sequence[StackBand]) -> list[StackBand]:
-    """The raster bands that are no quality bands, in their order; those without a name are among them."""
+    """The bands that are no quality bands, in their order; those without a name are among them.
+
+    Parameters
+    ----------
+    bands : sequence of StackBand
+    """
     return [band for band in bands if not is_quality(band.band)]
 
 
 def masked(name: str, stored: np.ndarray, choice: Choice | None = None) -> np.ndarray:
-    """Which observations a quality band hides.
+    """Which observations a quality band masks.
 
     Parameters
     ----------
-    name : name of the quality band.
-    stored : its numbers, whole; of a float array NaN counts as a gap and is hidden wherever anything is.
-    choice : values hidden by band; None for the defaults. An empty one hides nothing; of a filled one, a band
+    name : str
+        Of the quality band.
+    stored : ndarray
+        Its whole numbers; in a float array NaN is a gap, which is masked wherever anything is.
+    choice : mapping of str to sequence, optional
+        Masked values by band; None for the defaults. An empty mapping masks nothing; in a filled one, a band
         that it does not name keeps its defaults.
 
     Returns
     -------
-    ndarray
-        bool, of the shape of ``stored``.
+    ndarray of bool, the shape of ``stored``
 
     Raises
     ------
@@ -250,7 +207,25 @@ def masked(name: str, stored: np.ndarray, choice: Choice | None = None) -> np.nd
 
 
 def masked_values(name: str, choice: Choice | None = None) -> tuple[int, ...]:
-    """Positions in ``QUALITY[name].values`` of what hides an observation; see :func:`masked`."""
+    """The values that mask an observation.
+
+    Parameters
+    ----------
+    name : str
+        Of the quality band.
+    choice : mapping of str to sequence, optional
+        As in :func:`masked`.
+
+    Returns
+    -------
+    tuple of int
+        Positions in ``QUALITY[name].values``.
+
+    Raises
+    ------
+    InputError
+        As :func:`check_choice`.
+    """
     check_choice(choice)
     meanings = QUALITY[name.upper()].values
     if choice is None:
@@ -262,25 +237,43 @@ def masked_values(name: str, choice: Choice | None = None) -> tuple[int, ...]:
 
 
 def describe_masked(name: str, choice: Choice | None = None) -> str:
-    """What hides an observation, as a list of names for people; empty when nothing does."""
+    """What masks an observation, as text for people.
+
+    Parameters
+    ----------
+    name : str
+        Of the quality band.
+    choice : mapping of str to sequence, optional
+        As in :func:`masked`.
+
+    Returns
+    -------
+    str
+        Names with commas between; empty when nothing masks.
+    """
     meanings = QUALITY[name.upper()].values
     return ", ".join(dict.fromkeys(meanings[i].name for i in masked_values(name, choice)))
 
 
 def check_choice(choice: Choice | None) -> None:
-    """Refuse a choice that no quality band understands.
+    """Refuse a choice with unknown bands or values.
+
+    Parameters
+    ----------
+    choice : mapping of str to sequence, optional
+        As in :func:`masked`.
 
     Raises
     ------
     InputError
-        ``quality``, naming the band or the value and what there is.
+        ``quality``, naming the band or the value and the known ones.
     """
     for name, values in (choice or {}).items():
         if not is_quality(name):
             hint = f"Choose from: {', '.join(QUALITY)}."
             raise InputError("quality", f"There is no quality band '{name}'.", hint)
         if isinstance(values, (str, bytes)) or not isinstance(values, Sequence):
-            message = f"The hidden values of the quality band {name} are {values!r}, not a list."
+            message = f"The masked values of the quality band {name} are {values!r}, not a list."
             raise InputError("quality", message, "Write a list, such as [8, 9].")
         band = QUALITY[name.upper()]
         for value in values:
@@ -291,7 +284,7 @@ def check_choice(choice: Choice | None) -> None:
 
 
 def _positions(name: str, value: int | str) -> list[int]:
-    """Where a value of a choice stands in the table: a class by number or name, a flag by name."""
+    """Positions of a value of a choice in the table: a class by number or name, a flag by name."""
     band = QUALITY[name]
     word = str(value).strip().casefold()
     return [
@@ -303,7 +296,7 @@ def _positions(name: str, value: int | str) -> list[int]:
 
 @lru_cache(maxsize=32)
 def _table(name: str, wanted: tuple[int, ...]) -> np.ndarray:
-    """(65536,) bool: whether each number, as 16 bits, is hidden."""
+    """(65536,) bool: whether each number, as 16 bits, is masked."""
     numbers = np.arange(1 << 16)
     table = np.zeros(len(numbers), bool)
     for position in wanted:

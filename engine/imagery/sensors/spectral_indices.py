@@ -41,13 +41,13 @@ class Index:
 
     formula: str
     """As people write it."""
-    of: Callable[..., np.ndarray]
+    function: Callable[..., np.ndarray]
     """The same; its parameters are the common names it needs."""
 
     @property
     def bands(self) -> tuple[str, ...]:
         """Common names of the bands it needs."""
-        return tuple(inspect.signature(self.of).parameters)
+        return tuple(inspect.signature(self.function).parameters)
 
 
 INDICES: dict[str, Index] = {
@@ -87,43 +87,80 @@ INDICES: dict[str, Index] = {
 
 
 def index_name(name: str) -> str | None:
-    """The key of an index however it is capitalised, or None for another name."""
+    """The key of an index in :data:`INDICES`.
+
+    Parameters
+    ----------
+    name : str
+        In any case.
+
+    Returns
+    -------
+    str or None
+        None for another name.
+    """
     key = name.strip().upper()
     key = "NDVI" if key == "NDV" else key
     return key if key in INDICES else None
 
 
 def index_names(names: Iterable[str]) -> tuple[str, ...]:
-    """The keys of indices, each once; raises InputError (``index``) naming one that is not known."""
+    """The keys of indices in :data:`INDICES`, each once.
+
+    Parameters
+    ----------
+    names : iterable of str
+        In any case.
+
+    Raises
+    ------
+    InputError
+        ``index``, naming one that is not known.
+    """
     found = []
     for name in names:
         key = index_name(name)
         if key is None:
-            raise InputError("index", f"There is no index '{name}'.", f"Choose from: {', '.join(INDICES)}.")
+            raise InputError("index", f"Unknown index '{name}'.", f"Choose from: {', '.join(INDICES)}.")
         found.append(key)
     return tuple(dict.fromkeys(found))
 
 
 def bands_of_index(index: str, names: Iterable[str]) -> dict[str, str] | None:
-    """Which of a stack's bands give each common name of the formula; None where one is not there.
+    """The bands of a stack from which an index is computed.
 
     A band of the very wavelength is taken before a near one (B08 before B8A for ``nir``), and of several the first.
+
+    Parameters
+    ----------
+    index : str
+        Key of :data:`INDICES`.
+    names : iterable of str
+        Of the stack's bands.
+
+    Returns
+    -------
+    dict of str to str, or None
+        Name of the band by common name in the formula; None where one is missing.
     """
-    there: dict[str, str] = {}
+    by_common: dict[str, str] = {}
     for name, common in common_names(names).items():
-        if common:
-            there.setdefault(common, name)
-    found = {}
-    for common in INDICES[index].bands:
-        serving = there.get(common) or there.get(NEAR.get(common, ""))
-        if serving is None:
-            return None
-        found[common] = serving
-    return found
+        by_common.setdefault(common or "", name)
+    by_common.pop("", None)
+    found = {common: by_common.get(common) or by_common.get(NEAR.get(common, "")) for common in INDICES[index].bands}
+    return {common: name for common, name in found.items() if name} if all(found.values()) else None
 
 
 def computable(index: str, names: Iterable[str]) -> bool:
-    """Whether an index can be computed from bands of these names (of any sensor)."""
+    """Whether an index can be computed.
+
+    Parameters
+    ----------
+    index : str
+        Its name, in any case.
+    names : iterable of str
+        Of the bands, of any sensor.
+    """
     key = index_name(index)
     return key is not None and bands_of_index(key, names) is not None
 
@@ -133,46 +170,76 @@ def compute(index: str, values: Mapping[str, np.ndarray]) -> np.ndarray:
 
     Parameters
     ----------
-    index : key of :data:`INDICES`.
-    values : arrays of one shape by common name, reflectance 0 to 1, NaN for no observation.
+    index : str
+        Key of :data:`INDICES`.
+    values : mapping of str to ndarray, all of one shape
+        Reflectance 0 to 1 by common name; NaN for no observation.
 
     Returns
     -------
-    ndarray
-        float32 of that shape; NaN where a value is missing, the divisor is 0 or a root has no value.
+    ndarray of float32, that shape
+        NaN where a value is missing, the divisor is 0 or a root has no value.
     """
     formula = INDICES[index]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        result = formula.of(**{name: np.asarray(values[name], np.float32) for name in formula.bands})
+        result = formula.function(**{name: np.asarray(values[name], np.float32) for name in formula.bands})
     return np.where(np.isfinite(result), result, np.nan).astype(np.float32)
 
 
 def add_indices(series: SeriesSet, indices: Sequence[str], where: str = "the series") -> SeriesSet:
-    """``series`` with the named indices behind its bands; one that it holds already is left as it is.
+    """Compute indices and append them to the bands of series; one that they hold already stays as it is.
+
+    Parameters
+    ----------
+    series : SeriesSet
+        Reflectance 0 to 1.
+    indices : sequence of str
+        Names, in any case.
+    where : str, optional (default="the series")
+        What has the series, for messages.
+
+    Returns
+    -------
+    SeriesSet
 
     Raises
     ------
     InputError
-        ``index`` for an unknown index, ``index-bands`` for one whose bands are not there, naming ``where``.
+        ``index`` for an unknown index, ``index-bands`` for one whose bands are missing, naming ``where``.
     """
     for index in index_names(indices):
         if index in series.bands:
             continue
-        of = require_index(index, series.bands, where)
-        values = compute(index, {common: series.values[:, :, series.bands.index(n)] for common, n in of.items()})
+        inputs = require_index(index, series.bands, where)
+        values = compute(index, {common: series.values[:, :, series.bands.index(n)] for common, n in inputs.items()})
         both = np.concatenate([series.values, values[:, :, None]], axis=2)
         series = replace(series, values=both, bands=(*series.bands, index))
     return series
 
 
 def require_index(index: str, names: Sequence[str], where: str) -> dict[str, str]:
-    """:func:`bands_of_index`; raises InputError (``index-bands``) naming what ``where`` would need and what it has."""
-    of = bands_of_index(index, names)
-    if of is None:
+    """:func:`bands_of_index` of a stack that must have them.
+
+    Parameters
+    ----------
+    index : str
+        Key of :data:`INDICES`.
+    names : sequence of str
+        Of the stack's bands.
+    where : str
+        The stack, for the message.
+
+    Raises
+    ------
+    InputError
+        ``index-bands``, naming the bands of the formula and of the stack.
+    """
+    inputs = bands_of_index(index, names)
+    if inputs is None:
         raise InputError(
             "index-bands",
             f"{index} cannot be computed from {where}: it needs {', '.join(INDICES[index].bands)}, "
-            f"and there are only {', '.join(names)}.",
+            f"but has only {', '.join(names)}.",
             "Correct the band names, or leave the index out.",
         )
-    return of
+    return inputs

@@ -3,7 +3,7 @@
 A *common name* is the lower-case name of a part of the spectrum, mostly as in the STAC extension ``eo``
 (``red``, ``nir08``, ``swir16``). Words such as ``RED`` or ``SWIR1`` mean the same for every sensor. Numbers do not:
 plain ones (``B04``) are Sentinel-2's, numbers behind a product's prefix (``SR_B4``) are that product's, and
-where two products share the prefix the other bands of the stack decide, or nobody does.
+where two products share the prefix the other bands of the stack decide, if they can.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Numbering:
     title: str
     """The product."""
     prefix: str
-    """Regular expression of what stands before the number."""
+    """Regular expression of what precedes the number."""
     bands: tuple[str, ...]
     """``number:common name``, the number without leading zeros."""
 
@@ -78,8 +78,8 @@ MODIS MOD09A1 and MCD43A4 user guides.
 """
 
 NEAR = {"nir": "nir08", "nir08": "nir", "lwir": "lwir11", "lwir11": "lwir"}
-"""A band that stands in where there is none of the very wavelength: both see the plateau of the near infrared (or
-both see the heat)."""
+"""The substitute where a stack has no band of the very wavelength: both see the plateau of the near infrared (or
+both see heat)."""
 
 LOOSE = {
     "NIR": ("nir", "nir08"),
@@ -96,27 +96,46 @@ WORDS = {word: common for common, (_, words) in COMMON.items() for word in words
 
 
 def common_name(name: str) -> str | None:
-    """The common name of one band's name by itself, such as ``nir`` of ``b8``; None where it has none or several.
+    """The common name of one band by itself.
 
     ``SR_B4`` is red of Landsat 8 and near infrared of Landsat 7: by itself it has none, see :func:`common_names`.
+
+    Parameters
+    ----------
+    name : str
+        Of a band, in any case, such as ``b8``.
+
+    Returns
+    -------
+    str or None
+        Such as ``nir``; None where it has none or several.
     """
-    meanings = set(_meanings(name).values())
-    return meanings.pop() if len(meanings) == 1 else None
+    return _only(_meanings(name))
 
 
 def common_names(names: Iterable[str]) -> dict[str, str | None]:
-    """The common name of every band of one stack, or None.
+    """The common names of the bands of one stack.
 
     Numbers that two products share are those of the one product that has all of them: beside ``SR_B6`` a
     ``SR_B4`` is Landsat 8's.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Of its bands.
+
+    Returns
+    -------
+    dict of str to (str or None)
+        By name; None for one without a common name.
     """
     names = list(dict.fromkeys(names))
     meanings = {name: _meanings(name) for name in names}
     shared = [m for m in meanings.values() if len(set(m.values())) > 1]
     fitting = set.intersection(*map(set, shared)) if shared else set()
-    # The temperature band has a number of its own in each product, and so tells them apart.
-    told = {title for m in meanings.values() if len(m) == 1 for title in m if title in fitting}
-    fitting = told if len(told) == 1 else fitting
+    # The temperature band has a number of its own in each product, and so distinguishes them.
+    certain = {title for m in meanings.values() if len(m) == 1 for title in m if title in fitting}
+    fitting = certain if len(certain) == 1 else fitting
     return {
         name: _only({title: c for title, c in m.items() if title in fitting} if len(set(m.values())) > 1 else m)
         for name, m in meanings.items()
@@ -124,7 +143,18 @@ def common_names(names: Iterable[str]) -> dict[str, str | None]:
 
 
 def possible_meanings(name: str) -> list[str]:
-    """What a name that products share may mean, as ``Landsat 8-9: red``; empty for every other name."""
+    """The meanings of a name that products share.
+
+    Parameters
+    ----------
+    name : str
+        Of a band.
+
+    Returns
+    -------
+    list of str
+        Such as ``Landsat 8-9: red``; empty for a name that is not ambiguous.
+    """
     meanings = _meanings(name)
     return [f"{title}: {common}" for title, common in meanings.items()] if len(set(meanings.values())) > 1 else []
 

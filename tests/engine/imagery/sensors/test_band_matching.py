@@ -65,7 +65,7 @@ def test_a_word_for_several_wavelengths_is_taken_for_the_usual_one_and_listed():
     pairs, match = found(["NIR"], ["B04", "B08", "B8A"])
     assert pairs["NIR"] == ("B08", "same wavelength")
     [sentence] = match.ambiguous
-    assert "B08 or B8A" in sentence and "B08 is taken" in sentence and "833 nm" in sentence
+    assert "B08 or B8A" in sentence and "B08 is used" in sentence and "833 nm" in sentence
 
 
 def test_what_would_be_a_guess_is_refused():
