@@ -213,7 +213,8 @@ def test_the_command_takes_a_token_from_the_environment_and_shows_it_nowhere(ser
     server.token = "Bearer moonshine"
     folder = tmp_path / "spring"
     assert main(command(server, "--output", str(folder))) == 2
-    assert not lacking(capfd.readouterr().err.splitlines()[-1], 2, "/S2A_", ".tif")
+    line = capfd.readouterr().err.splitlines()[-1]
+    assert f"{server.url.removesuffix('/v1')}/files/S2A_" in line and not lacking(line, 2, 403)
     monkeypatch.setenv("MY_TOKEN", "moonshine")
     assert main(command(server, "--output", str(folder), "--fetch", "--token-variable", "MY_TOKEN")) == 0
     out, err = capfd.readouterr()
