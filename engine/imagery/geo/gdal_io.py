@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from osgeo import gdal
 
 from ...errors import InputError, listed
 from .crs import crs_of
-from .gdal_errors import UNKNOWN_ERROR, call_gdal, single_line
+from .gdal_errors import UNKNOWN_ERROR, call_gdal, quiet_gdal, single_line
 from .remote import address_of, no_listing, remote_fault
 
 VECTORS = (".shp", ".gpkg", ".geojson", ".fgb", ".kml", ".gml", ".tab")
@@ -68,6 +69,26 @@ def next_feature(layer: Any) -> tuple[Any, str]:
     if gdal.GetLastErrorType() >= gdal.CE_Failure:
         return None, single_line(gdal.GetLastErrorMsg())
     return feature, ""
+
+
+def read_features(layer: Any, unreadable: Callable[[str], InputError]) -> Iterator[Any]:
+    """Every feature of an OGR layer, from the first.
+
+    Parameters
+    ----------
+    layer : ogr.Layer
+    unreadable : callable
+        Makes the error to raise from GDAL's message, where reading fails.
+    """
+    with quiet_gdal():
+        layer.ResetReading()
+    while True:
+        feature, fault = next_feature(layer)
+        if fault:
+            raise unreadable(fault)
+        if feature is None:
+            return
+        yield feature
 
 
 def open_raster(path: str) -> Any:

@@ -141,3 +141,26 @@ def single_parts(shape: Any) -> list[Any]:
 def _kind(shape: Any) -> int:
     """The type of a geometry whether or not it has heights."""
     return ogr.GT_Flatten(shape.GetGeometryType())
+
+
+def polygon_of(geometry: Any) -> Any | None:
+    """A copy of a polygon, linear and valid; None for any other geometry, or none.
+
+    Parameters
+    ----------
+    geometry : ogr.Geometry or None
+    """
+    shape = None if geometry is None or geometry.IsEmpty() else usable_shape(geometry)
+    return None if shape is None or _kind(shape) in POINTS else shape
+
+
+def transform_shape(shape: Any, change: Any) -> bool:
+    """Transform a shape in place; returns False where it has no coordinates in the other system.
+
+    Parameters
+    ----------
+    shape : ogr.Geometry
+    change : osr.CoordinateTransformation or None
+        None leaves the shape as it is.
+    """
+    return change is None or not any(call_gdal(lambda: shape.Transform(change)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,17 @@ LATTICE = 32
 (within 1e-3 pixel for 10 m pixels and common projections)."""
 MIN_WEIGHT = 0.5
 """Share of the interpolation weight of observed pixels, at least."""
+
+
+class Positions(NamedTuple):
+    """Where the pixels of a window are in another grid: the arguments of both ways to resample."""
+
+    part: Window
+    """The window of the other grid to read."""
+    column: np.ndarray
+    """(h, w) columns in the other grid; NaN where there is none."""
+    row: np.ndarray
+    """(h, w) rows in the other grid; NaN where there is none."""
 
 
 class Resampler:
@@ -87,6 +98,18 @@ class Resampler:
                 for k in knots
             )
         return x, y
+
+    def locate(self, window: Window) -> Positions | None:
+        """Where the pixels of a window are in the other grid; None when all of them are beside it.
+
+        Parameters
+        ----------
+        window : Window
+            On ``grid``.
+        """
+        column, row = self.positions(window)
+        part = self.source_window(column, row)
+        return None if part is None else Positions(part, column, row)
 
     def source_window(self, column: np.ndarray, row: np.ndarray) -> Window | None:
         """The window of the other grid that holds positions and their neighbours.

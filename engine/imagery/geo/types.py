@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,24 @@ class Grid:
     """Coordinate reference system as WKT; empty when unknown."""
 
 
-@dataclass(frozen=True)
-class Window:
-    """A rectangle of pixels: the column and row of its first pixel and its size."""
+class Window(NamedTuple):
+    """A rectangle of pixels, in the order in which GDAL takes it."""
 
     column: int
+    """Column of its first pixel."""
     row: int
+    """Row of its first pixel."""
     width: int
+    """Columns."""
     height: int
+    """Rows."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns, as NumPy counts them."""
+        return self.height, self.width
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels."""
+        return self.width * self.height

@@ -1,4 +1,4 @@
-"""The pixels of a stack that labels claim: those in polygons and under points, or of the classes of a raster."""
+"""The pixels of a stack that have labels: those in polygons and under points, or of the classes of a raster."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from ...series.spread import rank_within, spread_order
 from ..geo.grid import to_pixel, window_transform
 from ..geo.rasterize import burn
 from ..geo.types import Grid, Window
-from .label_layer import LabelledShapes, sorted_classes
+from ..geo.windows import cut_windows
+from .label_layer import sorted_classes
 from .label_raster import LabelRaster
+from .label_shapes import LabelledShapes
 
 LABEL_TILE = 1024
 """Side, in pixels, of the squares in which labels are drawn."""
@@ -34,23 +36,28 @@ BOXES = 50_000
 
 @dataclass(frozen=True)
 class LabelledPixels:
-    """Pixels that labels claim, each by one class only."""
+    """Pixels with a label, each of one class only."""
 
     row: np.ndarray
     """(n,) int64."""
     column: np.ndarray
     """(n,) int64."""
     shape: np.ndarray
-    """(n,) int64 index of the polygon or point that claims the pixel."""
+    """(n,) int64 index of the polygon or point that holds the pixel."""
 
     def take(self, index: np.ndarray) -> LabelledPixels:
-        """The pixels of ``index``."""
+        """Some of the pixels.
+
+        Parameters
+        ----------
+        index : ndarray of int, shape (m,), or of bool, shape (n,)
+        """
         return LabelledPixels(self.row[index], self.column[index], self.shape[index])
 
 
 @dataclass(frozen=True)
 class LabelAssignment:
-    """What labels say about the pixels of a stack."""
+    """Which pixels of a stack have which label."""
 
     pixels: LabelledPixels
     class_of: np.ndarray
@@ -64,7 +71,18 @@ class LabelAssignment:
 def assign_shapes(
     shapes: LabelledShapes, grid: Grid, rng: np.random.Generator, per_class: int, progress: Progress
 ) -> LabelAssignment:
-    """The pixels of polygons and points, at least ``SPARE * per_class`` of each class where there are so many."""
+    """The pixels of polygons and points, at least ``SPARE * per_class`` of each class where there are so many.
+
+    Parameters
+    ----------
+    shapes : LabelledShapes
+    grid : Grid
+        Of the stack.
+    rng : numpy.random.Generator
+    per_class : int
+        Pixels wanted of each class.
+    progress : Progress
+    """
     pixels = _labelled_pixels(shapes, grid, rng, per_class, progress)
     return LabelAssignment(pixels, np.array(shapes.class_of, np.int64), _blocks(shapes, grid), shapes.classes)
 
@@ -72,18 +90,28 @@ def assign_shapes(
 def assign_raster(
     raster: LabelRaster, grid: Grid, rng: np.random.Generator, per_class: int, progress: Progress
 ) -> LabelAssignment:
-    """The pixels of a label raster, spread over the stack; blocks are squares of it."""
+    """The pixels of a label raster, spread over the stack; blocks are squares of it.
+
+    Parameters
+    ----------
+    raster : LabelRaster
+    grid : Grid
+        Of the stack.
+    rng : numpy.random.Generator
+    per_class : int
+        Pixels wanted of each class.
+    progress : Progress
+    """
     side = max(np.sqrt(grid.width * grid.height) / BLOCKS_ACROSS, max(grid.width, grid.height) / BLOCKS_ACROSS**2)
     side = max(1, int(np.ceil(side / CELLS_ACROSS)))
     across = -(-grid.width // side)
     tile = raster.tile_side(LABEL_TILE, RASTER_TILE)
-    tiles = [(r, c) for r in range(0, grid.height, tile) for c in range(0, grid.width, tile)]
+    windows = cut_windows(grid, tile, tile)
     # Row, column, class and cell of each pixel kept.
     found = [np.zeros((4, 0), np.int64)]
     total = 0
-    for number, (top, left) in enumerate(tiles):
-        progress.update(0.3 * number / len(tiles))
-        window = Window(left, top, min(tile, grid.width - left), min(tile, grid.height - top))
+    for number, window in enumerate(windows):
+        progress.update(0.3 * number / len(windows))
         classes = raster.read(window)
         row, column = np.nonzero(classes >= 0)
         # Of a class that fills the tile a random part is kept: to sort all its pixels would take most of the time.
@@ -91,10 +119,10 @@ def assign_raster(
         kept = np.sort(order[rank_within(classes[row, column].astype(np.int16)[order]) < SPARE * per_class])
         row, column = row[kept], column[kept]
         label = classes[row, column].astype(np.int64)
-        row, column = row + top, column + left
+        row, column = row + window.row, column + window.column
         found.append(np.stack([row, column, label, row // side * across + column // side]))
         total += len(row)
-        if total > RASTER_POOL or number == len(tiles) - 1:
+        if total > RASTER_POOL or number == len(windows) - 1:
             pool = np.concatenate(found, axis=1)
             order = spread_order(pool[2], pool[3], rng)
             found = [pool[:, np.sort(order[rank_within(pool[2][order]) < SPARE * per_class])]]
@@ -115,18 +143,17 @@ def _labelled_pixels(
     class_of = np.array(shapes.class_of, np.int64)
     found: list[LabelledPixels] = []
     total = 0
-    tiles = [(r, c) for r in range(0, grid.height, LABEL_TILE) for c in range(0, grid.width, LABEL_TILE)]
-    for number, (top, left) in enumerate(tiles):
-        window = Window(left, top, min(LABEL_TILE, grid.width - left), min(LABEL_TILE, grid.height - top))
-        near = (boxes[:, 0] <= left + window.width) & (boxes[:, 2] >= left)
-        near &= (boxes[:, 1] <= top + window.height) & (boxes[:, 3] >= top)
+    windows = cut_windows(grid, LABEL_TILE, LABEL_TILE)
+    for number, window in enumerate(windows):
+        near = (boxes[:, 0] <= window.column + window.width) & (boxes[:, 2] >= window.column)
+        near &= (boxes[:, 1] <= window.row + window.height) & (boxes[:, 3] >= window.row)
         index = np.flatnonzero(near)
         if not len(index):
             continue
-        progress.update(0.3 * number / len(tiles))
+        progress.update(0.3 * number / len(windows))
         owner = _owners(shapes, class_of, index, grid, window)
         row, column = np.nonzero(owner >= 0)
-        part = LabelledPixels(row + top, column + left, owner[row, column])
+        part = LabelledPixels(row + window.row, column + window.column, owner[row, column])
         # A polygon as large as the stack must not fill the memory; the spare is for unobserved pixels.
         order = rng.permutation(len(row))
         part = part.take(np.sort(order[rank_within(part.shape[order]) < SPARE * per_class]))
@@ -171,7 +198,7 @@ def _pixel_boxes(shapes: LabelledShapes, grid: Grid) -> np.ndarray:
 
 
 def _blocks(shapes: LabelledShapes, grid: Grid) -> np.ndarray:
-    """(n,) int64: the spatial tile in which each shape's middle lies."""
+    """(n,) int64: the spatial tile that holds each shape's middle."""
     boxes = _pixel_boxes(shapes, grid)
     column, row = boxes[:, [0, 2]].mean(axis=1), boxes[:, [1, 3]].mean(axis=1)
     across, down = np.ptp(column), np.ptp(row)
@@ -188,7 +215,12 @@ def _thinned(pixels: LabelledPixels, class_of: np.ndarray, rng: np.random.Genera
 
 
 def concatenate(parts: Sequence[LabelledPixels]) -> LabelledPixels:
-    """All pixels of the parts."""
+    """All pixels of some parts.
+
+    Parameters
+    ----------
+    parts : sequence of LabelledPixels
+    """
     empty = [np.zeros(0, np.int64)]
     row, column, shape = (np.concatenate(empty + [getattr(p, n) for p in parts]) for n in ("row", "column", "shape"))
     return LabelledPixels(row, column, shape)

@@ -1,14 +1,14 @@
 """Raster bands as GDAL reads them fastest, one plane behind the other, turned into series of values pixel by pixel.
 
-This is where most of the time of reading goes that is not GDAL's own: numbers of 8 and 16 bits become values by a
-table, and planes become series in pieces that stay in the processor's cache.
+Beside GDAL, most of the time of reading is spent here: numbers of 8 and 16 bits become values by a table, and planes
+become series in pieces that stay in the processor's cache.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -18,9 +18,8 @@ PIECE = 250
 TABLE_TYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.int16))
 
 
-@dataclass(frozen=True)
-class BandEncoding:
-    """What the numbers of one plane mean."""
+class BandEncoding(NamedTuple):
+    """How the numbers of a raster band encode values."""
 
     nodata: float | None
     """Stored number that means no observation."""
@@ -29,7 +28,18 @@ class BandEncoding:
 
 
 def decode_values(stored: np.ndarray, encoding: BandEncoding) -> np.ndarray:
-    """float32 values of stored numbers of any shape, NaN for gaps and what is infinite."""
+    """Decode stored numbers.
+
+    Parameters
+    ----------
+    stored : ndarray, any shape and real type
+    encoding : BandEncoding
+
+    Returns
+    -------
+    ndarray of float32, the same shape
+        NaN for nodata and for infinite numbers.
+    """
     number: type[np.floating] = np.float32 if np.can_cast(stored.dtype, np.float32) else np.float64
     values: np.ndarray = stored.astype(number)
     if encoding.nodata is not None and not np.isnan(encoding.nodata):
@@ -49,22 +59,25 @@ def fill_series(planes: np.ndarray, encodings: Sequence[BandEncoding], out: np.n
 
     Parameters
     ----------
-    planes : (b, n) stored numbers.
-    encodings : what each plane means.
-    out : (n, k) float32, row by row without gaps in memory.
-    columns : (b,) ascending: where in ``out`` each plane goes.
+    planes : ndarray, shape (b, n)
+        Stored numbers.
+    encodings : sequence of BandEncoding, length b
+    out : ndarray of float32, shape (n, k)
+        Row by row without gaps in memory.
+    columns : sequence of int, length b
+        Ascending: which column of ``out`` each plane fills.
     """
     kinds = list(dict.fromkeys(encodings))
-    rows_of = [np.array([i for i, m in enumerate(encodings) if m == kind]) for kind in kinds]
-    everywhere = len(columns) == out.shape[1]
+    rows_of = [np.array([i for i, encoding in enumerate(encodings) if encoding == kind]) for kind in kinds]
+    all_columns = len(columns) == out.shape[1]
     by_table = planes.dtype in TABLE_TYPES
     tables = [_table(planes.dtype, kind) for kind in kinds] if by_table else []
     codes = planes.view(np.uint16) if planes.dtype == np.int16 else planes
     piece = np.empty((min(PIECE, planes.shape[1]), len(columns)), np.float32)
     for start in range(0, planes.shape[1], PIECE):
-        # A copy first: the planes lie far apart in memory.
+        # A copy first: the planes are far apart in memory.
         part = codes[:, start : start + PIECE].copy()
-        target = out[start : start + PIECE] if everywhere else piece[: part.shape[1]]
+        target = out[start : start + PIECE] if all_columns else piece[: part.shape[1]]
         if by_table and len(kinds) == 1:
             np.take(tables[0], np.ascontiguousarray(part.T), out=target, mode="clip")
         elif len(kinds) == 1:
@@ -73,7 +86,7 @@ def fill_series(planes: np.ndarray, encodings: Sequence[BandEncoding], out: np.n
             for number, rows in enumerate(rows_of):
                 own = tables[number][part[rows]] if by_table else decode_values(part[rows], kinds[number])
                 target[:, rows] = own.T
-        if not everywhere:
+        if not all_columns:
             out[start : start + PIECE, columns] = target
 
 
@@ -91,8 +104,16 @@ class BufferCache:
         self._of: dict[str, np.ndarray] = {}
 
     def array(self, use: str, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
-        """An array with anything in it; the earlier one of the same use is overwritten."""
-        wanted = int(np.prod(shape)) * np.dtype(dtype).itemsize
-        if use not in self._of or self._of[use].nbytes < wanted:
-            self._of[use] = np.empty(wanted, np.uint8)
-        return self._of[use][:wanted].view(dtype).reshape(shape)
+        """An uninitialised array; the earlier one of the same use is overwritten.
+
+        Parameters
+        ----------
+        use : str
+            Key of the memory.
+        shape : tuple of int
+        dtype : numpy type
+        """
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        if use not in self._of or self._of[use].nbytes < size:
+            self._of[use] = np.empty(size, np.uint8)
+        return self._of[use][:size].view(dtype).reshape(shape)

@@ -7,18 +7,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from osgeo import gdal, ogr
+from osgeo import gdal
 
 from ...errors import InputError
 from ..geo.crs import crs_of, crs_of_layer, transformation
 from ..geo.file_state import file_state
 from ..geo.gdal_errors import call_gdal
-from ..geo.gdal_io import file_name, next_feature, open_vector
-from ..geo.grid import box_intersects, grid_of, overlaps, same_grid, window_transform
-from ..geo.rasterize import burn, usable_shape
+from ..geo.gdal_io import file_name, next_feature, open_vector, read_features
+from ..geo.grid import box_intersects, grid_of, overlaps, same_grid, to_map, window_transform
+from ..geo.rasterize import burn, polygon_of, transform_shape
 from ..geo.resample import Resampler
 from ..geo.types import Grid, StackBand, Window
-from .tiling import stack_grid
+from ..geo.windows import read_valid
+from .tiling import readable_grid
 
 
 class Mask:
@@ -26,10 +27,13 @@ class Mask:
 
     Parameters
     ----------
-    path : raster (mapped where its first band is neither 0 nor nodata; nearest pixel where its grid is
-        another) or polygon layer (mapped where the pixel's centre is inside).
-    layer : name of the layer in ``path``; empty for the raster, or the first layer.
-    grid : grid of the target.
+    path : str
+        Raster (mapped where its first band is neither 0 nor nodata; the nearest pixel where its grid is another) or
+        polygon layer (mapped where the pixel's centre is inside).
+    layer : str
+        Name of the layer in ``path``; empty for the raster, or the first layer.
+    grid : Grid
+        Of the target.
 
     Raises
     ------
@@ -40,53 +44,54 @@ class Mask:
     def __init__(self, path: str, layer: str, grid: Grid) -> None:
         self.path, self.grid = path, grid
         self.name = layer or file_name(path)
-        self._raster: Any = None
         self._shapes: list[Any] = []
         self._boxes = np.empty((0, 4))
-        raster = _raster_of(path, layer)
-        if raster is not None:
-            self._raster = raster
-            own = grid_of(raster, path)
-            self._resampler = None if same_grid(grid, own) else Resampler(grid, own)
-            if not overlaps(grid, own):
-                raise self._beside()
-        else:
+        self._raster = _open_raster_mask(path, layer)
+        if self._raster is None:
             self._read_polygons(path, layer)
+            return
+        own = grid_of(self._raster, path)
+        self._resampler = None if same_grid(grid, own) else Resampler(grid, own)
+        if not overlaps(grid, own):
+            raise self._no_overlap()
 
     def read(self, window: Window) -> np.ndarray:
-        """(h, w) bool: which pixels of a window of the target are to be mapped."""
+        """Read which pixels are to be mapped.
+
+        Parameters
+        ----------
+        window : Window
+            On the grid of the target.
+
+        Returns
+        -------
+        ndarray of bool, shape (h, w)
+        """
         if self._raster is not None:
             return self._read_raster(window)
         corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * (window.width, window.height)
         transform = window_transform(self.grid, window)
-        x = transform[0] + corners[:, 0] * transform[1] + corners[:, 1] * transform[2]
-        y = transform[3] + corners[:, 0] * transform[4] + corners[:, 1] * transform[5]
+        x, y = to_map(transform, corners[:, 0], corners[:, 1])
         left, right, low, high = self._boxes.T
         near = np.flatnonzero((left <= x.max()) & (right >= x.min()) & (low <= y.max()) & (high >= y.min()))
         if not len(near):
-            return np.zeros((window.height, window.width), bool)
+            return np.zeros(window.shape, bool)
         return burn([self._shapes[i] for i in near], [1] * len(near), window, transform) > 0
 
     def _read_raster(self, window: Window) -> np.ndarray:
         if self._resampler is None:
             return self._marked(window)
-        column, row = self._resampler.positions(window)
-        part = self._resampler.source_window(column, row)
-        if part is None:
-            return np.zeros((window.height, window.width), bool)
-        return self._resampler.nearest(self._marked(part), part, column, row)
+        located = self._resampler.locate(window)
+        if located is None:
+            return np.zeros(window.shape, bool)
+        return self._resampler.nearest(self._marked(located.part), *located)
 
     def _marked(self, part: Window) -> np.ndarray:
         """(h, w) bool of a window of the mask's own grid."""
-        band = self._raster.GetRasterBand(1)
-        place = (part.column, part.row, part.width, part.height)
-        data, fault = call_gdal(lambda: band.ReadRaster(*place, buf_type=gdal.GDT_Float64))
-        hidden, mask_fault = call_gdal(lambda: band.GetMaskBand().ReadRaster(*place, buf_type=gdal.GDT_Byte))
-        if data is None or hidden is None:
-            raise InputError("mask-unreadable", f"The mask {self.name} cannot be read: {fault or mask_fault}.")
-        values = np.frombuffer(data, np.float64).reshape(part.height, part.width)
-        shown = np.frombuffer(hidden, np.uint8).reshape(part.height, part.width) != 0
-        return shown & (values != 0) & np.isfinite(values)
+        values, fault = read_valid(self._raster.GetRasterBand(1), part)
+        if values is None:
+            raise InputError("mask-unreadable", f"The mask {self.name} cannot be read: {fault}.")
+        return np.isfinite(values) & (values != 0)
 
     def _read_polygons(self, path: str, layer: str) -> None:
         try:
@@ -97,33 +102,25 @@ class Mask:
         change = transformation(crs_of_layer(found), crs_of(self.grid.crs))
         polygons = 0
         boxes = []
-        while True:
-            feature, fault = next_feature(found)
-            if fault:
-                message = f"The mask {self.name} cannot be read to its end: {fault}."
-                raise InputError("mask-unreadable", message, "It may be damaged: export it again.")
-            if feature is None:
-                break
-            geometry = feature.GetGeometryRef()
-            shape = None if geometry is None or geometry.IsEmpty() else usable_shape(geometry)
-            if shape is None or ogr.GT_Flatten(shape.GetGeometryType()) in (ogr.wkbPoint, ogr.wkbMultiPoint):
-                continue
-            polygons += 1
-            if change is not None and any(call_gdal(lambda shape=shape: shape.Transform(change))):  # type: ignore[misc]
-                continue
-            box = shape.GetEnvelope()
-            if box_intersects(box, self.grid):
+        for feature in read_features(found, self._unreadable):
+            shape = polygon_of(feature.GetGeometryRef())
+            polygons += shape is not None
+            if shape is not None and transform_shape(shape, change) and box_intersects(shape.GetEnvelope(), self.grid):
                 self._shapes.append(shape)
-                boxes.append(box)
+                boxes.append(shape.GetEnvelope())
         if not polygons:
             raise InputError(
                 "mask-geometry", f"The mask {self.name} has no polygons.", "Choose a polygon layer or a raster."
             )
         if not boxes:
-            raise self._beside()
+            raise self._no_overlap()
         self._boxes = np.array(boxes)
 
-    def _beside(self) -> InputError:
+    def _unreadable(self, fault: str) -> InputError:
+        message = f"The mask {self.name} cannot be read to its end: {fault}."
+        return InputError("mask-unreadable", message, "It may be damaged: export it again.")
+
+    def _no_overlap(self) -> InputError:
         return InputError(
             "mask-no-overlap",
             f"The mask {self.name} does not overlap the target.",
@@ -132,12 +129,22 @@ class Mask:
 
 
 def mask_state(path: str, layer: str) -> list[Any]:
-    """What tells whether a mask is still the one it was, JSON-ready.
+    """What changes when a mask changes.
 
-    Of a raster its name, size and time; of polygons a digest of themselves: QGIS hands on copies of layers under other
-    names, and touches a GeoPackage by opening it.
+    Of a raster its name, size and time; of polygons a digest of themselves: QGIS hands over copies of layers under
+    other names, and touches a GeoPackage by opening it.
+
+    Parameters
+    ----------
+    path, layer : str
+        As of :class:`Mask`.
+
+    Returns
+    -------
+    list
+        JSON-ready.
     """
-    if _raster_of(path, layer) is not None:
+    if _open_raster_mask(path, layer) is not None:
         return [path, *(file_state(path) or [])]
     dataset, found = open_vector(path, layer)
     crs = crs_of_layer(found)
@@ -149,20 +156,28 @@ def mask_state(path: str, layer: str) -> list[Any]:
     return [digest.hexdigest()]
 
 
-def _raster_of(path: str, layer: str) -> Any:
+def _open_raster_mask(path: str, layer: str) -> Any:
     """The dataset of a mask that is a raster; None for polygons and for what cannot be opened."""
     raster = None if layer else call_gdal(lambda: gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_READONLY))[0]
     return raster if raster is not None and raster.RasterCount else None
 
 
 def mask_problems(path: str, layer: str, target_bands: Sequence[StackBand]) -> list[InputError]:
-    """What keeps a mask from being used with a target; empty when nothing does or the target is unreadable."""
-    if not target_bands:
-        return []
-    try:
-        grid = stack_grid(target_bands)
-    except InputError:
-        # The target's own problem, told by stack_problems.
+    """Find what makes a mask unusable with a target.
+
+    Parameters
+    ----------
+    path, layer : str
+        As of :class:`Mask`.
+    target_bands : sequence of StackBand
+
+    Returns
+    -------
+    list of InputError
+        Empty when nothing does, or when the target itself is unreadable.
+    """
+    grid = readable_grid(target_bands)
+    if grid is None:
         return []
     try:
         Mask(path, layer, grid)

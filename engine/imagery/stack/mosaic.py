@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..geo.grid import pixel_bounds, same_grid, to_pixel, window_transform
+from ..geo.grid import pixel_bounds, same_grid, to_pixel
 from ..geo.resample import Resampler
 from ..geo.types import Grid, Window
+from ..geo.windows import full_window, grid_of_window, intersection
 from .decode import BufferCache
 from .tile import Tile
-from .tiling import finest, full_window, union_grid
+from .tiling import finest, union_grid
 
 
 class Mosaic:
@@ -20,37 +21,57 @@ class Mosaic:
 
     Where tiles overlap, a date at a pixel is that of the first tile that observed any band of it there: bands of one
     date never come from two tiles, and what the rim or the clouds of one hide the next one may show. Tiles on the
-    pixels of that grid keep their values; others, such as those of the next UTM zone, are brought onto it (bilinear).
+    pixels of that grid keep their values; others, such as those of the next UTM zone, are resampled to it (bilinear).
+
+    Parameters
+    ----------
+    tiles : sequence of Tile
+        In the order in which they are preferred.
 
     Attributes
     ----------
-    base : the tile whose grid is continued
+    base : Tile
+        The tile whose grid is continued.
     grid : Grid
-    resampled : tiles that do not lie on its pixels
+    resampled : list of Tile
+        Those whose pixels are not on the grid.
     """
 
     def __init__(self, tiles: Sequence[Tile]) -> None:
-        # Of a tile with finer pixels than the grid's a window would fill many times the memory.
+        # A window of a tile with finer pixels than the grid's would fill many times the memory.
         self.base = finest(tiles, lambda tile: tile.grid)
         self.grid = union_grid(self.base.grid, [tile.grid for tile in tiles])
         self._parts = [_Part(tile, self.grid) for tile in tiles]
         self.resampled = [part.tile for part in self._parts if part.resampler]
 
     def read(self, window: Window, names: Sequence[str], memory: BufferCache) -> np.ndarray:
-        """(h, w, t, c) float32 of stored bands in a window of the mosaic; NaN for gaps, and where no tile lies.
+        """Read stored bands in a window of the mosaic.
+
+        Parameters
+        ----------
+        window : Window
+            On ``grid``.
+        names : sequence of str
+            Names of stored bands.
+        memory : BufferCache
+            Holds the result until the next window is read into it.
+
+        Returns
+        -------
+        ndarray of float32, shape (h, w, t, c)
+            NaN for gaps, and where there is no tile.
 
         Raises
         ------
         InputError
             ``raster-unreadable``, naming the file and the band.
         """
-        here = [(part, common) for part in self._parts if (common := _common(window, part.place))]
+        here = [(part, common) for part in self._parts if (common := intersection(window, part.window)).pixels]
         if len(here) == 1 and here[0][1] == window:
             alone = here[0][0].read(window, names, memory)
             if alone is not None:
                 return alone
-        shape = (window.height, window.width, self._parts[0].tile.dates, len(names))
-        series = memory.array("mosaic", shape, np.float32)
+        series = memory.array("mosaic", (*window.shape, self._parts[0].tile.dates, len(names)), np.float32)
         series.fill(np.nan)
         for part, common in here:
             values = part.read(common, names, memory)
@@ -63,37 +84,27 @@ class Mosaic:
 
 
 class _Part:
-    """A tile and where it lies in the mosaic."""
+    """A tile and its window of the mosaic."""
 
     def __init__(self, tile: Tile, grid: Grid) -> None:
         self.tile = tile
         column, row = to_pixel(grid.transform, np.array(tile.grid.transform[0]), np.array(tile.grid.transform[3]))
-        self.place = Window(round(float(column)), round(float(row)), tile.grid.width, tile.grid.height)
-        own = Grid(tile.grid.width, tile.grid.height, window_transform(grid, self.place), grid.crs)
+        self.window = Window(round(float(column)), round(float(row)), tile.grid.width, tile.grid.height)
         self.resampler: Resampler | None = None
-        if not same_grid(own, tile.grid):
+        if not same_grid(grid_of_window(grid, self.window), tile.grid):
             self.resampler = Resampler(grid, tile.grid)
             left, top, right, bottom = pixel_bounds(tile.grid, full_window(tile.grid), grid) or (0.0, 0.0, 0.0, 0.0)
             left, top = math.floor(left), math.floor(top)
-            self.place = Window(left, top, math.ceil(right) - left, math.ceil(bottom) - top)
+            self.window = Window(left, top, math.ceil(right) - left, math.ceil(bottom) - top)
 
     def read(self, window: Window, names: Sequence[str], memory: BufferCache) -> np.ndarray | None:
-        """(h, w, t, c) in a window of the mosaic that lies in the tile's place; None where it shows nothing of it."""
+        """(h, w, t, c) in a window of the mosaic within the tile's; None where the tile shows nothing of it."""
         if self.resampler is None:
-            own = Window(window.column - self.place.column, window.row - self.place.row, window.width, window.height)
-            return self.tile.read(own, names, memory)
-        across, down = self.resampler.positions(window)
-        part = self.resampler.source_window(across, down)
-        if part is None:
+            column, row = window.column - self.window.column, window.row - self.window.row
+            return self.tile.read(Window(column, row, window.width, window.height), names, memory)
+        located = self.resampler.locate(window)
+        if located is None:
             return None
-        read = self.tile.read(part, names, memory)
-        values = self.resampler.bilinear(read.reshape(part.height, part.width, -1), part, across, down)
-        return values.reshape(window.height, window.width, *read.shape[2:])
-
-
-def _common(window: Window, place: Window) -> Window | None:
-    """What two windows of one grid share; None where they share nothing."""
-    column, row = max(window.column, place.column), max(window.row, place.row)
-    right = min(window.column + window.width, place.column + place.width)
-    bottom = min(window.row + window.height, place.row + place.height)
-    return Window(column, row, right - column, bottom - row) if right > column and bottom > row else None
+        read = self.tile.read(located.part, names, memory)
+        values = self.resampler.bilinear(read.reshape(*located.part.shape, -1), *located)
+        return values.reshape(*window.shape, *read.shape[2:])

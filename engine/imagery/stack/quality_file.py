@@ -6,16 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from osgeo import gdal
 
-from ...errors import InputError
-from ..geo.gdal_errors import call_gdal
-from ..geo.gdal_io import file_name
 from ..geo.grid import grid_of, same_grid
 from ..geo.resample import Resampler
 from ..geo.types import Grid, StackBand, Window
+from ..geo.windows import read_window
 from ..sensors.product_scaling import INTEGERS
 from ..sensors.quality_flags import Choice, masked
+from .raster_file import unreadable_error
 
 
 class QualityFile:
@@ -23,12 +21,17 @@ class QualityFile:
 
     Parameters
     ----------
-    path : the file.
-    bands : its quality bands of dates of the stack.
-    dates : dates of the stack.
-    grid : grid of the stack; the nearest pixel counts where the file is on another.
-    choice : what is hidden, see :func:`.quality_flags.masked`.
-    opened : gives the open dataset of a path.
+    path : str
+    bands : sequence of StackBand
+        Its quality bands of dates of the stack.
+    dates : sequence of str
+        Dates of the stack.
+    grid : Grid
+        Of the stack; the nearest pixel counts where the file is on another.
+    choice : mapping or None
+        What is hidden, see :func:`.quality_flags.masked`.
+    opened : callable
+        Gives the open dataset of a path.
     """
 
     def __init__(
@@ -47,36 +50,32 @@ class QualityFile:
         self._resampler = None if same_grid(grid, own) else Resampler(grid, own)
 
     def hide(self, window: Window, gaps: np.ndarray) -> None:
-        """Mark in (h, w, t) bool what these bands hide in a window of the stack.
+        """Mark what these bands hide in a window of the stack.
+
+        Parameters
+        ----------
+        window : Window
+            On the grid of the stack.
+        gaps : ndarray of bool, shape (h, w, t)
+            Becomes True where a pixel is hidden.
 
         Raises
         ------
         InputError
             ``raster-unreadable``, naming the band.
         """
-        column = row = None
-        part: Window | None = window
-        if self._resampler is not None:
-            column, row = self._resampler.positions(window)
-            part = self._resampler.source_window(column, row)
-        if part is None:
+        located = None if self._resampler is None else self._resampler.locate(window)
+        if self._resampler is not None and located is None:
             return
         for index, date, name in self._bands:
-            marked = masked(name, self._stored(index, part), self._choice)
-            if self._resampler is not None and column is not None and row is not None:
-                marked = self._resampler.nearest(marked, part, column, row)
-            gaps[:, :, date] |= marked
+            hidden = masked(name, self._stored(index, located.part if located else window), self._choice)
+            if self._resampler is not None and located is not None:
+                hidden = self._resampler.nearest(hidden, *located)
+            gaps[:, :, date] |= hidden
 
     def _stored(self, index: int, part: Window) -> np.ndarray:
         band = self._opened(self.path).GetRasterBand(index)
-        whole = band.DataType in INTEGERS
-        kind = gdal.GDT_Int32 if whole else gdal.GDT_Float64
-        place = (part.column, part.row, part.width, part.height)
-        data, fault = call_gdal(lambda: band.ReadRaster(*place, buf_type=kind))
-        if data is None:
-            raise InputError(
-                "raster-unreadable",
-                f"The quality band {index} of the raster {file_name(self.path)} cannot be read: {fault}.",
-                "The file may be cut off or damaged: fetch or export it again.",
-            )
-        return np.frombuffer(data, np.int32 if whole else np.float64).reshape(part.height, part.width)
+        numbers, fault = read_window(band, part, np.int32 if band.DataType in INTEGERS else np.float64)
+        if numbers is None:
+            raise unreadable_error(f"The quality band {index}", self.path, fault)
+        return numbers

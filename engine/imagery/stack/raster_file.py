@@ -18,6 +18,7 @@ from ..geo.gdal_io import file_name, open_raster
 from ..geo.grid import grid_of
 from ..geo.types import StackBand, Window
 from ..geo.vrt_sources import sources_of
+from ..geo.windows import read_window
 from ..sensors.product_scaling import StoredValues, stored_values
 from .decode import BandEncoding, fill_series
 
@@ -57,10 +58,27 @@ class RasterFile:
 
     Parameters
     ----------
-    path : the file, or any name GDAL opens.
-    bands : its bands that belong to the stack.
-    dates, names : dates and band names of the stack, for the positions.
-    opened : gives the open dataset of a path (the stack keeps only a few of them open).
+    path : str
+        The file, or any name GDAL opens.
+    bands : sequence of StackBand
+        Its bands that belong to the stack.
+    dates, names : sequence of str
+        Dates and band names of the stack, for the positions.
+    opened : callable
+        Gives the open dataset of a path (the stack keeps only a few of them open).
+
+    Attributes
+    ----------
+    grid : Grid
+    block_size : tuple of int
+        Columns and rows of its blocks.
+    bands : list of FileBand
+    masked : bool
+        Whether a mask or alpha band says what was observed.
+    data_type : int
+        GDAL type in which its planes are read.
+    dtype : numpy.dtype
+        The same for NumPy.
     """
 
     def __init__(
@@ -75,75 +93,85 @@ class RasterFile:
         self._opened = opened
         dataset = opened(path)
         self.grid = grid_of(dataset, path)
-        self.block_size: tuple[int, int] = tuple(dataset.GetRasterBand(bands[0].index).GetBlockSize())
-        self.bands: list[FileBand] = []
-        for wanted in bands:
-            band = dataset.GetRasterBand(wanted.index)
-            position = (dates.index(wanted.date), names.index(wanted.band))
-            stored = stored_values(band, path, str(wanted.band))
-            if stored == StoredValues():
-                stored = _stored_behind(sources_of(dataset, wanted.index, path)[:1], str(wanted.band), opened)
-            nodata = band.GetNoDataValue()
-            nodata = stored.fill if nodata is None else nodata
-            self.bands.append(FileBand(wanted.index, *position, nodata, stored, band.DataType))
-        flags = dataset.GetRasterBand(bands[0].index).GetMaskFlags()
+        first = dataset.GetRasterBand(bands[0].index)
+        self.block_size: tuple[int, int] = tuple(first.GetBlockSize())
+        self.bands = [
+            _file_band(dataset, path, wanted, (dates.index(wanted.date), names.index(wanted.band)), opened)
+            for wanted in bands
+        ]
         self._alpha = _alpha_of(dataset)
+        flags = first.GetMaskFlags()
         self.masked = self._alpha is not None or not flags & (gdal.GMF_ALL_VALID | gdal.GMF_NODATA)
-        """Whether a mask or alpha band says what was observed."""
         self._one_mask = self._alpha is not None or bool(flags & gdal.GMF_PER_DATASET)
         types = {band.data_type for band in self.bands}
-        self.data_type = types.pop() if len(types) == 1 else gdal.GDT_Float64
-        """GDAL type of its planes."""
-        if self.data_type not in TYPES:
-            self.data_type = gdal.GDT_Float64
+        self.data_type = types.pop() if len(types) == 1 and types <= {*TYPES} else gdal.GDT_Float64
         self.dtype = np.dtype(TYPES.get(self.data_type, np.float64))
-        """The same for NumPy."""
 
     def read_planes(self, window: Window, bands: Sequence[FileBand], out: np.ndarray) -> None:
         """Read a window of the file's own grid as it is stored.
 
         Parameters
         ----------
-        out : (b, h, w) of ``dtype``, one plane behind the other in memory: is filled.
+        window : Window
+        bands : sequence of FileBand
+        out : ndarray of ``dtype``, shape (b, h, w)
+            Is filled; one plane behind the other in memory.
 
         Raises
         ------
         InputError
             ``raster-unreadable``, naming the band.
         """
-        dataset = self._opened(self.path)
-        into = {"buf_obj": out} if INTO_BUFFER else {}
-
-        def read(indices: list[int]) -> Any:
-            place = (window.column, window.row, window.width, window.height)
-            return dataset.ReadRaster(*place, buf_type=self.data_type, band_list=indices, **into)
-
         indices = [band.index for band in bands]
-        data, fault = call_gdal(lambda: read(indices))
+        data, fault = self._read_raster(window, indices, **({"buf_obj": out} if INTO_BUFFER else {}))
         if data is None:
-            into = {}
-            raise self._unreadable_band(read, indices, fault)
+            for index in indices:
+                data, own_fault = self._read_raster(window, [index])
+                if data is None:
+                    raise unreadable_error(f"Band {index}", self.path, own_fault)
+            raise unreadable_error(f"Bands {indices[0]} to {indices[-1]}", self.path, fault)
         if not INTO_BUFFER:
             out[...] = np.frombuffer(data, self.dtype).reshape(out.shape)
 
+    def _read_raster(self, window: Window, indices: list[int], **into: np.ndarray) -> tuple[Any, str]:
+        dataset = self._opened(self.path)
+        return call_gdal(lambda: dataset.ReadRaster(*window, buf_type=self.data_type, band_list=indices, **into))
+
     def read(self, window: Window, bands: Sequence[FileBand], scaling: Sequence[tuple[float, float]]) -> np.ndarray:
-        """(h, w, b) float32 values, NaN for gaps, of a window of the file's own grid.
+        """Read values in a window of the file's own grid.
 
         Parameters
         ----------
-        scaling : scale and offset of each of ``bands``.
+        window : Window
+        bands : sequence of FileBand, length b
+        scaling : sequence of (float, float), length b
+            Scale and offset of each band.
+
+        Returns
+        -------
+        ndarray of float32, shape (h, w, b)
+            NaN for gaps.
         """
-        shape = (window.height, window.width, len(bands))
-        planes = np.empty((len(bands), *shape[:2]), self.dtype)
+        planes = np.empty((len(bands), *window.shape), self.dtype)
         self.read_planes(window, bands, planes)
-        values = np.empty(shape, np.float32)
+        values = np.empty((*window.shape, len(bands)), np.float32)
         encodings = [BandEncoding(band.nodata, *scale) for band, scale in zip(bands, scaling)]
         fill_series(planes.reshape(len(bands), -1), encodings, values.reshape(-1, len(bands)), range(len(bands)))
         self.hide(values, window, bands, range(len(bands)))
         return values
 
     def hide(self, values: np.ndarray, window: Window, bands: Sequence[FileBand], columns: Sequence[int]) -> None:
-        """Make gaps of what the mask or alpha band hides, in (h, w, k) values whose ``columns`` the bands fill."""
+        """Make gaps of what the mask or alpha band hides.
+
+        Parameters
+        ----------
+        values : ndarray of float32, shape (h, w, k)
+            Becomes NaN where a pixel is hidden.
+        window : Window
+        bands : sequence of FileBand
+        columns : sequence of int
+            Which of the k columns each band fills.
+        """
         if not self.masked:
             return
         if self._one_mask:
@@ -157,34 +185,48 @@ class RasterFile:
         """(h, w) bool: where the mask (or alpha) of a band hides it."""
         dataset = self._opened(self.path)
         mask = dataset.GetRasterBand(index).GetMaskBand() if self._alpha is None else dataset.GetRasterBand(self._alpha)
-        where = (window.column, window.row, window.width, window.height)
-        data, fault = call_gdal(lambda: mask.ReadRaster(*where, buf_type=gdal.GDT_Byte))
-        if data is None:
-            raise self._unreadable(f"The mask of band {index}", fault)
-        return np.frombuffer(data, np.uint8).reshape(window.height, window.width) == 0
-
-    def _unreadable_band(self, read: Callable[[list[int]], Any], indices: list[int], fault: str) -> InputError:
-        for index in indices:
-            data, own_fault = call_gdal(lambda index=index: read([index]))  # type: ignore[misc]
-            if data is None:
-                return self._unreadable(f"Band {index}", own_fault)
-        return self._unreadable(f"Bands {indices[0]} to {indices[-1]}", fault)
-
-    def _unreadable(self, what: str, fault: str) -> InputError:
-        return InputError(
-            "raster-unreadable",
-            f"{what} of the raster {file_name(self.path)} cannot be read: {fault}.",
-            "The file may be cut off or damaged: fetch or export it again.",
-        )
+        shown, fault = read_window(mask, window, np.uint8)
+        if shown is None:
+            raise unreadable_error(f"The mask of band {index}", self.path, fault)
+        return shown == 0
 
 
-def _stored_behind(sources: Sequence[tuple[str, int]], name: str, opened: Callable[[str], Any]) -> StoredValues:
-    """What the file that a band of a VRT shows says of its numbers: a VRT is not named as its product."""
+def unreadable_error(what: str, path: str, fault: str) -> InputError:
+    """The error for a band that cannot be read.
+
+    Parameters
+    ----------
+    what : str
+        The band or mask, as the subject of a sentence.
+    path : str
+    fault : str
+        GDAL's message.
+    """
+    return InputError(
+        "raster-unreadable",
+        f"{what} of the raster {file_name(path)} cannot be read: {fault}.",
+        "The file may be cut off or damaged: download or export it again.",
+    )
+
+
+def _file_band(
+    dataset: Any, path: str, wanted: StackBand, position: tuple[int, int], opened: Callable[[str], Any]
+) -> FileBand:
+    band = dataset.GetRasterBand(wanted.index)
+    stored = stored_values(band, path, str(wanted.band))
+    if stored == StoredValues():
+        stored = _values_behind(sources_of(dataset, wanted.index, path)[:1], str(wanted.band), opened)
+    nodata = band.GetNoDataValue()
+    return FileBand(wanted.index, *position, stored.fill if nodata is None else nodata, stored, band.DataType)
+
+
+def _values_behind(sources: Sequence[tuple[str, int]], name: str, opened: Callable[[str], Any]) -> StoredValues:
+    """What the file behind a band of a VRT says of its numbers: a VRT is not named after its product."""
     for path, index in sources:
         try:
             dataset = opened(path)
         except InputError:
-            break  # told when the VRT is read
+            break  # reported when the VRT is read
         if index <= dataset.RasterCount:
             return stored_values(dataset.GetRasterBand(index), path, name)
     return StoredValues()
@@ -192,8 +234,7 @@ def _stored_behind(sources: Sequence[tuple[str, int]], name: str, opened: Callab
 
 def _alpha_of(dataset: Any) -> int | None:
     """Number of the alpha band: GDAL itself takes it for a mask only where there are 1 or 3 bands beside it."""
-    count: int = dataset.RasterCount
-    numbers = range(count, 0, -1)
+    numbers = range(dataset.RasterCount, 0, -1)
     return next((n for n in numbers if dataset.GetRasterBand(n).GetColorInterpretation() == gdal.GCI_AlphaBand), None)
 
 
@@ -202,14 +243,18 @@ FEWEST_OPEN = 8
 
 
 @contextmanager
-def bounded_cache(most_bytes: int) -> Iterator[None]:
-    """Keep GDAL's cache of blocks within ``most_bytes`` in a block, and give it back the size it had.
+def bounded_cache(max_bytes: int) -> Iterator[None]:
+    """Limit GDAL's cache of blocks inside a ``with`` block, and restore its size afterwards.
 
     Only for a process of the engine's own: in QGIS others share the cache. A mosaic (VRT) keeps blocks of its parts
-    that :meth:`OpenFiles.trim` cannot let go of.
+    that :meth:`OpenFiles.trim` cannot free.
+
+    Parameters
+    ----------
+    max_bytes : int
     """
     before = gdal.GetCacheMax()
-    gdal.SetCacheMax(min(before, most_bytes))
+    gdal.SetCacheMax(min(before, max_bytes))
     try:
         yield
     finally:
@@ -224,13 +269,18 @@ class OpenFiles:
 
     LIMIT = 200
     CACHE_BYTES = 256 * 2**20
-    """Memory of GDAL's cache of blocks from which on the blocks of a thread's files are let go."""
+    """Memory of GDAL's cache of blocks from which on the blocks of a thread's files are freed."""
 
     def __init__(self) -> None:
         self._open: dict[int, dict[str, Any]] = {}
 
     def __call__(self, path: str) -> Any:
-        """The open dataset of ``path``; raises InputError (``raster-unreadable``)."""
+        """The open dataset of a path; raises InputError (``raster-unreadable``).
+
+        Parameters
+        ----------
+        path : str
+        """
         own = self._open.setdefault(threading.get_ident(), {})
         dataset = own.pop(path, None) or open_raster(path)
         own[path] = dataset
@@ -240,7 +290,7 @@ class OpenFiles:
         return dataset
 
     def trim(self) -> None:
-        """Let go of the blocks that GDAL keeps of this thread's files, when they fill the cache.
+        """Free the blocks that GDAL keeps of this thread's files, when they fill the cache.
 
         Else a large raster would fill a twentieth of the machine's memory with blocks that are not read again.
         """
@@ -249,7 +299,13 @@ class OpenFiles:
                 dataset.FlushCache()
 
     def close(self, thread: int | None = None) -> None:
-        """Close the files of one thread that has ended, or all."""
+        """Close the files of one thread, or all.
+
+        Parameters
+        ----------
+        thread : int or None, optional (default=None)
+            Identifier of a thread that has ended.
+        """
         if thread is None:
             self._open.clear()
         else:

@@ -17,6 +17,7 @@ from ...series.season import NEW_YEAR, day_of_year
 from ..geo.gdal_io import file_name
 from ..geo.grid import grid_of
 from ..geo.types import StackBand, Window
+from ..geo.windows import cut_windows
 from ..sensors.band_names import band_order
 from ..sensors.quality_flags import Choice, check_choice, data_bands, describe_masked, is_quality
 from ..sensors.spectral_indices import compute, index_names, require_index
@@ -32,7 +33,7 @@ from .validate import complete_dates, stack_problems
 WINDOW_BYTES = 128 * 2**20
 """Memory of the values of one window, at most."""
 WINDOW_PIXELS = 512 * 512
-"""Pixels of one window, at most: what is done between two looks at cancel."""
+"""Pixels of one window, at most: what is done between two checks for cancel."""
 FEWEST_PIXELS = 1024
 """Pixels of one window, at least, however many dates and bands it has."""
 LONGEST_SEASON = 430
@@ -43,37 +44,48 @@ class Stack:
     """Raster bands of one or many files as one series: dates by bands on the grid of one of its files.
 
     The grid is that of the first file, or of the first date's file with the smallest pixels where that date has
-    files of several pixel sizes, as a Sentinel-2 product has. Files on other grids are brought onto it (bilinear,
+    files of several pixel sizes, as a Sentinel-2 product has. Files on other grids are resampled to it (bilinear,
     quality bands by the nearest pixel). Files that show neighbouring places, such as two Sentinel-2 tiles or the
-    parts of a large export, are joined, and the grid goes on over all of them (:class:`.mosaic.Mosaic`). A date that
-    lacks one of the bands is left out, with a warning. What a
-    quality band hides at a pixel and date is a gap in every band of that date.
+    parts of a large export, are joined, and the grid continues over all of them (:class:`.mosaic.Mosaic`). A date that
+    lacks one of the bands is left out, with a warning. What a quality band hides at a pixel and date is a gap in every
+    band of that date.
 
     Parameters
     ----------
-    bands : what every raster band shows, as from :func:`describe`, quality bands among them.
-    role : ``source`` or ``target``, for messages.
-    indices : names of indices that are computed while reading and stand behind the bands in ``Stack.bands``;
-        one that is stored as a band is read and not computed.
-    quality : what quality bands hide, as in :func:`.quality_flags.masked`; None for the defaults, ``{}`` for nothing.
-    season_start : month and day (``MM-DD``) that counts as day 1, for a stack whose season is to be compared with
-        one elsewhere; None for 1 January.
+    bands : sequence of StackBand
+        What every raster band shows, as from :func:`describe`, quality bands among them.
+    role : str
+        ``source`` or ``target``, for messages.
+    indices : sequence of str, optional
+        Names of indices that are computed while reading and follow the bands in ``Stack.bands``; one that is stored
+        as a band is read and not computed.
+    quality : mapping or None, optional
+        What quality bands hide, as in :func:`.quality_flags.masked`; None for the defaults, ``{}`` for nothing.
+    season_start : str or None, optional
+        Month and day (``MM-DD``) that counts as day 1, for a stack whose season is to be compared with one elsewhere;
+        None for 1 January.
 
     Attributes
     ----------
     grid : Grid
-    dates : tuple of str, ISO, ascending
-    bands : tuple of str, in the fixed order of :func:`band_order`, then the indices; never a quality band
-    first_day : datetime.date, the calendar date that is day 1: the last ``season_start`` that is not after the
-        first date. On 29 February of a year that has none it is the 28th.
-    day : (t,) float32, days since ``first_day``, plus 1: increasing, at least 1, past 365 where the dates run on
-        longer than a year. Without ``season_start`` these are days since 31 December before the first date. With
-        the start of the source's season on the source and that of the target's on the target, days of both are
-        comparable; so are days of the source as they are (None) and of a target whose ``season_start`` is what 1
-        January is at the source, such as ``07-02`` in the other hemisphere. Starts of two stacks that lie up to a
-        year apart by the first date are brought together by :func:`engine.series.align_years`.
-    block_size : (width, height) of the file's blocks
-    warnings : sentences about what was decided for the user
+    dates : tuple of str
+        ISO, ascending.
+    bands : tuple of str
+        In the fixed order of :func:`band_order`, then the indices; never a quality band.
+    first_day : datetime.date
+        The calendar date that is day 1: the last ``season_start`` that is not after the first date. On 29 February of
+        a year that has none it is the 28th.
+    day : ndarray of float32, shape (t,)
+        Days since ``first_day``, plus 1: increasing, at least 1, past 365 where the dates continue for longer than a
+        year. Without ``season_start`` these are days since 31 December before the first date. With the start of the
+        source's season on the source and that of the target's on the target, days of both are comparable; so are
+        days of the source as they are (None) and of a target whose ``season_start`` is what 1 January is at the
+        source, such as ``07-02`` in the other hemisphere. Starts of two stacks that are up to a year apart by the
+        first date are brought together by :func:`engine.series.align_years`.
+    block_size : tuple of int
+        Columns and rows of the file's blocks.
+    warnings : list of str
+        Sentences about what was decided for the user.
 
     Raises
     ------
@@ -108,21 +120,22 @@ class Stack:
         days = [datetime.date.fromisoformat(date) - self.first_day for date in self.dates]
         self.day = np.array([day.days + 1 for day in days], np.float32)
         self._open = OpenFiles()
-        by_path: dict[str, list[StackBand]] = {}
-        for band in data_bands(bands):
-            if band.date in self.dates:
-                by_path.setdefault(band.path, []).append(band)
-        self._files = [RasterFile(path, own, self.dates, self._stored, self._open) for path, own in by_path.items()]
-        self.name = file_name(self._files[0].path)
-        if len(self._files) > 1:
-            self.name += f" and {len(self._files) - 1} more files"
-        scale = StackScale(self._files, self._stored)
-        used = self._quality_bands(bands, quality)
-        self._tiles = self._tiled(scale, used, quality)
+        by_path = _by_path(band for band in data_bands(bands) if band.date in self.dates)
+        files = [RasterFile(path, own, self.dates, self._stored, self._open) for path, own in by_path.items()]
+        self.name = file_name(files[0].path) + (f" and {len(files) - 1} more files" if len(files) > 1 else "")
+        scale = StackScale(files, self._stored)
+        self._tiles = self._make_tiles(files, scale, self._quality_bands(bands, quality), quality)
         self._mosaic = Mosaic(self._tiles) if len(self._tiles) > 1 else None
         self.grid = self._mosaic.grid if self._mosaic else self._tiles[0].grid
         self.block_size = self._tiles[0].block_size
-        self._warn(left_out, scale)
+        for date, missing in left_out.items():
+            self.warnings.append(f"The {role} date {date} is left out: it has no band {', '.join(missing)}.")
+        self.warnings += scale.warnings(role, self.name) + self._resampling_warnings()
+        span = self.day[-1] - self.day[0]
+        if span > LONGEST_SEASON:
+            self.warnings.append(f"The {role} stack spans {span:.0f} days: one season of up to 14 months works best.")
+        if not self.grid.crs:
+            self.warnings.append(f"The {role} stack {self.name} has no coordinate reference system.")
 
     def __enter__(self) -> Stack:
         return self
@@ -136,18 +149,25 @@ class Stack:
         """Close the files."""
         self._open.close()
 
-    def windows(self, most_bytes: int = WINDOW_BYTES) -> list[Window]:
+    def windows(self, max_bytes: int = WINDOW_BYTES) -> list[Window]:
         """Windows that cover the grid, in whole blocks of the files where memory allows, row by row.
 
         Parameters
         ----------
-        most_bytes : memory of the values of one window; more than ``WINDOW_BYTES`` makes nothing faster.
+        max_bytes : int, optional
+            Memory of the values of one window; more than ``WINDOW_BYTES`` makes nothing faster.
         """
-        pixels = min(WINDOW_PIXELS, min(most_bytes, WINDOW_BYTES) // (4 * len(self.dates) * len(self.bands)))
+        pixels = min(WINDOW_PIXELS, min(max_bytes, WINDOW_BYTES) // (4 * len(self.dates) * len(self.bands)))
         return self.tiles(max(pixels, FEWEST_PIXELS))
 
     def tiles(self, pixels: int) -> list[Window]:
-        """Windows of about ``pixels`` pixels that cover the grid, in whole blocks where that is possible."""
+        """Windows that cover the grid, in whole blocks of the files where that is possible.
+
+        Parameters
+        ----------
+        pixels : int
+            Pixels of a window, about.
+        """
         grid = self.grid
         width, height = min(self.block_size[0], grid.width), min(self.block_size[1], grid.height)
         if width * height > pixels:
@@ -157,25 +177,25 @@ class Stack:
             blocks = pixels / (width * height)
             width = min(grid.width, width * max(1, int(min(blocks, np.sqrt(pixels) / width))))
             height = min(grid.height, height * max(1, pixels // (width * height)))
-        return [
-            Window(column, row, min(width, grid.width - column), min(height, grid.height - row))
-            for row in range(0, grid.height, height)
-            for column in range(0, grid.width, width)
-        ]
+        return cut_windows(grid, width, height)
 
     def read(self, window: Window, bands: Sequence[str] | None = None, memory: BufferCache | None = None) -> np.ndarray:
-        """The series of a window. Only the files that hold a wanted band are read.
+        """Read the series of a window. Only the files that hold a wanted band are read.
 
         Parameters
         ----------
-        bands : names of the bands and indices wanted, in the wanted order; None for all.
-        memory : where the series may lie, for a caller that reads one window after another: it then holds until the
-            next one is read into the same memory.
+        window : Window
+            On ``grid``.
+        bands : sequence of str or None, optional
+            Names of the bands and indices wanted, in the wanted order; None for all.
+        memory : BufferCache or None, optional
+            Memory for the series, for a caller that reads one window after another: the series holds until the next
+            one is read into the same memory.
 
         Returns
         -------
-        ndarray
-            (h, w, t, c) float32, NaN where there is no observation.
+        ndarray of float32, shape (h, w, t, c)
+            NaN where there is no observation.
 
         Raises
         ------
@@ -188,7 +208,8 @@ class Stack:
         needed = {name for name in names if name in self._stored}
         needed |= {band for name in names if name in self._computed for band in self._computed[name].values()}
         stored = names if needed == set(names) else tuple(name for name in self._stored if name in needed)
-        values = self._read_stored(window, stored, memory)
+        values = (self._mosaic or self._tiles[0]).read(window, stored, memory)
+        self._open.trim()
         if stored == names:
             return values
         result = np.empty((*values.shape[:3], len(names)), np.float32)
@@ -206,13 +227,16 @@ class Stack:
         """Windows and their series in order, read in other threads while the caller works on an earlier one.
 
         At most ``threads`` windows are in memory beside the caller's. Each thread has the files open for itself. The
-        memory of a series is used again: it holds until the next one is asked for.
+        memory of a series is used again: it holds until the next one is taken.
 
         Parameters
         ----------
-        windows, bands : as for :meth:`read`.
-        threads : how many read at the same time. One is enough where the caller computes on all cores; where it
-            only waits for the values, one a core is faster.
+        windows : iterable of Window
+        bands : sequence of str or None, optional
+            As for :meth:`read`.
+        threads : int, optional
+            How many read at the same time. One is enough where the caller computes on all cores; where it only waits
+            for the values, one a core is faster.
 
         Raises
         ------
@@ -241,32 +265,26 @@ class Stack:
             for ident in idents:
                 self._open.close(ident)
 
-    def _read_stored(self, window: Window, names: tuple[str, ...], memory: BufferCache) -> np.ndarray:
-        """(h, w, t, c) of bands that are stored, with gaps."""
-        series = (self._mosaic or self._tiles[0]).read(window, names, memory)
-        self._open.trim()
-        return series
-
-    def _tiled(self, scale: StackScale, quality: Sequence[StackBand], choice: Choice | None) -> list[Tile]:
+    def _make_tiles(
+        self, files: Sequence[RasterFile], scale: StackScale, quality: Sequence[StackBand], choice: Choice | None
+    ) -> list[Tile]:
         """The files by the place they show, each place with its own quality bands."""
-        of_path: dict[str, list[StackBand]] = {}
-        for band in quality:
-            of_path.setdefault(band.path, []).append(band)
-        files = {file.path: file for file in self._files}
-        grids = {path: grid_of(self._open(path), path) for path in of_path if path not in files}
+        by_path = {file.path: file for file in files}
+        of_quality = _by_path(quality)
+        grids = {path: grid_of(self._open(path), path) for path in of_quality if path not in by_path}
         tiles = []
-        for paths in group_tiles({path: file.grid for path, file in files.items()}, grids):
-            tile = Tile([files[path] for path in paths if path in files], self._stored, len(self.dates), scale)
+        for paths in group_tiles({path: file.grid for path, file in by_path.items()}, grids):
+            tile = Tile([by_path[path] for path in paths if path in by_path], self._stored, len(self.dates), scale)
             tile.quality = [
                 QualityFile(path, own, self.dates, tile.grid, choice, self._open)
-                for path, own in of_path.items()
+                for path, own in of_quality.items()
                 if path in paths
             ]
             tiles.append(tile)
         return tiles
 
     def _quality_bands(self, bands: Sequence[StackBand], choice: Choice | None) -> list[StackBand]:
-        """The quality bands that hide anything; says which they are and which dates have none."""
+        """The quality bands that hide anything; warns which they are and which dates have none."""
         used = [
             b for b in bands if is_quality(b.band) and b.date in self.dates and describe_masked(str(b.band), choice)
         ]
@@ -280,37 +298,36 @@ class Stack:
             )
         return used
 
-    def _warn(self, left_out: dict[str, list[str]], scale: StackScale) -> None:
-        for date, missing in left_out.items():
-            self.warnings.append(f"The {self.role} date {date} is left out: it has no band {', '.join(missing)}.")
-        self.warnings += scale.warnings(self.role, self.name)
+    def _resampling_warnings(self) -> list[str]:
+        """What is joined and resampled."""
+        warnings = []
         if self._mosaic:
-            base = file_name(self._mosaic.base.base.path)
             firsts = [file_name(tile.base.path) for tile in self._tiles]
-            self.warnings.append(
+            warnings.append(
                 f"The {self.role} consists of {len(firsts)} tiles that are joined, such as {listed(firsts, 2)}: "
                 "where they overlap, each date is taken from the first that shows it."
             )
             other = [file_name(tile.base.path) for tile in self._mosaic.resampled]
             if other:
-                self.warnings.append(
-                    f"{len(other)} of these tiles, such as {other[0]}, do not lie on the pixels of {base}: "
-                    "they are brought onto them (bilinear)."
+                base = file_name(self._mosaic.base.base.path)
+                warnings.append(
+                    f"{len(other)} of these tiles, such as {other[0]}, were resampled to the grid of {base} (bilinear)."
                 )
         warped = [(file_name(file.path), file_name(tile.base.path)) for tile in self._tiles for file in tile.warped]
         if warped:
-            onto = f"the grid of {warped[0][1]}" if not self._mosaic else f"that of their tile, such as {warped[0][1]}"
-            self.warnings.append(
-                f"{len(warped)} files of the {self.role} stack, such as {warped[0][0]}, lie on another grid: "
-                f"they are brought onto {onto} (bilinear)."
+            grid = f"that of their tile, such as {warped[0][1]}" if self._mosaic else f"the grid of {warped[0][1]}"
+            warnings.append(
+                f"{len(warped)} files of the {self.role} stack, such as {warped[0][0]}, were resampled to {grid} "
+                "(bilinear)."
             )
-        span = self.day[-1] - self.day[0]
-        if span > LONGEST_SEASON:
-            self.warnings.append(
-                f"The {self.role} stack spans {span:.0f} days: one season of up to 14 months works best."
-            )
-        if not self.grid.crs:
-            self.warnings.append(f"The {self.role} stack {self.name} has no coordinate reference system.")
+        return warnings
+
+
+def _by_path(bands: Iterable[StackBand]) -> dict[str, list[StackBand]]:
+    found: dict[str, list[StackBand]] = {}
+    for band in bands:
+        found.setdefault(band.path, []).append(band)
+    return found
 
 
 def _first_day(first: str, start: str) -> datetime.date:

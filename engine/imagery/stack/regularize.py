@@ -14,13 +14,14 @@ from ...series.periods import Periods, middle_distance
 from ...series.regular import fill_gaps
 from ...series.whittaker import default_smoothness
 from ..geo.types import Window
+from ..geo.windows import cut_windows, sample_window
 from ..sensors.product_scaling import NOT_REFLECTANCE
 from ..sensors.spectral_indices import INDICES, index_name
 from .reader import Stack
 from .writer import FLOAT32, INT16, LARGEST, StackWriter
 
 PIXELS = 4096
-"""Pixels made regular at a time: their series stay in the processor's cache, and a cancel is heard."""
+"""Pixels made regular at a time: their series stay in the processor's cache, and a cancel is noticed."""
 WINDOW_BYTES = 32 * 2**20
 """Memory of the series of one window, about; two are held at once, and the regular series of one."""
 USUAL_INDEX = "NDVI"
@@ -62,7 +63,13 @@ class Coverage:
 
 
 def score_name(recipe: Recipe, bands: Sequence[str]) -> str:
-    """The band or index whose maximum the recipe takes of a stack with these bands; empty where it takes none.
+    """The band or index whose maximum a recipe takes of a stack; empty where it takes none.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    bands : sequence of str
+        Bands and indices of the stack.
 
     Raises
     ------
@@ -78,7 +85,7 @@ def score_name(recipe: Recipe, bands: Sequence[str]) -> str:
     if index is None:
         raise InputError(
             "index",
-            f"The maximum is to be that of '{wanted}', which is no band of the stack and no index.",
+            f"'{wanted}', whose maximum is wanted, is neither a band of the stack nor an index.",
             f"Choose from its bands ({', '.join(bands)}) or the indices {', '.join(INDICES)}.",
         )
     return index
@@ -87,13 +94,24 @@ def score_name(recipe: Recipe, bands: Sequence[str]) -> str:
 def regularize(
     stack: Stack, bands: Sequence[str], periods: Periods, recipe: Recipe, writer: StackWriter, progress: Progress
 ) -> Coverage:
-    """Write the regular series of ``bands``, window by window.
+    """Write the regular series of a stack, window by window.
 
-    An observation counts where every one of the bands was seen. The next window is read while this one is made.
+    An observation counts where every one of the bands was observed. The next window is read while this one is made.
 
     Parameters
     ----------
-    bands : names of the stack's bands and indices, among which :func:`score_name` must be too.
+    stack : Stack
+    bands : sequence of str
+        Names of its bands and indices that are written.
+    periods : Periods
+    recipe : Recipe
+    writer : StackWriter
+        Of as many dates as periods.
+    progress : Progress
+
+    Returns
+    -------
+    Coverage
 
     Raises
     ------
@@ -102,19 +120,20 @@ def regularize(
     InputError
         From reading, or ``stack-unwritable``.
     """
-    maker = _Maker(stack, bands, periods, recipe)
+    regularizer = _Regularizer(stack, bands, periods, recipe)
     observed = filled = done = 0
     pixels = stack.grid.width * stack.grid.height
-    for window, values in stack.read_ahead(_windows(stack, len(maker.names), writer.block), maker.names):
+    windows = _windows(stack, len(regularizer.names), writer.block)
+    for window, values in stack.read_ahead(windows, regularizer.names):
         series = values.reshape(-1, *values.shape[2:])
         regular = np.empty((len(periods), len(bands), len(series)), np.float32)
         for start in range(0, len(series), PIXELS):
             progress.update((done + start) / pixels)
             part = slice(start, start + PIXELS)
-            made, seen = maker.make(series[part])
-            regular[:, :, part] = np.moveaxis(made, 0, 2)
+            complete, seen = regularizer.apply(series[part])
+            regular[:, :, part] = np.moveaxis(complete, 0, 2)
             observed += int(seen.sum())
-            filled += int((np.isfinite(made[:, :, 0]) & ~seen).sum())
+            filled += int((np.isfinite(complete[:, :, 0]) & ~seen).sum())
         writer.write(window, np.moveaxis(regular, 2, 0))
         done += len(series)
     return Coverage(observed / (pixels * len(periods)), filled / (pixels * len(periods)))
@@ -124,14 +143,22 @@ def fitting_type(stack: Stack, bands: Sequence[str]) -> str:
     """The smaller data type that holds a stack's values: whole numbers times 10000 for reflectance and most indices.
 
     Decided by the names of the bands and by a few samples of their values.
+
+    Parameters
+    ----------
+    stack : Stack
+    bands : sequence of str
+        Names of its bands and indices.
+
+    Returns
+    -------
+    str
+        ``int16`` or ``float32``.
     """
     if any(name.upper() in NOT_REFLECTANCE for name in bands):
         return FLOAT32
-    grid = stack.grid
-    width, height = min(SAMPLE_SIDE, grid.width), min(SAMPLE_SIDE, grid.height)
     for across, down in ((2, 2), (1, 3), (3, 1)):
-        window = Window((grid.width - width) * across // 4, (grid.height - height) * down // 4, width, height)
-        values = np.abs(stack.read(window, bands))
+        values = np.abs(stack.read(sample_window(stack.grid, SAMPLE_SIDE, across, down), bands))
         for position in range(len(bands)):
             seen = values[..., position][np.isfinite(values[..., position])]
             if len(seen) and np.percentile(seen, RARELY) * 1e4 > LARGEST:
@@ -139,8 +166,8 @@ def fitting_type(stack: Stack, bands: Sequence[str]) -> str:
     return INT16
 
 
-class _Maker:
-    """Makes series regular."""
+class _Regularizer:
+    """Turns the series of pixels into regular ones."""
 
     def __init__(self, stack: Stack, bands: Sequence[str], periods: Periods, recipe: Recipe) -> None:
         self._recipe, self._periods, self._count = recipe, periods, len(bands)
@@ -151,7 +178,7 @@ class _Maker:
         self._distance = middle_distance(stack.dates, periods)
         self._smoothness = recipe.smoothness or default_smoothness(periods.step)
 
-    def make(self, series: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def apply(self, series: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(n, g, c) float32 regular series, and (n, g) bool where a period had an observation, of (n, t, bands)."""
         observed = np.isfinite(series).all(axis=2)
         recipe, period_of_date = self._recipe, self._periods.period_of_date
@@ -171,13 +198,8 @@ def _windows(stack: Stack, bands: int, block: int) -> list[Window]:
     """Windows of whole blocks of the output, those that share blocks of the input next to each other."""
     pixels = max(block * block, WINDOW_BYTES // (4 * len(stack.dates) * bands))
     first = stack.tiles(pixels)[0]
-    grid = stack.grid
     height = max(block, first.height // block * block)
     width = max(block, min(first.width, pixels // height) // block * block)
-    windows = [
-        Window(column, row, min(width, grid.width - column), min(height, grid.height - row))
-        for row in range(0, grid.height, height)
-        for column in range(0, grid.width, width)
-    ]
+    windows = cut_windows(stack.grid, width, height)
     across, down = stack.block_size
     return sorted(windows, key=lambda w: (w.row // down, w.column // across, w.row, w.column))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,113 +21,140 @@ ZERO_IS_GAP_FROM = 3
 """Number of bands from which on 0 in all of them at once means no observation."""
 
 
+@dataclass(frozen=True)
+class _FilePlanes:
+    """The bands of one file that a window takes."""
+
+    file: RasterFile
+    resampler: Resampler | None
+    """None for a file on the tile's grid."""
+    bands: list[FileBand]
+    columns: list[int]
+    """Which column of the (h * w, t * c) values each band fills."""
+
+
 class Tile:
     """Files that show one place as one series; a stack has one tile, or several that it joins.
 
     Parameters
     ----------
-    files : files with bands or indices; not empty, and none has the same band and date as another.
-    names : names of all bands of the stack.
-    dates : number of dates of the stack; what no file of the tile shows is a gap.
-    scale : what the numbers of the stack mean.
+    files : sequence of RasterFile
+        With bands or indices; not empty, and none has the same band and date as another.
+    names : sequence of str
+        Names of all bands of the stack.
+    dates : int
+        Number of dates of the stack; what no file of the tile shows is a gap.
+    scale : StackScale
+        What the numbers of the stack mean.
 
     Attributes
     ----------
-    dates : number of dates of the stack
-    base : the file whose grid is the tile's: the first, or that of the first date with the smallest pixels.
+    dates : int
+    base : RasterFile
+        The file whose grid is the tile's: the first, or that of the first date with the smallest pixels.
     grid : Grid
-    block_size : (width, height) of the files' blocks
-    warped : files on other grids: they are brought onto this one
-    quality : list of QualityFile, to be filled by the stack
+    block_size : tuple of int
+        Columns and rows of the files' blocks.
+    warped : list of RasterFile
+        Files on other grids, which are resampled to this one.
+    quality : list of QualityFile
+        To be filled by the stack.
     """
 
     def __init__(self, files: Sequence[RasterFile], names: Sequence[str], dates: int, scale: StackScale) -> None:
         self._files, self._names, self.dates, self._scale = files, names, dates, scale
-        self.base = _base(files)
+        date = files[0].bands[0].date
+        self.base = finest([file for file in files if file.bands[0].date == date], lambda file: file.grid)
         self.grid = self.base.grid
         self._resamplers = [None if same_grid(self.grid, f.grid) else Resampler(self.grid, f.grid) for f in files]
         self.warped = [file for file, resampler in zip(files, self._resamplers) if resampler]
-        self.block_size = Counter(
-            f.block_size for f, resampler in zip(files, self._resamplers) if not resampler
-        ).most_common(1)[0][0]
+        sizes = Counter(file.block_size for file, resampler in zip(files, self._resamplers) if not resampler)
+        self.block_size = sizes.most_common(1)[0][0]
         self.quality: list[QualityFile] = []
 
     def read(self, window: Window, names: Sequence[str], memory: BufferCache) -> np.ndarray:
-        """(h, w, t, c) float32 of stored bands in a window of the tile's grid, NaN for gaps.
+        """Read stored bands in a window of the tile.
+
+        Parameters
+        ----------
+        window : Window
+            On ``grid``.
+        names : sequence of str
+            Names of stored bands.
+        memory : BufferCache
+            Holds the result until the next window is read into it.
+
+        Returns
+        -------
+        ndarray of float32, shape (h, w, t, c)
+            NaN for gaps.
 
         Raises
         ------
         InputError
             ``raster-unreadable``, naming the file and the band.
         """
-        where = {self._names.index(name): position for position, name in enumerate(names)}
-        size, depth = window.height * window.width, self.dates * len(names)
-        aside: list[tuple[RasterFile, Resampler, list[FileBand], list[int]]] = []
-        planes_of: dict[np.dtype, list[tuple[RasterFile, list[FileBand], list[int]]]] = {}
-        filled = 0
-        for file, resampler in zip(self._files, self._resamplers):
-            wanted = [band for band in file.bands if band.band in where]
-            wanted.sort(key=lambda band: (band.date, where[band.band]))
-            columns = [band.date * len(names) + where[band.band] for band in wanted]
-            if wanted and resampler is not None:
-                aside.append((file, resampler, wanted, columns))
-            elif wanted:
-                planes_of.setdefault(file.dtype, []).append((file, wanted, columns))
-                filled += len(wanted)
-        values = memory.array("values", (size, depth), np.float32)
-        if filled < depth:
+        wanted = self._wanted(names)
+        depth = self.dates * len(names)
+        values = memory.array("values", (window.pixels, depth), np.float32)
+        if sum(len(planes.bands) for planes in wanted if planes.resampler is None) < depth:
             values.fill(np.nan)
-        cube = values.reshape(window.height, window.width, depth)
-        for dtype, files in planes_of.items():
-            count = sum(len(wanted) for _, wanted, _ in files)
-            planes = memory.array("planes", (count, window.height, window.width), dtype)
-            self._read_planes(window, files, planes, values)
-            for file, wanted, columns in files:
-                file.hide(cube, window, wanted, columns)
-        for file, other_grid, wanted, columns in aside:
-            across, down = other_grid.positions(window)
-            part = other_grid.source_window(across, down)
-            if part is not None:
-                read = file.read(part, wanted, [self._scale.of(band) for band in wanted])
-                cube[:, :, columns] = other_grid.bilinear(read, part, across, down)
-        series = values.reshape(window.height, window.width, self.dates, len(names))
-        if len(names) >= ZERO_IS_GAP_FROM:
+        cube = values.reshape(*window.shape, depth)
+        for dtype in dict.fromkeys(planes.file.dtype for planes in wanted if planes.resampler is None):
+            group = [planes for planes in wanted if planes.resampler is None and planes.file.dtype == dtype]
+            self._read_group(window, group, values, memory)
+            for planes in group:
+                planes.file.hide(cube, window, planes.bands, planes.columns)
+        for planes in wanted:
+            located = planes.resampler.locate(window) if planes.resampler else None
+            if planes.resampler is not None and located is not None:
+                scaling = [self._scale.of(band) for band in planes.bands]
+                read = planes.file.read(located.part, planes.bands, scaling)
+                cube[:, :, planes.columns] = planes.resampler.bilinear(read, *located)
+        series = values.reshape(*window.shape, self.dates, len(names))
+        self._make_gaps(window, series)
+        return series
+
+    def _wanted(self, names: Sequence[str]) -> list[_FilePlanes]:
+        """The bands to read, file by file, each file's in the order of their columns."""
+        position = {self._names.index(name): number for number, name in enumerate(names)}
+        found = []
+        for file, resampler in zip(self._files, self._resamplers):
+            of_column = {b.date * len(names) + position[b.band]: b for b in file.bands if b.band in position}
+            columns = sorted(of_column)
+            if columns:
+                found.append(_FilePlanes(file, resampler, [of_column[column] for column in columns], columns))
+        return found
+
+    def _read_group(
+        self, window: Window, group: Sequence[_FilePlanes], values: np.ndarray, memory: BufferCache
+    ) -> None:
+        """Fill the columns of (h * w, k) values that files of one data type hold on the tile's grid."""
+        order = sorted(column for planes in group for column in planes.columns)
+        rank = {column: position for position, column in enumerate(order)}
+        stored = memory.array("planes", (len(order), *window.shape), group[0].file.dtype)
+        encodings = [BandEncoding(None, 1.0, 0.0)] * len(order)
+        for planes in group:
+            ranks = [rank[column] for column in planes.columns]
+            for position, band in zip(ranks, planes.bands):
+                encodings[position] = BandEncoding(band.nodata, *self._scale.of(band))
+            if ranks == list(range(ranks[0], ranks[0] + len(ranks))):
+                planes.file.read_planes(window, planes.bands, stored[ranks[0] : ranks[0] + len(ranks)])
+            else:
+                own = np.empty((len(ranks), *window.shape), stored.dtype)
+                planes.file.read_planes(window, planes.bands, own)
+                stored[ranks] = own
+        fill_series(stored.reshape(len(order), -1), encodings, values, order)
+
+    def _make_gaps(self, window: Window, series: np.ndarray) -> None:
+        """Make gaps in (h, w, t, c) where all bands are 0, and of what the quality bands hide."""
+        if series.shape[3] >= ZERO_IS_GAP_FROM:
             series[_all_zero(series)] = np.nan
         if self.quality:
             gaps = np.zeros(series.shape[:3], bool)
             for quality in self.quality:
                 quality.hide(window, gaps)
             series[gaps] = np.nan
-        return series
-
-    def _read_planes(
-        self,
-        window: Window,
-        files: Sequence[tuple[RasterFile, list[FileBand], list[int]]],
-        planes: np.ndarray,
-        values: np.ndarray,
-    ) -> None:
-        """Fill the columns of (h * w, k) values that files on the tile's grid hold as (b, h, w) planes of one type."""
-        order = sorted(column for _, _, columns in files for column in columns)
-        rank = {column: position for position, column in enumerate(order)}
-        encodings = [BandEncoding(None, 1.0, 0.0)] * len(order)
-        for file, wanted, columns in files:
-            ranks = [rank[column] for column in columns]
-            for position, band in zip(ranks, wanted):
-                encodings[position] = BandEncoding(band.nodata, *self._scale.of(band))
-            if ranks == list(range(ranks[0], ranks[0] + len(ranks))):
-                file.read_planes(window, wanted, planes[ranks[0] : ranks[0] + len(ranks)])
-            else:
-                own = np.empty((len(ranks), *planes.shape[1:]), planes.dtype)
-                file.read_planes(window, wanted, own)
-                planes[ranks] = own
-        fill_series(planes.reshape(len(order), -1), encodings, values, order)
-
-
-def _base(files: Sequence[RasterFile]) -> RasterFile:
-    """The file on whose grid the tile lies."""
-    date = files[0].bands[0].date
-    return finest([file for file in files if file.bands[0].date == date], lambda file: file.grid)
 
 
 def _all_zero(values: np.ndarray) -> np.ndarray:

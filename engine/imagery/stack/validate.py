@@ -1,4 +1,4 @@
-"""What is wrong with a stack, a pair of stacks or a place to write to, in words and before any pixel is read."""
+"""What is wrong with a stack, a pair of stacks or an output path, in words and before any pixel is read."""
 
 from __future__ import annotations
 
@@ -22,17 +22,19 @@ from ..sensors.quality_flags import data_bands
 from .tiling import find_disjoint, group_tiles
 
 UNFINISHED = "-0000.part.before.aux.xml"
-"""As long as what comes behind the name of a file, and eight random letters, in those of its unfinished companions."""
+"""As long as what follows the name of a file, and eight random letters, in those of its unfinished companions."""
 SHOWN = 5
-"""Bands whose names are looked at for what may be two dates."""
+"""Bands whose names are searched for two possible dates."""
 
 
 def stack_problems(bands: Sequence[StackBand], role: str) -> list[InputError]:
-    """Everything wrong with the band table of one stack, the first thing to mend in front.
+    """Everything wrong with the band table of one stack, the first thing to correct in front.
 
     Parameters
     ----------
-    role : ``source`` or ``target``, for the messages.
+    bands : sequence of StackBand
+    role : str
+        ``source`` or ``target``, for the messages.
     """
     if not bands:
         return [InputError("no-stack", f"The {role} has no raster.", f"Choose the raster files of the {role}.")]
@@ -44,69 +46,83 @@ def stack_problems(bands: Sequence[StackBand], role: str) -> list[InputError]:
     tiles: list[list[str]] = []
     try:
         tiles = group_tiles(data, {path: grid for path, grid in grids.items() if path not in data})
-        of_files += _apart(grids, tiles, role)
+        of_files += _disjoint(grids, tiles, role)
     except InputError as problem:
         of_files.append(problem)
     problems = _unrecognised(bands, role) + _duplicates(bands, role, tiles) + of_files
     if any(problem.code in ("no-date", "no-band") for problem in problems):
         return problems
-    complete, left_out = complete_dates(bands)
-    if len(complete) < max(1, len(left_out)):
-        date, missing = next(iter(left_out.items()))
-        problems.append(
-            InputError(
-                "date-incomplete",
-                f"{len(left_out)} of the {len(complete) + len(left_out)} dates of the {role} lack a band: "
-                f"{date} has no {listed(missing)}.",
-                "Every date needs every band: add the missing rasters or take the odd bands out.",
-            )
-        )
-    return problems
+    return problems + _incomplete(bands, role)
 
 
 def writable_problems(path: str) -> list[InputError]:
-    """Why a file cannot be written at ``path``; empty when it can. Leaves nothing behind."""
+    """Why a file cannot be written; leaves nothing behind.
+
+    Parameters
+    ----------
+    path : str
+
+    Returns
+    -------
+    list of InputError
+        Empty when it can be written.
+    """
+    problem = _unwritable_folder(path) or _unwritable_file(path)
+    return [problem] if problem else []
+
+
+def _unwritable_folder(path: str) -> InputError | None:
     folder = Path(path).absolute().parent
     if os.path.isdir(path):
-        return [InputError("output-folder", f"{path} is a folder, not a file.", "Add a file name.")]
+        return InputError("output-folder", f"{path} is a folder, not a file.", "Add a file name.")
     if not os.path.isdir(folder):
-        return [
-            InputError("output-folder", f"The output folder {folder} does not exist.", "Create it or choose another.")
-        ]
+        message = f"The output folder {folder} does not exist."
+        return InputError("output-folder", message, "Create it or choose another.")
     try:
         path.encode("utf-8")
-        # Asking for permissions is not enough: an administrator has them all, also on a read-only disk. And the
+        # To query permissions is not enough: an administrator has them all, also on a read-only disk. And the
         # names of the unfinished files are longer than that of the file.
         with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{Path(path).name}.", suffix=UNFINISHED):
-            pass
+            return None
     except UnicodeEncodeError:
-        message = f"The name {path!r} holds letters that are not in UTF-8, which GDAL cannot write."
-        return [InputError("output-name", message, "Choose another name.")]
+        message = f"The name {path!r} holds characters that are not in UTF-8, which GDAL cannot write."
+        return InputError("output-name", message, "Choose another name.")
     except OSError as fault:
         if fault.errno == errno.ENAMETOOLONG:
             message = f"The name {Path(path).name[:20]}... is too long."
-            return [InputError("output-name", message, "Choose a shorter one.")]
-        return [
-            InputError(
-                "output-folder",
-                f"The output folder {folder} cannot be written to: {fault.strerror}.",
-                "Choose another folder.",
-            )
-        ]
-    if os.path.exists(path) and not os.access(path, os.W_OK):
-        return [InputError("output-folder", f"The file {path} is write-protected.", "Choose another name.")]
-    if os.path.exists(path):
-        try:
-            # Changes nothing, but fails on Windows while a program, such as QGIS with the earlier map, holds the file.
-            os.rename(path, path)
-        except OSError:
-            hint = "Remove its layer or close the program that holds it, or choose another name."
-            return [InputError("output-in-use", f"The file {path} is in use and cannot be replaced.", hint)]
-    return []
+            return InputError("output-name", message, "Choose a shorter one.")
+        message = f"The output folder {folder} cannot be written to: {fault.strerror}."
+        return InputError("output-folder", message, "Choose another folder.")
+
+
+def _unwritable_file(path: str) -> InputError | None:
+    if not os.path.exists(path):
+        return None
+    if not os.access(path, os.W_OK):
+        return InputError("output-folder", f"The file {path} is write-protected.", "Choose another name.")
+    try:
+        # Changes nothing, but fails on Windows while a program, such as QGIS with the earlier map, holds the file.
+        os.rename(path, path)
+    except OSError:
+        hint = "Remove its layer or close the program that holds it, or choose another name."
+        return InputError("output-in-use", f"The file {path} is in use and cannot be replaced.", hint)
+    return None
 
 
 def complete_dates(bands: Sequence[StackBand]) -> tuple[tuple[str, ...], dict[str, list[str]]]:
-    """The dates that have every band of the stack, ascending, and what the others lack; quality bands do not count."""
+    """Find the dates that have every band of a stack; quality bands do not count.
+
+    Parameters
+    ----------
+    bands : sequence of StackBand
+
+    Returns
+    -------
+    complete : tuple of str
+        ISO dates, ascending.
+    missing : dict of str to list of str
+        Other dates -> names of the bands that they lack.
+    """
     bands = data_bands(bands)
     names = list(dict.fromkeys(str(b.band) for b in bands))
     of_date: dict[str, set[str]] = {}
@@ -116,57 +132,53 @@ def complete_dates(bands: Sequence[StackBand]) -> tuple[tuple[str, ...], dict[st
     return tuple(d for d, lack in missing.items() if not lack), {d: lack for d, lack in missing.items() if lack}
 
 
+def _incomplete(bands: Sequence[StackBand], role: str) -> list[InputError]:
+    complete, left_out = complete_dates(bands)
+    if len(complete) >= max(1, len(left_out)):
+        return []
+    date, missing = next(iter(left_out.items()))
+    message = (
+        f"{len(left_out)} of the {len(complete) + len(left_out)} dates of the {role} lack a band: "
+        f"{date} has no {listed(missing)}."
+    )
+    hint = "Every date needs every band: add the missing rasters or remove the extra bands."
+    return [InputError("date-incomplete", message, hint)]
+
+
 def _unrecognised(bands: Sequence[StackBand], role: str) -> list[InputError]:
     problems = []
-    undated = [b for b in bands if not b.date]
-    if undated:
-        problems.append(
-            InputError(
-                "no-date",
-                f"B{_which(undated)[1:]} of the {role} has no recognised date{_choices(undated)}."
-                if len(undated) == 1
-                else f"{len(undated)} bands of the {role} have no recognised date: {_which(undated)}"
-                f"{_choices(undated)}.",
-                "Give the date in the table, or in the file name or band description as in B08_2021-05-01.",
-            )
-        )
+    for code, what, lacking in (
+        ("no-date", "date", [b for b in bands if not b.date]),
+        ("no-band", "band name", [b for b in bands if not b.band]),
+    ):
+        if lacking:
+            which, of = _which(lacking), f"of the {role}"
+            choices = _choices(lacking) if code == "no-date" else ""
+            one = f"B{which[1:]} {of} has no recognised {what}{choices}."
+            many = f"{len(lacking)} bands {of} have no recognised {what}: {which}{choices}."
+            hint = f"Give the {what} in the table, or in the file name or band description as in B08_2021-05-01."
+            problems.append(InputError(code, one if len(lacking) == 1 else many, hint))
     wrong = [b for b in bands if b.date and not parse_iso_date(b.date)]
     if wrong:
-        problems.append(
-            InputError(
-                "no-date",
-                f"'{wrong[0].date}', given for {_which(wrong[:1])} of the {role}, is no date.",
-                "Write dates as year, month and day: 2021-05-01.",
-            )
-        )
-    unnamed = [b for b in bands if not b.band]
-    if unnamed:
-        problems.append(
-            InputError(
-                "no-band",
-                f"B{_which(unnamed)[1:]} of the {role} has no recognised band name."
-                if len(unnamed) == 1
-                else f"{len(unnamed)} bands of the {role} have no recognised band name: {_which(unnamed)}.",
-                "Give the name in the table, or in the file name or band description as in B08_2021-05-01.",
-            )
-        )
-    return problems
+        message = f"'{wrong[0].date}', the date of {_which(wrong[:1])} of the {role}, is not a date."
+        problems.append(InputError("no-date", message, "Write dates as year, month and day: 2021-05-01."))
+    return sorted(problems, key=lambda problem: problem.code == "no-band")
 
 
 def _choices(bands: Sequence[StackBand]) -> str:
-    """The dates between which a name leaves open which is meant, of the first such band."""
+    """The dates between which the name of the first ambiguous band leaves the choice."""
     for band in bands[:SHOWN]:
         try:
             choices = band_date_choices(band)
         except InputError:
-            continue  # told among the faults of the files
+            continue  # reported among the problems of the files
         if choices:
             return f"; {file_name(band.path)} may be of {' or '.join(choices)}"
     return ""
 
 
 def _duplicates(bands: Sequence[StackBand], role: str, tiles: Sequence[Sequence[str]]) -> list[InputError]:
-    """A band and date that is there twice: of one place, for neighbouring tiles are joined."""
+    """A band and date that a tile has twice; different tiles are joined."""
     placed = {path for tile in tiles for path in tile}
     for tile in map(set, tiles or [[]]):
         seen: dict[tuple[str, str], StackBand] = {}
@@ -178,12 +190,12 @@ def _duplicates(bands: Sequence[StackBand], role: str, tiles: Sequence[Sequence[
             first = seen.setdefault((band.date, band.band), band)
             if first is not band:
                 message = f"The {role} has band {band.band} of {band.date} twice: {_which([first, band])}."
-                hint = "Take one of them out, or join them first (Raster > Miscellaneous > Merge)."
+                hint = "Remove one of them, or join them first (Raster > Miscellaneous > Merge)."
                 return [InputError("duplicate-band", message, hint)]
     return []
 
 
-def _apart(grids: dict[str, Grid], tiles: Sequence[Sequence[str]], role: str) -> list[InputError]:
+def _disjoint(grids: dict[str, Grid], tiles: Sequence[Sequence[str]], role: str) -> list[InputError]:
     """A file that neither overlaps nor touches the others."""
     alone = find_disjoint(grids, tiles) if tiles else None
     if alone is None:
@@ -194,14 +206,14 @@ def _apart(grids: dict[str, Grid], tiles: Sequence[Sequence[str]], role: str) ->
 
 
 def _file_problems(bands: Sequence[StackBand], role: str) -> tuple[list[InputError], dict[str, Grid]]:
-    """What is wrong with the files, and the grids of those that are well."""
+    """What is wrong with the files, and the grids of the good ones."""
     problems: list[InputError] = []
     grids: dict[str, Grid] = {}
-    asked: dict[str, list[int]] = {}
+    wanted: dict[str, list[int]] = {}
     empty = True
     for band in [*data_bands(bands), *bands]:
-        asked.setdefault(band.path, []).append(band.index)
-    for path, indices in asked.items():
+        wanted.setdefault(band.path, []).append(band.index)
+    for path, indices in wanted.items():
         try:
             dataset = open_raster(path)
             grid = grid_of(dataset, path)
@@ -210,30 +222,30 @@ def _file_problems(bands: Sequence[StackBand], role: str) -> tuple[list[InputErr
             continue
         none = [index for index in (min(indices), max(indices)) if not 1 <= index <= dataset.RasterCount]
         if none:
-            message = f"{file_name(path)} has {dataset.RasterCount} bands, but its band {none[-1]} is asked for."
+            message = f"{file_name(path)} has {dataset.RasterCount} bands and no band {none[-1]}."
             problems.append(InputError("no-such-band", message, "Read its bands again."))
             continue
         unreal = [i for i in indices if gdal.DataTypeIsComplex(dataset.GetRasterBand(i).DataType)]
         if unreal:
             message = f"Band {unreal[0]} of {file_name(path)} of the {role} holds complex numbers."
-            hint = "Take the product with real values, such as backscatter or amplitude."
+            hint = "Use the product with real values, such as backscatter or amplitude."
             problems.append(InputError("raster-type", message, hint))
-        empty = empty and all(_never_filled(dataset.GetRasterBand(i)) for i in indices)
+        empty = empty and all(_never_written(dataset.GetRasterBand(i)) for i in indices)
         grids[path] = grid
     if empty and not problems:
-        more = f" and {len(asked) - 1} more files" if len(asked) > 1 else ""
-        message = f"The {role} {file_name(next(iter(asked)))}{more} has a size but no data at all."
-        problems = [InputError("stack-empty", message, "The file was begun and never filled: export it again.")]
+        more = f" and {len(wanted) - 1} more files" if len(wanted) > 1 else ""
+        message = f"The {role} raster {file_name(next(iter(wanted)))}{more} contains no data."
+        problems = [InputError("stack-empty", message, "Export it again.")]
     return problems, grids
 
 
-def _never_filled(band: Any) -> bool:
-    """Whether the file says that no block of a band was ever written: known without reading, however large it is."""
+def _never_written(band: Any) -> bool:
+    """Whether the file declares that no block of a band was ever written: known without reading it."""
     coverage, _ = call_gdal(
         lambda: band.GetDataCoverageStatus(0, 0, band.XSize, band.YSize, gdal.GDAL_DATA_COVERAGE_STATUS_DATA)
     )
     empty = coverage is not None and coverage[0] == gdal.GDAL_DATA_COVERAGE_STATUS_EMPTY
-    # A virtual raster whose files are gone counts as empty, too: reading it says which they are.
+    # A virtual raster whose files are gone counts as empty, too: reading it reports which they are.
     return empty and not band.GetMetadata("vrt_sources")
 
 

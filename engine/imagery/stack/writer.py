@@ -12,6 +12,7 @@ from osgeo import gdal
 from ...errors import Cancelled, InputError, unwritable
 from ..geo.gdal_errors import call_gdal, quiet_gdal
 from ..geo.gdal_io import file_name
+from ..geo.raster_output import create_raster, fault_of_writing, overview_levels
 from ..geo.types import Grid, Window
 from ..sensors.product_scaling import AS_STORED, FACTOR
 
@@ -25,8 +26,7 @@ NO_VALUE = -32768
 LARGEST = 32767
 BLOCKS = (512, 256, 128)
 LARGEST_BLOCK = 16 * 2**20
-"""Bytes of a block at most: every reader of a COG decodes whole blocks, which hold all bands."""
-SMALLEST_OVERVIEW = 256
+"""Maximum bytes of a block: every reader of a COG decodes whole blocks, which hold all bands."""
 OVERVIEWS_TAKE = 0.6
 """Share of the time of finishing that the overviews take."""
 
@@ -34,18 +34,26 @@ OVERVIEWS_TAKE = 0.6
 class StackWriter:
     """Writes series window by window into plain tiles first and finishes them as a COG, in memory that does not grow.
 
-    The tiles lie beside the file, in ``path`` + ``.tiles``, until :meth:`finish` has copied them.
+    The tiles are beside the file, in ``path`` + ``.tiles``, until :meth:`finish` has copied them.
 
     Parameters
     ----------
-    path : of the COG; the caller renames it when the job is done.
-    dates, bands : ISO dates and band names; raster band ``i * len(bands) + j + 1`` is called ``bands[j]_dates[i]``.
-    data_type : key of :data:`DATA_TYPES`.
-    tags : provenance, written as TIFF metadata.
+    path : str
+        Of the COG; the caller renames it when the job is done.
+    grid : Grid
+    dates, bands : sequence of str
+        ISO dates and band names; raster band ``i * len(bands) + j + 1`` is called ``bands[j]_dates[i]``.
+    data_type : str
+        Key of :data:`DATA_TYPES`.
+    tags : mapping
+        Provenance, written as TIFF metadata.
 
     Attributes
     ----------
-    clipped : number of values beyond what ``int16`` holds, which became the largest or smallest it does.
+    clipped : int
+        Number of values beyond what ``int16`` holds, which became the largest or smallest it does.
+    block : int
+        Side of the square blocks in pixels.
 
     Raises
     ------
@@ -63,18 +71,18 @@ class StackWriter:
         tags: Mapping[str, Any],
     ) -> None:
         self.clipped = 0
-        self._path, self._tiles, self._grid, self._data_type = path, path + ".tiles", grid, data_type
+        self._path, self._tiles, self._grid, self._whole = path, path + ".tiles", grid, data_type == INT16
+        self._kind = gdal.GDT_Int16 if self._whole else gdal.GDT_Float32
         names = [f"{band}_{date}" for date in dates for band in bands]
-        whole = data_type == INT16
-        self.block = _block(len(names) * (2 if whole else 4), grid)
+        self.block = _block(len(names) * (2 if self._whole else 4), grid)
         self._dataset: Any = self._create(len(names))
         with quiet_gdal():
             self._dataset.SetMetadata({str(key): str(value) for key, value in tags.items()})
             for number, name in enumerate(names, 1):
                 band = self._dataset.GetRasterBand(number)
                 band.SetDescription(name)
-                band.SetNoDataValue(NO_VALUE if whole else np.nan)
-                if whole:
+                band.SetNoDataValue(NO_VALUE if self._whole else np.nan)
+                if self._whole:
                     band.SetScale(1 / FACTOR)
                     band.SetOffset(0.0)
                 else:
@@ -85,35 +93,35 @@ class StackWriter:
 
         Parameters
         ----------
-        values : (h * w, dates, bands) float, NaN for no observation; quickest when the pixels are last in memory.
+        window : Window
+        values : ndarray of float, shape (h * w, dates, bands)
+            NaN for no observation; quickest when the pixels are last in memory.
         """
         planes = np.ascontiguousarray(np.moveaxis(values, 0, 2), np.float32)
-        if self._data_type == INT16:
+        if self._whole:
             planes *= np.float32(FACTOR)
             np.rint(planes, out=planes)
             self.clipped += int((np.abs(planes) > LARGEST).sum())
             np.clip(planes, -LARGEST, LARGEST, out=planes)
             np.copyto(planes, NO_VALUE, where=np.isnan(planes))
             planes = planes.astype(np.int16)
-        place = (window.column, window.row, window.width, window.height)
-        kind = gdal.GDT_Int16 if self._data_type == INT16 else gdal.GDT_Float32
-        self._do(lambda: self._dataset.WriteRaster(*place, planes.tobytes(), buf_type=kind))
+        self._do(lambda: self._dataset.WriteRaster(*window, planes.tobytes(), buf_type=self._kind))
 
-    def finish(self, follow: Callable[[float], None] = lambda fraction: None) -> None:
+    def finish(self, on_progress: Callable[[float], None] = lambda fraction: None) -> None:
         """Add overviews, copy the tiles into the COG, remove them, and close.
 
         Parameters
         ----------
-        follow : told the done fraction, 0 to 1; may raise :class:`Cancelled`.
+        on_progress : callable, optional
+            Called with the done fraction, 0 to 1; may raise :class:`Cancelled`.
         """
         self._do(lambda: self._dataset.FlushCache())
-        largest = max(self._grid.width, self._grid.height)
-        levels = [2**k for k in range(1, 30) if largest > SMALLEST_OVERVIEW * 2 ** (k - 1)]
+        levels = overview_levels(self._grid)
         if levels:
             # Not left to the COG driver: of hundreds of bands it takes a hundred times as long.
-            first = _Follower(follow, 0.0, OVERVIEWS_TAKE)
+            first = _ProgressCallback(on_progress, 0.0, OVERVIEWS_TAKE)
             self._do(lambda: self._dataset.BuildOverviews("AVERAGE", levels, callback=first), first)
-        second = _Follower(follow, OVERVIEWS_TAKE if levels else 0.0, 1.0)
+        second = _ProgressCallback(on_progress, OVERVIEWS_TAKE if levels else 0.0, 1.0)
         options = [f"BLOCKSIZE={self.block}", "COMPRESS=DEFLATE", "PREDICTOR=YES", "OVERVIEWS=FORCE_USE_EXISTING"]
         options += ["BIGTIFF=IF_SAFER", "NUM_THREADS=ALL_CPUS"]
         driver = gdal.GetDriverByName("COG")
@@ -121,7 +129,7 @@ class StackWriter:
         self._do(lambda: driver.CreateCopy(self._path, self._dataset, 0, options, callback=second) is None, second)
         self.close()
         os.unlink(self._tiles)
-        # What GDAL did not tell shows at the latest when the last block is asked for, which was written last.
+        # What GDAL did not report shows at the latest when the last block is read, which was written last.
         written, fault = call_gdal(lambda: gdal.Open(self._path))
         if written is not None:
             corner = (self._grid.width - 1, self._grid.height - 1, 1, 1)
@@ -135,33 +143,23 @@ class StackWriter:
             self._dataset = None
 
     def _create(self, count: int) -> Any:
-        whole = self._data_type == INT16
-        driver = gdal.GetDriverByName("GTiff")
         # The tiles are read once and by us: what is quick goes before what is small.
         quick = ["COMPRESS=ZSTD", "ZSTD_LEVEL=1"]
-        if ">ZSTD<" not in (driver.GetMetadataItem("DMD_CREATIONOPTIONLIST") or ""):
+        if ">ZSTD<" not in (gdal.GetDriverByName("GTiff").GetMetadataItem("DMD_CREATIONOPTIONLIST") or ""):
             quick = ["COMPRESS=LZW"]
-        # Overviews of hundreds of bands are built band by band only where the bands lie apart.
+        # Overviews of hundreds of bands are built band by band only where the bands are stored apart.
         options = ["TILED=YES", f"BLOCKXSIZE={self.block}", f"BLOCKYSIZE={self.block}", "INTERLEAVE=BAND", *quick]
-        options += [f"PREDICTOR={2 if whole else 3}", "BIGTIFF=IF_SAFER"]
-        kind = gdal.GDT_Int16 if whole else gdal.GDT_Float32
-        grid = self._grid
-        dataset, fault = call_gdal(lambda: driver.Create(self._tiles, grid.width, grid.height, count, kind, options))
+        options += [f"PREDICTOR={2 if self._whole else 3}", "BIGTIFF=IF_SAFER"]
+        dataset, fault = create_raster("GTiff", self._tiles, self._grid, count, self._kind, options)
         if dataset is None:
             raise self._unwritable(fault)
-        with quiet_gdal():
-            dataset.SetGeoTransform(grid.transform)
-            if grid.crs:
-                dataset.SetProjection(grid.crs)
         return dataset
 
-    def _do(self, call: Callable[[], Any], follower: _Follower | None = None) -> None:
+    def _do(self, call: Callable[[], Any], callback: _ProgressCallback | None = None) -> None:
         """Make a GDAL call that writes; raises InputError where it fails, as on a full disk."""
-        result, fault = call_gdal(lambda: (call(), gdal.GetLastErrorType(), gdal.GetLastErrorMsg()))
-        if follower is not None and follower.cancelled is not None:
-            raise follower.cancelled
-        if not fault and result is not None and result[1] >= gdal.CE_Failure:
-            fault = result[2] or "unknown error"
+        fault = fault_of_writing(call)
+        if callback is not None and callback.cancelled is not None:
+            raise callback.cancelled
         if fault:
             raise self._unwritable(fault)
 
@@ -170,16 +168,16 @@ class StackWriter:
         return unwritable(f"The stack {file_name(self._path)}", fault, hint, "stack-unwritable")
 
 
-class _Follower:
+class _ProgressCallback:
     """GDAL's progress callback as ours: an exception must not cross GDAL, so a cancel is kept for later."""
 
-    def __init__(self, follow: Callable[[float], None], start: float, end: float) -> None:
-        self._follow, self._start, self._end = follow, start, end
+    def __init__(self, on_progress: Callable[[float], None], start: float, end: float) -> None:
+        self._on_progress, self._start, self._end = on_progress, start, end
         self.cancelled: Cancelled | None = None
 
     def __call__(self, fraction: float, message: str, data: Any) -> int:
         try:
-            self._follow(self._start + (self._end - self._start) * fraction)
+            self._on_progress(self._start + (self._end - self._start) * fraction)
         except Cancelled as cancel:
             self.cancelled = cancel
             return 0
