@@ -11,8 +11,9 @@ import numpy as np
 
 from ..imagery import MapWriter, Mask, ParcelLayer, ParcelWriter, Stack, Window, pixel_hectares
 from ..imagery.geo.rasterize import drawn_pixels
+from ..imagery.geo.windows import bounding_window, intersection
 from ..imagery.parcels.layer import MEDIAN
-from ..imagery.parcels.store import Decision, Parcel, ParcelStore, bounding_window, inner_point, intersection
+from ..imagery.parcels.store import Decision, Parcel, ParcelStore, inner_point
 from ..imagery.stack.reader import WINDOW_BYTES, WINDOW_PIXELS
 from ..models import TrainedModel
 from ..progress import Progress

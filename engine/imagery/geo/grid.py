@@ -203,17 +203,38 @@ def extent_intersects(extent: tuple[float, float, float, float], crs: Any, grid:
 
 
 def box_intersects(box: tuple[float, float, float, float], grid: Grid) -> bool:
-    """Whether a box touches a grid.
+    """Whether a box in the grid's CRS touches the grid.
 
     Parameters
     ----------
-    box : tuple of 4 float
-        Least x, greatest x, least y, greatest y in the CRS of ``grid``.
+    box : tuple of float
+        Minimum x, maximum x, minimum y, maximum y.
     grid : Grid
+    """
+    bounds = box_bounds(box, grid)
+    if bounds is None:
+        return False
+    left, top, right, bottom = bounds
+    return right >= 0 and bottom >= 0 and left <= grid.width and top <= grid.height
+
+
+def box_bounds(box: tuple[float, float, float, float], grid: Grid) -> tuple[float, float, float, float] | None:
+    """The pixel coordinates that hold a box.
+
+    Parameters
+    ----------
+    box : tuple of float
+        Minimum x, maximum x, minimum y, maximum y in the grid's CRS.
+    grid : Grid
+
+    Returns
+    -------
+    tuple of float or None
+        Left, top, right, bottom; None for a box that is not finite.
     """
     # In plain numbers: ten times as fast as arrays of four.
     if not all(map(math.isfinite, box)):
-        return False
+        return None
     corners: list[Any] = [(x, y) for x in box[:2] for y in box[2:]]
     columns, rows = zip(*(to_pixel(grid.transform, x, y) for x, y in corners))
-    return max(columns) >= 0 and max(rows) >= 0 and min(columns) <= grid.width and min(rows) <= grid.height
+    return min(columns), min(rows), max(columns), max(rows)

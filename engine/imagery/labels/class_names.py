@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from osgeo import gdal
+from osgeo import gdal, ogr
 
 from ...errors import InputError
 from ..geo.gdal_errors import call_gdal
@@ -35,7 +35,7 @@ class ClassNames:
     """What the values of a classified raster are called."""
 
     names: dict[int, str]
-    """Value -> name; empty where the values stand for themselves."""
+    """Value -> name; empty where the values are their own names."""
     warnings: tuple[str, ...] = ()
     """Sentences about what was decided for the user."""
 
@@ -45,7 +45,11 @@ def class_names(band: Any, path: str, column: str) -> ClassNames:
 
     Parameters
     ----------
-    column : column of the attribute table that holds the names; empty for the one that is found.
+    band : gdal.Band
+    path : str
+        Its file.
+    column : str
+        Column of the attribute table that holds the names; empty for the one that is found.
 
     Raises
     ------
@@ -56,11 +60,9 @@ def class_names(band: Any, path: str, column: str) -> ClassNames:
     if columns:
         return _from_table(columns, linear, path, column)
     if column:
-        raise InputError(
-            "field-missing",
-            f"The label raster {file_name(path)} has no attribute table, so there is no column '{column}' in it.",
-            "Leave the field empty: category names or the values themselves are the classes.",
-        )
+        message = f"The label raster {file_name(path)} has no attribute table, so it has no column '{column}'."
+        hint = "Leave the field empty: category names or the values themselves are the classes."
+        raise InputError("field-missing", message, hint)
     categories = band.GetCategoryNames() or []
     return ClassNames({value: name.strip() for value, name in enumerate(categories) if name and name.strip()})
 
@@ -88,14 +90,11 @@ def _value_column(columns: Sequence[Column]) -> Column | None:
 def _name_column(columns: Sequence[Column], path: str, wanted: str) -> tuple[Column | None, tuple[str, ...]]:
     file = file_name(path)
     if wanted:
-        for column in columns:
-            if column.name == wanted:
-                return column, ()
-        raise InputError(
-            "field-missing",
-            f"The attribute table of the label raster {file} has no column '{wanted}'.",
-            f"Its columns are: {', '.join(c.name for c in columns)}.",
-        )
+        named = [column for column in columns if column.name == wanted]
+        if named:
+            return named[0], ()
+        message = f"The attribute table of the label raster {file} has no column '{wanted}'."
+        raise InputError("field-missing", message, f"Its columns are: {', '.join(c.name for c in columns)}.")
     texts = [c for c in columns if c.kind == gdal.GFT_String and len({str(v).strip() for v in c.values}) > 1]
     candidates = [c for c in texts if c.usage == gdal.GFU_Name] or texts
     if len(candidates) <= 1:
@@ -103,22 +102,33 @@ def _name_column(columns: Sequence[Column], path: str, wanted: str) -> tuple[Col
     likely = [c for name in NAME_COLUMNS for c in candidates if c.name.lower() == name]
     others = ", ".join(c.name for c in candidates if not likely or c is not likely[0])
     if not likely:
-        raise InputError(
-            "class-column",
-            f"The attribute table of the label raster {file} has several columns of text: {others}.",
-            "Name the one that holds the classes as the class field.",
-        )
+        message = f"The attribute table of the label raster {file} has several columns of text: {others}."
+        raise InputError("class-column", message, "Name the one that holds the classes as the class field.")
     sentence = f"Classes of the label raster {file} are named by the column '{likely[0].name}', not by {others}."
     return likely[0], (sentence,)
 
 
 def attribute_table(band: Any, path: str) -> tuple[list[Column], tuple[int, int]]:
-    """Columns of the attribute table, and value of its first row and step between rows where no column has them."""
+    """Read an attribute table.
+
+    Parameters
+    ----------
+    band : gdal.Band
+    path : str
+        Its file.
+
+    Returns
+    -------
+    columns : list of Column
+        Empty without a table.
+    linear : tuple of int
+        Value of the first row and step between rows, where no column holds the values.
+    """
     table, _ = call_gdal(band.GetDefaultRAT)
     if table is not None and table.GetRowCount() and table.GetColumnCount():
         columns = [_column(table, number) for number in range(table.GetColumnCount())]
-        linear, least, step = table.GetLinearBinning()
-        return columns, ((int(least), max(1, int(step))) if linear else (0, 1))
+        linear, first, step = table.GetLinearBinning()
+        return columns, ((int(first), max(1, int(step))) if linear else (0, 1))
     # Esri's table beside a GeoTIFF, which GDAL reads by itself only from 3.11 on.
     sidecar = Path(path + ".vat.dbf")
     return (_dbf_columns(str(sidecar)) if sidecar.is_file() else []), (0, 1)
@@ -134,24 +144,14 @@ def _column(table: Any, number: int) -> Column:
 
 
 def _dbf_columns(path: str) -> list[Column]:
-    from osgeo import ogr
-
     dataset, layer = open_vector(path, "")
     definition = layer.GetLayerDefn()
     fields = [definition.GetFieldDefn(i) for i in range(definition.GetFieldCount())]
     kinds = {ogr.OFTString: gdal.GFT_String, ogr.OFTReal: gdal.GFT_Real}
+    types = [kinds.get(field.GetType(), gdal.GFT_Integer) for field in fields]
     rows = []
-    while True:
-        feature, _ = call_gdal(layer.GetNextFeature)
-        if feature is None:
-            break
-        rows.append([feature.GetField(i) for i in range(len(fields))])
+    while (feature := call_gdal(layer.GetNextFeature)[0]) is not None:
+        rows.append(["" if (value := feature.GetField(i)) is None else value for i in range(len(fields))])
     return [
-        Column(
-            field.GetName(),
-            gdal.GFU_Generic,
-            kinds.get(field.GetType(), gdal.GFT_Integer),
-            [("" if row[i] is None else row[i]) for row in rows],
-        )
-        for i, field in enumerate(fields)
+        Column(field.GetName(), gdal.GFU_Generic, types[i], [row[i] for row in rows]) for i, field in enumerate(fields)
     ]

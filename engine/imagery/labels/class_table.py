@@ -9,7 +9,7 @@ from ...errors import InputError, listed
 from .text_table import is_text_table, read_text_table
 
 OTHERS = "*"
-"""Stands in a class table for every name that is not listed."""
+"""Means every name that is not listed in a class table."""
 HEADERS = (
     {"name", "class", "old", "from", "value", "code", "crop"},
     {"new", "to", "wanted", "becomes", "class", "name", "new name", "new_name", "label"},
@@ -18,20 +18,39 @@ HEADERS = (
 
 
 def mapped_class(name: str, classes: Mapping[str, str]) -> str:
-    """The class that a name in the data becomes; empty when it is to be left out."""
+    """The class that a name in the data becomes; empty when it is to be left out.
+
+    Parameters
+    ----------
+    name : str
+    classes : mapping of str to str
+        The class table; empty to keep all names.
+    """
     return classes.get(name, classes.get(OTHERS, name)) if classes else name
 
 
 def require_known(classes: Mapping[str, str], names: Iterable[str], where: str) -> None:
-    """Raise InputError (``class-unknown``) for names of the class table that ``where`` does not have."""
+    """Check that the data have the names of a class table.
+
+    Parameters
+    ----------
+    classes : mapping of str to str
+        The class table.
+    names : iterable of str
+        Names in the data.
+    where : str
+        What holds the data, for the message.
+
+    Raises
+    ------
+    InputError
+        ``class-unknown``.
+    """
     there = sorted(set(names))
     unknown = [f"'{name}'" for name in classes if name != OTHERS and name not in there]
     if unknown:
-        raise InputError(
-            "class-unknown",
-            f"The class table names {', '.join(unknown[:10])}, which {where} does not have.",
-            f"Its classes are: {listed(there, 20)}." if there else "",
-        )
+        message = f"The class table names {', '.join(unknown[:10])}, which {where} does not have."
+        raise InputError("class-unknown", message, f"Its classes are: {listed(there, 20)}." if there else "")
 
 
 def read_class_table(entries: Sequence[str]) -> dict[str, str]:
@@ -39,13 +58,14 @@ def read_class_table(entries: Sequence[str]) -> dict[str, str]:
 
     Parameters
     ----------
-    entries : each a pair ``name=wanted``, several of them with ``;`` between, or the path of a table in text form
-        with the columns name and wanted name (a heading such as ``name,wanted`` may stand above). An empty wanted
-        name leaves the class out, ``*`` stands for all names that are not listed.
+    entries : sequence of str
+        Each a pair ``name=wanted``, several of them with ``;`` between, or the path of a table in text form with the
+        columns name and wanted name, with or without a heading such as ``name,wanted``. An empty wanted name leaves
+        the class out, ``*`` means all names that are not listed.
 
     Returns
     -------
-    dict
+    dict of str to str
         Name in the data -> wanted name.
 
     Raises
@@ -70,11 +90,9 @@ def _pairs(entry: str) -> list[tuple[str, str]]:
     for part in filter(str.strip, entry.split(";")):
         name, equals, wanted = (piece.strip() for piece in part.partition("="))
         if not equals or not name:
-            raise InputError(
-                "class-table",
-                f"'{part.strip()}' is no entry of a class table.",
-                "Write name=wanted name, name= to leave it out, or the path of a CSV file with these two columns.",
-            )
+            message = f"'{part.strip()}' is no entry of a class table."
+            hint = "Write name=wanted name, name= to leave it out, or the path of a CSV file with these two columns."
+            raise InputError("class-table", message, hint)
         pairs.append((name, wanted))
     return pairs
 
@@ -82,11 +100,9 @@ def _pairs(entry: str) -> list[tuple[str, str]]:
 def _of_file(path: str) -> list[tuple[str, str]]:
     table = read_text_table(path)
     if len(table.header) != 2:
-        raise InputError(
-            "class-table",
-            f"The class table {Path(path).name} has {len(table.header)} columns.",
-            "It takes two: the name in the data and the wanted name, empty to leave the class out.",
-        )
+        message = f"The class table {Path(path).name} has {len(table.header)} columns."
+        hint = "It takes two: the name in the data and the wanted name, empty to leave the class out."
+        raise InputError("class-table", message, hint)
     heading = all(cell.lower() in words for cell, words in zip(table.header, HEADERS))
     rows = [*([] if heading else [table.header]), *table.rows]
     return [(name, wanted) for name, wanted in rows if name]

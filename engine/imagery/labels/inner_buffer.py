@@ -7,7 +7,6 @@ half), and degrees are none at all, so every polygon is measured in its own UTM 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from osgeo import ogr
 from ..geo.crs import crs_of, epsg, transformation
 from ..geo.gdal_errors import call_gdal
 from ..geo.geodesy import to_degrees
+from ..geo.rasterize import POINTS, transform_shape
 from ..geo.types import Grid
 
 UTM_NORTH, UTM_SOUTH = 32600, 32700
@@ -23,46 +23,50 @@ UTM_NORTH, UTM_SOUTH = 32600, 32700
 
 
 def buffer_inward(shapes: Sequence[Any], distance: float, grid: Grid) -> list[Any | None]:
-    """Each polygon less all that lies within ``distance`` metres of its border; None where nothing is left.
+    """Each polygon less all that is within a distance of its border.
 
     Parameters
     ----------
-    shapes : OGR geometries in the CRS of ``grid``; points stay as they are.
-    distance : metres; without a CRS, units of the grid.
+    shapes : sequence of ogr.Geometry
+        In the CRS of ``grid``; points stay as they are.
+    distance : float
+        Metres; without a CRS, units of the grid.
+    grid : Grid
+
+    Returns
+    -------
+    list of ogr.Geometry or None
+        None where nothing is left.
     """
     crs = crs_of(grid.crs)
     codes = _utm_codes(shapes, crs)
     # A grid in UTM is measured in its own zone, the neighbouring one included.
     own = crs is None or crs.GetUTMZone() != 0
 
-    @cache
-    def changes(code: int) -> tuple[Any, Any]:
-        metric = epsg(code)
-        return transformation(crs, metric), transformation(metric, crs)
-
+    there_and_back = {
+        code: (transformation(crs, epsg(code)), transformation(epsg(code), crs))
+        for code in {*codes}
+        if code and not own
+    }
     return [
         shape
-        if ogr.GT_Flatten(shape.GetGeometryType()) in (ogr.wkbPoint, ogr.wkbMultiPoint)
-        else _less(shape, distance, *((None, None) if own or not code else changes(code)))
+        if ogr.GT_Flatten(shape.GetGeometryType()) in POINTS
+        else _buffered(shape, distance, *there_and_back.get(code, (None, None)))
         for shape, code in zip(shapes, codes)
     ]
 
 
-def _less(shape: Any, distance: float, there: Any, back: Any) -> Any | None:
+def _buffered(shape: Any, distance: float, there: Any, back: Any) -> Any | None:
     if there is not None:
         shape = shape.Clone()
-        if any(call_gdal(lambda: shape.Transform(there))):
-            return None
+    if not transform_shape(shape, there):
+        return None
     inner, _ = call_gdal(lambda: shape.Buffer(-distance))
-    if inner is None or inner.IsEmpty():
-        return None
-    if back is not None and any(call_gdal(lambda: inner.Transform(back))):
-        return None
-    return inner
+    return None if inner is None or inner.IsEmpty() or not transform_shape(inner, back) else inner
 
 
 def _utm_codes(shapes: Sequence[Any], crs: Any) -> list[int]:
-    """EPSG code of the UTM zone of each shape's middle; 0 where it has no place on the Earth."""
+    """EPSG code of the UTM zone of each shape's middle; 0 where it has no coordinates on the Earth."""
     if crs is None or crs.IsLocal() or not len(shapes):
         return [0] * len(shapes)
     box = np.array([shape.GetEnvelope() for shape in shapes], np.float64)

@@ -9,20 +9,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from osgeo import gdal
 
-from ..geo.gdal_io import file_name, open_raster
-from ..geo.grid import grid_of
+from ..geo.gdal_io import open_raster
 from ..geo.types import Grid, StackBand, Window
-from ..stack.tiling import stack_grid
+from ..geo.windows import cut_windows
 from .class_names import attribute_table
 from .label_layer import LabelLayer
-from .label_raster import LabelRaster
+from .label_raster import open_label_raster
 
 ALL_PIXELS = 2_000_000
-"""Pixels up to which a stack is looked at as a whole."""
+"""Pixels up to which a stack is read as a whole."""
 SIDE = 128
-"""Side of the windows that are looked at of a larger one, and of ..."""
+"""Side of the windows that are read of a larger one."""
 ACROSS = 8
-"""... how many there are in a row and in a column."""
+"""Number of these windows in a row and in a column."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +29,22 @@ class LabelPreview:
     """The classes of a label raster within a stack."""
 
     counts: Counter[str]
-    """Pixels of the stack by the class's name in the raster; estimated where only parts were looked at."""
+    """Pixels of the stack by the class's name in the raster; estimated where only parts were read."""
     complete: bool
-    """Whether the whole stack was looked at."""
+    """Whether the whole stack was read."""
 
 
 def name_columns(path: str) -> tuple[str, ...]:
     """Columns of text in the attribute table of a raster, which may name its classes.
 
-    Raises InputError (``raster-unreadable``).
+    Parameters
+    ----------
+    path : str
+
+    Raises
+    ------
+    InputError
+        ``raster-unreadable``.
     """
     # A band without its dataset crashes.
     dataset = open_raster(path)
@@ -49,32 +55,30 @@ def name_columns(path: str) -> tuple[str, ...]:
 def preview_labels(labels: LabelLayer, source_bands: Sequence[StackBand]) -> LabelPreview:
     """The classes under a stack, by the names they have in the raster; without a stack, those of the raster.
 
+    Parameters
+    ----------
+    labels : LabelLayer
+        A raster.
+    source_bands : sequence of StackBand
+        Of the stack; may be empty.
+
     Raises
     ------
     InputError
-        As :class:`LabelRaster`.
+        As :class:`.label_raster.LabelRaster`.
     """
-    path = source_bands[0].path if source_bands else labels.path
-    grid = stack_grid(source_bands) if source_bands else grid_of(open_raster(path), path)
-    raster = LabelRaster(replace(labels, classes={}, inner_buffer=0.0), grid, file_name(path))
+    raster = open_label_raster(replace(labels, classes={}, inner_buffer=0.0), source_bands)
+    grid = raster.grid
     complete = grid.width * grid.height <= ALL_PIXELS
-    pixels, looked = np.zeros(0, np.int64), 0
-    for window in _tiles(grid, 512) if complete else _spread(grid):
-        found = np.bincount(raster.read(window).ravel() + 1)[1:]
-        both = np.zeros(max(len(pixels), len(found)), np.int64)
-        both[: len(pixels)] += pixels
-        both[: len(found)] += found
-        pixels, looked = both, looked + window.width * window.height
-    each = 1.0 if complete else grid.width * grid.height / looked
-    # A class may lie in the raster just beside what was looked at.
-    counts = Counter({name: round(each * int(count)) for name, count in zip(raster.classes, pixels) if count})
-    return LabelPreview(counts, complete)
-
-
-def _tiles(grid: Grid, side: int) -> Iterator[Window]:
-    for row in range(0, grid.height, side):
-        for column in range(0, grid.width, side):
-            yield Window(column, row, min(side, grid.width - column), min(side, grid.height - row))
+    pixels: Counter[int] = Counter()
+    read = 0
+    for window in cut_windows(grid, 512, 512) if complete else _spread(grid):
+        pixels.update(raster.read(window).ravel().tolist())
+        read += window.pixels
+    weight = 1.0 if complete else grid.width * grid.height / read
+    # A class may be in the raster just beside what was read.
+    counts = {name: round(weight * pixels[number]) for number, name in enumerate(raster.classes) if pixels[number]}
+    return LabelPreview(Counter(counts), complete)
 
 
 def _spread(grid: Grid) -> Iterator[Window]:

@@ -15,10 +15,11 @@ from ..geo.geodesy import pixel_metres
 from ..geo.grid import grid_of, overlaps, same_grid
 from ..geo.resample import Resampler
 from ..geo.types import Grid, StackBand, Window
+from ..geo.windows import read_valid
 from ..stack.tiling import stack_grid
 from .class_names import class_names
 from .class_table import mapped_class, require_known
-from .label_layer import LabelLayer, no_overlap
+from .label_layer import MAX_CLASSES, LabelLayer, no_overlap_error
 from .text_table import is_text_table
 
 SMALL_TYPES, SMALLEST_TOO_LARGE = (gdal.GDT_Byte, gdal.GDT_UInt16), 65536
@@ -26,12 +27,16 @@ WHOLE_TYPES = (gdal.GDT_Byte, gdal.GDT_UInt16, gdal.GDT_Int16, gdal.GDT_UInt32, 
 STRETCH = 1.002
 """A pixel of 10 m is so much longer or shorter on the ground: three of them are within 30 m all the same."""
 FINER = 2.0
-"""How many times finer a label raster is than the stack before the user is told what that means."""
-MOST_CLASSES = 255
+"""How many times finer a label raster is than the stack before a warning explains what that means."""
 
 
 def is_label_raster(labels: LabelLayer) -> bool:
-    """Whether the labels are a raster: GDAL reads it as one, and as no layer."""
+    """Whether the labels are a raster: GDAL reads it as one, and as no layer.
+
+    Parameters
+    ----------
+    labels : LabelLayer
+    """
     # GDAL takes some tables of coordinates for rasters.
     if labels.layer or is_text_table(labels.path):
         return False
@@ -47,10 +52,20 @@ class LabelRaster:
 
     Value 0 and nodata are no class, unless the class table names them.
 
+    Parameters
+    ----------
+    labels : LabelLayer
+    grid : Grid
+        Of the stack.
+    stack_name : str
+        For messages.
+
     Attributes
     ----------
-    classes : names found so far, in the order of their index; all of them once every window was read.
-    warnings : sentences about what was decided for the user.
+    classes : tuple of str
+        Names found so far, in the order of their index; all of them once every window was read.
+    warnings : list of str
+        Sentences about what was decided for the user.
 
     Raises
     ------
@@ -64,11 +79,9 @@ class LabelRaster:
         self.name = file_name(labels.path)
         self._dataset = open_raster(labels.path)
         if self._dataset.RasterCount > 1:
-            raise InputError(
-                "label-raster",
-                f"The label raster {self.name} has {self._dataset.RasterCount} bands, labels are one band.",
-                f"Name the band with the classes like vrt://{labels.path}?bands=1, or save it as a file of its own.",
-            )
+            message = f"The label raster {self.name} has {self._dataset.RasterCount} bands, labels are one band."
+            hint = f"Name the band with the classes like vrt://{labels.path}?bands=1, or save it as a file of its own."
+            raise InputError("label-raster", message, hint)
         if labels.where:
             hint = "Leave classes out by the class table instead."
             raise InputError("bad-filter", f"The label raster {self.name} has no features to filter.", hint)
@@ -80,9 +93,9 @@ class LabelRaster:
             known = [*self.names.values(), *self._unnamed_in_table()]
             require_known(labels.classes, known, f"the label raster {self.name}")
         if not self.own.crs and grid.crs:
-            self.warnings.append(f"The label raster {self.name} has no CRS: that of the stack {stack_name} is taken.")
+            self.warnings.append(f"The label raster {self.name} has no CRS: that of the stack {stack_name} is used.")
         if not overlaps(grid, self.own):
-            raise no_overlap(self.name, stack_name)
+            raise no_overlap_error(self.name, stack_name)
         self._resampler = None if same_grid(grid, self.own) else Resampler(grid, self.own)
         self._index: dict[int, int] = {}
         self._kept: dict[str, int] = {}
@@ -100,24 +113,38 @@ class LabelRaster:
         return sorted(self._numbered)
 
     def tile_side(self, largest: int, pixels: int) -> int:
-        """Side of squares of the stack, at most ``largest``, that take about ``pixels`` pixels of the raster."""
+        """Side of squares of the stack in pixels that take a certain number of pixels of the raster.
+
+        Parameters
+        ----------
+        largest : int
+            Maximum side.
+        pixels : int
+            Pixels of the raster, about.
+        """
         stack, raster = self._sides()
-        finer = stack / raster
-        return max(1, min(largest, int(math.sqrt(pixels) / max(finer, 1e-6))))
+        return max(1, min(largest, int(math.sqrt(pixels) / max(stack / raster, 1e-6))))
 
     def read(self, window: Window) -> np.ndarray:
-        """(h, w) int32 index into ``classes`` of the pixels of a window of the stack; -1 for none.
+        """Read the classes of a window; pixels within the inner buffer of another class have none.
 
-        Pixels within the inner buffer of another class are none.
+        Parameters
+        ----------
+        window : Window
+            On the grid of the stack.
+
+        Returns
+        -------
+        ndarray of int32, shape (h, w)
+            Index into ``classes``; -1 for none.
         """
         if self._resampler is None:
             return self._pure(window)
-        column, row = self._resampler.positions(window)
-        part = self._resampler.source_window(column, row)
-        if part is None:
-            return np.full((window.height, window.width), -1, np.int32)
+        located = self._resampler.locate(window)
+        if located is None:
+            return np.full(window.shape, -1, np.int32)
         # Resampling gives 0 where there is nothing.
-        return self._resampler.nearest(self._pure(part) + 1, part, column, row) - 1
+        return self._resampler.nearest(self._pure(located.part) + 1, *located) - 1
 
     def _pure(self, part: Window) -> np.ndarray:
         """(h, w) int32 classes of a window of the raster itself, -1 near other classes."""
@@ -134,15 +161,11 @@ class LabelRaster:
         return kept[part.row - top :, part.column - left :][: part.height, : part.width]
 
     def _classes_of(self, part: Window) -> np.ndarray:
-        place = (part.column, part.row, part.width, part.height)
-        data, fault = call_gdal(lambda: self._band.ReadRaster(*place, buf_type=gdal.GDT_Float64))
-        hidden, mask_fault = call_gdal(lambda: self._band.GetMaskBand().ReadRaster(*place, buf_type=gdal.GDT_Byte))
-        if data is None or hidden is None:
-            message = f"The label raster {self.name} cannot be read: {fault or mask_fault}."
+        values, fault = read_valid(self._band, part)
+        if values is None:
+            message = f"The label raster {self.name} cannot be read: {fault}."
             raise InputError("raster-unreadable", message, "It may be damaged.")
-        values = np.frombuffer(data, np.float64).reshape(part.height, part.width)
-        shown = (np.frombuffer(hidden, np.uint8).reshape(part.height, part.width) != 0) & np.isfinite(values)
-        values = np.where(shown, values, 0)
+        values = np.where(np.isfinite(values), values, 0)
         if self._band.DataType in SMALL_TYPES:
             # Looked up rather than sorted: several times as fast.
             small = values.astype(np.int32)
@@ -150,16 +173,14 @@ class LabelRaster:
             for value in np.flatnonzero(np.bincount(small.ravel())):
                 table[value] = self._class_index(int(value))
             return table[small]
-        found, place_of = np.unique(values, return_inverse=True)
+        found, position = np.unique(values, return_inverse=True)
         if self._band.DataType not in WHOLE_TYPES and (found != np.rint(found)).any():
             broken = found[found != np.rint(found)][0]
-            raise InputError(
-                "label-raster",
-                f"The label raster {self.name} holds {broken:g}, which is no class.",
-                "Choose a raster of whole numbers, or a point or polygon layer.",
-            )
+            message = f"The label raster {self.name} holds {broken:g}, which is no class."
+            hint = "Choose a raster of whole numbers, or a point or polygon layer."
+            raise InputError("label-raster", message, hint)
         index = np.array([self._class_index(int(value)) for value in found], np.int32)
-        return index[place_of.reshape(values.shape)]
+        return index[position.reshape(values.shape)]
 
     def _class_index(self, value: int) -> int:
         """Index of the class that a value becomes, -1 for none; a new class gets the next one."""
@@ -173,17 +194,14 @@ class LabelRaster:
         elif wanted and value not in self.names and self.names and not listed:
             self._numbered.add(value)
         index = self._kept.setdefault(wanted, len(self._kept)) if wanted else -1
-        if len(self._kept) > MOST_CLASSES:
-            raise InputError(
-                "many-classes",
-                f"The label raster {self.name} has more than {MOST_CLASSES} classes, as many as a map holds.",
-                "Merge classes by a class table, or leave some out.",
-            )
+        if len(self._kept) > MAX_CLASSES:
+            message = f"The label raster {self.name} has more than {MAX_CLASSES} classes, as many as a map holds."
+            raise InputError("many-classes", message, "Merge classes by a class table, or leave some out.")
         self._index[value] = index
         return index
 
     def _unnamed_in_table(self) -> list[str]:
-        """Numbers in the class table: values that the attribute table has no name for may occur all the same."""
+        """Numbers in the class table: values without a name in the attribute table may occur all the same."""
         return [name for name in self.labels.classes if name.lstrip("-").isdigit() and int(name) not in self.names]
 
     def _warn_if_finer(self, stack_name: str) -> None:
@@ -203,22 +221,27 @@ class LabelRaster:
 
 
 def inside_classes(classes: np.ndarray, across: float, down: float) -> np.ndarray:
-    """(h, w) bool: pixels around which all pixels within an ellipse have their class; beyond the edge nothing counts.
+    """Find pixels around which all pixels within an ellipse have their class; beyond the edge nothing counts.
 
     Parameters
     ----------
-    classes : (h, w) int32.
-    across, down : half axes of the ellipse in columns and rows.
+    classes : ndarray of int32, shape (h, w)
+    across, down : float
+        Half axes of the ellipse in columns and rows.
+
+    Returns
+    -------
+    ndarray of bool, shape (h, w)
     """
     height, width = classes.shape
     column = np.broadcast_to(np.arange(width), classes.shape)
     differs = classes[:, 1:] != classes[:, :-1]
-    begin, end = np.zeros(classes.shape, int), np.full(classes.shape, width)
-    begin[:, 1:], end[:, :-1] = np.where(differs, column[:, 1:], 0), np.where(differs, column[:, 1:], width)
-    begin = np.maximum.accumulate(begin, axis=1)
+    first, end = np.zeros(classes.shape, int), np.full(classes.shape, width)
+    first[:, 1:], end[:, :-1] = np.where(differs, column[:, 1:], 0), np.where(differs, column[:, 1:], width)
+    first = np.maximum.accumulate(first, axis=1)
     end = np.minimum.accumulate(end[:, ::-1], axis=1)[:, ::-1]
     # Pixels of the same class on both sides in the row; endless at the edges.
-    run = np.minimum(np.where(begin > 0, column - begin, width), np.where(end < width, end - 1 - column, width))
+    run = np.minimum(np.where(first > 0, column - first, width), np.where(end < width, end - 1 - column, width))
     same = np.ones(classes.shape, bool)
     rows = min(int(down + 1e-9), height - 1)
     for step in range(-rows, rows + 1):
@@ -229,11 +252,30 @@ def inside_classes(classes: np.ndarray, across: float, down: float) -> np.ndarra
 
 
 def raster_problems(labels: LabelLayer, source_bands: Sequence[StackBand]) -> list[InputError]:
-    """What keeps a label raster from being used with a source stack; reads no pixel of either."""
+    """Find what makes a label raster unusable with a source stack; reads no pixel of either.
+
+    Parameters
+    ----------
+    labels : LabelLayer
+    source_bands : sequence of StackBand
+        Empty to check the labels alone.
+    """
     try:
-        path = source_bands[0].path if source_bands else labels.path
-        grid = stack_grid(source_bands) if source_bands else grid_of(open_raster(path), path)
-        LabelRaster(labels, grid, file_name(path))
+        open_label_raster(labels, source_bands)
     except InputError as problem:
         return [problem]
     return []
+
+
+def open_label_raster(labels: LabelLayer, source_bands: Sequence[StackBand]) -> LabelRaster:
+    """A label raster on the grid of a stack; without one, on its own.
+
+    Parameters
+    ----------
+    labels : LabelLayer
+    source_bands : sequence of StackBand
+        Of the stack; may be empty.
+    """
+    path = source_bands[0].path if source_bands else labels.path
+    grid = stack_grid(source_bands) if source_bands else grid_of(open_raster(path), path)
+    return LabelRaster(labels, grid, file_name(path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,9 +18,10 @@ from ..geo.grid import to_map
 from ..geo.types import Grid, Window
 from ..stack.mask import Mask
 from ..stack.reader import WINDOW_BYTES, Stack
-from .label_layer import LabelLayer, LabelledShapes, read_shapes
+from .label_layer import LabelLayer
 from .label_pixels import LabelAssignment, LabelledPixels, assign_raster, assign_shapes, concatenate
 from .label_raster import LabelRaster, is_label_raster
+from .label_shapes import keep_present_classes, read_shapes
 from .validate import setting_problems
 
 TARGET_SAMPLES = 5000
@@ -27,12 +29,30 @@ TARGET_SAMPLES = 5000
 SAMPLE_WINDOWS = 32
 """Windows over which the unlabelled sample is spread."""
 MORE_WINDOWS = 256
-"""Windows looked at before a sample smaller than wanted is good enough."""
+"""Windows read before a sample smaller than wanted is good enough."""
 ENOUGH = 500
 """Size of such a smaller sample."""
 CELL_PIXELS = 64 * 64
 MOST_CELLS = 65_536
 """Cells into which a stack is cut, about: on a raster of any size they must fit in memory."""
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """What a draw of labelled pixels takes."""
+
+    labels: LabelLayer
+    layer: str
+    """Name of the labels in messages."""
+    stack: Stack
+    rng: np.random.Generator
+    per_class: int
+    """Pixels of a class, at most."""
+    progress: Progress
+    min_classes: int
+    """Classes needed."""
+    min_samples: int
+    """Observed pixels that a class needs."""
 
 
 def sample_labels(
@@ -46,14 +66,21 @@ def sample_labels(
     """The series of labelled pixels with their classes.
 
     A polygon labels the pixels whose centre it holds, a point the pixel it falls in, a raster each pixel by its
-    nearest one. A pixel claimed by two classes and a pixel without any complete observation are left out. Pixels
-    of a class beyond ``per_class``, and of a polygon beyond ``labels.per_polygon``, are left out so that all parts
-    of the labelled area stay represented. ``block`` is the spatial tile of the pixel's polygon, so that one field
-    is never on both sides of a validation.
+    nearest one. A pixel with two classes and a pixel without any complete observation are left out. Pixels of a class
+    beyond ``per_class``, and of a polygon beyond ``labels.per_polygon``, are left out so that all parts of the labelled
+    area stay represented. ``group`` is the spatial tile of the pixel's polygon, so that one field is never on both
+    sides of a validation.
 
     Parameters
     ----------
-    partial : the labels are one part of several that will be joined: a single class or few samples of one will do.
+    labels : LabelLayer
+    stack : Stack
+    seed : int
+    per_class : int
+        Pixels of a class, at most.
+    progress : Progress or None, optional
+    partial : bool, optional (default=False)
+        The labels are one part of several that will be joined: a single class or few samples of one are enough.
 
     Returns
     -------
@@ -66,86 +93,66 @@ def sample_labels(
     InputError
         As :func:`label_problems`; ``no-overlap``, ``one-class`` and ``few-samples`` as the pixels show them.
     """
-    progress = progress or Progress()
-    rng = np.random.default_rng(seed)
     problems = setting_problems(labels)
     if problems:
         raise problems[0]
-    layer = labels.layer or file_name(labels.path)
+    draw = _Draw(
+        labels,
+        labels.layer or file_name(labels.path),
+        stack,
+        np.random.default_rng(seed),
+        per_class,
+        progress or Progress(),
+        *((1, 1) if partial else (2, MINIMUM_SAMPLES)),
+    )
     raster = is_label_raster(labels)
-    assignment = (_assign_raster if raster else _assign_shapes)(labels, stack, rng, per_class, progress, partial)
-    pixels, parts = _observed(assignment, stack, rng, per_class, labels.per_polygon, progress)
+    assignment = _assign_raster(draw) if raster else _assign_shapes(draw)
+    pixels, parts = _observed(draw, assignment)
     label = assignment.class_of[pixels.shape]
-    found = np.bincount(label, minlength=len(assignment.classes))
-    least = 1 if partial else MINIMUM_SAMPLES
-    few = [(name, int(count)) for name, count in zip(assignment.classes, found) if count < least]
-    if few and not (raster or partial):
-        raise few_samples(*few[0], f"the layer {layer}")
-    if few:
-        # A map of a country has classes that this scene shows in a few pixels only.
-        shown = listed([f"{name} ({count})" for name, count in few], 10)
-        stack.warnings.append(f"Classes of {layer} with too few observed pixels are left out: {shown}.")
-    if len(assignment.classes) - len(few) < (1 if partial else 2):
-        raise InputError(
-            "one-class",
-            f"On the stack {stack.name} the labels {layer} have observed pixels of fewer than two classes."
-            if not partial
-            else f"No labelled pixel of {layer} was observed on the stack {stack.name}.",
-            "Add labels of other crops, or another stack.",
-        )
+    classes = _enough(draw, assignment.classes, np.bincount(label, minlength=len(assignment.classes)), raster)
     order = np.lexsort((pixels.column, pixels.row))
-    row, column = pixels.row[order], pixels.column[order]
     series = SeriesSet(
-        values=_placed(parts, order),
+        values=_gather(parts, order),
         day=stack.day,
         bands=stack.bands,
         labels=label[order],
         classes=assignment.classes,
         group=assignment.block_of[pixels.shape][order],
-        lonlat=_places(stack.grid, row, column),
+        lonlat=_lonlat(stack.grid, pixels.row[order], pixels.column[order]),
     )
-    return series.with_classes([name for name, count in zip(assignment.classes, found) if count >= least])
+    return series.with_classes(classes)
 
 
-def _assign_shapes(
-    labels: LabelLayer, stack: Stack, rng: np.random.Generator, per_class: int, progress: Progress, partial: bool
-) -> LabelAssignment:
-    shapes = read_shapes(labels, stack.grid, stack.name, 1 if partial else 2)
+def _assign_shapes(draw: _Draw) -> LabelAssignment:
+    stack = draw.stack
+    shapes = read_shapes(draw.labels, stack.grid, stack.name, draw.min_classes)
+    shapes = keep_present_classes(shapes, draw.layer, stack.name, draw.min_classes)
     stack.warnings.extend(shapes.warnings)
-    shapes = _without_distant_classes(shapes, labels.layer or file_name(labels.path), stack, partial)
-    return assign_shapes(shapes, stack.grid, rng, per_class, progress)
+    return assign_shapes(shapes, stack.grid, draw.rng, draw.per_class, draw.progress)
 
 
-def _assign_raster(
-    labels: LabelLayer, stack: Stack, rng: np.random.Generator, per_class: int, progress: Progress, partial: bool
-) -> LabelAssignment:
-    raster = LabelRaster(labels, stack.grid, stack.name)
-    assignment = assign_raster(raster, stack.grid, rng, per_class, progress)
+def _assign_raster(draw: _Draw) -> LabelAssignment:
+    stack = draw.stack
+    raster = LabelRaster(draw.labels, stack.grid, stack.name)
+    assignment = assign_raster(raster, stack.grid, draw.rng, draw.per_class, draw.progress)
     stack.warnings.extend(raster.warnings)
     if raster.without_name:
         shown = ", ".join(map(str, raster.without_name[:10]))
-        stack.warnings.append(f"Values of the label raster {raster.name} without a name stand for themselves: {shown}.")
-    if labels.per_polygon:
-        stack.warnings.append(f"The label raster {raster.name} has no polygons: their cap is not used.")
+        stack.warnings.append(f"Values of the label raster {raster.name} without a name are their own names: {shown}.")
+    if draw.labels.per_polygon:
+        stack.warnings.append(f"The label raster {raster.name} has no polygons: the limit per polygon is not used.")
     return assignment
 
 
-def _observed(
-    assignment: LabelAssignment,
-    stack: Stack,
-    rng: np.random.Generator,
-    per_class: int,
-    per_polygon: int,
-    progress: Progress,
-) -> tuple[LabelledPixels, list[np.ndarray]]:
-    """The claimed pixels that were observed, up to both caps, and their series in several parts (m, t, c)."""
-    pixels = assignment.pixels
+def _observed(draw: _Draw, assignment: LabelAssignment) -> tuple[LabelledPixels, list[np.ndarray]]:
+    """The labelled pixels that were observed, up to both limits, and their series in several parts (m, t, c)."""
+    pixels, per_polygon = assignment.pixels, draw.labels.per_polygon
     label = assignment.class_of[pixels.shape]
-    within = _spread_inside(pixels, per_polygon, rng) if per_polygon else None
-    waiting = pixels.take(spread_order(label, pixels.shape, rng, within))
+    within = _spread_inside(pixels, per_polygon, draw.rng) if per_polygon else None
+    waiting = pixels.take(spread_order(label, pixels.shape, draw.rng, within))
     kept = [waiting.take(np.zeros(0, np.int64))]
     values: list[np.ndarray] = []
-    room = np.full(len(assignment.classes), per_class, np.int64)
+    room = np.full(len(assignment.classes), draw.per_class, np.int64)
     room_inside = np.full(len(assignment.class_of), per_polygon or np.iinfo(np.int32).max, np.int64)
     factor = 1
     while len(waiting.row):
@@ -157,7 +164,7 @@ def _observed(
         if not now.any():
             break
         part = waiting.take(now)
-        series = read_pixels(stack, part.row, part.column, progress)
+        series = read_pixels(draw.stack, part.row, part.column, draw.progress)
         seen = np.flatnonzero(np.isfinite(series).all(axis=2).any(axis=1))
         seen = seen[_first(label[now][seen], part.shape[seen], room, room_inside)]
         kept.append(part.take(seen))
@@ -168,17 +175,37 @@ def _observed(
     return concatenate(kept), values
 
 
-def _placed(parts: list[np.ndarray], order: np.ndarray) -> np.ndarray:
+def _enough(draw: _Draw, classes: Sequence[str], found: np.ndarray, raster: bool) -> list[str]:
+    """The classes with enough observed pixels of ``found`` (k,); of shapes every class must have them."""
+    few = [(name, int(count)) for name, count in zip(classes, found) if count < draw.min_samples]
+    if few and not raster and draw.min_classes > 1:
+        raise few_samples(*few[0], f"the layer {draw.layer}")
+    if few:
+        # A map of a country has classes that this scene shows in a few pixels only.
+        shown = listed([f"{name} ({count})" for name, count in few], 10)
+        draw.stack.warnings.append(f"Classes of {draw.layer} with too few observed pixels are left out: {shown}.")
+    if len(classes) - len(few) < draw.min_classes:
+        raise InputError(
+            "one-class",
+            f"On the stack {draw.stack.name} the labels {draw.layer} have observed pixels of fewer than two classes."
+            if draw.min_classes > 1
+            else f"No labelled pixel of {draw.layer} was observed on the stack {draw.stack.name}.",
+            "Add labels of other crops, or another stack.",
+        )
+    return [name for name, count in zip(classes, found) if count >= draw.min_samples]
+
+
+def _gather(parts: list[np.ndarray], order: np.ndarray) -> np.ndarray:
     """The series (m, t, c) of all parts in an ``order`` (n,) of them; the list is empty then."""
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
+    position = np.empty(len(order), np.int64)
+    position[order] = np.arange(len(order))
     values = np.empty((len(order), *parts[0].shape[1:]), np.float32)
-    begin = 0
-    # Each straight to its place, and forgotten: there may be too many to hold them a third time.
+    start = 0
+    # Each straight to its place, and freed: there may be too many to hold them a third time.
     while parts:
         part = parts.pop(0)
-        values[place[begin : begin + len(part)]] = part
-        begin += len(part)
+        values[position[start : start + len(part)]] = part
+        start += len(part)
     return values
 
 
@@ -208,21 +235,32 @@ def _spread_inside(pixels: LabelledPixels, count: int, rng: np.random.Generator)
     return within
 
 
-def _places(grid: Grid, row: np.ndarray, column: np.ndarray) -> np.ndarray | None:
-    """(n, 2) longitude and latitude of the middle of pixels; None for a grid without a place on the Earth."""
+def _lonlat(grid: Grid, row: np.ndarray, column: np.ndarray) -> np.ndarray | None:
+    """(n, 2) longitude and latitude of the middle of pixels; None for a grid without coordinates on the Earth."""
     crs = crs_of(grid.crs)
     if crs is None or crs.IsLocal():
         return None
     x, y = to_map(grid.transform, column + 0.5, row + 0.5)
-    places = to_degrees(crs, x, y)
-    return np.where(np.isfinite(places), places, np.nan)
+    lonlat = to_degrees(crs, x, y)
+    return np.where(np.isfinite(lonlat), lonlat, np.nan)
 
 
 def sample_unlabelled(
     stack: Stack, mask: Mask | None, count: int = TARGET_SAMPLES, seed: int = 0, progress: Progress | None = None,
-    places: int = SAMPLE_WINDOWS,
+    min_windows: int = SAMPLE_WINDOWS,
 ) -> SeriesSet:  # fmt: skip
-    """At most ``count`` observed pixels inside the mask, random and spread over ``places`` of the stack or more.
+    """Random observed pixels inside the mask, spread over the stack.
+
+    Parameters
+    ----------
+    stack : Stack
+    mask : Mask or None
+    count : int, optional
+        Pixels at most.
+    seed : int, optional
+    progress : Progress or None, optional
+    min_windows : int, optional
+        Windows over which the pixels are spread, at least.
 
     Raises
     ------
@@ -237,20 +275,17 @@ def sample_unlabelled(
     of_cell = np.empty(0, np.int64)
     visited = inside_mask = 0
     for number, index in enumerate(order):
-        if (visited >= places and len(pool) >= count) or (visited >= MORE_WINDOWS and len(pool) >= ENOUGH):
+        if (visited >= min_windows and len(pool) >= count) or (visited >= MORE_WINDOWS and len(pool) >= ENOUGH):
             break
-        progress.update(min(number / len(cells), max(visited, 1) / places))
+        progress.update(min(number / len(cells), max(visited, 1) / min_windows))
         window = cells[index]
-        inside = None if mask is None else mask.read(window)
-        if inside is not None and not inside.any():
+        inside = np.ones(window.shape, bool) if mask is None else mask.read(window)
+        if not inside.any():
             continue
         visited += 1
-        inside_mask += window.width * window.height if inside is None else int(inside.sum())
+        inside_mask += int(inside.sum())
         series = stack.read(window)
-        wanted = np.isfinite(series).all(axis=3).any(axis=2)
-        if inside is not None:
-            wanted &= inside
-        rows, columns = np.nonzero(wanted)
+        rows, columns = np.nonzero(np.isfinite(series).all(axis=3).any(axis=2) & inside)
         # All of a cell may be needed, where a mask leaves only a few cells; what proves too much goes again.
         chosen = rng.permutation(len(rows))[:count]
         pool = np.concatenate([pool, series[rows[chosen], columns[chosen]]])
@@ -259,24 +294,31 @@ def sample_unlabelled(
             kept = spread_order(np.zeros(len(pool), np.int64), of_cell, rng)[: 2 * count]
             pool, of_cell = pool[kept], of_cell[kept]
     if not inside_mask:
-        raise InputError(
-            "mask-empty",
-            f"The mask {mask.name if mask else ''} leaves no pixel of the target {stack.name}.",
-            "Check what the mask marks: pixels that are not 0, or the inside of polygons.",
-        )
+        message = f"The mask {mask.name if mask else ''} leaves no pixel of the target {stack.name}."
+        hint = "Check what the mask marks: pixels that are not 0, or the inside of polygons."
+        raise InputError("mask-empty", message, hint)
     if not len(pool):
-        told = f"No pixel inside the mask {mask.name}" if mask else "No pixel"
-        raise InputError(
-            "target-empty",
-            f"{told} of the {stack.role} {stack.name} has an observation: every date is nodata in some band.",
-            "Check the nodata value of the rasters, and that all bands of a date cover the same place.",
-        )
+        where = f"No pixel inside the mask {mask.name}" if mask else "No pixel"
+        message = f"{where} of the {stack.role} {stack.name} has an observation: every date is nodata in some band."
+        hint = "Check the nodata value of the rasters, and that all bands of a date cover the same place."
+        raise InputError("target-empty", message, hint)
     chosen = np.sort(spread_order(np.zeros(len(pool), np.int64), of_cell, rng)[:count])
     return SeriesSet(values=pool[chosen], day=stack.day, bands=stack.bands)
 
 
 def read_pixels(stack: Stack, row: np.ndarray, column: np.ndarray, progress: Progress | None = None) -> np.ndarray:
-    """(n, t, c) float32 series of single pixels, read in few windows."""
+    """Read the series of single pixels, in few windows.
+
+    Parameters
+    ----------
+    stack : Stack
+    row, column : ndarray of int, shape (n,)
+    progress : Progress or None, optional
+
+    Returns
+    -------
+    ndarray of float32, shape (n, t, c)
+    """
     values = np.empty((len(row), len(stack.dates), len(stack.bands)), np.float32)
     windows = stack.windows()
     for number, window in enumerate(windows):
@@ -293,30 +335,10 @@ def read_pixels(stack: Stack, row: np.ndarray, column: np.ndarray, progress: Pro
     return values
 
 
-def _without_distant_classes(shapes: LabelledShapes, layer: str, stack: Stack, partial: bool) -> LabelledShapes:
-    """Leave out classes that have no feature on the stack, as when a country's layer meets one scene."""
-    here = sorted(set(shapes.class_of))
-    if len(here) == 1 and not partial:
-        raise InputError(
-            "one-class",
-            f"On the stack {stack.name} the layer {layer} has the single class '{shapes.classes[here[0]]}'.",
-            "A map needs at least two classes.",
-        )
-    distant = [name for index, name in enumerate(shapes.classes) if index not in here]
-    if not distant:
-        return shapes
-    stack.warnings.append(
-        f"Classes of the layer {layer} without a feature on the stack are left out: {listed(distant)}."
-    )
-    position = {old: new for new, old in enumerate(here)}
-    classes = tuple(shapes.classes[index] for index in here)
-    return LabelledShapes(shapes.shapes, [position[index] for index in shapes.class_of], classes, shapes.warnings)
-
-
 def _cells(stack: Stack) -> list[Window]:
     """Windows of ``CELL_PIXELS``, and larger ones where a stack is so large that these would be too many."""
-    most = WINDOW_BYTES // (4 * len(stack.dates) * len(stack.bands))
-    return stack.tiles(max(CELL_PIXELS, min(stack.grid.width * stack.grid.height // MOST_CELLS, most)))
+    limit = WINDOW_BYTES // (4 * len(stack.dates) * len(stack.bands))
+    return stack.tiles(max(CELL_PIXELS, min(stack.grid.width * stack.grid.height // MOST_CELLS, limit)))
 
 
 def _spread_cells(cells: Sequence[Window], grid: Grid, rng: np.random.Generator) -> np.ndarray:

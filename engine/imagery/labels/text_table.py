@@ -47,12 +47,21 @@ class TextTable:
 
 
 def is_text_table(path: str) -> bool:
-    """Whether the path is that of a table in text form, by its ending."""
+    """Whether a path is that of a table in text form, by its ending.
+
+    Parameters
+    ----------
+    path : str
+    """
     return Path(path).suffix.lower() in SUFFIXES
 
 
 def read_text_table(path: str) -> TextTable:
     """The table in a text file, whose first row names the columns.
+
+    Parameters
+    ----------
+    path : str
 
     Raises
     ------
@@ -62,31 +71,37 @@ def read_text_table(path: str) -> TextTable:
     name = file_name(path)
     text, warnings = _decoded(path)
     if "\0" in text or not text.strip():
-        told = "is empty" if not text.strip() else "is no text"
-        raise InputError("vector-unreadable", f"The table {name} {told}.", "Export it again as CSV in UTF-8.")
+        message = f"The table {name} is {'no text' if text.strip() else 'empty'}."
+        raise InputError("vector-unreadable", message, "Export it again as CSV in UTF-8.")
     rows = _rows(text, _separator(text), name)
     header = [column.strip() for column in rows[0]]
     table = []
     for number, row in enumerate(rows[1:], 2):
         extra = [value for value in row[len(header) :] if value.strip()]
         if extra:
-            raise InputError(
-                "vector-unreadable",
-                f"Row {number} of the table {name} has {len(row)} values, its first row names {len(header)} columns.",
-                "Put values that hold the separator between quotation marks.",
+            message = (
+                f"Row {number} of the table {name} has {len(row)} values, its first row has {len(header)} columns."
             )
+            hint = "Put values that hold the separator between quotation marks."
+            raise InputError("vector-unreadable", message, hint)
         table.append([value.strip() for value in row[: len(header)]] + [""] * (len(header) - len(row)))
     return TextTable(header, table, warnings)
 
 
 def open_text_table(path: str) -> tuple[Any, Any, list[str]]:
-    """A table with coordinates as a point layer (or the shapes of its WKT column), with sentences for the user.
+    """A table with coordinates as a point layer (or the shapes of its WKT column).
+
+    Parameters
+    ----------
+    path : str
 
     Returns
     -------
-    tuple
-        OGR dataset, OGR layer with all columns as fields (whole numbers and numbers as such), warnings. A row
-        without coordinates has no geometry.
+    dataset : ogr.DataSource
+    layer : ogr.Layer
+        With all columns as fields (whole numbers and numbers as such); a row without coordinates has no geometry.
+    warnings : list of str
+        Sentences for the user.
 
     Raises
     ------
@@ -140,9 +155,9 @@ def _bytes(path: str) -> bytes:
         return Path(path).read_bytes()
     except OSError as fault:
         missing = isinstance(fault, FileNotFoundError)
-        told = "does not exist" if missing else f"cannot be read: {fault.strerror}"
+        reason = "does not exist" if missing else f"cannot be read: {fault.strerror}"
         hint = "Choose a point or polygon layer."
-        raise InputError("vector-unreadable", f"The vector layer {path} {told}.", hint) from fault
+        raise InputError("vector-unreadable", f"The vector layer {path} {reason}.", hint) from fault
 
 
 def _separator(text: str) -> str:
@@ -170,7 +185,7 @@ def _rows(text: str, separator: str, name: str) -> list[list[str]]:
 
 
 def _distinct(header: Sequence[str]) -> list[str]:
-    """Names of the columns; one that stands twice or is empty gets a number."""
+    """Names of the columns; one that occurs twice or is empty gets a number."""
     names: list[str] = []
     for number, name in enumerate(header, 1):
         names.append(name if name and name not in names else f"{name or 'column'}_{number}")
@@ -194,22 +209,12 @@ def _number(text: str) -> float:
 def _geometries(table: TextTable, path: str, warnings: list[str]) -> tuple[list[Any], Any]:
     """The geometry of each row (None where it has none) and the CRS, None when unknown."""
     name = file_name(path)
-    lower = [column.lower() for column in table.header]
-
-    def column(names: Sequence[str]) -> int | None:
-        found = [lower.index(one) for one in names if one in lower]
-        if len(found) > 1:
-            there = ", ".join(table.header[i] for i in found)
-            warnings.append(f"The table {name} has the columns {there}: '{table.header[found[0]]}' is taken.")
-        return found[0] if found else None
-
     own = _sidecar_crs(path)
-    for geographic, (x_names, y_names) in zip((True, False), zip(X_NAMES, Y_NAMES)):
-        x_column, y_column = column(x_names), column(y_names)
+    for geographic, x_names, y_names in zip((True, False), X_NAMES, Y_NAMES):
+        x_column, y_column = (_find_column(table, names, name, warnings) for names in (x_names, y_names))
         if x_column is None or y_column is None:
             continue
-        x = np.array([_number(row[x_column]) for row in table.rows], np.float64)
-        y = np.array([_number(row[y_column]) for row in table.rows], np.float64)
+        x, y = np.array([[_number(row[c]) for row in table.rows] for c in (x_column, y_column)], np.float64)
         seen = np.isfinite(x) & np.isfinite(y)
         if not seen.any() and len(x):
             continue
@@ -218,16 +223,22 @@ def _geometries(table: TextTable, path: str, warnings: list[str]) -> tuple[list[
             own = epsg(4326)
             if not geographic:
                 both = f"{table.header[x_column]} and {table.header[y_column]}"
-                warnings.append(f"The columns {both} of the table {name} hold degrees: WGS 84 is taken.")
-        return [_point(*place) if there else None for *place, there in zip(x, y, seen)], own
-    wkt = column(WKT_NAMES)
+                warnings.append(f"The columns {both} of the table {name} hold degrees: WGS 84 is used.")
+        return [_point(*xy) if valid else None for *xy, valid in zip(x, y, seen)], own
+    wkt = _find_column(table, WKT_NAMES, name, warnings)
     if wkt is None:
-        raise InputError(
-            "labels-geometry",
-            f"The table {name} has no columns with coordinates.",
-            f"Name them {ACCEPTED}; it has {', '.join(table.header[:20])}.",
-        )
+        hint = f"Name them {ACCEPTED}; it has {', '.join(table.header[:20])}."
+        raise InputError("labels-geometry", f"The table {name} has no columns with coordinates.", hint)
     return _shapes(table, wkt, name, warnings), own
+
+
+def _find_column(table: TextTable, names: Sequence[str], name: str, warnings: list[str]) -> int | None:
+    lower = [column.lower() for column in table.header]
+    found = [lower.index(one) for one in names if one in lower]
+    if len(found) > 1:
+        columns = ", ".join(table.header[i] for i in found)
+        warnings.append(f"The table {name} has the columns {columns}: '{table.header[found[0]]}' is used.")
+    return found[0] if found else None
 
 
 def _shapes(table: TextTable, column: int, name: str, warnings: list[str]) -> list[Any]:
@@ -239,11 +250,10 @@ def _shapes(table: TextTable, column: int, name: str, warnings: list[str]) -> li
             broken.append(number)
         shapes.append(shape)
     if broken and len(broken) == sum(1 for row in table.rows if row[column]):
-        raise InputError(
-            "labels-geometry",
-            f"The column '{table.header[column]}' of the table {name} holds no geometry in WKT, as in row {broken[0]}.",
-            "Write it like POINT(3.7 51.0), or give columns of coordinates.",
+        message = (
+            f"Column '{table.header[column]}' of the table {name} holds no geometry in WKT, as in row {broken[0]}."
         )
+        raise InputError("labels-geometry", message, "Write it like POINT(3.7 51.0), or give columns of coordinates.")
     if broken:
         rows = "1 row" if len(broken) == 1 else f"{len(broken):,} rows"
         warnings.append(f"Left out of the table {name}: {rows} whose WKT cannot be read, the first is row {broken[0]}.")

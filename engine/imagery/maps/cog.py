@@ -8,8 +8,8 @@ from pathlib import Path
 from osgeo import gdal
 
 from ...errors import InputError
-from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name
+from ..geo.raster_output import fault_of_writing
 
 OPTIONS = ("COMPRESS=DEFLATE", "BLOCKSIZE=512", "BIGTIFF=IF_SAFER")
 
@@ -19,7 +19,9 @@ def make_cloud_optimized(path: str, resampling: str) -> None:
 
     Parameters
     ----------
-    resampling : of overviews, where it has none yet, as GDAL names it.
+    path : str
+    resampling : str
+        Of overviews, where it has none yet, as GDAL names it.
 
     Raises
     ------
@@ -28,21 +30,12 @@ def make_cloud_optimized(path: str, resampling: str) -> None:
     """
     new = Path(path).with_suffix(".cog.tif")
     options = [*OPTIONS, f"OVERVIEW_RESAMPLING={resampling}"]
-
-    def copy() -> str:
-        before = gdal.Open(path)
-        after = gdal.GetDriverByName("COG").CreateCopy(str(new), before, options=options)
-        after.FlushCache()
-        del after, before
-        return gdal.GetLastErrorMsg() if gdal.GetLastErrorType() >= gdal.CE_Failure else ""
-
-    told, fault = call_gdal(copy)
-    if fault or told:
-        raise InputError(
-            "map-unwritable",
-            f"{file_name(path)} cannot be made a Cloud Optimized GeoTIFF: {fault or told}.",
-            "Check the free space: it takes that of the map twice.",
-        )
+    driver = gdal.GetDriverByName("COG")
+    # Compared, so that it is closed, and fails, within the call.
+    fault = fault_of_writing(lambda: driver.CreateCopy(str(new), gdal.Open(path), options=options) is None)
+    if fault:
+        message = f"{file_name(path)} cannot be made a Cloud Optimized GeoTIFF: {fault}."
+        raise InputError("map-unwritable", message, "Check the free space: it takes that of the map twice.")
     for ending in ("", ".aux.xml"):
         if os.path.exists(f"{new}{ending}"):
             os.replace(f"{new}{ending}", f"{path}{ending}")

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from osgeo import gdal
 
 from ...errors import InputError, unwritable
-from ..geo.gdal_errors import call_gdal, quiet_gdal
+from ..geo.gdal_errors import quiet_gdal
 from ..geo.gdal_io import file_name
+from ..geo.raster_output import create_raster, fault_of_writing, overview_levels
 from ..geo.types import Grid, Window
 
 NODATA = 0
 NO_CONFIDENCE = 255
 BLOCK = 512
-SMALLEST_OVERVIEW = 256
 Color = tuple[int, int, int]
 
 
@@ -29,11 +29,17 @@ class MapWriter:
 
     Parameters
     ----------
-    map_path : path of the map (Byte; 0 is nodata, 1..k are the classes).
-    confidence_path : path of the confidence (Byte, percent; 255 is nodata), or None.
-    classes : names of the k classes, in the order of the model.
-    colors : red, green and blue of each class.
-    tags : provenance, written as TIFF metadata.
+    map_path : str
+        Path of the map (Byte; 0 is nodata, 1..k are the classes).
+    confidence_path : str or None
+        Path of the confidence (Byte, percent; 255 is nodata).
+    grid : Grid
+    classes : sequence of str
+        Names of the k classes, in the order of the model.
+    colors : sequence of (int, int, int)
+        Red, green and blue of each class, 0 to 255.
+    tags : mapping
+        Provenance, written as TIFF metadata.
 
     Raises
     ------
@@ -76,11 +82,14 @@ class MapWriter:
 
         Parameters
         ----------
-        classes : (h, w) uint8, 0 for nodata, 1..k for the classes.
-        confidence : (h, w) uint8 percent; taken as nodata wherever ``classes`` is 0.
+        window : Window
+        classes : ndarray of uint8, shape (h, w)
+            0 for nodata, 1..k for the classes.
+        confidence : ndarray of uint8, shape (h, w), or None, optional
+            Percent; counts as nodata wherever ``classes`` is 0.
         """
         classes = np.ascontiguousarray(classes, np.uint8)
-        if classes.shape != (window.height, window.width) or (classes.size and classes.max() > len(self.classes)):
+        if classes.shape != window.shape or (classes.size and classes.max() > len(self.classes)):
             raise ValueError(f"classes {classes.shape} do not fit {window} and {len(self.classes)} classes")
         self._counts += np.bincount(classes.ravel(), minlength=256)
         self._write_plane(self._map, 0, window, classes)
@@ -111,26 +120,29 @@ class MapWriter:
     def _create(self, path: str, nodata: int) -> Any:
         side = min(BLOCK, 16 * -(-max(self.grid.width, self.grid.height) // 16))
         options = ["TILED=YES", f"BLOCKXSIZE={side}", f"BLOCKYSIZE={side}", "COMPRESS=DEFLATE", "BIGTIFF=IF_SAFER"]
-        # What is never written reads as nodata; filling it first would hold up the job on a large raster.
-        return create_plane("GTiff", path, self.grid, nodata, options)
+        # What is never written reads as nodata; to fill it first would take long on a large raster.
+        return self._create_plane("GTiff", path, nodata, options)
+
+    def _create_plane(self, driver: str, path: str, nodata: int, options: Sequence[str] = ()) -> Any:
+        dataset, fault = create_raster(driver, path, self.grid, 1, gdal.GDT_Byte, options)
+        if dataset is None:
+            raise _unwritable(path, fault)
+        with quiet_gdal():
+            dataset.GetRasterBand(1).SetNoDataValue(nodata)
+        return dataset
 
     def _write_plane(self, dataset: Any, number: int, window: Window, values: np.ndarray) -> None:
-        place = (window.column, window.row, window.width, window.height)
-        self._do(number, lambda: dataset.GetRasterBand(1).WriteRaster(*place, values.tobytes(), buf_type=gdal.GDT_Byte))
+        band = dataset.GetRasterBand(1)
+        self._do(number, lambda: band.WriteRaster(*window, values.tobytes(), buf_type=gdal.GDT_Byte))
 
-    def _do(self, number: int, call: Any) -> None:
+    def _do(self, number: int, call: Callable[[], object]) -> None:
         """Make a GDAL call that writes; raises InputError where it fails, as on a full disk."""
-        result, fault = call_gdal(lambda: (call(), gdal.GetLastErrorType(), gdal.GetLastErrorMsg()))
-        if not fault and result is not None and result[1] >= gdal.CE_Failure:
-            fault = result[2]
+        fault = fault_of_writing(call)
         if fault:
             raise _unwritable(self._paths[number], fault)
 
     def _overviews(self, dataset: Any, number: int, resampling: str) -> None:
-        levels, size, factor = [], max(self.grid.width, self.grid.height), 2
-        while size / (factor / 2) > SMALLEST_OVERVIEW:
-            levels.append(factor)
-            factor *= 2
+        levels = overview_levels(self.grid)
         if levels:
             self._do(number, lambda: dataset.BuildOverviews(resampling, levels))
 
@@ -162,20 +174,6 @@ class MapWriter:
                 table.SetValueAsInt(row, column, int(part))
             table.SetValueAsDouble(row, 5, float(self._counts[row + 1]))
         return table
-
-
-def create_plane(driver: str, path: str, grid: Grid, nodata: int, options: Sequence[str] = ()) -> Any:
-    """A new raster of one Byte band on a grid; raises InputError (``map-unwritable``)."""
-    create = gdal.GetDriverByName(driver).Create
-    dataset, fault = call_gdal(lambda: create(path, grid.width, grid.height, 1, gdal.GDT_Byte, list(options)))
-    if dataset is None:
-        raise _unwritable(path, fault)
-    with quiet_gdal():
-        dataset.SetGeoTransform(grid.transform)
-        if grid.crs:
-            dataset.SetProjection(grid.crs)
-        dataset.GetRasterBand(1).SetNoDataValue(nodata)
-    return dataset
 
 
 def _color_table(colors: Sequence[Sequence[int]]) -> Any:

@@ -17,7 +17,7 @@ Color = tuple[int, int, int]
 FEW = 14
 """Classes up to which a legend has room for colours that are far apart."""
 FAR, NEAR = 18.0, 11.0
-"""Least distance of two colours in CIELAB, in a legend of few classes and of many."""
+"""Minimum distance of two colours in CIELAB, in a legend of few classes and of many."""
 FIRST = (70, 110, 190)
 """Colour of the first class when no name is known."""
 RED_GREEN_BLIND = np.array([[0.29275, 0.70725, 0.0], [0.29275, 0.70725, 0.0], [-0.02234, 0.02234, 1.0]])
@@ -28,8 +28,17 @@ def class_colors(names: Sequence[str]) -> list[Color]:
     """A colour for each class, all different; the same names always get the same colours.
 
     Known crops come near the convention of crop maps (corn yellow, soybean green, ...); a name of two crops
-    gets the mean of both. Where two are alike, and for unknown names, a colour far from all others is taken,
+    gets the mean of both. Where two are too similar, and for unknown names, a colour far from all others is used,
     also as a person with red-green blindness sees it. Never black or white.
+
+    Parameters
+    ----------
+    names : sequence of str
+
+    Returns
+    -------
+    list of (int, int, int)
+        Red, green and blue, 0 to 255.
     """
     wanted = [conventional_color(name) for name in names]
     apart = FAR if len(names) <= FEW else NEAR
@@ -41,7 +50,12 @@ def class_colors(names: Sequence[str]) -> list[Color]:
 
 
 def conventional_color(name: str) -> Color | None:
-    """The usual colour of a crop by the keywords in its class name; None for a name that says nothing."""
+    """The usual colour of a crop by the keywords in its class name; None for a name without any.
+
+    Parameters
+    ----------
+    name : str
+    """
     crops = _crops()
     text = " " + " ".join(re.findall(r"[^\W_]+", str(name).casefold())) + " "
     found = []

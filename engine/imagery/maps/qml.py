@@ -1,4 +1,4 @@
-"""The QGIS styles (``.qml``) of a classified map and of parcels: one entry for each class that is there."""
+"""The QGIS styles (``.qml``) of a classified map and of parcels: one entry for each class that is present."""
 
 from __future__ import annotations
 
@@ -51,8 +51,13 @@ def write_qml(
 
     Parameters
     ----------
-    classes, colors : names and colours of the classes 1..k.
-    present : for each class, whether any pixel of the map has it.
+    path : str or Path
+    classes : sequence of str
+        Names of the classes 1..k.
+    colors : sequence of (int, int, int)
+        Red, green and blue of each class.
+    present : sequence of bool
+        For each class, whether any pixel of the map has it.
     """
     entries = [
         f'<paletteEntry value="{value}" color="#{red:02x}{green:02x}{blue:02x}" alpha="255" label="{escape(name)}"/>'
@@ -74,10 +79,17 @@ def write_parcel_qml(
 
     Parameters
     ----------
-    field : name of the field that holds the crop.
-    classes, colors : names and colours of the classes.
-    present : for each class, whether any parcel has it.
-    others : whether there are parcels without a class.
+    path : str or Path
+    field : str
+        Name of the field that holds the crop.
+    classes : sequence of str
+        Names of the classes.
+    colors : sequence of (int, int, int)
+        Red, green and blue of each class.
+    present : sequence of bool
+        For each class, whether any parcel has it.
+    others : bool
+        Whether there are parcels without a class.
     """
     shown = [(name, color) for name, color, here in zip(classes, colors, present) if here]
     symbols = [

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..geo.types import Grid, Window
-from .geotiff import Color, MapWriter, create_plane
+from ..geo.types import Window
+from .geotiff import MapWriter
 from .tile_file import tile_name
 
 
@@ -23,27 +22,27 @@ class MapMosaic(MapWriter):
 
     Parameters
     ----------
-    tiles : folder of the tiles, each with the class in its first band and the confidence in its second; it need not
-        be there yet.
+    tiles : str
+        Folder of the tiles, each with the class in its first band and the confidence in its second; it need not exist
+        yet.
+    *arguments
+        As of :class:`MapWriter`.
     """
 
-    def __init__(
-        self,
-        map_path: str,
-        confidence_path: str | None,
-        grid: Grid,
-        classes: Sequence[str],
-        colors: Sequence[Color],
-        tags: Mapping[str, Any],
-        tiles: str,
-    ) -> None:
-        super().__init__(map_path, confidence_path, grid, classes, colors, tags)
+    def __init__(self, tiles: str, *arguments: Any) -> None:
+        super().__init__(*arguments)
         self._tiles = tiles
         self._windows: list[Window] = []
         self._heads: list[str] = []
 
     def write(self, window: Window, classes: np.ndarray, confidence: np.ndarray | None = None) -> None:
-        """Count the pixels of the next tile."""
+        """Count the pixels of the next tile.
+
+        Parameters
+        ----------
+        window, classes, confidence
+            As of :meth:`MapWriter.write`.
+        """
         super().write(window, classes, confidence)
         self._windows.append(window)
 
@@ -55,7 +54,17 @@ class MapMosaic(MapWriter):
         return sidecars
 
     def link_tiles(self, tiles: str) -> None:
-        """Write both again, for tiles that will lie in the folder ``tiles``. Raises OSError."""
+        """Write both again, for tiles that will be in another folder.
+
+        Parameters
+        ----------
+        tiles : str
+            The folder.
+
+        Raises
+        ------
+        OSError
+        """
         for band, (path, head) in enumerate(zip(self._paths, self._heads), 1):
             inside, folder = _relative(tiles, path)
             sources = [
@@ -66,7 +75,7 @@ class MapMosaic(MapWriter):
             Path(path).write_text(head.replace(end, "".join(sources) + end), "utf-8")
 
     def _create(self, path: str, nodata: int) -> Any:
-        return create_plane("VRT", path, self.grid, nodata)
+        return self._create_plane("VRT", path, nodata)
 
     def _write_plane(self, dataset: Any, number: int, window: Window, values: np.ndarray) -> None:
         """The pixels are in the tile."""
@@ -76,7 +85,7 @@ class MapMosaic(MapWriter):
 
 
 def _relative(tiles: str, path: str) -> tuple[int, str]:
-    """1 and the folder of the tiles as it is seen from the file at ``path``, so that both can be moved together."""
+    """1 and the folder of the tiles relative to the file at ``path``, so that both can be moved together."""
     try:
         return 1, Path(os.path.relpath(tiles, Path(path).parent)).as_posix()
     except ValueError:  # another drive of Windows

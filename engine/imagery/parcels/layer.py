@@ -9,12 +9,12 @@ from osgeo import ogr
 
 from ...errors import InputError
 from ..geo.crs import crs_of, crs_of_layer, transformation
-from ..geo.gdal_errors import call_gdal, quiet_gdal
-from ..geo.gdal_io import file_name, next_feature, open_vector
+from ..geo.gdal_errors import call_gdal
+from ..geo.gdal_io import file_name, open_vector, read_features
 from ..geo.grid import extent_intersects
-from ..geo.rasterize import usable_shape
+from ..geo.rasterize import polygon_of, transform_shape
 from ..geo.types import Grid, StackBand
-from ..stack.tiling import stack_grid
+from ..stack.tiling import readable_grid
 
 MEDIAN, SET = "median", "set"
 PARCEL_METHODS = (MEDIAN, SET)
@@ -31,8 +31,16 @@ class ParcelLayer:
 
     Parameters
     ----------
-    path : file or OGR data source.
-    layer : name of the layer in it; empty for its first layer.
+    path : str
+        File or OGR data source.
+    layer : str
+        Name of the layer in it; empty for its first layer.
+
+    Attributes
+    ----------
+    name : str
+    layer : ogr.Layer
+    crs : osr.SpatialReference or None
 
     Raises
     ------
@@ -54,39 +62,41 @@ class ParcelLayer:
 
     def features(self) -> Iterator[Any]:
         """Every feature, from the first; raises InputError (``parcels-unreadable``) where reading fails."""
-        with quiet_gdal():
-            self.layer.ResetReading()
-        while True:
-            feature, fault = next_feature(self.layer)
-            if fault:
-                message = f"The parcel layer {self.name} cannot be read to its end: {fault}."
-                raise InputError("parcels-unreadable", message, "It may be damaged: export it again.")
-            if feature is None:
-                return
-            yield feature
+        return read_features(self.layer, self._unreadable)
 
     def shapes(self, grid: Grid) -> Iterator[tuple[bool, Any | None]]:
-        """Of every feature, whether it is a polygon, and this in the CRS of ``grid``, linear and valid.
+        """The polygons of all features, linear and valid.
 
-        The shape is None where there is none, and where the polygon has no place in that CRS.
+        Parameters
+        ----------
+        grid : Grid
+
+        Yields
+        ------
+        polygon : bool
+            Whether the feature is a polygon.
+        shape : ogr.Geometry or None
+            In the CRS of ``grid``; None where there is no polygon or it has no coordinates in that CRS.
         """
         change = transformation(self.crs, crs_of(grid.crs))
         for feature in self.features():
             shape = polygon_of(feature.GetGeometryRef())
-            polygon = shape is not None
-            if polygon and change is not None and any(call_gdal(lambda shape=shape: shape.Transform(change))):  # type: ignore[misc]
-                shape = None
-            yield polygon, shape
+            yield shape is not None, shape if shape is not None and transform_shape(shape, change) else None
 
     def count(self) -> int:
-        """Number of features, or -1 where only reading would tell."""
+        """Number of features, or -1 where it is known only after reading them."""
         count, _ = call_gdal(lambda: self.layer.GetFeatureCount(0))
         return -1 if count is None else count
 
     def problem(self, grid: Grid) -> InputError | None:
-        """What can be known at once to keep the layer from being used with a grid."""
-        for looked, feature in enumerate(self.features()):
-            if looked == QUICK_FEATURES or polygon_of(feature.GetGeometryRef()) is not None:
+        """What makes the layer unusable with a grid, as far as it is known at once.
+
+        Parameters
+        ----------
+        grid : Grid
+        """
+        for number, feature in enumerate(self.features()):
+            if number == QUICK_FEATURES or polygon_of(feature.GetGeometryRef()) is not None:
                 break
         else:
             return self.no_polygons()
@@ -99,32 +109,29 @@ class ParcelLayer:
         return InputError("parcels-geometry", message, "Choose a polygon layer.")
 
     def no_overlap(self) -> InputError:
-        """The error for parcels that all lie beside the target."""
-        return InputError(
-            "parcels-no-overlap",
-            f"The parcel layer {self.name} does not overlap the target.",
-            "Choose parcels of the same place, and check their CRS.",
-        )
+        """The error for parcels that are all beside the target."""
+        message = f"The parcel layer {self.name} does not overlap the target."
+        return InputError("parcels-no-overlap", message, "Choose parcels of the same place, and check their CRS.")
+
+    def _unreadable(self, fault: str) -> InputError:
+        message = f"The parcel layer {self.name} cannot be read to its end: {fault}."
+        return InputError("parcels-unreadable", message, "It may be damaged: export it again.")
 
 
 def parcel_problems(path: str, layer: str, target_bands: Sequence[StackBand]) -> list[InputError]:
-    """What keeps parcels from being used with a target; reads no pixel."""
+    """Find what makes parcels unusable with a target; reads no pixel.
+
+    Parameters
+    ----------
+    path, layer : str
+        As of :class:`ParcelLayer`.
+    target_bands : sequence of StackBand
+        Empty to check the layer alone.
+    """
     try:
         parcels = ParcelLayer(path, layer)
-        if not target_bands:
-            return []
-        try:
-            grid = stack_grid(target_bands)
-        except InputError:
-            # The target's own problem, told by stack_problems.
-            return []
-        problem = parcels.problem(grid)
+        grid = readable_grid(target_bands)
+        problem = None if grid is None else parcels.problem(grid)
     except InputError as found:
         problem = found
     return [problem] if problem else []
-
-
-def polygon_of(geometry: Any) -> Any | None:
-    """A copy of a polygon, linear and valid; None for any other geometry, or none."""
-    shape = None if geometry is None or geometry.IsEmpty() else usable_shape(geometry)
-    return shape if shape is not None and ogr.GT_Flatten(shape.GetGeometryType()) in POLYGONS else None

@@ -1,7 +1,7 @@
-"""Parcels on the grid of a stack, kept in a scratch file: their shapes by place, and what was decided about them.
+"""Parcels on the grid of a stack, kept in a scratch file: their shapes by place, and the class of each.
 
 A country has more parcels than fit in memory. The scratch file (SQLite) hands them out by the tiles of the grid:
-each once in the tile its middle lies in, to decide about it, or again in every tile it touches, to draw it.
+each once in the tile that holds its middle, to classify it, or again in every tile it touches, to draw it.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from osgeo import ogr
 
 from ...errors import InputError, unwritable
 from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name
-from ..geo.grid import to_pixel
+from ..geo.grid import box_bounds
 from ..geo.types import Grid, Window
+from ..geo.windows import bounding_window
 
 AT_ONCE = 1000
-"""Parcels in memory at once, at most."""
+"""Maximum number of parcels in memory."""
 TABLES = """
 CREATE TABLE parcel (number INTEGER PRIMARY KEY, tile INTEGER, along INTEGER,
     left INTEGER, top INTEGER, width INTEGER, height INTEGER, area REAL, shape BLOB);
@@ -45,8 +46,7 @@ class Parcel:
     """The pixels it may touch."""
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """What is known about one parcel that has an observed pixel."""
 
     number: int
@@ -70,9 +70,17 @@ class ParcelStore:
 
     Parameters
     ----------
-    path : where to put the scratch file.
-    grid : grid of the stack.
-    tiles : windows that cover the grid row by row, all of one size but the last ones of a row and column.
+    path : str
+        Of the scratch file.
+    grid : Grid
+        Of the stack.
+    tiles : sequence of Window
+        They cover the grid row by row, all of one size but the last ones of a row and column.
+
+    Attributes
+    ----------
+    count : int
+        Number of parcels on the grid.
 
     Raises
     ------
@@ -103,16 +111,29 @@ class ParcelStore:
             raise self._unwritable(fault) from fault
 
     def add(self, number: int, shape: Any) -> bool:
-        """Keep a polygon in the CRS of the grid; False for one that lies beside the grid."""
+        """Store a polygon.
+
+        Parameters
+        ----------
+        number : int
+            Its position in the layer, from 1.
+        shape : ogr.Geometry
+            In the CRS of the grid.
+
+        Returns
+        -------
+        bool
+            False for one beside the grid, which is not stored.
+        """
         box = self.box_of(shape)
         if box is None:
             return False
         tile = self.tiles[0]
         middle = self._tile_of(box.column + box.width // 2, box.row + box.height // 2)
-        # Along a tile's longer side, those that are taken together lie close together.
+        # Along a tile's longer side, those that are taken together are close together.
         along = box.column if tile.width > tile.height else box.row
-        values = (number, middle, along, box.column, box.row, box.width, box.height, shape.GetArea())
-        self._base.execute("INSERT INTO parcel VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, _bytes(shape)))
+        values = (number, middle, along, *box, shape.GetArea(), _bytes(shape))
+        self._base.execute("INSERT INTO parcel VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
         self._base.executemany("INSERT INTO touch VALUES (?, ?)", ((one, number) for one in self.tiles_of(box)))
         self.count += 1
         return True
@@ -122,16 +143,22 @@ class ParcelStore:
         self._base.execute("CREATE INDEX place ON parcel (tile, along, number)")
 
     def groups(self, pixels: int) -> Iterator[list[Parcel]]:
-        """Neighbouring parcels whose common window has at most ``pixels`` pixels; a larger parcel comes alone."""
+        """Neighbouring parcels with a common window; a parcel too large for it comes alone.
+
+        Parameters
+        ----------
+        pixels : int
+            Pixels of the window, at most.
+        """
         rows = self._base.execute(
             "SELECT number, left, top, width, height, shape, tile FROM parcel ORDER BY tile, along, number"
         )
         group: list[Parcel] = []
         common, last = self.tiles[0], -1
-        for number, left, top, width, height, shape, tile in rows:
-            parcel = Parcel(number, _shape(shape), Window(left, top, width, height))
+        for *columns, tile in rows:
+            parcel = _parcel(*columns)
             window = bounding_window([common, parcel.box]) if group else parcel.box
-            if group and (tile != last or len(group) == AT_ONCE or window.width * window.height > pixels):
+            if group and (tile != last or len(group) == AT_ONCE or window.pixels > pixels):
                 yield group
                 group, window = [], parcel.box
             group.append(parcel)
@@ -140,20 +167,33 @@ class ParcelStore:
             yield group
 
     def touching(self, tile: int) -> Iterator[list[tuple[Parcel, int | None, float]]]:
-        """The parcels that may touch a tile, in their order, a list at a time: each with its class and confidence."""
+        """The parcels that may touch a tile, in their order, a list at a time.
+
+        Parameters
+        ----------
+        tile : int
+            Position of the tile.
+
+        Yields
+        ------
+        list of (Parcel, int or None, float)
+            Each with its class and confidence.
+        """
         rows = self._base.execute(
             "SELECT number, left, top, width, height, shape, crop, confidence FROM touch JOIN parcel USING (number) "
             "LEFT JOIN decision USING (number) WHERE touch.tile = ? ORDER BY number",
             (tile,),
         )
         while part := rows.fetchmany(AT_ONCE):
-            yield [
-                (Parcel(number, _shape(shape), Window(left, top, width, height)), crop, confidence)
-                for number, left, top, width, height, shape, crop, confidence in part
-            ]
+            yield [(_parcel(*columns), crop, confidence) for *columns, crop, confidence in part]
 
     def tiles_of(self, box: Window) -> Iterator[int]:
-        """Positions of the tiles that a box of pixels touches, row by row."""
+        """Positions of the tiles that a box touches, row by row.
+
+        Parameters
+        ----------
+        box : Window
+        """
         first = self._tile_of(box.column, box.row)
         across = self._tile_of(box.column + box.width - 1, box.row) - first + 1
         last = self._tile_of(box.column, box.row + box.height - 1)
@@ -161,18 +201,23 @@ class ParcelStore:
             yield from range(row, row + across)
 
     def replace_shape(self, parcel: Parcel) -> None:
-        """Keep another shape of a parcel, within its box."""
+        """Store another shape of a parcel, within its box.
+
+        Parameters
+        ----------
+        parcel : Parcel
+            With the new shape.
+        """
         self._base.execute("UPDATE parcel SET shape = ? WHERE number = ?", (_bytes(parcel.shape), parcel.number))
 
     def add_decisions(self, decisions: Iterable[Decision]) -> None:
-        """Keep what was decided."""
-        self._base.executemany(
-            "INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                (one.number, one.crop, one.confidence, one.second, one.second_confidence, one.agreement, one.pixels)
-                for one in decisions
-            ),
-        )
+        """Store the classes of parcels.
+
+        Parameters
+        ----------
+        decisions : iterable of Decision
+        """
+        self._base.executemany("INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?)", decisions)
 
     def decisions(self) -> Iterator[Decision]:
         """All decisions, in the order of the parcels."""
@@ -190,38 +235,33 @@ class ParcelStore:
         return row // self.tiles[0].height * self._across + column // self.tiles[0].width
 
     def box_of(self, shape: Any) -> Window | None:
-        """The pixels of the grid that a shape may touch; None for none."""
-        envelope = shape.GetEnvelope()
-        if not all(map(math.isfinite, envelope)):
+        """The pixels of the grid that a shape may touch; None for none.
+
+        Parameters
+        ----------
+        shape : ogr.Geometry
+            In the CRS of the grid.
+        """
+        bounds = box_bounds(shape.GetEnvelope(), self.grid)
+        if bounds is None:
             return None
-        # In plain numbers: ten times as fast as arrays of four.
-        places: list[Any] = [(x, y) for x in envelope[:2] for y in envelope[2:]]
-        columns, rows = zip(*(to_pixel(self.grid.transform, x, y) for x, y in places))
-        left, top = max(math.floor(min(columns)), 0), max(math.floor(min(rows)), 0)
-        right = min(max(math.ceil(max(columns)), math.floor(min(columns)) + 1), self.grid.width)
-        bottom = min(max(math.ceil(max(rows)), math.floor(min(rows)) + 1), self.grid.height)
+        first_column, first_row, last_column, last_row = bounds
+        left, top = max(math.floor(first_column), 0), max(math.floor(first_row), 0)
+        right = min(max(math.ceil(last_column), math.floor(first_column) + 1), self.grid.width)
+        bottom = min(max(math.ceil(last_row), math.floor(first_row) + 1), self.grid.height)
         return Window(left, top, right - left, bottom - top) if left < right and top < bottom else None
 
     def _unwritable(self, fault: sqlite3.Error) -> InputError:
         return unwritable(f"The scratch file {file_name(self.path)} of the parcels", fault)
 
 
-def bounding_window(windows: Sequence[Window]) -> Window:
-    """The least window that holds all of them."""
-    left, top = min(one.column for one in windows), min(one.row for one in windows)
-    right = max(one.column + one.width for one in windows)
-    return Window(left, top, right - left, max(one.row + one.height for one in windows) - top)
-
-
-def intersection(one: Window, other: Window) -> Window:
-    """The pixels that two windows have in common, where they have any."""
-    left, top = max(one.column, other.column), max(one.row, other.row)
-    right = min(one.column + one.width, other.column + other.width)
-    return Window(left, top, right - left, min(one.row + one.height, other.row + other.height) - top)
-
-
 def inner_point(shape: Any) -> Any:
-    """A point inside a polygon."""
+    """A point inside a polygon.
+
+    Parameters
+    ----------
+    shape : ogr.Geometry
+    """
     point, _ = call_gdal(shape.PointOnSurface)
     return shape.Centroid() if point is None or point.IsEmpty() else point
 
@@ -230,5 +270,5 @@ def _bytes(shape: Any) -> bytes:
     return bytes(shape.ExportToWkb())
 
 
-def _shape(data: bytes) -> Any:
-    return ogr.CreateGeometryFromWkb(data)
+def _parcel(number: int, left: int, top: int, width: int, height: int, shape: bytes) -> Parcel:
+    return Parcel(number, ogr.CreateGeometryFromWkb(shape), Window(left, top, width, height))

@@ -10,11 +10,12 @@ from osgeo import gdal, ogr
 from ...errors import InputError, unwritable
 from ..geo.gdal_errors import call_gdal, quiet_gdal
 from ..geo.gdal_io import file_name
-from .layer import POLYGONS, ParcelLayer, polygon_of
+from ..geo.rasterize import polygon_of
+from .layer import POLYGONS, ParcelLayer
 from .store import Decision
 
 IN_ONE_TRANSACTION = 20_000
-"""Features after which what was written goes to the disk."""
+"""Features after which a transaction is written to the disk."""
 OWN_FIELDS = {
     "crop": ogr.OFTString,
     "crop_value": ogr.OFTInteger,
@@ -37,15 +38,21 @@ class ParcelWriter:
 
     Parameters
     ----------
-    path : of the file to write; the caller renames it when the job is done.
-    name : of the layer in it.
-    source : the parcels, whose fields and CRS are kept.
-    classes : names of the classes 1..k.
+    path : str
+        Of the file to write; the caller renames it when the job is done.
+    name : str
+        Of the layer in it.
+    source : ParcelLayer
+        The parcels, whose fields and CRS are kept.
+    classes : sequence of str
+        Names of the classes 1..k.
 
     Attributes
     ----------
-    crop_field : name of the field that holds the crop.
-    warnings : sentences about fields that had to be renamed.
+    crop_field : str
+        Name of the field that holds the crop.
+    warnings : list of str
+        Sentences about fields that had to be renamed.
 
     Raises
     ------
@@ -62,17 +69,17 @@ class ParcelWriter:
         self._own = [_free(field, taken) for field in OWN_FIELDS]
         self.crop_field = self._own[0]
         self.warnings = [
-            f"Field '{field}' of the parcel layer {source.name} is there already: the new one is named '{new}'."
+            f"Field '{field}' of the parcel layer {source.name} exists already: the new one is named '{new}'."
             for field, new in zip(OWN_FIELDS, self._own)
             if field != new
         ]
         self.warnings += [
-            f"Field '{field.GetName()}' of the parcel layer {source.name} is there twice: one is named '{new}'."
+            f"Field '{field.GetName()}' of the parcel layer {source.name} exists twice: one is named '{new}'."
             for field, new in zip(self._kept, names)
             if field.GetName() != new
         ]
         self._written = 0
-        # Numbers that the source has given its features for good are kept.
+        # Feature ids that the source stores are kept.
         self._keyed = bool(source.layer.GetFIDColumn())
         self._dataset, self._layer = self._create(name, source, taken)
         fields = [_plain_field(field, new) for field, new in zip(self._kept, names)]
@@ -82,9 +89,13 @@ class ParcelWriter:
         self._do(lambda: self._dataset.StartTransaction())
 
     def write(self, feature: Any, decision: Decision | None) -> None:
-        """Write a feature of the source: without a decision NULL in the added fields, but 0 pixels.
+        """Write a feature of the source; one without a polygon is written without geometry.
 
-        A feature without a polygon is written without geometry.
+        Parameters
+        ----------
+        feature : ogr.Feature
+        decision : Decision or None
+            None gives NULL in the added fields, but 0 pixels.
         """
         row = ogr.Feature(self._layer.GetLayerDefn())
         if self._keyed:
@@ -102,7 +113,7 @@ class ParcelWriter:
             self._do(lambda: self._dataset.StartTransaction())
 
     def finish(self) -> None:
-        """Write what waits, and close."""
+        """Write what is left, and close."""
         self._do(lambda: self._dataset.CommitTransaction())
         # The spatial index is made last, and may still not fit on the disk.
         self._do(lambda: self._dataset.FlushCache() or 0)

@@ -51,20 +51,8 @@ class Mosaic:
         ----------
         window : Window
             On ``grid``.
-        names : sequence of str
-            Names of stored bands.
-        memory : BufferCache
-            Holds the result until the next window is read into it.
-
-        Returns
-        -------
-        ndarray of float32, shape (h, w, t, c)
-            NaN for gaps, and where there is no tile.
-
-        Raises
-        ------
-        InputError
-            ``raster-unreadable``, naming the file and the band.
+        names, memory
+            As of :meth:`.Tile.read`, as is what it returns and raises; NaN also where there is no tile.
         """
         here = [(part, common) for part in self._parts if (common := intersection(window, part.window)).pixels]
         if len(here) == 1 and here[0][1] == window:

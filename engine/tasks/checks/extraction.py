@@ -42,7 +42,7 @@ def _source_problems(extraction: Extraction) -> list[InputError]:
     except InputError as problem:
         return [problem]
     if labels and source:
-        return stack_problems(source, "source") or label_problems(labels, source, least=1)
+        return stack_problems(source, "source") or label_problems(labels, source, min_classes=1)
     if labels:
         hint = "Choose the rasters that cover the labels."
         return [InputError("no-source-stack", "The labels have no source stack.", hint)]

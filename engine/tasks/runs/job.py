@@ -202,7 +202,7 @@ def _map(learned: _Learned) -> _Mapped:
         progress.stage(WRITE)
     tags = provenance(job, model, stack, map_run.created)
     files = parts["map"], parts.get("confidence"), stack.grid, model.classes, class_colors(model.classes), tags
-    writer = MapMosaic(*files, parts["tiles"]) if "tiles" in parts else MapWriter(*files)
+    writer = MapMosaic(parts["tiles"], *files) if "tiles" in parts else MapWriter(*files)
     counts = None
     try:
         if learned.parcels is None:

@@ -74,8 +74,9 @@ def test_a_fault_while_reading_ahead_is_told_in_its_turn(tmp_path):
 
 
 def test_every_thread_has_its_own_datasets(tmp_path):
-    with Stack(make(tmp_path), "target") as stack:
-        path = stack._files[0].path
+    bands = make(tmp_path)
+    path = bands[0].path
+    with Stack(bands, "target") as stack:
         of_thread = []
         thread = threading.Thread(target=lambda: of_thread.append(stack._open(path)))
         thread.start()

@@ -141,7 +141,7 @@ def test_opening_a_mosaic_opens_none_of_its_tiles(tmp_path):
     """A map of a country has ten thousands of them."""
     grid = Grid(8, 4, (0.0, 10.0, 0.0, 0.0, 0.0, -10.0), "")
     halves = [Window(0, 0, 4, 4), Window(4, 0, 4, 4)]
-    mosaic = MapMosaic(str(tmp_path / "m.vrt"), None, grid, CROPS, [(1, 2, 3)] * 3, {}, str(tmp_path / "t"))
+    mosaic = MapMosaic(str(tmp_path / "t"), str(tmp_path / "m.vrt"), None, grid, CROPS, [(1, 2, 3)] * 3, {})
     for number, window in enumerate(halves):
         mosaic.write(window, np.full((4, 4), number + 1, np.uint8))
     mosaic.finish()
