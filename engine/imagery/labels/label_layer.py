@@ -292,7 +292,7 @@ def sorted_classes(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def no_overlap_error(layer: str, stack: str) -> InputError:
-    """The error for labels that are beside the stack.
+    """The error for labels that are outside the stack.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ def label_problems(labels: LabelLayer, source_bands: Sequence[StackBand], min_cl
 
 
 def setting_problems(labels: LabelLayer) -> list[InputError]:
-    """What is wrong with the numbers given beside the labels.
+    """What is wrong with the numbers given with the labels.
 
     Parameters
     ----------

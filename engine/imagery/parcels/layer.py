@@ -109,7 +109,7 @@ class ParcelLayer:
         return InputError("parcels-geometry", message, "Choose a polygon layer.")
 
     def no_overlap(self) -> InputError:
-        """The error for parcels that are all beside the target."""
+        """The error for parcels that are all outside the target."""
         message = f"The parcel layer {self.name} does not overlap the target."
         return InputError("parcels-no-overlap", message, "Choose parcels of the same place, and check their CRS.")
 

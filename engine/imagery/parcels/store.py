@@ -123,7 +123,7 @@ class ParcelStore:
         Returns
         -------
         bool
-            False for one beside the grid, which is not stored.
+            False for one outside the grid, which is not stored.
         """
         box = self.box_of(shape)
         if box is None:
