@@ -174,10 +174,6 @@ def read_source(path: str | Path, part: Mapping[str, Any] | None = None, classes
     ----------
     path, part, classes
         As of :func:`read_series`.
-
-    Returns
-    -------
-    SeriesSet
     """
     return read_series(path, part, classes, SOURCE_SERIES)
 
@@ -188,11 +184,7 @@ def read_target(path: str | Path, part: Mapping[str, Any] | None = None, classes
     Parameters
     ----------
     path, part, classes
-        As of :func:`read_series`.
-
-    Returns
-    -------
-    SeriesSet
+        As of :func:`read_source`.
     """
     return read_series(path, part, classes, TARGET_SERIES, by_class=False)
 

@@ -1,4 +1,7 @@
-"""The pictures of a comparison: scores, confusion, F1 by class, features of both domains, seasons of both domains."""
+"""The pictures of a comparison: scores, confusion, F1 by class, features of both domains, seasons of both domains.
+
+Each function returns the data address of a PNG, empty where there is nothing to draw.
+"""
 
 from __future__ import annotations
 
@@ -33,11 +36,6 @@ def score_bars(summaries: Sequence[MethodSummary]) -> str:
     ----------
     summaries : sequence of MethodSummary
         Methods on the transfers to show.
-
-    Returns
-    -------
-    str
-        Data address of a PNG; empty where there is nothing to draw.
     """
     methods = [one for one in summaries if one.method != ORACLE and one.oa and one.macro_f1]
     methods.sort(key=lambda one: one.oa.mean if one.oa else 0.0)
@@ -80,12 +78,7 @@ def transfer_table(summaries: Sequence[MethodSummary]) -> str:
     Parameters
     ----------
     summaries : sequence of MethodSummary
-        Methods on the transfers to show.
-
-    Returns
-    -------
-    str
-        Data address of a PNG; empty where there is nothing to draw.
+        Methods on several transfers.
     """
     transfers = list(dict.fromkeys(one.transfer for one in summaries))
     found = {(one.method, one.transfer): one.oa.mean for one in summaries if one.oa}
@@ -109,11 +102,6 @@ def f1_table(summaries: Sequence[MethodSummary], crops: Sequence[str]) -> str:
         Methods on the transfers to show.
     crops : sequence of str
         Names of the classes.
-
-    Returns
-    -------
-    str
-        Data address of a PNG; empty where there is nothing to draw.
     """
     shown = sorted((one for one in summaries if one.oa), key=lambda one: -(one.macro_f1.mean if one.macro_f1 else 0))
     if not shown:
@@ -152,11 +140,6 @@ def confusion_matrices(rows: Sequence[Mapping[str, Any]], crops: Sequence[str]) 
         Runs as in the results file.
     crops : sequence of str
         Names of the classes.
-
-    Returns
-    -------
-    str
-        Data address of a PNG; empty where there is nothing to draw.
     """
     sums: dict[str, np.ndarray] = {}
     for row in rows:
@@ -216,11 +199,6 @@ def feature_maps(
         Methods on this transfer.
     colors : sequence of str
         Colour of each class.
-
-    Returns
-    -------
-    str
-        Data address of a PNG; empty where there is nothing to draw.
     """
     ranked = [one.method for one in sorted(summaries, key=lambda one: -(one.oa.mean if one.oa else 0.0))]
     others = [method for method in ranked if method in maps and method not in (SOURCE_ONLY, GHCA, FOREST)]
@@ -261,11 +239,6 @@ def season_curves(transfer: Transfer, colors: Sequence[str]) -> str:
         The series of both domains.
     colors : sequence of str
         Colour of each class.
-
-    Returns
-    -------
-    str
-        Data address of a PNG; empty where there is nothing to draw.
     """
     name, index = greenness(transfer.source.bands)
     crops = transfer.source.classes

@@ -131,7 +131,7 @@ class Archive:
         Parameters
         ----------
         key : str
-            Name of the array in the archive.
+            Name of the array.
         index : (m,) int64
             Elements wanted, in any order.
 
@@ -155,7 +155,7 @@ class Archive:
         Parameters
         ----------
         key : str
-            Name of the array in the archive.
+            Name of the array.
         index : (m,) int64
             Elements wanted, ascending.
 

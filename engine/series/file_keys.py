@@ -72,8 +72,8 @@ def read_lonlat(archive: Archive, index: np.ndarray) -> np.ndarray | None:
 
     Parameters
     ----------
-    archive : Archive
-        The opened file.
+    archive
+        As of :func:`read_labels`.
     index : (m,) int64
         Pixels wanted.
 
@@ -92,14 +92,14 @@ def select_part(archive: Archive, count: int, part: Mapping[str, Any], path: Pat
 
     Parameters
     ----------
-    archive : Archive
-        The opened file.
+    archive
+        As of :func:`read_labels`.
     count : int
         Pixels in the file, n.
     part : mapping
         As of :class:`SeriesFile`.
-    path : Path
-        Path of the file, for messages.
+    path
+        As of :func:`read_labels`.
 
     Returns
     -------
@@ -135,10 +135,8 @@ def check_shapes(archive: Archive, path: Path) -> tuple[int, int, int]:
 
     Parameters
     ----------
-    archive : Archive
-        The opened file.
-    path : Path
-        Its path, for messages.
+    archive, path
+        As of :func:`read_labels`.
 
     Returns
     -------
@@ -183,12 +181,12 @@ def read_days(archive: Archive, count: int, path: Path) -> np.ndarray:
 
     Parameters
     ----------
-    archive : Archive
-        The opened file.
+    archive
+        As of :func:`read_labels`.
     count : int
         Number of dates, t.
-    path : Path
-        Path of the file, for messages.
+    path
+        As of :func:`read_labels`.
 
     Returns
     -------
