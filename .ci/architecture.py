@@ -176,7 +176,8 @@ def purpose(room: str, root: Path) -> str:
     """Return the first sentence of a room's docstring."""
     path = root / room / "__init__.py" if (root / room).is_dir() else root / f"{room}.py"
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    return " ".join(text.split("\n\n")[0].split())
+    # Markdown knows no roles of Sphinx.
+    return re.sub(r":\w+:`(\w+\.)*(\w+)`", r"`\2`", " ".join(text.split("\n\n")[0].split())).replace("``", "`")
 
 
 def flows(imports: Iterable[Import], level: Callable[[str], str], root: Path) -> dict[tuple[str, str], list[str]]:
@@ -200,7 +201,7 @@ def flows(imports: Iterable[Import], level: Callable[[str], str], root: Path) ->
 def _classes(path: Path) -> set[str]:
     """Return the names of classes that a file defines or, being a package, hands on."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    own = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
+    own = {node.name for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")}
     if path.name == "__init__.py":
         taken = {a.name for node in tree.body if isinstance(node, ast.ImportFrom) for a in node.names}
         own |= {name for name in taken if re.fullmatch(r"[A-Z][a-z]\w*|[A-Z]+[a-z]\w*", name)}
@@ -347,7 +348,6 @@ def main(root: Path = ROOT) -> int:
         return 1
     (root / PAGE).write_text(page(imports, root), encoding="utf-8")
     (root / PICTURE).write_text(drawn.stdout, encoding="utf-8")
-    (root / PICTURE).with_suffix(".dot").write_text(graph, encoding="utf-8")
     return 0
 
 

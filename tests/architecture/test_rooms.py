@@ -83,3 +83,13 @@ def test_chains_that_imply_others_are_not_drawn():
         ("b", "c"),
         ("a", "d"),
     }
+
+
+def test_the_drawn_page_shows_the_code_as_it_is(imports):
+    """``make architecture`` writes both again."""
+    assert (ROOT / architecture.PAGE).read_text(encoding="utf-8") == architecture.page(imports, ROOT)
+    picture = (ROOT / architecture.PICTURE).read_text(encoding="utf-8")
+    edges = [line.split("[")[0].strip().replace('"', "") for line in architecture.dot(imports, ROOT).splitlines()]
+    titles = {line.replace("->", "&#45;&gt;") for line in edges if "->" in line}
+    assert len(titles) > 20
+    assert {title for title in titles if f"<title>{title.replace(' ', '')}</title>" not in picture} == set()
