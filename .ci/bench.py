@@ -29,18 +29,11 @@ SAMPLE = ROOT / "resources" / "sample"
 PAGE = ROOT / "docs" / "benchmarks.md"
 
 
-def main() -> None:
-    from bench_accuracy import TRANSFERS, gains, measure_accuracy, publish, read_rows, tables
-    from bench_cluster import line as workers_line
-    from bench_cluster import measure_workers
-    from bench_mapping import LARGE, measure_mapping
-    from bench_mapping import line as mapping_line
-    from bench_reading import SIDE, line, measure_reading
-    from bench_series import line as series_line
-    from bench_series import measure_series
-    from bench_training import measure_training, training_line
-
-    from engine.evaluation.ranking import summarize_methods
+def parse_arguments() -> argparse.Namespace:
+    """What is measured, and how much of it."""
+    from bench_accuracy import TRANSFERS
+    from bench_mapping import LARGE
+    from bench_reading import SIDE
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
@@ -64,7 +57,23 @@ def main() -> None:
     )
     parser.add_argument("--output", default=str(ROOT / "bench" / "results.json"))
     parser.add_argument("--from", dest="files", nargs="+", type=Path, metavar="FILE", help="measure nothing: tables")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    from bench_accuracy import TRANSFERS, gains, measure_accuracy, publish, read_rows, tables
+    from bench_cluster import line as workers_line
+    from bench_cluster import measure_workers
+    from bench_mapping import line as mapping_line
+    from bench_mapping import measure_mapping
+    from bench_reading import line, measure_reading
+    from bench_series import line as series_line
+    from bench_series import measure_series
+    from bench_training import measure_training, training_line
+
+    from engine.evaluation.ranking import summarize_methods
+
+    options = parse_arguments()
     if options.files:
         rows = read_rows(options.files)
         print(tables(rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,35 +26,42 @@ if TYPE_CHECKING:
 TEMPLATE = Path(__file__).resolve().parents[2] / "resources" / "report.html"
 
 
-def write_report(
-    path: str,
-    title: str,
-    model: TrainedModel,
-    source: SeriesSet | None,
-    stack: Stack,
-    statistics: MapStatistics,
-    colors: list[Color],
-    summary: dict[str, Any],
-    map_path: str,
-    facts: dict[str, str],
-) -> None:
-    """Write the HTML report of a finished map.
+@dataclass(frozen=True)
+class FinishedMap:
+    """A map and what led to it."""
+
+    path: str
+    """The map's file, for the picture."""
+    model: TrainedModel
+    source: SeriesSet | None
+    """Labelled series that the model learned from; None when the model came from a file."""
+    stack: Stack
+    """The target."""
+    statistics: MapStatistics
+    colors: list[Color]
+    """One (r, g, b) per class."""
+    summary: dict[str, Any]
+    """The job's summary (see ``engine.tasks.runs.job``)."""
+    facts: dict[str, str]
+    """Rows of the last table: name and value."""
+
+
+def write_report(path: str, title: str, finished: FinishedMap) -> None:
+    """Write the HTML report of a map.
 
     Parameters
     ----------
-    path : where to write.
-    title : name of the map.
-    model : the model that made it.
-    source : the labelled series it learned from; None when the model came from a file.
-    stack : the target stack.
-    statistics : counts of the map.
-    colors : one (r, g, b) a class.
-    summary : the job's summary (see ``engine.tasks.runs.job``).
-    map_path : the map's file, for the picture.
-    facts : further lines of the last table: what, and its value.
+    path : str
+        File to write.
+    title : str
+        Name of the map.
+    finished : FinishedMap
+        The map.
     """
+    model, source, stack, statistics = finished.model, finished.source, finished.stack, finished.statistics
+    summary = finished.summary
     dates = f"{stack.dates[0]} to {stack.dates[-1]}" if len(stack.dates) > 1 else stack.dates[0]
-    crop_colors = hex_colors(colors)
+    crop_colors = hex_colors(finished.colors)
     classes = [{**crop, "color": color} for crop, color in zip(summary["classes"], crop_colors)]
     curve_name, curves = _season_curves(model, source, stack, statistics, crop_colors)
     samples = None
@@ -72,13 +80,13 @@ def write_report(
         outside=statistics.outside,
         curve_name=curve_name,
         pictures={
-            "map": _map_picture(map_path, classes),
+            "map": _map_picture(finished.path, classes),
             "confidence": _confidence_picture(statistics),
             "curves": curves,
             "shares": _shares_picture(model, source, classes),
             "shift": _shift_picture(model),
         },
-        facts=list(facts.items()),
+        facts=list(finished.facts.items()),
     )
     Path(path).write_text(text, "utf-8")
 

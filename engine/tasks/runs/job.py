@@ -226,7 +226,7 @@ def _map(learned: _Learned) -> _Mapped:
 
 def _write_files(learned: _Learned, mapped: _Mapped) -> dict[str, Any]:
     """Write what goes with the map: styles, model, report; returns the summary of the job."""
-    from ...reports.map_report import write_report
+    from ...reports.map_report import FinishedMap, write_report
 
     inputs, model, stack = learned.inputs, learned.model, learned.stack
     job, progress, statistics, counts = inputs.job, inputs.progress, mapped.statistics, mapped.counts
@@ -251,9 +251,9 @@ def _write_files(learned: _Learned, mapped: _Mapped) -> dict[str, Any]:
             model.save(parts["model"])
     if "report" in parts:
         lines = facts(job, model, stack, inputs.side, inputs.season, summary)
-        page, title, picture = parts["report"], Path(job.output).stem, parts["map"]
+        finished = FinishedMap(parts["map"], model, learned.source, stack, statistics, colors, summary, lines)
         with writing(outputs["report"]):
-            write_report(page, title, model, learned.source, stack, statistics, colors, summary, picture, lines)
+            write_report(parts["report"], Path(job.output).stem, finished)
     if isinstance(mapped.writer, MapMosaic):
         with writing(outputs["map"]):
             mapped.writer.link_tiles(outputs["tiles"])

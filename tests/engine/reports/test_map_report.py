@@ -40,18 +40,17 @@ def figures(tmp_path, monkeypatch):
         {"name": name, "value": i + 1, "pixels": 4, "hectares": 1.0, "share": 1 / 3, "confidence": 80.0}
         for i, name in enumerate(CLASSES)
     ]
-    report.write_report(
-        str(tmp_path / "report.html"),
-        "map",
+    finished = report.FinishedMap(
+        str(tmp_path / "map.tif"),
         model,
         source,
         stack,
         statistics,
         [(200, 50, 50), (50, 200, 50), (50, 50, 200)],
         {"warnings": ["A <b>warning</b>."], "classes": crops},
-        str(tmp_path / "map.tif"),
         {"Method": "GHCA"},
     )
+    report.write_report(str(tmp_path / "report.html"), "map", finished)
     names = ("curves", "map", "confidence", "shares", "shift")
     return (tmp_path / "report.html").read_text("utf-8"), dict(zip(names, drawn))
 
