@@ -14,18 +14,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
-from ...models.device import compute_device
 from ...models.networks import LIMIT
 from ...models.temporal_cnn import TemporalCnn, TemporalCnnSize
 from ...models.trained import TrainedModel
 from ..shared.options import option, read_settings
 from ..shared.request import FitRequest
-from ..shared.source_only import build_model
-from .adversarial import STAGE
-from .mmd_aligned import MmdSettings, aligned_loss
-from .training_loop import Stage, adaptation
+from .mmd_aligned import MmdSettings, fit_aligned
 
 
 @dataclass(frozen=True)
@@ -50,14 +44,4 @@ def fit(request: FitRequest) -> TrainedModel:
         Adapted to the target.
     """
     settings = read_settings(DaccnSettings(), request.options, request.progress)
-    with adaptation(request, settings, STAGE, on_grid=True) as (training, target):
-        domain = training.domain
-        size = TemporalCnnSize(len(request.source.bands), domain.classes, len(domain.tensors.day), settings.width)
-        network = TemporalCnn(size).to(compute_device())
-        stage = Stage(
-            torch.optim.Adam(network.parameters(), lr=settings.rate),
-            lambda step: aligned_loss(network, training, target, step),
-            keep_after=settings.keep_after,
-        )
-        training.run(network, stage)
-        return build_model(network, domain, request)
+    return fit_aligned(request, settings, lambda b, k, t: TemporalCnn(TemporalCnnSize(b, k, t, settings.width)))

@@ -14,17 +14,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
-from ...models.device import compute_device
 from ...models.gru_attention import GruAttention, GruAttentionSize
 from ...models.networks import LIMIT
 from ...models.trained import TrainedModel
 from ..shared.options import option, read_settings
 from ..shared.request import FitRequest
-from ..shared.source_only import build_model
-from .mmd_aligned import MmdSettings, aligned_loss
-from .training_loop import Stage, adaptation, plain_loss
+from .mmd_aligned import MmdSettings, fit_aligned
 
 
 @dataclass(frozen=True)
@@ -52,18 +47,4 @@ def fit(request: FitRequest) -> TrainedModel:
     """
     settings = read_settings(PanSettings(), request.options, request.progress)
     first = round(settings.source_share * settings.steps)
-    with adaptation(request, settings, "Learning from the source", on_grid=True) as (training, target):
-        domain = training.domain
-        network = GruAttention(GruAttentionSize(len(request.source.bands), domain.classes, settings.hidden))
-        network.to(compute_device())
-        optimiser = torch.optim.Adam(network.parameters(), lr=settings.rate)
-        training.run(network, Stage(optimiser, lambda step: plain_loss(network, domain, step), first))
-        request.progress.stage("Aligning the features")
-        stage = Stage(
-            torch.optim.Adam(network.parameters(), lr=settings.rate),
-            lambda step: aligned_loss(network, training, target, step),
-            settings.steps - first,
-            settings.keep_after,
-        )
-        training.run(network, stage)
-        return build_model(network, domain, request)
+    return fit_aligned(request, settings, lambda b, k, t: GruAttention(GruAttentionSize(b, k, settings.hidden)), first)
