@@ -83,6 +83,21 @@ class PhenoCropNetwork(SeriesNetwork):
         self.periods = _AttendedGru(2 * size.width, size.width, size.dropout)
         self.classifier = nn.Linear(2 * size.width, size.classes)
 
+    def split(self, values: Tensor) -> tuple[Tensor, ...]:
+        """Split series into the periods of the season.
+
+        Parameters
+        ----------
+        values : Tensor (b, t, c)
+            Series on the grid.
+
+        Returns
+        -------
+        tuple of Tensor (b, l, c)
+            The series of each period, in order.
+        """
+        return values.split(period_lengths(values.shape[1], self.size.periods), dim=1)
+
     def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
         """Classify a batch on the grid.
 
@@ -97,7 +112,7 @@ class PhenoCropNetwork(SeriesNetwork):
             Logits; the levels are the mean over the periods and the season, (b, 2 width) each.
         """
         encoded: list[Tensor] = []
-        parts = values.split(period_lengths(values.shape[1], self.size.periods), dim=1)
+        parts = self.split(values)
         # Periods of one length go through the GRU together; there are two lengths at most, the longer first.
         for length in dict.fromkeys(part.shape[1] for part in parts):
             equal = torch.stack([part for part in parts if part.shape[1] == length])
