@@ -1,7 +1,7 @@
 """Cubes in netCDF (and HDF5 like it) and Zarr: which band of which variable shows which date and band.
 
-The structure (dimensions, time axis, names of bands) is learnt by GDAL's multidimensional interface, which sees text
-coordinates and calendars; what is handed out are the classic names that every GDAL opens as a plain raster, as
+The structure (dimensions, time axis, names of bands) is read by GDAL's multidimensional interface, which sees text
+coordinates and calendars; the result has the classic names that every GDAL opens as a plain raster, as
 ``NETCDF:"cube.nc":B04`` with a raster band for every date, or ``ZARR:"cube.zarr":/B04:3`` for one slice.
 """
 
@@ -10,8 +10,10 @@ from __future__ import annotations
 import datetime
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,8 +27,8 @@ from ..geo.types import StackBand
 from ..sensors.band_names import date_choices, parse_band, parse_date
 
 CUBES = frozenset("nc nc4 cdf h5 hdf5 he5 zarr".split())
-"""Endings of files that may hold cubes."""
-CONNECTION = re.compile(
+"""Suffixes of files that may hold cubes."""
+VARIABLE_NAME = re.compile(
     r'(?:NETCDF|ZARR):"?(?P<path>.*?)"?:/{0,2}(?P<variable>[^:"]+)(?P<slice>(?::\d+)*)$', re.IGNORECASE
 )
 """GDAL's name of one variable of a cube, or of a slice of it."""
@@ -37,8 +39,8 @@ ROWS = frozenset("y lat latitude northing yc ydim".split())
 """Names of dimensions, in small letters."""
 UNNAMED = frozenset("__xarray_dataarray_variable__ var data cube array variable values".split())
 """Names of variables that say nothing."""
-BESIDE = frozenset("lat lon latitude longitude crs spatial_ref transverse_mercator".split())
-"""Variables beside the images."""
+AUXILIARY = frozenset("lat lon latitude longitude crs spatial_ref transverse_mercator".split())
+"""Names of variables that are no images."""
 CALENDARS = frozenset(("", "standard", "gregorian", "proleptic_gregorian"))
 """Calendars whose days are those of the civil one."""
 SECONDS = {
@@ -66,12 +68,27 @@ class Variable:
 
 
 def is_cube(path: str) -> bool:
-    """Whether a path looks like a cube, or like one variable of it."""
-    return bool(CONNECTION.match(path)) or path.lower().rstrip("/\\").rsplit(".", 1)[-1] in CUBES
+    """Whether a path looks like a cube, or like one variable of it.
+
+    Parameters
+    ----------
+    path : str
+    """
+    return bool(VARIABLE_NAME.match(path)) or path.lower().rstrip("/\\").rsplit(".", 1)[-1] in CUBES
 
 
 def describe_cube(path: str) -> tuple[list[StackBand], list[str]] | None:
-    """The bands of a cube and sentences about what is left out; None where the file has no variables to look into.
+    """The bands of a cube.
+
+    Parameters
+    ----------
+    path : str
+        Of the file, or GDAL's name of one of its variables or of a slice of it.
+
+    Returns
+    -------
+    (list of StackBand, list of str) or None
+        The bands, and sentences about what is left out; None where the file has no variables with images.
 
     Raises
     ------
@@ -79,7 +96,7 @@ def describe_cube(path: str) -> tuple[list[StackBand], list[str]] | None:
         ``cube-dimensions`` for a dimension beside time, bands, rows and columns, or rows and columns that
         do not come last; ``cube-calendar`` for a calendar whose days are not those of the civil one.
     """
-    named = CONNECTION.match(path)
+    named = VARIABLE_NAME.match(path)
     file, only = (named.group("path"), named.group("variable")) if named else (path, "")
     dataset, kind = _opened(file)
     if dataset is None:
@@ -87,18 +104,14 @@ def describe_cube(path: str) -> tuple[list[StackBand], list[str]] | None:
     arrays = dict(sorted(_arrays(dataset.GetRootGroup())))
     if only:
         arrays = {name: array for name, array in arrays.items() if name.strip("/") == only.strip("/")}
-    bands: list[StackBand] = []
-    notes: list[str] = []
     variables = [v for v in (_variable(name, array, file) for name, array in arrays.items()) if v]
     timed = [v for v in variables if any(_is_time(d) for d in v.extra)]
-    for variable in timed or variables:
-        bands += _bands_of(variable, file, kind)
+    bands = [band for variable in timed or variables for band in _bands_of(variable, file, kind)]
     if named and named.group("slice"):
         bands = [band for band in bands if band.path.endswith(named.group("variable") + named.group("slice"))]
     left_out = sorted(v.name for v in variables if timed and v not in timed)
-    if left_out:
-        notes.append(f"{file_name(file)}: {', '.join(left_out)} left out, as only the others have a time axis.")
-    return (bands, notes) if bands else None
+    note = f"{file_name(file)}: {', '.join(left_out)} left out, as only the others have a time axis."
+    return (bands, [note] if left_out else []) if bands else None
 
 
 def _opened(file: str) -> tuple[Any, str]:
@@ -106,11 +119,7 @@ def _opened(file: str) -> tuple[Any, str]:
     # The prefix makes the netCDF driver read HDF5 under any ending: it knows the conventions, the plain one does not.
     for driver, name in (("netCDF", f'NETCDF:"{file}"'), ("Zarr", file)):
         with no_listing(file):
-            dataset, _ = call_gdal(
-                lambda driver=driver, name=name: gdal.OpenEx(  # type: ignore[misc]
-                    name, gdal.OF_MULTIDIM_RASTER, allowed_drivers=[driver]
-                )
-            )
+            dataset, _ = call_gdal(partial(gdal.OpenEx, name, gdal.OF_MULTIDIM_RASTER, allowed_drivers=[driver]))
         if dataset is not None:
             return dataset, driver.upper()
     return None, ""
@@ -118,11 +127,11 @@ def _opened(file: str) -> tuple[Any, str]:
 
 def _arrays(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:
     for name in group.GetMDArrayNames() or ():
-        array, _ = call_gdal(lambda name=name: group.OpenMDArray(name))  # type: ignore[misc]
+        array, _ = call_gdal(partial(group.OpenMDArray, name))
         if array is not None:
             yield above + name, array
     for name in group.GetGroupNames() or ():
-        inner, _ = call_gdal(lambda name=name: group.OpenGroup(name))  # type: ignore[misc]
+        inner, _ = call_gdal(partial(group.OpenGroup, name))
         if inner is not None:
             yield from _arrays(inner, f"{above}{name}/")
 
@@ -131,7 +140,7 @@ def _variable(name: str, array: Any, file: str) -> Variable | None:
     """The variable if it holds images."""
     dimensions = array.GetDimensions()
     last = name.rsplit("/", 1)[-1].lower()
-    if len(dimensions) < 2 or array.GetDataType().GetClass() != gdal.GEDTC_NUMERIC or last in BESIDE:
+    if len(dimensions) < 2 or array.GetDataType().GetClass() != gdal.GEDTC_NUMERIC or last in AUXILIARY:
         return None
     names = [d.GetName().lower() for d in dimensions]
     columns = next((i for i, n in enumerate(names) if n in COLUMNS), None)
@@ -141,8 +150,8 @@ def _variable(name: str, array: Any, file: str) -> Variable | None:
     if columns is not None and (rows, columns) != (len(names) - 2, len(names) - 1):
         raise InputError(
             "cube-dimensions",
-            f"The variable {name} of {file_name(file)} is stored by {', '.join(names)}: rows and columns come last.",
-            f"Write it anew with the order time, {names[rows or 0]}, {names[columns]}.",
+            f"Variable {name} of {file_name(file)} has the order {', '.join(names)}; rows and columns must be last.",
+            f"Write the cube again with the order time, {names[rows or 0]}, {names[columns]}.",
         )
     if columns is None and any(n in TIMES | BANDS for n in names[-2:]):
         return None
@@ -152,9 +161,9 @@ def _variable(name: str, array: Any, file: str) -> Variable | None:
         odd = odd or list(extra[-1:])
         raise InputError(
             "cube-dimensions",
-            f"The variable {name} of {file_name(file)} has the dimension {odd[0].GetName()} ({odd[0].GetSize()}) "
+            f"Variable {name} of {file_name(file)} has the dimension {odd[0].GetName()} ({odd[0].GetSize()}) "
             "beside time, bands, rows and columns.",
-            f"Choose one of its {odd[0].GetSize()} and write the cube anew.",
+            f"Select one of its {odd[0].GetSize()} values and write the cube again.",
         )
     return Variable(name, array, extra)
 
@@ -169,8 +178,11 @@ def _is_time(dimension: Any) -> bool:
 def _is_bands(dimension: Any) -> bool:
     if dimension.GetName().lower() in BANDS:
         return True
-    axis = _axis(dimension)
-    return axis is not None and axis.GetDataType().GetClass() == gdal.GEDTC_STRING and not _is_time(dimension)
+    return _is_text(_axis(dimension)) and not _is_time(dimension)
+
+
+def _is_text(axis: Any) -> bool:
+    return axis is not None and axis.GetDataType().GetClass() == gdal.GEDTC_STRING
 
 
 def _axis(dimension: Any) -> Any:
@@ -184,23 +196,25 @@ def _bands_of(variable: Variable, file: str, kind: str) -> list[StackBand]:
     attributes = _attributes(variable.array)
     date, named = _named(variable, attributes)
     date = date or parse_date(re.sub(r"\.\w+$", "", file_name(file)))[0]
-    dates = next((_dates(d, file) for d in variable.extra if _is_time(d)), None)
-    names = next((_band_names(d, attributes, named) for d in variable.extra if _is_bands(d)), None)
-    places: list[tuple[str | None, str | None]] = []
-    for position in itertools.product(*(range(d.GetSize()) for d in variable.extra)):
-        own_date, own_name = date, named
-        for number, dimension in zip(position, variable.extra):
-            if _is_time(dimension) and dates is not None:
-                own_date = dates[number]
-            elif _is_bands(dimension) and names is not None:
-                own_name = names[number]
-        places.append((own_date, own_name))
-    where = f'{kind}:"{file}":{"/" if kind == "ZARR" or "/" in variable.name else ""}{variable.name}'
-    if kind == "ZARR" and variable.extra and not _opens_whole(where, len(places)):
-        slices = itertools.product(*(range(d.GetSize()) for d in variable.extra))
-        paths = [where + "".join(f":{number}" for number in numbers) for numbers in slices]
-        return [StackBand(path, 1, own, name) for path, (own, name) in zip(paths, places)]
-    return [StackBand(where, number, own, name) for number, (own, name) in enumerate(places, 1)]
+    axes: list[list[dict[str, str | None]]] = []
+    for dimension in variable.extra:
+        if _is_time(dimension):
+            axes.append([{"date": own} for own in _dates(dimension, file)])
+        elif _is_bands(dimension):
+            axes.append([{"band": own} for own in _band_names(dimension, attributes, named)])
+        else:
+            axes.append([{}] * dimension.GetSize())
+    slices = list(itertools.product(*map(enumerate, axes)))
+    path = f'{kind}:"{file}":{"/" if kind == "ZARR" or "/" in variable.name else ""}{variable.name}'
+    by_slice = kind == "ZARR" and variable.extra and not _opens_whole(path, len(slices))
+    bands = []
+    for number, steps in enumerate(slices, 1):
+        fields = {"date": date, "band": named}
+        for _, own in steps:
+            fields |= own
+        position = "".join(f":{step}" for step, _ in steps) if by_slice else ""
+        bands.append(StackBand(path + position, 1 if by_slice else number, **fields))
+    return bands
 
 
 def _opens_whole(path: str, bands: int) -> bool:
@@ -222,11 +236,8 @@ def _named(variable: Variable, attributes: dict[str, Any]) -> tuple[str | None, 
 def _band_names(dimension: Any, attributes: dict[str, Any], named: str | None) -> list[str | None]:
     """Names along a dimension of bands: its text coordinates, or a list in the variable's attributes."""
     axis, size = _axis(dimension), dimension.GetSize()
-    texts: Any = None
-    if axis is not None and axis.GetDataType().GetClass() == gdal.GEDTC_STRING:
-        texts, _ = call_gdal(axis.Read)
-    if not texts:
-        texts = attributes.get("long_name")
+    texts = call_gdal(axis.Read)[0] if _is_text(axis) else None
+    texts = texts or attributes.get("long_name")
     if isinstance(texts, (list, tuple)) and len(texts) == size:
         return [parse_band(str(text), free=True) for text in texts]
     return [named] if size == 1 else [None] * size
@@ -237,7 +248,7 @@ def _dates(dimension: Any, file: str) -> list[str | None]:
     axis, size = _axis(dimension), dimension.GetSize()
     if axis is None:
         return [None] * size
-    if axis.GetDataType().GetClass() == gdal.GEDTC_STRING:
+    if _is_text(axis):
         texts, _ = call_gdal(axis.Read)
         return [None if date_choices(str(text)) else parse_date(str(text))[0] for text in texts or [""] * size]
     attributes = _attributes(axis)
@@ -254,9 +265,19 @@ def dates_since(steps: np.ndarray, units: str, calendar: str, file: str) -> list
 
     Parameters
     ----------
-    steps : (t,) numbers, NaN where there is none.
-    calendar : name of the CF calendar; empty for the civil one.
-    file : for the message.
+    steps : ndarray of float64, shape (t,)
+        NaN where there is none.
+    units : str
+        As the CF conventions write them.
+    calendar : str
+        Name of the CF calendar; empty for the civil one.
+    file : str
+        For the message.
+
+    Returns
+    -------
+    list of (str or None)
+        None where a number or the units are no date.
 
     Raises
     ------
@@ -266,25 +287,21 @@ def dates_since(steps: np.ndarray, units: str, calendar: str, file: str) -> list
     if calendar not in CALENDARS:
         raise InputError(
             "cube-calendar",
-            f"The time axis of {file_name(file)} counts days of the calendar '{calendar}', which are no dates.",
-            "Write it anew with the standard calendar.",
+            f"The time axis of {file_name(file)} has the calendar '{calendar}', whose days are no dates.",
+            "Write the cube again with the standard calendar.",
         )
     match = re.match(r"(\w+) since (\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2}))?)?", units.strip())
     if match is None or match.group(1).lower() not in SECONDS:
         return [None] * len(steps)
     factor = SECONDS[match.group(1).lower()]
-    try:
-        since = datetime.datetime(*(int(part or 0) for part in match.groups()[1:]))  # type: ignore[arg-type]
-    except ValueError:
-        return [None] * len(steps)
-    return [_date_after(since, float(step) * factor) for step in steps]
+    return [_date_after(match.groups()[1:], float(step) * factor) for step in steps]
 
 
-def _date_after(since: datetime.datetime, seconds: float) -> str | None:
-    try:
+def _date_after(start: Sequence[str], seconds: float) -> str | None:
+    with suppress(OverflowError, ValueError):
+        since = datetime.datetime(*(int(part or 0) for part in start))  # type: ignore[arg-type]
         return (since + datetime.timedelta(seconds=seconds)).date().isoformat()
-    except (OverflowError, ValueError):
-        return None
+    return None
 
 
 def _attributes(array: Any) -> dict[str, Any]:

@@ -17,14 +17,20 @@ SENTINEL_2 = "Sentinel-2 and its half of HLS"
 
 
 def harmonize_names(bands: Sequence[StackBand]) -> tuple[list[StackBand], list[str]]:
-    """The bands, named by wavelength where scenes of several sensors name or have others, and what was decided.
+    """Name bands by wavelength where scenes of several sensors name or have others.
 
-    Bands that one of the sensors lacks are left out, for a date that lacks a band would be. Where two sensors passed
-    on one day, the scene of one is taken. What is not all of known scenes stays as it is.
+    Bands that one of the sensors lacks are left out, since a date without a band would be. Where two sensors passed
+    on one day, the scene of one is used. A stack with other files than known scenes stays as it is.
 
     Parameters
     ----------
-    bands : what every raster band of a stack shows.
+    bands : sequence of StackBand
+
+    Returns
+    -------
+    bands : list of StackBand
+    notes : list of str
+        Sentences about the decisions.
     """
     sensor = {b.path: _sensor(b.path) for b in data_bands(bands)}
     names: dict[str, list[str]] = {}
@@ -38,18 +44,18 @@ def harmonize_names(bands: Sequence[StackBand]) -> tuple[list[StackBand], list[s
         return list(bands), []
     kept, left_out = [], set()
     for band in bands:
-        meaning = None if is_quality(band.band) else common[sensor[band.path]][str(band.band)]
+        wavelength = None if is_quality(band.band) else common[sensor[band.path]][str(band.band)]
         if is_quality(band.band):
             kept.append(band)
-        elif meaning in shared:
-            kept.append(replace(band, band=str(meaning).upper()))
+        elif wavelength in shared:
+            kept.append(replace(band, band=str(wavelength).upper()))
         else:
             left_out.add(str(band.band))
-    kept, twice = _one_a_day(kept)
-    told = f"; {listed(sorted(left_out))} left out, as not all have them" if left_out else ""
-    notes = [f"Scenes of several sensors ({listed(sorted(names))}): bands are named by wavelength{told}."]
-    if twice:
-        notes.append(f"On {len(twice)} days two sensors saw the same tile, such as {twice[0]}: one of them is taken.")
+    kept, double = _one_a_day(kept)
+    without = f"; {listed(sorted(left_out))} left out, as not all have them" if left_out else ""
+    notes = [f"Scenes of several sensors ({listed(sorted(names))}): bands are named by wavelength{without}."]
+    if double:
+        notes.append(f"On {len(double)} days two sensors saw the same tile, such as {double[0]}: one of them is used.")
     return kept, notes
 
 

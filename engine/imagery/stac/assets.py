@@ -30,7 +30,7 @@ COARSE = re.compile(r"[_-](\d+)M$")
 OFFSET_APPLIED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
 BASELINES = ("s2:processing_baseline", "sentinel:processing_baseline", "processing:version")
 OFFSET_SINCE = "2022-01-25"
-"""From this day ESA has delivered baseline 04.00, whose numbers lie 1000 higher."""
+"""From this day ESA has delivered baseline 04.00, whose numbers are 1000 higher."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,15 @@ class Asset:
     name: str
     """Band name in the stack."""
     href: str
-    """Its address, as the catalogue gives it."""
+    """Its address, as the catalogue writes it."""
     path: str
     """Name by which GDAL opens it."""
     index: int
     """Number of the band in it, from 1."""
     scaling: tuple[float, float] | None
-    """Scale and offset of the stored numbers; None when only the file may say so, and for quality bands."""
+    """Scale and offset of the stored numbers; None when only the file may have them, and for quality bands."""
     nodata: float | None
-    """Stored number that means no observation; None when only the file may say so."""
+    """Stored number that means no observation; None when only the file may have it."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,18 @@ class _Candidate:
 
 
 def product_of(collection: str) -> Product | None:
-    """The product of a collection by its id, or None for an unknown one."""
+    """The product of a collection.
+
+    Parameters
+    ----------
+    collection : str
+        Its id.
+
+    Returns
+    -------
+    Product or None
+        None for an unknown one.
+    """
     return next((one for one in PRODUCTS if re.search(one.collection, collection.lower())), None)
 
 
@@ -82,8 +93,12 @@ def choose_assets(item: Mapping[str, Any], catalogue: Catalogue, wanted: Sequenc
 
     Parameters
     ----------
-    item : a STAC item as JSON.
-    wanted : names of the data bands (as in the stack, or common names); empty for those of the product.
+    item : mapping
+        A STAC item as JSON.
+    catalogue : Catalogue
+        Its source.
+    wanted : sequence of str, optional
+        Names of the data bands (as in the stack, or common names); empty for those of the product.
 
     Returns
     -------
@@ -95,8 +110,8 @@ def choose_assets(item: Mapping[str, Any], catalogue: Catalogue, wanted: Sequenc
     table = _table(product) if product else _generic_table(candidates)
     names = [name for name in table if not is_quality(name)]
     if wanted:
-        asked = {word.upper() for word in wanted}
-        names = [name for name in names if name in asked or (common_name(name) or "").upper() in asked]
+        chosen_names = {word.upper() for word in wanted}
+        names = [n for n in names if n in chosen_names or (common_name(n) or "").upper() in chosen_names]
     elif product:
         names = [name for name in names if name not in product.rare]
     chosen = []
@@ -111,7 +126,21 @@ def choose_assets(item: Mapping[str, Any], catalogue: Catalogue, wanted: Sequenc
 
 
 def gdal_name(href: str, catalogue: Catalogue, collection: str = "") -> str:
-    """The name by which GDAL opens an address; empty for what it could not open."""
+    """The name by which GDAL opens an address.
+
+    Parameters
+    ----------
+    href : str
+    catalogue : Catalogue
+        May need addresses to be signed.
+    collection : str, optional
+        Its id, for the signature.
+
+    Returns
+    -------
+    str
+        Empty for what GDAL cannot open.
+    """
     parts = urlsplit(href)
     scheme = parts.scheme.lower()
     if scheme in SCHEMES:
@@ -125,7 +154,18 @@ def gdal_name(href: str, catalogue: Catalogue, collection: str = "") -> str:
 
 
 def baseline_of(item: Mapping[str, Any]) -> float | None:
-    """Processing baseline of a Sentinel-2 item, such as 4.0; None when it does not say."""
+    """Processing baseline of a Sentinel-2 item.
+
+    Parameters
+    ----------
+    item : mapping
+        A STAC item as JSON.
+
+    Returns
+    -------
+    float or None
+        Such as 4.0; None when unknown.
+    """
     properties = item.get("properties") or {}
     for key in BASELINES:
         match = re.fullmatch(r"(\d{1,2}\.\d{1,2})", str(properties.get(key) or ""))
@@ -136,7 +176,13 @@ def baseline_of(item: Mapping[str, Any]) -> float | None:
 
 
 def offset_in_doubt(item: Mapping[str, Any]) -> bool:
-    """Whether an item says that its offset is still to be applied in words that are known to be wrong at times."""
+    """Whether an item states that its offset is still to be applied by a flag that is known to be wrong at times.
+
+    Parameters
+    ----------
+    item : mapping
+        A STAC item as JSON.
+    """
     flags = [(item.get("properties") or {}).get(key) for key in OFFSET_APPLIED]
     return False in flags and (baseline_of(item) or 0.0) >= 4.0 and "-c1-" not in str(item.get("collection"))
 
@@ -206,10 +252,11 @@ def _values(
 ) -> tuple[tuple[float, float] | None, float | None]:
     """Scale and offset, and nodata, of one band."""
     raster = (found.asset.get("raster:bands") or [{}])[found.index - 1 : found.index] or [{}]
-    said = {**_raster(found.asset), **_raster(found.band), **_raster(raster[0] if isinstance(raster[0], dict) else {})}
+    own = raster[0] if isinstance(raster[0], dict) else {}
+    declared = _raster(found.asset) | _raster(found.band) | _raster(own)
+    scale, offset, nodata = map(declared.get, ("scale", "offset", "nodata"))
     if is_quality(name):
-        return None, said.get("nodata")
-    scale, offset, nodata = said.get("scale"), said.get("offset"), said.get("nodata")
+        return None, nodata
     if product is None:
         return ((scale or 1.0, offset or 0.0) if scale or offset else None), nodata
     if product.title == SENTINEL_2:
@@ -230,14 +277,14 @@ def _raster(values: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _sentinel_offset(item: Mapping[str, Any], said: float | None) -> float:
-    """What is added to a reflectance of Sentinel-2: -0.1 from baseline 04.00, unless it has been done already."""
+def _sentinel_offset(item: Mapping[str, Any], declared: float | None) -> float:
+    """What is added to a reflectance of Sentinel-2: -0.1 from baseline 04.00, unless it has been applied already."""
     properties = item.get("properties") or {}
     if any(properties.get(key) is True for key in OFFSET_APPLIED):
         return 0.0
     baseline = baseline_of(item)
     if baseline is not None:
         return -0.1 if baseline >= 4.0 else 0.0
-    if said is not None:
-        return said
+    if declared is not None:
+        return declared
     return -0.1 if str(properties.get("datetime") or "") >= OFFSET_SINCE else 0.0

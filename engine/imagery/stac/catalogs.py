@@ -1,6 +1,6 @@
 """Catalogues of imagery that are known by default, what their collections hold, and access to them: plain data.
 
-Nothing here asks the internet; the search itself is in ``stac``.
+Nothing here sends a request; the search itself is in ``client``.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ class Catalogue:
     url: str
     """Address of its landing page."""
     collections: tuple[str, ...] = ()
-    """Collections of optical surface reflectance in it, the one to begin with first."""
+    """Its collections of optical surface reflectance, the preferred one first."""
     note: str = ""
-    """What its rasters need, in one sentence; empty when anybody may read them."""
+    """What its rasters need, in one sentence; empty when they are public."""
     signing: str = ""
     """Options of GDAL's ``/vsicurl?`` that sign the addresses of its rasters; empty when they need none."""
     hosts: tuple[str, ...] = ()
-    """Domains that hold its rasters: they are signed or get the credentials, beside the catalogue's own host."""
+    """Domains of its rasters: they are signed or get the credentials, like the catalogue's own host."""
 
 
 CATALOGUES = (
@@ -53,17 +53,29 @@ CATALOGUES = (
         hosts=("earthdatacloud.nasa.gov", "earthdata.nasa.gov"),
     ),
 )
-"""Those offered by default; any other address will do."""
+"""Those offered by default; any other address may be given."""
 
 
 def catalogue_of(url: str) -> Catalogue:
-    """The known catalogue at an address, or a new one without collections."""
+    """The known catalogue at an address, or a new one without collections.
+
+    Parameters
+    ----------
+    url : str
+        Of its landing page.
+    """
     url = url.strip().rstrip("/")
     return next((one for one in CATALOGUES if one.url == url), Catalogue(urlsplit(url).hostname or url, url))
 
 
 def belongs(host: str, domains: tuple[str, ...]) -> bool:
-    """Whether a host is one of the domains or lies in one."""
+    """Whether a host is one of the domains or inside one.
+
+    Parameters
+    ----------
+    host : str
+    domains : tuple of str
+    """
     return any(host == domain or host.endswith(f".{domain}") for domain in domains if domain)
 
 
@@ -77,7 +89,12 @@ class Access:
     """Domains that get them."""
 
     def for_url(self, url: str) -> dict[str, str]:
-        """The headers that a request to this address takes along."""
+        """The headers of a request to an address.
+
+        Parameters
+        ----------
+        url : str
+        """
         host = urlsplit(url).hostname or ""
         return dict(self.headers) if belongs(host, self.hosts) else {}
 
@@ -104,7 +121,7 @@ class Product:
     nodata: float
     """Stored number that means no observation."""
     rare: tuple[str, ...] = ()
-    """Bands that are only taken when they are named: coarse ones, made for the atmosphere."""
+    """Bands that are only used when they are named: coarse ones, made for the atmosphere."""
 
 
 SENTINEL_2 = "Sentinel-2 Level 2A"
@@ -113,29 +130,16 @@ SENTINEL_BANDS = (
     "B08=B08,NIR B8A=B8A,NIR08 B09=B09,NIR09 B11=B11,SWIR16 B12=B12,SWIR22"
 )
 
+HLS_LANDSAT_BANDS = (
+    "COASTAL=B01,COASTAL BLUE=B02,BLUE GREEN=B03,GREEN RED=B04,RED NIR08=B05,NIR08 SWIR16=B06,SWIR16 SWIR22=B07,SWIR22"
+)
+LANDSAT = "Landsat Collection 2 Level 2"
+LANDSAT_BANDS = "COASTAL=COASTAL BLUE=BLUE GREEN=GREEN RED=RED NIR08=NIR08 SWIR16=SWIR16 SWIR22=SWIR22"
+
 PRODUCTS = (
     Product(SENTINEL_2, r"sentinel-?2.*l2a", SENTINEL_BANDS, "SCL=SCL", 1e-4, -0.1, 0.0, rare=("B01", "B09")),
     Product("HLS Sentinel-2", r"hls.*s30", SENTINEL_BANDS, "FMASK=FMASK", 1e-4, 0.0, -9999.0, rare=("B01", "B09")),
-    Product(
-        "HLS Landsat",
-        r"hls.*l30",
-        "COASTAL=B01,COASTAL BLUE=B02,BLUE GREEN=B03,GREEN RED=B04,RED NIR08=B05,NIR08 SWIR16=B06,SWIR16 "
-        "SWIR22=B07,SWIR22",
-        "FMASK=FMASK",
-        1e-4,
-        0.0,
-        -9999.0,
-        rare=("COASTAL",),
-    ),
-    Product(
-        "Landsat Collection 2 Level 2",
-        r"landsat.*(?:l2|sr)",
-        "COASTAL=COASTAL BLUE=BLUE GREEN=GREEN RED=RED NIR08=NIR08 SWIR16=SWIR16 SWIR22=SWIR22",
-        "QA_PIXEL=QA_PIXEL",
-        2.75e-5,
-        -0.2,
-        0.0,
-        rare=("COASTAL",),
-    ),
+    Product("HLS Landsat", r"hls.*l30", HLS_LANDSAT_BANDS, "FMASK=FMASK", 1e-4, 0.0, -9999.0, rare=("COASTAL",)),
+    Product(LANDSAT, r"landsat.*(?:l2|sr)", LANDSAT_BANDS, "QA_PIXEL=QA_PIXEL", 2.75e-5, -0.2, 0.0, rare=("COASTAL",)),
 )
 """Sources: ESA Sentinel-2 products specification; NASA HLS user guide 2.0; USGS LSDS-1619."""

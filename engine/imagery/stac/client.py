@@ -1,7 +1,7 @@
-"""Scenes of a STAC catalogue (SpatioTemporal Asset Catalog) that cover a place during a season.
+"""Scenes of a STAC catalogue (SpatioTemporal Asset Catalog) that cover an extent during a season.
 
-The catalogue is asked by ``pystac-client``, which only the engine's environment has: it is imported when a search
-runs. Every failure of a catalogue is told in one sentence that names it.
+The requests are sent by ``pystac-client``, which only the engine's environment has: it is imported when a search
+runs. Every failure of a catalogue becomes one sentence that names it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import datetime
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -24,11 +25,11 @@ from .catalogs import NO_ACCESS, Access, Catalogue, catalogue_of
 from .query import Query, lon_lat_extent, query_problems, rectangle
 
 TIMEOUT = (10.0, 60.0)
-"""Seconds until a catalogue must have answered the call, and sent its answer."""
+"""Seconds until a catalogue must have accepted the connection, and sent its answer."""
 PAGE = 100
-"""Items asked for at a time."""
+"""Items per request."""
 SHOWN = 200
-"""Characters of a catalogue's own words in a message."""
+"""Characters of a catalogue's own message in ours."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Scene:
     moment: str
     """When it was taken, as the catalogue writes it."""
     cloud: float | None
-    """Cloud cover in percent; None where the catalogue does not say."""
+    """Cloud cover in percent; None where unknown."""
     tile: str
     """Tile or path and row; empty when unknown."""
     share: float
@@ -55,16 +56,9 @@ class Scene:
     """Its rasters, data bands first."""
 
     def row(self) -> dict[str, Any]:
-        """What people want to know of it, JSON-ready."""
-        share = round(self.share, 4)
-        return {
-            "id": self.id,
-            "collection": self.collection,
-            "date": self.date,
-            "cloud": self.cloud,
-            "tile": self.tile,
-            "share": share,
-        }
+        """Its row in a table for people, JSON-ready."""
+        columns = ("id", "collection", "date", "cloud", "tile")
+        return {**{name: getattr(self, name) for name in columns}, "share": round(self.share, 4)}
 
 
 def find_scenes(
@@ -77,19 +71,27 @@ def find_scenes(
 
     Parameters
     ----------
-    access : credentials for the catalogue; they go to its own host only.
-    warn : gets sentences about what was decided for the user.
-    found : gets the number of items read so far; whatever it raises ends the search.
+    query : Query
+    access : Access, optional
+        Credentials for the catalogue; they go to its own host only.
+    warn : callable, optional
+        Receives sentences about what is left out.
+    found : callable, optional
+        Receives the number of items read so far; an exception of it stops the search.
+
+    Returns
+    -------
+    list of Scene
 
     Raises
     ------
     InputError
         The first of :func:`query_problems`; ``catalogue-missing`` where ``pystac-client`` is not installed;
-        ``catalogue`` where the catalogue does not answer as one; ``no-scene`` where nothing fits.
+        ``catalogue`` where the catalogue fails; ``no-scene`` where nothing matches.
     """
     for problem in query_problems(query):
         raise problem
-    extent, catalogue = lon_lat_extent(query), catalogue_of(query.url)
+    extent = lon_lat_extent(query)
     items: list[dict[str, Any]] = []
     for item in _translate_errors(query.url, lambda: islice(_items(query, extent, access), query.max_scenes + 1)):
         items.append(item)
@@ -102,34 +104,38 @@ def find_scenes(
         )
     if not items:
         raise _no_scenes_error(query, "has no scene")
-    scenes, bare, wrong, cloudy = [], 0, 0, 0
-    for item in items:
-        try:
-            scene = _scene(item, extent, catalogue, query)
-        except (TypeError, ValueError, AttributeError, KeyError):
-            # Whatever is odd about one item, the other ones may be well.
-            wrong += 1
-            continue
-        if scene.cloud is not None and scene.cloud > query.cloud:
-            cloudy += 1
-        elif scene.share > 0:
-            bare += not scene.assets
-            scenes.append(scene)
-    if wrong:
-        warn(f"{wrong} of the {len(items)} items of the catalogue are not as STAC says; they are left out.")
-    if bare:
-        warn(f"{bare} of the {len(items)} scenes have none of the bands; they are left out.")
+    scenes = [
+        scene
+        for scene in _valid_scenes(items, extent, query, warn)
+        if (scene.cloud is None or scene.cloud <= query.cloud) and scene.share > 0
+    ]
+    usable = [scene for scene in scenes if scene.assets]
+    if len(usable) < len(scenes):
+        warn(f"{len(scenes) - len(usable)} of the {len(items)} scenes have none of the bands and were skipped.")
     doubtful = sum(offset_in_doubt(item) for item in items)
     if doubtful:
         warn(
-            f"{doubtful} scenes of {', '.join(query.collections)} say that ESA's offset of -1000 is still to be "
-            "applied, which this catalogue does not always say rightly: compare their dates with others, or choose "
+            f"{doubtful} scenes of {', '.join(query.collections)} state that ESA's offset of -1000 is still to be "
+            "applied, which is not always right in this catalogue: compare their dates with others, or choose "
             "sentinel-2-c1-l2a."
         )
-    scenes = [scene for scene in scenes if scene.assets]
-    if not scenes:
+    if not usable:
         raise _no_scenes_error(query, f"has no usable scene among {len(items)}")
-    return sorted(scenes, key=lambda scene: (scene.date, scene.collection, scene.tile, scene.id))
+    return sorted(usable, key=lambda scene: (scene.date, scene.collection, scene.tile, scene.id))
+
+
+def _valid_scenes(
+    items: Sequence[Mapping[str, Any]], extent: Any, query: Query, warn: Callable[[str], None]
+) -> list[Scene]:
+    """The items as scenes; whatever is wrong with one item, the others may be valid."""
+    scenes, catalogue = [], catalogue_of(query.url)
+    for item in items:
+        with suppress(TypeError, ValueError, AttributeError, KeyError):
+            scenes.append(_scene(item, extent, catalogue, query))
+    invalid = len(items) - len(scenes)
+    if invalid:
+        warn(f"{invalid} of the {len(items)} items of the catalogue are invalid STAC items and were skipped.")
+    return scenes
 
 
 def _no_scenes_error(query: Query, what: str) -> InputError:
@@ -149,11 +155,11 @@ def _items(query: Query, extent: Any, access: Access) -> Iterator[dict[str, Any]
     from urllib3.util.retry import Retry
 
     def add_headers(request: Any) -> Any:
-        # Each request by itself: the next page may lie on another host, which must not get the credentials.
+        # Each request by itself: the next page may be on another host, which must not get the credentials.
         request.headers = {**(request.headers or {}), **access.for_url(request.url)}
         return request
 
-    # What it notes of its requests would hold the headers.
+    # Its log of requests would contain the headers.
     logging.getLogger("pystac_client").setLevel(logging.WARNING)
     retries = Retry(
         2, connect=1, read=0, status=1, status_forcelist=[429, 502, 503, 504], backoff_factor=0.5, allowed_methods=None
@@ -173,7 +179,7 @@ def _items(query: Query, extent: Any, access: Access) -> Iterator[dict[str, Any]
 
 
 def _can_filter(client: Any) -> bool:
-    """Whether the catalogue understands ``query``; the clouds are compared here as well."""
+    """Whether the catalogue supports ``query``; the clouds are compared here as well."""
     return any("item-search#query" in uri for uri in client.get_conforms_to())
 
 
@@ -193,14 +199,14 @@ def _translate_errors(url: str, items: Callable[[], Iterator[dict[str, Any]]]) -
         raise InputError(
             "catalogue-missing",
             f"This Python cannot search catalogues: it lacks {fault.name}.",
-            "Install the engine again from the dialog of Crop Transfer, or pystac-client with pip.",
+            "Install the engine again from the dialog of Crop Transfer, or install pystac-client with pip.",
         ) from fault
     try:
         yield from items()
     except APIError as fault:
         raise _failed(url, *_reason(fault)) from fault
     except requests.RequestException as fault:
-        raise _failed(url, f"cannot be asked: {_short(fault)}", "Check the address and the connection.") from fault
+        raise _failed(url, f"cannot be reached: {_short(fault)}", "Check the address and the connection.") from fault
     except (NotImplementedError, DoesNotConformTo) as fault:
         raise _failed(url, "offers no search for items", "Give the address of a STAC API.") from fault
     except (json.JSONDecodeError, STACError, STACTypeError, KeyError, TypeError, AttributeError) as fault:
@@ -218,9 +224,9 @@ def _reason(fault: Any) -> tuple[str, str]:
     if code in (401, 403):
         return f"refuses access (HTTP {code})", "Choose credentials for it."
     if code == 404:
-        return "is not there (HTTP 404)", "Check the address and the name of the collection."
+        return "does not exist (HTTP 404)", "Check the address and the name of the collection."
     if code is not None and code >= 500:
-        return f"has a fault of its own (HTTP {code})", "Try again later."
+        return f"has an internal error (HTTP {code})", "Try again later."
     if code is not None:
         return f"refuses the search (HTTP {code}: {_short(fault)})", "Check collection, extent and season."
     if "timed out" in text or "Timeout" in text:
@@ -257,16 +263,13 @@ def _scene(item: Mapping[str, Any], extent: Any, catalogue: Catalogue, query: Qu
 def _outline(item: Mapping[str, Any]) -> Any:
     outline, _ = call_gdal(lambda: ogr.CreateGeometryFromJson(json.dumps(item.get("geometry"))))
     if outline is None or outline.IsEmpty():
-        outline = rectangle([float(value) for value in _flat(item["bbox"])])
+        box = item["bbox"]
+        sides = box if len(box) == 4 else (box[0], box[1], box[3], box[4])  # without heights
+        outline = rectangle([float(side) for side in sides])
     if not outline.IsValid():
         outline = outline.MakeValid() or outline
     outline.FlattenTo2D()
     return outline
-
-
-def _flat(bbox: Sequence[Any]) -> Sequence[Any]:
-    """West, south, east, north of a box that may have heights as well."""
-    return bbox if len(bbox) == 4 else (bbox[0], bbox[1], bbox[3], bbox[4])
 
 
 def _date(properties: Mapping[str, Any]) -> tuple[str, str]:
@@ -283,17 +286,22 @@ def _date(properties: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _tile(properties: Mapping[str, Any]) -> str:
-    for key in ("s2:mgrs_tile", "grid:code", "mgrs:grid_square"):
-        if key == "mgrs:grid_square" and properties.get(key):
-            parts = ("mgrs:utm_zone", "mgrs:latitude_band", key)
-            return "".join(str(properties.get(part) or "") for part in parts)
-        if properties.get(key):
-            return str(properties[key]).removeprefix("MGRS-")
+    code = properties.get("s2:mgrs_tile") or properties.get("grid:code")
+    if code:
+        return str(code).removeprefix("MGRS-")
+    if properties.get("mgrs:grid_square"):
+        parts = ("mgrs:utm_zone", "mgrs:latitude_band", "mgrs:grid_square")
+        return "".join(str(properties.get(part) or "") for part in parts)
     path, row = properties.get("landsat:wrs_path"), properties.get("landsat:wrs_row")
     return f"{path}/{row}" if path and row else ""
 
 
 def naming_of(scene: Scene) -> str:
-    """What names its bands: its product, or its collection."""
+    """The product that names the bands of a scene, or its collection.
+
+    Parameters
+    ----------
+    scene : Scene
+    """
     product = product_of(scene.collection)
     return product.title if product else scene.collection

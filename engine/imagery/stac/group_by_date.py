@@ -1,4 +1,4 @@
-"""From scenes to dates: what shows the same day is joined, and what cannot be joined is left out and told."""
+"""From scenes to dates: scenes of one day are joined; those that cannot be joined are left out with a warning."""
 
 from __future__ import annotations
 
@@ -23,12 +23,18 @@ class Day:
     date: str
     """ISO date."""
     scenes: tuple[Scene, ...]
-    """They show different tiles or strips; where two overlap, the later one lies on top."""
+    """They show different tiles or strips; where two overlap, the later one is on top."""
     share: float
     """Part of the extent that they cover together, 0 to 1."""
 
     def values(self, name: str) -> Asset:
-        """How the band ``name`` of this date is stored: alike in all its scenes."""
+        """How a band of this date is stored, which is the same in all its scenes.
+
+        Parameters
+        ----------
+        name : str
+            Of the band.
+        """
         return next(asset for asset in self.scenes[0].assets if asset.name == name)
 
 
@@ -37,6 +43,16 @@ def harmonize_bands(scenes: Sequence[Scene], warn: Warn) -> list[Scene]:
 
     Where products of different sensors are searched together, their bands are named by wavelength (``RED``), and
     only those that all of them have are kept.
+
+    Parameters
+    ----------
+    scenes : sequence of Scene
+    warn : callable
+        Receives a sentence about bands that are left out.
+
+    Returns
+    -------
+    list of Scene
     """
     if len({naming_of(scene) for scene in scenes}) == 1:
         return list(scenes)
@@ -50,7 +66,7 @@ def harmonize_bands(scenes: Sequence[Scene], warn: Warn) -> list[Scene]:
         return list(scenes)
     left_out = sorted(set.union(*of_product.values()) - shared)
     if left_out:
-        warn(f"Only the bands of all products are taken ({', '.join(of_product)}): {listed(left_out)} are left out.")
+        warn(f"Only bands that all products have are used ({', '.join(of_product)}): {listed(left_out)} are left out.")
     return [replace(s, assets=tuple(a for a in s.assets if a.name in shared or is_quality(a.name))) for s in renamed]
 
 
@@ -65,13 +81,22 @@ def _by_wavelength(assets: Iterable[Asset]) -> list[Asset]:
 def group_by_day(scenes: Sequence[Scene], extent: ogr.Geometry, warn: Warn) -> list[Day]:
     """The scenes by date.
 
-    Tiles and strips of one date that store their values alike are joined. Where a date has scenes that do not
+    Tiles and strips of one date that store their values in the same way are joined. Where a date has scenes that do not
     (other product, other offset), those that cover the most of the extent are kept, of equal ones the newest
     processing. A scene that lacks a band of the others of its date is left out.
 
     Parameters
     ----------
-    extent : polygon in longitude and latitude.
+    scenes : sequence of Scene
+    extent : ogr.Geometry
+        Polygon in longitude and latitude.
+    warn : callable
+        Receives a sentence about scenes that are left out.
+
+    Returns
+    -------
+    list of Day
+        By date.
     """
     by_date: dict[str, dict[tuple[object, ...], list[Scene]]] = {}
     for scene in _newest(scenes, warn):
@@ -108,7 +133,19 @@ def _rank(scene: Scene) -> tuple[float, float, str]:
 
 
 def coverage(scenes: Iterable[Scene], extent: ogr.Geometry) -> float:
-    """Part of the extent inside any of the outlines, 0 to 1."""
+    """Part of an extent inside any of the outlines.
+
+    Parameters
+    ----------
+    scenes : iterable of Scene
+    extent : ogr.Geometry
+        Polygon in longitude and latitude.
+
+    Returns
+    -------
+    float
+        0 to 1.
+    """
     together = ogr.Geometry(ogr.wkbMultiPolygon)
     for scene in scenes:
         joined = together.Union(ogr.CreateGeometryFromWkt(scene.outline))

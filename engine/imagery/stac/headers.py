@@ -1,7 +1,7 @@
-"""The rasters of the scenes that were found: their headers, read many at a time, and the one grid they share.
+"""The rasters of the scenes: their headers, read many at a time, and the one grid of the stack.
 
-The header of every raster is read once, for catalogues do not say all of it and are not always right. The grid of
-a stack is that of the finest rasters, in the reference system that most of the extent's scenes have.
+The header of every raster is read once, since catalogues do not contain all of it and are not always right. The grid of
+a stack is that of the finest rasters, in the CRS that most of the extent's scenes have.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .group_by_date import Day, Warn
 from .query import Query, rectangle, reference
 
 OPENED_AT_ONCE = 16
-"""Headers read at the same time: each is a wait for an answer, and no work."""
+"""Headers read at the same time: each is mostly waiting."""
 REMOTE = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_HTTP_MAX_RETRY": "3",
@@ -36,16 +36,16 @@ REMOTE = {
     "GDAL_HTTP_CONNECTTIMEOUT": "20",
     "GDAL_HTTP_TIMEOUT": "120",
 }
-"""Settings under which rasters of a catalogue are read: no look for files beside them, and a second try."""
+"""GDAL's options for the rasters of a catalogue: no list of the files beside them, and several tries."""
 TOLERANCE = 0.01
-"""Part of a pixel by which a raster may lie beside the grid."""
+"""Part of a pixel by which a raster may be beside the grid."""
 LARGEST_SIDE = 200_000
 """Pixels: an extent beyond that is a mistake in its units."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a raster says of itself."""
+    """The header of a raster band."""
 
     grid: Grid
     data_type: int
@@ -54,14 +54,22 @@ class Header:
     """Width and height of its blocks."""
     nodata: float | None
     scaling: tuple[float, float] | None
-    """Scale and offset; None when it says nothing."""
+    """Scale and offset; None when it declares none."""
 
 
 @contextmanager
 def remote_reading(access: Access, hrefs: Iterable[str]) -> Iterator[None]:
-    """Settings for reading rasters on this thread; the credentials only where all the addresses may get them."""
-    asked = [access.for_url(href) for href in hrefs]
-    headers = asked[0] if asked and all(asked) else {}
+    """GDAL's options for reading rasters on this thread.
+
+    Parameters
+    ----------
+    access : Access
+        Its credentials are used only where all the addresses may get them.
+    hrefs : iterable of str
+        Addresses of the rasters.
+    """
+    of_each = [access.for_url(href) for href in hrefs]
+    headers = of_each[0] if of_each and all(of_each) else {}
     options = dict(REMOTE)
     if headers:
         options["GDAL_HTTP_HEADERS"] = "\r\n".join(f"{name}: {value}" for name, value in headers.items())
@@ -78,7 +86,24 @@ def remote_reading(access: Access, hrefs: Iterable[str]) -> Iterator[None]:
 def read_headers(
     days: Sequence[Day], access: Access, warn: Warn, done: Callable[[float], None]
 ) -> tuple[list[Day], dict[str, Header]]:
-    """The headers of all rasters by their path, and the days without the scenes that cannot be read.
+    """Read the headers of all rasters.
+
+    Parameters
+    ----------
+    days : sequence of Day
+    access : Access
+        Credentials for the rasters.
+    warn : callable
+        Receives a sentence about scenes that cannot be read.
+    done : callable
+        Receives the finished fraction; an exception of it stops the reading.
+
+    Returns
+    -------
+    days : list of Day
+        Without the scenes that cannot be read.
+    headers : dict of str to Header
+        By path.
 
     Raises
     ------
@@ -110,39 +135,35 @@ def read_headers(
             stopped.set()
     kept, lost = [], []
     for day in days:
-        whole = tuple(s for s in day.scenes if not any(asset.path in faults for asset in s.assets))
-        lost += [scene for scene in day.scenes if scene not in whole]
-        if whole:
-            kept.append(replace(day, scenes=whole))
+        readable = tuple(s for s in day.scenes if not any(asset.path in faults for asset in s.assets))
+        lost += [scene for scene in day.scenes if scene not in readable]
+        if readable:
+            kept.append(replace(day, scenes=readable))
+    reason = next(iter(faults.values()), "")
     if not kept:
-        reason = next(iter(faults.values()))
-        hint = "Choose credentials, or fetch them in another way." if _refused(reason) else "Try again later."
+        refused = "401" in reason or "403" in reason
+        hint = "Choose credentials, or download the scenes." if refused else "Try again later."
         raise InputError("raster-unreadable", f"None of the {len(lost)} scenes can be read: {reason}.", hint)
     if lost:
-        reason = next(iter(faults.values()))
         warn(f"{len(lost)} scenes ({listed([s.id for s in lost])}) are left out: {reason}.")
     return kept, headers
 
 
-def _refused(reason: str) -> bool:
-    return any(code in reason for code in ("401", "403"))
-
-
 def _header(asset: Asset) -> Header | str:
     """The header of a raster, or why there is none."""
-    # GDAL remembers that an address failed, also when it was for want of the credentials that are there now.
+    # GDAL remembers that an address failed, even where only the credentials were missing.
     gdal.VSICurlPartialClearCache(asset.path)
     dataset, fault = call_gdal(lambda: gdal.OpenEx(asset.path, gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR))
     if dataset is None:
         return fault
     if dataset.RasterCount < asset.index:
-        return f"it has {dataset.RasterCount} bands, and its band {asset.index} is asked for"
+        return f"it has {dataset.RasterCount} bands and no band {asset.index}"
     try:
         grid = grid_of(dataset, asset.path)
     except InputError as problem:
         return problem.message.rstrip(".")
     if not grid.crs:
-        return "it has no reference system"
+        return "it has no CRS"
     band = dataset.GetRasterBand(asset.index)
     scale, offset = band.GetScale(), band.GetOffset()
     scaling = (scale or 1.0, offset or 0.0) if scale not in (None, 0.0, 1.0) or offset else None
@@ -150,7 +171,20 @@ def _header(asset: Asset) -> Header | str:
 
 
 def common_grid(query: Query, days: Sequence[Day], headers: Mapping[str, Header], warn: Warn) -> Grid:
-    """The grid of the stack: the extent, widened to whole pixels of the finest rasters of the commonest system.
+    """The grid of the stack: the extent, widened to whole pixels of the finest rasters of the commonest CRS.
+
+    Parameters
+    ----------
+    query : Query
+    days : sequence of Day
+    headers : mapping of str to Header
+        By path, of all rasters.
+    warn : callable
+        Receives a sentence where the scenes have several CRS.
+
+    Returns
+    -------
+    Grid
 
     Raises
     ------
@@ -169,7 +203,7 @@ def common_grid(query: Query, days: Sequence[Day], headers: Mapping[str, Header]
     finest = min(own, key=lambda grid: abs(grid.transform[1]))
     if len(shares) > 1:
         names = [crs_of(one).GetName() for one in shares]
-        warn(f"The scenes lie in {len(names)} systems ({listed(names)}): all are brought to {crs_of(crs).GetName()}.")
+        warn(f"The scenes have {len(names)} CRS ({listed(names)}): all are resampled to {crs_of(crs).GetName()}.")
     outline = rectangle(query.bbox)
     change = transformation(reference(query.crs), crs_of(crs))
     if change is not None:
@@ -188,6 +222,11 @@ def common_grid(query: Query, days: Sequence[Day], headers: Mapping[str, Header]
 
 
 def hosts_of(days: Sequence[Day]) -> list[str]:
-    """The hosts that the rasters come from; none for files."""
+    """The hosts of the rasters; none for files.
+
+    Parameters
+    ----------
+    days : sequence of Day
+    """
     hosts = [urlsplit(asset.href).netloc for day in days for scene in day.scenes for asset in scene.assets]
     return sorted({host for host in hosts if host})

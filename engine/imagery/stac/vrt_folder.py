@@ -1,7 +1,7 @@
 """A folder that is a stack: one virtual raster (VRT) a date over the rasters of a catalogue, or their pixels copied.
 
-Every date lies on the same grid and carries scale, offset and nodata of its own bands, which differ between scenes
-and which the address of a raster does not tell. Rasters of another zone are warped by a VRT of their own.
+Every date is on the same grid and has scale, offset and nodata of its own bands, which differ between scenes and are
+not always in the rasters. Rasters of another zone are warped by a VRT of their own.
 """
 
 from __future__ import annotations
@@ -45,22 +45,37 @@ class StackFolder:
 
     Parameters
     ----------
-    folder : an empty folder.
-    grid : of all dates.
-    headers : of all rasters.
-    access : credentials for copying pixels.
+    folder : Path
+        Exists and is empty.
+    grid : Grid
+        Of all dates.
+    headers : mapping of str to Header
+        By path, of all rasters.
+    access : Access, optional
+        Credentials for copying pixels.
     """
 
     def __init__(self, folder: Path, grid: Grid, headers: Mapping[str, Header], access: Access = NO_ACCESS) -> None:
         self._folder, self._grid, self._headers, self._access = folder, grid, headers, access
 
     def write(self, day: Day) -> tuple[str, list[StackBand]]:
-        """Write a date as a VRT; returns its file name, and its bands with that name as path.
+        """Write a date as a VRT.
+
+        Parameters
+        ----------
+        day : Day
+
+        Returns
+        -------
+        file : str
+            Its name in the folder.
+        bands : list of StackBand
+            With that name as path.
 
         Raises
         ------
         InputError
-            ``raster-unreadable`` where a raster of another zone cannot be brought onto the grid.
+            ``raster-unreadable`` where a raster of another zone cannot be resampled.
         """
         names = [asset.name for asset in day.scenes[0].assets]
         scenes = ", ".join(scene.id for scene in day.scenes)
@@ -81,11 +96,20 @@ class StackFolder:
         return file, [StackBand(file, number, day.date, name) for number, name in enumerate(names, 1)]
 
     def fetch(self, day: Day, file: str, done: Callable[[float], None]) -> str:
-        """Copy the pixels of a written date into a GeoTIFF in the place of its VRT; returns the new file name.
+        """Copy the pixels of a written date into a GeoTIFF that replaces its VRT.
 
         Parameters
         ----------
-        done : gets the finished fraction; whatever it raises ends the copy.
+        day : Day
+        file : str
+            As :meth:`write` returns it.
+        done : callable
+            Receives the finished fraction; an exception of it stops the copy.
+
+        Returns
+        -------
+        str
+            The new file name.
 
         Raises
         ------
@@ -117,7 +141,7 @@ class StackFolder:
         if written is None:
             hint = "Try again later, or with fewer scenes."
             raise InputError("raster-unreadable", f"The scenes of {day.date} cannot be fetched: {fault}.", hint)
-        # Everything is in the file only when the dataset is gone.
+        # GDAL completes the file when the dataset is released.
         written = None
         (self._folder / file).unlink()
         return target
@@ -180,7 +204,7 @@ class StackFolder:
         return [*lines, "    </ComplexSource>"]
 
     def _warp(self, scene: Scene, asset: Asset, nodata: float | None) -> _Source:
-        """A VRT that brings one band of a raster onto the stack's grid."""
+        """A VRT that resamples one band of a raster to the stack's grid."""
         (self._folder / WARPED).mkdir(exist_ok=True)
         safe = "".join(letter if letter.isalnum() else "_" for letter in scene.id)
         path = f"{WARPED}/{safe}_{asset.name}.vrt"
@@ -200,7 +224,7 @@ class StackFolder:
         def warp() -> Any:
             source = gdal.OpenEx(asset.path, gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR)
             if source is not None and source.RasterCount > 1:
-                # The warper takes all bands of what it is given.
+                # The warper uses all bands of its input.
                 source = gdal.Translate(
                     str(self._folder / f"{path[:-4]}_alone.vrt"), source, format="VRT", bandList=[asset.index]
                 )
@@ -209,23 +233,23 @@ class StackFolder:
         with remote_reading(self._access, [asset.href]):
             written, fault = call_gdal(warp)
         if written is None:
-            raise InputError("raster-unreadable", f"{asset.href} cannot be brought onto the grid: {fault}.")
+            raise InputError("raster-unreadable", f"{asset.href} cannot be resampled to the grid: {fault}.")
         block = tuple(written.GetRasterBand(1).GetBlockSize())
         return _Source(path, 1, Header(grid, own.data_type, block, nodata, None))
 
 
 def _span(grid: Grid, own: Grid, at: int) -> tuple[float, float, float, float] | None:
-    """Begin and length, in pixels of a raster and of the grid, of what they share along one axis (0 or 3)."""
+    """Start and length, in pixels of a raster and of the grid, of what they share along one axis (0 or 3)."""
     step, size, own_size = (1, grid.width, own.width) if at == 0 else (5, grid.height, own.height)
     ratio = own.transform[step] / grid.transform[step]
-    begin = (own.transform[at] - grid.transform[at]) / grid.transform[step]
-    first, last = max(0.0, _whole(begin)), min(float(size), _whole(begin + own_size * ratio))
+    start = (own.transform[at] - grid.transform[at]) / grid.transform[step]
+    first, last = max(0.0, _snapped(start)), min(float(size), _snapped(start + own_size * ratio))
     if last - first < TOLERANCE:
         return None
-    return _whole((first - begin) / ratio), _whole((last - first) / ratio), first, last - first
+    return _snapped((first - start) / ratio), _snapped((last - first) / ratio), first, last - first
 
 
-def _whole(value: float) -> float:
-    """The nearest whole number where the value is as good as that."""
+def _snapped(value: float) -> float:
+    """The nearest whole number where the value is within the tolerance of it."""
     near = round(value)
     return float(near) if abs(value - near) < TOLERANCE else value
