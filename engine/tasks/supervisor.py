@@ -207,7 +207,7 @@ class WorkerProcess:
                 stream.write(content)
                 stream.flush()
         except OSError:
-            # The worker is already gone: its exit code and log tell why, better than a broken pipe does.
+            # The worker is already gone: its exit code and log say more than a broken pipe.
             return
 
 

@@ -30,6 +30,7 @@ from ...engine.errors import InputError
 from ...engine.imagery.stac.catalogs import catalogue_of
 from ...engine.tasks import Result
 from ...engine.tasks.checks.search import check_search
+from ...engine.tasks.specs.schema import new_id
 from ...engine.tasks.specs.search import Search
 from ..common import settings
 from ..common.background import Background
@@ -189,7 +190,7 @@ class SearchDialog(QDialog):
             self._run(
                 replace(
                     self._found,
-                    id=Search("", (), (0, 0, 1, 1), "", "").id,
+                    id=new_id(),
                     output=folder,
                     scenes=self.table.ticked(),
                     fetch=fetch,

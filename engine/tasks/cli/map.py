@@ -16,6 +16,7 @@ from ...methods import METHODS
 from ...progress import Progress
 from ..runs.job import run
 from ..specs.job import Job
+from ..specs.schema import new_id
 from ..storage.checkpoint import unfinished_folder, unfinished_folders
 from .label_arguments import add_label_options, label_layer
 from .method_arguments import add_method_options, method_options
@@ -66,7 +67,7 @@ def _job_of(options: argparse.Namespace) -> Job:
     if options.job:
         try:
             # Its own id: two runs of one file must not touch each other's unfinished files.
-            job = replace(Job.from_json(Path(options.job).read_text("utf-8")), id=Job("", ()).id)
+            job = replace(Job.from_json(Path(options.job).read_text("utf-8")), id=new_id())
         except (OSError, UnicodeDecodeError) as fault:
             raise InputError("job", f"The job file {options.job} cannot be read: {fault}.") from fault
     else:

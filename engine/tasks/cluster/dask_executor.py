@@ -12,7 +12,7 @@ import queue
 import socket
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -115,12 +115,9 @@ def map_on_cluster(job: Job, store: TileStore, progress: Progress) -> None:
     from ...mapping.map_stack import STAGE
 
     progress.stage(STAGE)
-    if job.dask:
-        with _client(job.dask) as client:
-            _Run(client, store, progress).map()
-    else:
-        with local_cluster(job.workers) as address, _client(address) as client:
-            _Run(client, store, progress).map()
+    cluster = nullcontext(job.dask) if job.dask else local_cluster(job.workers)
+    with cluster as address, _client(address) as client:
+        _Run(client, store, progress).map()
 
 
 class _Run:

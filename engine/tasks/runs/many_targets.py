@@ -17,6 +17,7 @@ from ...errors import InputError, describe_exception
 from ...imagery import describe
 from ..cluster.dask_executor import local_cluster, require_cluster
 from ..specs.job import Job
+from ..specs.schema import new_id
 from ..storage.checkpoint import unfinished_folders
 
 BESIDE_MAP = {"confidence": "_confidence.tif", "model": ".safetensors", "report": ".html"}
@@ -147,7 +148,7 @@ def _job_of(job: Job, target: Target, output: Path) -> Job:
         if getattr(job, role) is not None
     }
     # Each its own id: it marks the unfinished files.
-    return replace(job, output=str(output), target=describe(list(target.paths)), id=Job("", ()).id, **beside)
+    return replace(job, output=str(output), target=describe(list(target.paths)), id=new_id(), **beside)
 
 
 def _line(line: str) -> Target:

@@ -63,7 +63,7 @@ def _run(task: Regularization, progress: Progress) -> Result:
             coverage = regularize(stack, reading.written, periods, task.recipe, writer, progress)
             if not coverage.observed:
                 message = f"The {ROLE} {stack.name} has no observed pixel in the season."
-                hint = "Check its nodata value, what its quality bands hide, and the season."
+                hint = "Check its nodata value, what its quality bands mask, and the season."
                 raise InputError("input-empty", message, hint)
             progress.stage(WRITE)
             writer.finish(progress.update)

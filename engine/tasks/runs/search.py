@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict
@@ -21,7 +20,7 @@ from ...progress import Progress
 from ..checks.outputs import SEARCH_TABLE
 from ..checks.search import check_search
 from ..specs.search import Search
-from ..storage.partial_outputs import part_path
+from ..storage.partial_outputs import part_path, publish_parts, remove_parts
 from .result import Result
 
 QUERY, HEADERS = "Querying the catalog", "Reading the headers of the rasters"
@@ -128,27 +127,12 @@ def _make(search: Search, query: Query, days: list[Day], progress: Progress) -> 
                 "files": sorted(one.name for one in part.iterdir()),
             }
             (part / SEARCH_TABLE).write_text(json.dumps(table, ensure_ascii=False, indent=1), "utf-8")
-            _publish(part, folder, search.id)
+        publish_parts(search, ["stack"])
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        remove_parts(search)
     names = list(dict.fromkeys(str(band.band) for band in bands))
     return days, [str(folder / file) for file in files], names
 
 
 def _part_of(progress: Progress, number: int, count: int) -> Callable[[float], None]:
     return lambda share: progress.update((number + share) / count)
-
-
-def _publish(part: Path, folder: Path, search_id: str) -> None:
-    """Put the finished folder in its place; an earlier one comes back when that fails."""
-    before = folder.with_name(f".{folder.name}.{search_id}.part.before")
-    try:
-        if folder.is_dir():
-            os.replace(folder, before)
-        os.replace(part, folder)
-    except OSError as fault:
-        if before.exists() and not folder.exists():
-            os.replace(before, folder)
-        hint = "Close the program that holds its files, or choose another folder."
-        raise InputError("output-in-use", f"{folder} cannot be replaced: {fault.strerror}.", hint) from fault
-    shutil.rmtree(before, ignore_errors=True)

@@ -16,6 +16,9 @@ from ...series import Season
 from ..resolve.bands import ResolvedStack
 from ..specs.job import Job
 
+STATISTICS = "the statistics of the source", "the target's own statistics, matched to its class shares"
+"""How series are standardised, without and with statistics of the target."""
+
 
 def provenance(job: Job, model: Any, stack: Stack, created: str) -> dict[str, str]:
     """Tags of the map.
@@ -91,40 +94,37 @@ def facts(
     dict of str
         What went in, what the method decided, how long it took.
     """
+    learned, rounds = model.summary, model.summary.get("pseudo_labels", ())
+    shift = f"its {season.start} counts as 01-01 of the source ({season.days:+d} days)"
+    accepted = ", ".join(f"{sum(one['accepted'].values()):,}" for one in rounds)
     table = {
         "Method": f"{_title(model.method)} (seed {model.seed})",
         "Target": ", ".join(Path(path).name for path in _files(job.target)),
+        **_source(job),
+        "Mask": job.mask and Path(job.mask).name,
+        "Parcels": job.parcels and Path(job.parcels).name,
+        "Bands": ", ".join(model.bands),
+        "Bands of the target": " ".join(side.notes),
+        "Season of the target": shift if season.days else "",
+        "Target dates": ", ".join(stack.dates),
+        "Shift of the season": _shift(model),
+        "Standardisation": STATISTICS[learned["statistics"] == "matched"] if learned.get("statistics") else "",
+        "Pseudo-labels accepted": f"{accepted} (round by round)" if rounds else "",
+        "Safeguards": " ".join(learned.get("vetoes", ())),
+        "Mapping": _way(summary["mapping"]),
+        "Time": ", ".join(f"{name.lower()} {seconds:.0f} s" for name, seconds in summary["seconds"].items()),
+        "Made by": f"Crop Transfer {__version__}, model {model.model_id}",
     }
+    return {name: text for name, text in table.items() if text}
+
+
+def _source(job: Job) -> dict[str, str]:
     if job.series:
-        table["Source"] = " ".join([Path(job.series).name, *_part_of_series(job)])
-    elif job.labels:
+        return {"Source": " ".join([Path(job.series).name, *_part_of_series(job)])}
+    if job.labels:
         rasters = ", ".join(Path(path).name for path in _files(job.source))
-        table["Source"] = f"{Path(job.labels.path).name}, field {job.labels.field}; {rasters}"
-    else:
-        table["Model"] = Path(job.use_model or "").name
-    if job.mask:
-        table["Mask"] = Path(job.mask).name
-    if job.parcels:
-        table["Parcels"] = Path(job.parcels).name
-    table["Bands"] = ", ".join(model.bands)
-    if side.notes:
-        table["Bands of the target"] = " ".join(side.notes)
-    if season.days:
-        table["Season of the target"] = f"its {season.start} counts as 01-01 of the source ({season.days:+d} days)"
-    table["Target dates"] = ", ".join(stack.dates)
-    table["Shift of the season"] = _shift(model)
-    if statistics := model.summary.get("statistics"):
-        own = "the target's own statistics, matched to its class shares"
-        table["Standardisation"] = own if statistics == "matched" else "the statistics of the source"
-    if rounds := model.summary.get("pseudo_labels"):
-        accepted = ", ".join(f"{sum(one['accepted'].values()):,}" for one in rounds)
-        table["Pseudo-labels accepted"] = f"{accepted} (round by round)"
-    if vetoes := model.summary.get("vetoes"):
-        table["Safeguards"] = " ".join(vetoes)
-    table["Mapping"] = _way(summary["mapping"])
-    table["Time"] = ", ".join(f"{name.lower()} {seconds:.0f} s" for name, seconds in summary["seconds"].items())
-    table["Made by"] = f"Crop Transfer {__version__}, model {model.model_id}"
-    return table
+        return {"Source": f"{Path(job.labels.path).name}, field {job.labels.field}; {rasters}"}
+    return {"Model": Path(job.use_model or "").name}
 
 
 def _shift(model: Any) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .limits import SEED
-from .schema import Limits, Task, setting
+from .schema import Limits, Task, new_id, setting
 
 SUPERVISED = ("rf", "source_only", "dcm", "transformer", "phenocropnet")
 """Methods that learn from labels alone: only they show what labels inside the target would give."""
@@ -46,7 +45,7 @@ class Comparison(Task):
     options: dict[str, Any] = field(default_factory=dict)
     """Settings of the methods that differ from their defaults: ``steps_scale`` for all that have it,
     ``ghca.rounds`` for one method."""
-    id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    id: str = field(default_factory=new_id)
     """Marks the unfinished files, so that they can be found and removed."""
 
     def outputs(self) -> dict[str, str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
 from ...imagery import LabelLayer, StackBand
 from .limits import SAMPLES_PER_CLASS, SEED
-from .schema import Limits, Task, setting
+from .schema import Limits, Task, new_id, setting
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Extraction(Task):
     """Most pixels of a class that are drawn from the stack."""
     seed: int = setting(0, SEED)
     """Seed of the draw."""
-    id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    id: str = field(default_factory=new_id)
     """Marks the unfinished file, so that it can be found and removed."""
 
     def outputs(self) -> dict[str, str]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
 from ...imagery import LabelLayer, StackBand
 from ...imagery.parcels.layer import PARCEL_METHODS
 from .limits import MEMORY, SEED
-from .schema import Limits, Task, setting
+from .schema import Limits, Task, new_id, setting
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ class Job(Task):
     """Worker processes on this machine that map the tiles; 0 for threads of this process."""
     cog: bool = False
     """Whether map and confidence become Cloud Optimized GeoTIFFs."""
-    id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    id: str = field(default_factory=new_id)
     """Marks the unfinished files of this job, so that they can be found and removed."""
 
     def outputs(self) -> dict[str, str]:

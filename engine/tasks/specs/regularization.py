@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +11,7 @@ from ...imagery.stack.regularize import Recipe
 from ...imagery.stack.writer import DATA_TYPES
 from ...series.composites import METHODS
 from ...series.regular import ENDS, FILLS
-from .schema import Limits, Task, setting
+from .schema import Limits, Task, new_id, setting
 
 AUTO = "auto"
 
@@ -58,12 +57,12 @@ class Regularization(Task):
     bands: tuple[str, ...] = ()
     """Bands (and indices) that are written; empty for all bands."""
     indices: tuple[str, ...] = ()
-    """Indices written besides, computed for each date before the composites are made."""
+    """Indices written as well, computed for each date before the composites are made."""
     quality: dict[str, list[Any]] | None = None
     """Values or names of bits that mask a pixel, by quality band; None for the defaults of each kind."""
     data_type: str = setting(AUTO, Limits("data-type", "data type", choices=(AUTO, *DATA_TYPES)))
     """Key of ``engine.imagery.stack.writer.DATA_TYPES``, or ``auto`` to look at the values."""
-    id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    id: str = field(default_factory=new_id)
     """Marks the unfinished file, so that it can be found and removed."""
 
     @property

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import sys
+import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from types import SimpleNamespace
@@ -222,6 +223,11 @@ def setting(default: Any, limits: Limits) -> Any:
     dataclasses.Field
     """
     return dataclasses.field(default=default, metadata={"limits": limits})
+
+
+def new_id() -> str:
+    """A new id of a task, which marks its unfinished files so that they can be found and removed."""
+    return uuid.uuid4().hex[:12]
 
 
 def setting_problems(task: Task) -> list[InputError]:

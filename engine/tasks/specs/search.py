@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 
 from ...imagery.stac.catalogs import NO_ACCESS, Access, catalogue_of
 from ...imagery.stac.query import LON_LAT, Query
-from .schema import Task
+from .schema import Task, new_id
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Search(Task):
     """Ids of the scenes to take; None for all that are found."""
     fetch: bool = False
     """Copy the pixels of the extent, so that neither connection nor credentials are needed afterwards."""
-    id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    id: str = field(default_factory=new_id)
     """Marks the unfinished folder, so that it can be found and removed."""
     access: Access = field(default=NO_ACCESS, repr=False, compare=False, metadata={"json": False})
     """Credentials of this run; no JSON of a search has them but that of :meth:`to_worker`."""
