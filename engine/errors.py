@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from .error_codes import CODES
 
@@ -45,6 +46,27 @@ class InputError(Exception):
 
 class Cancelled(Exception):
     """The user cancelled the task; no output of it may stay on disk."""
+
+
+def problems_of(check: Callable[..., Any], *arguments: Any) -> list[InputError]:
+    """The problem that a check raises.
+
+    Parameters
+    ----------
+    check : callable
+    *arguments
+        Of the check.
+
+    Returns
+    -------
+    list of InputError
+        Empty or of one.
+    """
+    try:
+        check(*arguments)
+    except InputError as problem:
+        return [problem]
+    return []
 
 
 def listed(names: Sequence[str], limit: int = 5, separator: str = ", ") -> str:

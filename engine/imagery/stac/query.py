@@ -8,7 +8,7 @@ from typing import Any
 
 from osgeo import ogr, osr
 
-from ...errors import InputError
+from ...errors import InputError, problems_of
 from ...series.dates import season_date
 from ..geo.crs import transformation
 from ..geo.gdal_errors import call_gdal
@@ -75,11 +75,7 @@ def query_problems(query: Query) -> list[InputError]:
         problems.append(InputError("cloud", f"The greatest cloud cover is {query.cloud:g} %.", "Give 0 to 100."))
     if query.max_scenes < 1:
         problems.append(InputError("most", f"The greatest number of scenes is {query.max_scenes}.", "Give at least 1."))
-    try:
-        lon_lat_extent(query)
-    except InputError as problem:
-        problems.append(problem)
-    return problems
+    return problems + problems_of(lon_lat_extent, query)
 
 
 def lon_lat_extent(query: Query) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...errors import InputError
+from ...errors import InputError, problems_of
 from ...methods import METHODS
 from ..specs.schema import setting_problems
 from .outputs import output_problems
@@ -28,12 +28,7 @@ def check_comparison(comparison: Comparison) -> list[InputError]:
     list of InputError
         Empty when it can run.
     """
-    problems = [*plan_problems(comparison), *output_problems(comparison)]
-    try:
-        read_data(comparison)
-    except InputError as problem:
-        problems.append(problem)
-    return problems
+    return [*plan_problems(comparison), *output_problems(comparison), *problems_of(read_data, comparison)]
 
 
 def read_data(comparison: Comparison) -> list[Transfer]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...errors import InputError
+from ...errors import InputError, problems_of
 from ...imagery import label_problems, stack_problems
 from ...imagery.sensors.quality_flags import check_choice
 from ..specs.extraction import Extraction
@@ -37,10 +37,8 @@ def check_extraction(extraction: Extraction) -> list[InputError]:
 
 def _source_problems(extraction: Extraction) -> list[InputError]:
     labels, source = extraction.labels, extraction.source
-    try:
-        check_choice(extraction.quality)
-    except InputError as problem:
-        return [problem]
+    if problems := problems_of(check_choice, extraction.quality):
+        return problems
     if labels and source:
         return stack_problems(source, "source") or label_problems(labels, source, min_classes=1)
     if labels:

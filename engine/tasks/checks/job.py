@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...errors import InputError
+from ...errors import InputError, problems_of
 from ...imagery import label_problems, mask_problems, parcel_problems, stack_problems
 from ...imagery.sensors.quality_flags import check_choice
 from ...methods import METHODS
-from ...series import SeriesFile, SeriesSet, require_samples, require_source
 from ...series.season import day_of_year
-from ..resolve.bands import model_bands, resolve_source, resolve_target, source_series
+from ..resolve.bands import model_bands, resolve_source, resolve_target
+from ..resolve.series_file import series_bands
 from ..specs.job import Job
 from ..specs.layer_path import split_layer
 from ..specs.schema import setting_problems
@@ -34,72 +34,17 @@ def check(job: Job) -> list[InputError]:
         Empty when it can run.
     """
     wanted, problems = _source(job)
-    problems += _setting_problems(job) + _target_problems(job, wanted)
-    problems += setting_problems(job)
+    problems += _setting_problems(job) + _target_problems(job, wanted) + setting_problems(job)
     if job.mask:
         problems += mask_problems(*split_layer(job.mask), job.target)
     return problems + _parcel_problems(job) + output_problems(job)
-
-
-def read_source_series(job: Job, max_per_class: int) -> SeriesSet:
-    """The labelled series of a job that learns from a series file.
-
-    Parameters
-    ----------
-    job : Job
-    max_per_class : int
-        Of a larger class that many are drawn.
-
-    Returns
-    -------
-    SeriesSet
-        With the bands to learn from.
-
-    Raises
-    ------
-    InputError
-        From reading the file and choosing its bands.
-    """
-    with _series_file(job) as file:
-        series = file.read(max_per_class, job.seed)
-    require_source(series, series_name(job))
-    return source_series(job, series)
-
-
-def series_name(job: Job) -> str:
-    """What the series file of a job is called in messages.
-
-    Parameters
-    ----------
-    job : Job
-
-    Returns
-    -------
-    str
-    """
-    return f"the series file {Path(job.series or '').name}"
-
-
-def _series_file(job: Job) -> SeriesFile:
-    part = dict(job.series_part)
-    return SeriesFile(job.series or "", part, tuple(part.pop("classes", ())))
-
-
-def _series_bands(job: Job) -> tuple[str, ...]:
-    """The bands that a job learns from a series file, of which no value is read; raises InputError."""
-    with _series_file(job) as file:
-        outline = file.outline()
-        if outline.labels is None:
-            require_source(outline, series_name(job))
-        require_samples(file.counts, file.classes, series_name(job))
-    return source_series(job, outline).bands
 
 
 def _source(job: Job) -> tuple[tuple[str, ...], list[InputError]]:
     """The bands that the target must have, empty where they are not known, and what is wrong with the source."""
     if job.series and not (job.use_model or job.labels or job.source) and job.method in METHODS:
         try:
-            return _series_bands(job), []
+            return series_bands(job), []
         except InputError as problem:
             return (), [problem]
     problems = _layer_problems(job)
@@ -113,9 +58,8 @@ def _layer_problems(job: Job) -> list[InputError]:
         # Only the worker can read more of it: that takes torch.
         if Path(job.use_model).is_file():
             return _given_with_a_model(job)
-        return [
-            InputError("model-unreadable", f"The model file {job.use_model} does not exist.", "Choose another file.")
-        ]
+        message = f"The model file {job.use_model} does not exist."
+        return [InputError("model-unreadable", message, "Choose another file.")]
     if job.method not in METHODS:
         known = ", ".join(METHODS)
         return [InputError("method", f"Unknown method '{job.method}'.", f"Choose one of: {known}.")]
@@ -170,16 +114,10 @@ def _setting_problems(job: Job) -> list[InputError]:
     if job.parcels and (job.workers or job.dask):
         message = "Parcels are classified in one process: a cluster maps pixel by pixel only."
         problems.append(InputError("workers", message, "Leave out the workers, or the parcels."))
-    try:
-        check_choice(job.quality)
-    except InputError as problem:
-        problems.append(problem)
+    problems += problems_of(check_choice, job.quality)
     starts = [start for start in (job.source_season_start, job.target_season_start) if start]
     for start in starts:
-        try:
-            day_of_year(start)
-        except InputError as problem:
-            problems.append(problem)
+        problems += problems_of(day_of_year, start)
     # A model may know when the season of its source starts.
     if len(starts) == 1 and not (job.use_model and job.target_season_start):
         one, other = ("source", "target") if job.source_season_start else ("target", "source")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...errors import InputError
+from ...errors import InputError, problems_of
 from ...imagery import StackBand, stack_problems
 from ...imagery.sensors.quality_flags import check_choice, data_bands, is_quality
 from ...imagery.sensors.spectral_indices import index_name, index_names, require_index
@@ -52,11 +52,8 @@ def check_regularization(task: Regularization) -> list[InputError]:
     stack = stack_problems(reading.bands, ROLE)
     if stack:
         return [*stack, *problems]
-    try:
-        season_periods(complete_dates(reading.bands)[0], task.period, task.start, task.end)
-    except InputError as problem:
-        problems.append(problem)
-    return problems
+    dates = complete_dates(reading.bands)[0]
+    return [*problems, *problems_of(season_periods, dates, task.period, task.start, task.end)]
 
 
 def resolve_bands(task: Regularization) -> ResolvedBands:

@@ -1,7 +1,7 @@
 """From a job to what is read: bands of source and target matched, seasons aligned, the target opened.
 
-``bands`` decides which bands and indices are read under which names, ``season`` how days are counted, ``target`` opens
-the rasters and the mask.
+``bands`` decides which bands and indices are read under which names, ``season`` how days are counted; ``series_file``
+reads the labelled series of a file, ``target`` opens the rasters and the mask of the target.
 
 >>> from croptransfer.engine.imagery import StackBand
 >>> from croptransfer.engine.tasks import Job

@@ -26,10 +26,11 @@ from ...imagery.stack.raster_file import bounded_cache
 from ...methods import fit
 from ...progress import Progress
 from ...series import Season, SeriesSet, describe_draw
-from ..checks.job import check, read_source_series, series_name
+from ..checks.job import check
 from ..cluster.dask_executor import require_cluster
 from ..resolve.bands import ResolvedStack, resolve_source, resolve_target
 from ..resolve.season import target_season
+from ..resolve.series_file import read_source_series, series_name
 from ..resolve.target import open_target
 from ..specs.job import Job
 from ..specs.layer_path import split_layer

@@ -17,7 +17,7 @@ from engine.methods.shared.source_domain import prepare_source
 from engine.progress import Progress
 from engine.series import SeriesFile, SeriesSet, describe_draw, read_series, require_source
 from engine.tasks import Job, check, run
-from engine.tasks.checks.job import read_source_series
+from engine.tasks.resolve.series_file import read_source_series
 from engine.tasks.storage.comparison_log import content_digest
 from tests.helpers.facts import lacking, numbers
 from tests.helpers.paths import ROOT
