@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,43 +19,50 @@ from .plotting import greenness, hex_colors
 TEMPLATE = Path(__file__).resolve().parents[2] / "resources" / "comparison.html"
 
 
-def write_comparison_report(
-    path: str | Path,
-    title: str,
-    transfers: Sequence[Transfer],
-    rows: Sequence[Mapping[str, Any]],
-    summaries: Sequence[MethodSummary],
-    words: Sequence[str],
-    maps: Mapping[tuple[str, str], Mapping[str, Any]],
-    progress: Progress,
-) -> None:
+@dataclass(frozen=True)
+class ComparisonPage:
+    """What the page of a comparison shows."""
+
+    title: str
+    """Name of the comparison."""
+    transfers: Sequence[Transfer]
+    """On what was compared."""
+    rows: Sequence[Mapping[str, Any]]
+    """The runs, as in the results."""
+    summaries: Sequence[MethodSummary]
+    """Means and spread, as :func:`summarize_methods` gives them for ``rows``."""
+    words: Sequence[str]
+    """The results in sentences."""
+    maps: Mapping[tuple[str, str], Mapping[str, Any]]
+    """Feature maps by transfer and method, as :func:`feature_map` gives them."""
+
+
+def write_comparison_report(path: str | Path, page: ComparisonPage, progress: Progress) -> None:
     """Write the HTML page of a comparison.
 
     Parameters
     ----------
-    path : where to write.
-    title : name of the comparison.
-    transfers : on what was compared.
-    rows : the runs, as in the results.
-    summaries : means and spread, as :func:`summarize_methods` gives them for ``rows``.
-    words : the results in sentences.
-    maps : feature maps by transfer and method, as :func:`feature_map` gives them.
-    progress : receives the fraction of its current stage.
+    path : str or Path
+        Where to write.
+    page : ComparisonPage
+    progress : Progress
+        Receives the fraction of its current stage.
     """
+    transfers, rows, summaries = page.transfers, page.rows, page.summaries
     sections = []
     for number, transfer in enumerate(transfers):
         progress.update(number / len(transfers))
         own = [one for one in summaries if one.transfer == transfer.name]
         mine = [row for row in rows if row["transfer"] == transfer.name]
-        features = {method: found for (name, method), found in maps.items() if name == transfer.name}
+        features = {method: found for (name, method), found in page.maps.items() if name == transfer.name}
         sections.append(_section(transfer, own, mine, features, progress))
     environment = jinja2.Environment(autoescape=True, trim_blocks=True)
     environment.filters["spread"] = lambda value, digits=3: "–" if value is None else value.text(digits)
     environment.filters["share"] = lambda value: "–" if value is None else f"{value:.0%}"
     codes = sorted({str(row["code"]) for row in rows})
     text = environment.from_string(TEMPLATE.read_text("utf-8")).render(
-        title=title,
-        words=words,
+        title=page.title,
+        words=page.words,
         sections=sections,
         overview=transfer_table(summaries) if len(transfers) > 1 else "",
         seeds=sorted({row["seed"] for row in rows}),

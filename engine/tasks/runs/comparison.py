@@ -16,7 +16,6 @@ import numpy as np
 from ...errors import InputError, writing
 from ...evaluation.ranking import (
     FOREST,
-    MethodSummary,
     add_gaps,
     describe_results,
     mean_over,
@@ -37,7 +36,7 @@ from .child_processes import STARTED, Work, run_side_by_side
 from .result import Result
 
 if TYPE_CHECKING:
-    from ...evaluation.transfers import Transfer
+    from ...reports.comparison_report import ComparisonPage
 
 
 READ, COMPARE, DRAW = "Reading the series", "Comparing the methods", "Drawing the page"
@@ -101,7 +100,11 @@ def run_comparison(comparison: Comparison, progress: Progress) -> Result:
         add_gaps(rows, summaries)
         words = describe_results(summaries)
         progress.stage(DRAW)
-        _write(comparison, transfers, rows, summaries, words, _maps(runs, done), progress)
+        # Imported here: drawing takes its time to load, and a comparison that is cancelled needs none of it.
+        from ...reports.comparison_report import ComparisonPage
+
+        page = ComparisonPage(Path(comparison.output).stem, transfers, rows, summaries, words, _maps(runs, done))
+        _write(comparison, page, progress)
         published = publish_parts(comparison, comparison.outputs())
     finally:
         remove_parts(comparison)
@@ -243,27 +246,17 @@ def _maps(runs: Sequence[Run], outcomes: Sequence[Mapping[str, Any]]) -> dict[tu
     return found
 
 
-def _write(
-    comparison: Comparison,
-    transfers: Sequence[Transfer],
-    rows: Sequence[Mapping[str, Any]],
-    summaries: Sequence[MethodSummary],
-    words: Sequence[str],
-    maps: Mapping[tuple[str, str], Mapping[str, Any]],
-    progress: Progress,
-) -> None:
-    # Imported here: drawing takes its time to load, and a comparison that is cancelled needs none of it.
+def _write(comparison: Comparison, page: ComparisonPage, progress: Progress) -> None:
     from ...reports.comparison_report import write_comparison_report
 
     outputs = comparison.outputs()
     part = {role: part_path(path, comparison.id) for role, path in outputs.items()}
     with writing(outputs["results"]):
-        part["results"].write_text(json.dumps(rows, indent=1, allow_nan=False, ensure_ascii=False), "utf-8")
+        part["results"].write_text(json.dumps(page.rows, indent=1, allow_nan=False, ensure_ascii=False), "utf-8")
     with writing(outputs["csv"]):
-        _write_csv(part["csv"], rows)
+        _write_csv(part["csv"], page.rows)
     with writing(outputs["report"]):
-        title = Path(comparison.output).stem
-        write_comparison_report(part["report"], title, transfers, rows, summaries, words, maps, progress)
+        write_comparison_report(part["report"], page, progress)
 
 
 def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -24,7 +24,7 @@ from engine.evaluation.run_method import options_of
 from engine.evaluation.transfers import Transfer, pack, score, unpack
 from engine.methods import METHODS, fit
 from engine.progress import Progress
-from engine.reports.comparison_report import write_comparison_report
+from engine.reports.comparison_report import ComparisonPage, write_comparison_report
 from engine.series import SeriesSet
 from engine.tasks.storage.comparison_log import ComparisonLog, content_digest
 from tests.helpers.facts import numbers
@@ -256,7 +256,8 @@ def test_the_page_shows_every_method_with_its_figures_and_pictures(transfer, tmp
     points = {name: {"index": [0, 1, 2], "x": [0.0, 1.0, 0.5], "y": [0.0, 0.2, 0.1]} for name in ("source", "target")}
     maps = {(transfer.name, method): {**points, "explained": 0.8} for method in ("source_only", "ghca", "dann")}
     path = tmp_path / "page.html"
-    write_comparison_report(path, "My <test>", [transfer], rows, found, describe_results(found), maps, Progress())
+    page = ComparisonPage("My <test>", [transfer], rows, found, describe_results(found), maps)
+    write_comparison_report(path, page, Progress())
     text = path.read_text("utf-8")
     page = Page(text)
     assert page.tags.count("img") == text.count('src="data:image/png;base64,') == 5
