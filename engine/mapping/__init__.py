@@ -17,11 +17,11 @@ Pixels with gaps on the same dates are classified together:
 
 The counts of tiles make those of the map:
 
->>> from croptransfer.engine.mapping.statistics import MapStatistics, TileStatistics
+>>> from croptransfer.engine.mapping.statistics import MapStatistics
 >>> confidence = np.zeros((2, 101), np.int64)
 >>> confidence[0, 80], confidence[1, 60] = 30, 10
 >>> curves = np.ones((2, 4, 1))
->>> tile = TileStatistics(confidence, outside=5, unobserved=2, sums=3 * curves, seen=4 * curves)
+>>> tile = MapStatistics(confidence, outside=5, unobserved=2, sums=3 * curves, seen=4 * curves)
 >>> MapStatistics.total([tile, tile]).pixels.tolist()
 [60, 20]
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from ..models.device import core_count, one_thread
 from ..models.student import DistilledClassifier
 from ..progress import Progress
 from .classify import Classifier, ModelClassifier, StudentClassifier, Tick
-from .statistics import MapStatistics, TileStatistics
+from .statistics import MapStatistics
 from .tile_store import TileStore
 
 STAGE = "Mapping the target"
@@ -73,7 +74,7 @@ class TileMapper:
         classifier = full if student is None else StudentClassifier(student, full)
         return TileMapper(stack, mask, classifier, model.bands, len(model.classes))
 
-    def map_tile(self, window: Window, tick: Tick) -> tuple[np.ndarray, np.ndarray, TileStatistics]:
+    def map_tile(self, window: Window, tick: Tick) -> tuple[np.ndarray, np.ndarray, MapStatistics]:
         """Map one window.
 
         Parameters
@@ -87,7 +88,7 @@ class TileMapper:
         -------
         classes, percent : ndarray (h, w) of uint8
             As in the map: 0 and 255 for nodata.
-        statistics : TileStatistics
+        statistics : MapStatistics
             The counts.
 
         Raises
@@ -118,15 +119,14 @@ class TileMapper:
         finite = np.isfinite(sample)
         np.add.at(statistics.sums, best, np.where(finite, sample, 0))
         np.add.at(statistics.seen, best, finite)
-        unobserved = int((inside & ~observed).sum())
-        checks = found.checked, found.agreed, found.exact
-        return (
-            classes,
-            percent,
-            TileStatistics(
-                statistics.confidence, statistics.outside, unobserved, statistics.sums, statistics.seen, *checks
-            ),
+        statistics = replace(
+            statistics,
+            unobserved=int((inside & ~observed).sum()),
+            checked=found.checked,
+            agreed=found.agreed,
+            exact=found.exact,
         )
+        return classes, percent, statistics
 
     def _inside(self, window: Window) -> np.ndarray:
         if self.mask is None:
@@ -134,11 +134,11 @@ class TileMapper:
         with self._mask_lock:  # its raster is open once
             return self.mask.read(window)
 
-    def _empty_tile(self, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray, TileStatistics]:
+    def _empty_tile(self, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray, MapStatistics]:
         """A tile in which nothing is mapped."""
         shape = (self.classes, len(self.stack.day), len(self.bands))
         confidence, seen = np.zeros((self.classes, 101), np.int64), np.zeros(shape, np.int64)
-        statistics = TileStatistics(confidence, int((~inside).sum()), int(inside.sum()), np.zeros(shape), seen)
+        statistics = MapStatistics(confidence, int((~inside).sum()), int(inside.sum()), np.zeros(shape), seen)
         return np.zeros(inside.shape, np.uint8), np.full(inside.shape, NO_CONFIDENCE, np.uint8), statistics
 
 
@@ -215,7 +215,7 @@ def join_tiles(store: TileStore, writer: MapWriter, progress: Progress) -> MapSt
         Of the whole map.
     """
 
-    def written() -> Iterator[TileStatistics]:
+    def written() -> Iterator[MapStatistics]:
         for number, window in enumerate(store.windows):
             progress.update(0.9 * number / len(store.windows))
             writer.write(window, *store.read(number))

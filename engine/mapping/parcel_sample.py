@@ -26,6 +26,11 @@ class Sample:
     series: np.ndarray
     """(m, t, c) float32, NaN for gaps."""
 
+    @property
+    def first(self) -> np.ndarray:
+        """(m, t, c) float32: the pixels that are classified themselves."""
+        return self.series[:CLASSIFIED_PIXELS]
+
     def merge(self, other: Sample) -> Sample:
         """Join the pixels of two windows.
 

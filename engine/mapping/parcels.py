@@ -21,8 +21,8 @@ from .classifier_plan import predict_parallel
 from .map_stack import STAGE
 from .parcel_counts import ParcelCounts
 from .parcel_map import draw_parcels
-from .parcel_sample import CLASSIFIED_PIXELS, Sample, take_sample
-from .statistics import MapStatistics, mean_curves
+from .parcel_sample import Sample, take_sample
+from .statistics import MapStatistics
 
 TILES_IN_WINDOW = 4
 """Of parcels whose middles are in a tile of this part of a window, most fit into one window together."""
@@ -44,7 +44,7 @@ class ParcelMapping:
     """The parcels."""
     reading: str
     """``median``: classify the median of a parcel's pixels by date and band; ``set``: average the probabilities of up
-    to ``CLASSIFIED_PIXELS`` pixels."""
+    to ``parcel_sample.CLASSIFIED_PIXELS`` pixels."""
     window_bytes: int
     """Memory of the values of one window; more than ``WINDOW_BYTES`` makes nothing faster."""
     path: str
@@ -95,7 +95,7 @@ def map_parcels(mapping: ParcelMapping, writer: MapWriter, progress: Progress) -
     tiles = mapping.stack.tiles(max(1, mapping.window_pixels // TILES_IN_WINDOW))
     with ParcelStore(str(Path(mapping.path).with_suffix(".sqlite")), grid, tiles) as store:
         count, without_polygon = _collect(layer, store, progress)
-        curves = _classify(mapping, store, progress)
+        sums = _classify(mapping, store, progress)
         drawn = draw_parcels(store, mapping.mask, writer, len(model.classes), progress, (CLASSIFIED, DRAWN))
         output = ParcelWriter(mapping.path, mapping.name, layer, model.classes)
         try:
@@ -112,7 +112,7 @@ def map_parcels(mapping: ParcelMapping, writer: MapWriter, progress: Progress) -
         progress.warning(text)
     if layer.crs is None and grid.crs:
         progress.warning(f"The parcel layer {layer.name} has no CRS: that of the stack {mapping.stack.name} is used.")
-    return MapStatistics(drawn.confidence, drawn.outside, drawn.unobserved, curves), counts
+    return MapStatistics(drawn.confidence, drawn.outside, drawn.unobserved, *sums), counts
 
 
 def _collect(layer: ParcelLayer, store: ParcelStore, progress: Progress) -> tuple[int, int]:
@@ -168,8 +168,8 @@ def _as_point(parcel: Parcel, store: ParcelStore) -> Parcel:
     return parcel
 
 
-def _classify(mapping: ParcelMapping, store: ParcelStore, progress: Progress) -> np.ndarray:
-    """Classify all parcels; returns the (k, t, c) mean series of the pixels classified, by their parcel's class."""
+def _classify(mapping: ParcelMapping, store: ParcelStore, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+    """Classify all parcels; returns (k, t, c) sums and numbers of the values classified, by their parcel's class."""
     model, stack, mask = mapping.model, mapping.stack, mapping.mask
     waiting: deque[_Piece] = deque()
 
@@ -188,20 +188,21 @@ def _classify(mapping: ParcelMapping, store: ParcelStore, progress: Progress) ->
         usable = np.isfinite(series).all(axis=3).any(axis=2)
         if mask is not None:
             usable &= mask.read(window)
-        batch = _Batch()
+        samples: dict[int, Sample] = {}
         for parcel in piece.parcels:
             progress.update(COLLECTED + (CLASSIFIED - COLLECTED) * done / store.count)
             sample = take_sample(*_pixels_of(parcel, window, store), window, series, usable)
             partial = sample if partial is None else partial.merge(sample)
             if piece.last:
-                batch.add(parcel.number, partial, mapping.reading)
+                if partial.count:
+                    samples[parcel.number] = partial
                 partial = None
                 done += 1
-        if batch.numbers:
-            decisions = batch.classify(model, stack.day, progress)
+        if samples:
+            decisions = _decide(mapping, samples, progress)
             store.add_decisions(decisions)
-            batch.add_curves(sums, seen, decisions)
-    return mean_curves(sums, seen)
+            _add_values(samples, decisions, sums, seen)
+    return sums, seen
 
 
 def _pixels_of(parcel: Parcel, window: Window, store: ParcelStore) -> tuple[np.ndarray, Window]:
@@ -214,61 +215,40 @@ def _pixels_of(parcel: Parcel, window: Window, store: ParcelStore) -> tuple[np.n
     return drawn, box
 
 
-class _Batch:
-    """Parcels that are classified together."""
+def _decide(mapping: ParcelMapping, samples: dict[int, Sample], progress: Progress) -> list[Decision]:
+    """The class of each parcel, by its number, and its confidence."""
 
-    def __init__(self) -> None:
-        self.numbers: list[int] = []
-        self._counts: list[int] = []
-        self._medians: list[np.ndarray] = []
-        self._pixels: list[np.ndarray] = []
+    def predict(series: np.ndarray) -> np.ndarray:
+        return predict_parallel(mapping.model, series, mapping.stack.day, progress.check).astype(np.float64)
 
-    def add(self, number: int, sample: Sample, reading: str) -> None:
-        """Add a parcel by its observed pixels; one without any gets no class."""
-        if not sample.count:
-            return
-        self.numbers.append(number)
-        self._counts.append(sample.count)
-        self._pixels.append(sample.series[:CLASSIFIED_PIXELS])
-        if reading == MEDIAN:
-            self._medians.append(sample.median())
+    sizes = np.array([len(sample.first) for sample in samples.values()])
+    starts = np.cumsum(sizes) - sizes
+    pixels = predict(np.concatenate([sample.first for sample in samples.values()]))
+    if mapping.reading == MEDIAN:
+        parcels = predict(np.stack([sample.median() for sample in samples.values()]))
+    else:
+        parcels = np.add.reduceat(pixels, starts, axis=0) / sizes[:, None]
+    order = np.argsort(-parcels, axis=1, kind="stable")[:, :2]
+    percents = 100 * np.take_along_axis(parcels, order, axis=1)
+    agreeing = pixels.argmax(axis=1) == np.repeat(order[:, 0], sizes)
+    agreement = 100 * np.add.reduceat(agreeing.astype(np.int64), starts) / sizes
+    decisions = []
+    for position, (number, sample) in enumerate(samples.items()):
+        # A model of one class has no second one.
+        crop, second, *_ = *order[position].tolist(), None
+        confidence, other, *_ = *percents[position].tolist(), None
+        decisions.append(Decision(number, crop, confidence, second, other, float(agreement[position]), sample.count))
+    return decisions
 
-    def classify(self, model: TrainedModel, day: np.ndarray, progress: Progress) -> list[Decision]:
-        """The class of each parcel and its confidence."""
-        sizes = np.array([len(pixels) for pixels in self._pixels])
-        starts = np.cumsum(sizes) - sizes
-        pixels = predict_parallel(model, np.concatenate(self._pixels), day, progress.check).astype(np.float64)
-        if self._medians:
-            parcels = predict_parallel(model, np.stack(self._medians), day, progress.check).astype(np.float64)
-        else:
-            parcels = np.add.reduceat(pixels, starts, axis=0) / sizes[:, None]
-        order = np.argsort(-parcels, axis=1, kind="stable")[:, :2].tolist()
-        agreeing = pixels.argmax(axis=1) == np.repeat([crops[0] for crops in order], sizes)
-        agreement = 100 * np.add.reduceat(agreeing.astype(np.int64), starts) / sizes
-        decisions = []
-        for position, (crop, *others) in enumerate(order):
-            percents = 100 * parcels[position]
-            second = others[0] if others else None
-            decisions.append(
-                Decision(
-                    number=self.numbers[position],
-                    crop=crop,
-                    confidence=float(percents[crop]),
-                    second=second,
-                    second_confidence=None if second is None else float(percents[second]),
-                    agreement=float(agreement[position]),
-                    pixels=self._counts[position],
-                )
-            )
-        return decisions
 
-    def add_curves(self, sums: np.ndarray, seen: np.ndarray, decisions: list[Decision]) -> None:
-        """Add the pixels classified to the (k, t, c) sums and counts of their parcel's class."""
-        crops = np.array([one.crop for one in decisions])
-        for crop in np.unique(crops):
-            series = np.concatenate([self._pixels[position] for position in np.flatnonzero(crops == crop)])
-            sums[crop] += np.nansum(series, axis=0, dtype=np.float64)
-            seen[crop] += np.isfinite(series).sum(axis=0)
+def _add_values(samples: dict[int, Sample], decisions: list[Decision], sums: np.ndarray, seen: np.ndarray) -> None:
+    """Add the pixels classified to the (k, t, c) sums and numbers of values of their parcel's class."""
+    crops = np.array([one.crop for one in decisions])
+    first = [sample.first for sample in samples.values()]
+    for crop in np.unique(crops):
+        series = np.concatenate([first[position] for position in np.flatnonzero(crops == crop)])
+        sums[crop] += np.nansum(series, axis=0, dtype=np.float64)
+        seen[crop] += np.isfinite(series).sum(axis=0)
 
 
 def _write(layer: ParcelLayer, store: ParcelStore, output: ParcelWriter, count: int, progress: Progress) -> None:

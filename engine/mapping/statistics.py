@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
 
 @dataclass(frozen=True)
-class TileStatistics:
-    """Counts of one tile of the map."""
+class MapStatistics:
+    """Counts of a map or of one of its tiles."""
 
     confidence: np.ndarray
     """(k, 101) int64: mapped pixels by class and confidence in whole percent."""
@@ -29,26 +30,6 @@ class TileStatistics:
     exact: int = 0
     """Pixels left to the full model because the student was uncertain."""
 
-
-@dataclass(frozen=True)
-class MapStatistics:
-    """What was mapped, counted while it was written."""
-
-    confidence: np.ndarray
-    """(k, 101) int64: mapped pixels by class and confidence in whole percent."""
-    outside: int
-    """Pixels outside the mask."""
-    unobserved: int
-    """Pixels inside the mask without a single clear observation: nodata in the map."""
-    curves: np.ndarray
-    """(k, t, c) float32: mean series of the pixels of each class, NaN where there is none."""
-    checked: int = 0
-    """As in :class:`TileStatistics`."""
-    agreed: int = 0
-    """As in :class:`TileStatistics`."""
-    exact: int = 0
-    """As in :class:`TileStatistics`."""
-
     @property
     def pixels(self) -> np.ndarray:
         """(k,) int64: mapped pixels of each class."""
@@ -59,13 +40,36 @@ class MapStatistics:
         """Number of pixels that got a class."""
         return int(self.confidence.sum())
 
+    @property
+    def curves(self) -> np.ndarray:
+        """(k, t, c) float32: mean series of the pixels of each class, NaN where there is none."""
+        empty = np.full_like(self.sums, np.nan)
+        return np.divide(self.sums, self.seen, out=empty, where=self.seen > 0).astype(np.float32)
+
     @staticmethod
-    def total(tiles: Iterable[TileStatistics]) -> MapStatistics:
+    def from_arrays(arrays: Mapping[str, np.ndarray]) -> MapStatistics:
+        """Make statistics from arrays, such as those of a file.
+
+        Parameters
+        ----------
+        arrays : Mapping of str to ndarray
+            Every field by its name; the counts have no dimension.
+
+        Raises
+        ------
+        KeyError
+            Where a field is missing.
+        """
+        values: dict[str, Any] = {field.name: arrays[field.name] for field in fields(MapStatistics)}
+        return MapStatistics(**{name: array if array.ndim else int(array) for name, array in values.items()})
+
+    @staticmethod
+    def total(tiles: Iterable[MapStatistics]) -> MapStatistics:
         """Add tiles up.
 
         Parameters
         ----------
-        tiles : iterable of TileStatistics
+        tiles : iterable of MapStatistics
             At least one; floating sums depend on their order.
 
         Returns
@@ -74,31 +78,8 @@ class MapStatistics:
             Of the whole map.
         """
         rest = iter(tiles)
-        first = next(rest)
-        confidence, sums, seen = first.confidence.copy(), first.sums.copy(), first.seen.copy()
-        counts = np.array([first.outside, first.unobserved, first.checked, first.agreed, first.exact], np.int64)
+        totals = {name: np.array(value) for name, value in vars(next(rest)).items()}
         for tile in rest:
-            confidence += tile.confidence
-            sums += tile.sums
-            seen += tile.seen
-            counts += (tile.outside, tile.unobserved, tile.checked, tile.agreed, tile.exact)
-        outside, unobserved, *checks = counts.tolist()
-        return MapStatistics(confidence, outside, unobserved, mean_curves(sums, seen), *checks)
-
-
-def mean_curves(sums: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Mean series from sums of values.
-
-    Parameters
-    ----------
-    sums : ndarray (k, t, c) of float64
-        Sums of values.
-    seen : ndarray (k, t, c) of int64 or float64
-        Numbers of values.
-
-    Returns
-    -------
-    ndarray (k, t, c) of float32
-        NaN where there is no value.
-    """
-    return np.divide(sums, seen, out=np.full_like(sums, np.nan), where=seen > 0).astype(np.float32)
+            for name, total in totals.items():
+                total += getattr(tile, name)
+        return MapStatistics.from_arrays(totals)

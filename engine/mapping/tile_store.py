@@ -11,7 +11,6 @@ import os
 import uuid
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ import numpy as np
 from ..errors import InputError, unwritable
 from ..imagery import Grid, Window
 from ..imagery.maps.tile_file import read_tile, tile_name, write_tile
-from .statistics import TileStatistics
+from .statistics import MapStatistics
 
 if TYPE_CHECKING:
     from ..models.student import DistilledClassifier
@@ -62,7 +61,7 @@ class TileStore:
         """
         return self.folder / tile_name(number)
 
-    def write(self, number: int, classes: np.ndarray, percent: np.ndarray, statistics: TileStatistics) -> None:
+    def write(self, number: int, classes: np.ndarray, percent: np.ndarray, statistics: MapStatistics) -> None:
         """Keep a finished tile; after this call it survives a power cut.
 
         Parameters
@@ -71,7 +70,7 @@ class TileStore:
             Of the tile.
         classes, percent : ndarray (h, w) of uint8
             0 and 255 for nodata.
-        statistics : TileStatistics
+        statistics : MapStatistics
             Its counts.
 
         Raises
@@ -84,7 +83,7 @@ class TileStore:
         part = raster.with_name(f".{raster.stem}.{uuid.uuid4().hex[:8]}.tif")
         counts = part.with_suffix(".npz")
         try:
-            np.savez(counts, **{name: np.asarray(value) for name, value in asdict(statistics).items()})
+            np.savez(counts, **vars(statistics))
             _put(counts, raster.with_suffix(".npz"))
             write_tile(str(part), self.grid, self.windows[number], classes, percent)
             _put(part, raster)
@@ -115,7 +114,7 @@ class TileStore:
         except OSError as fault:
             raise self._damaged(path, fault) from fault
 
-    def statistics(self, number: int) -> TileStatistics:
+    def statistics(self, number: int) -> MapStatistics:
         """Read the counts of a finished tile.
 
         Parameters
@@ -131,11 +130,9 @@ class TileStore:
         path = self.raster_path(number).with_suffix(".npz")
         try:
             with np.load(path, allow_pickle=False) as file:
-                arrays = {entry.name: file[entry.name] for entry in fields(TileStatistics)}
+                return MapStatistics.from_arrays(file)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
             raise self._damaged(path, fault) from fault
-        values: dict[str, Any] = {name: array if array.ndim else int(array) for name, array in arrays.items()}
-        return TileStatistics(**values)
 
     def move_rasters(self, folder: Path) -> None:
         """Move all rasters out of the store into a new folder.

@@ -29,7 +29,7 @@ def figures(tmp_path, monkeypatch):
     picture = None
     confidence = np.zeros((3, 101), np.int64)
     confidence[:, 80] = 4
-    statistics = MapStatistics(confidence, 0, 0, rng.random((3, 12, 2)).astype(np.float32))
+    statistics = MapStatistics(confidence, 0, 0, rng.random((3, 12, 2)), np.ones((3, 12, 2)))
     source = SeriesSet(rng.random((30, 12, 2), np.float32), DAY, ("B04", "B08"), np.arange(30) % 3, CLASSES)
     first = datetime.date(2022, 1, 1)
     dates = tuple((first + datetime.timedelta(days=float(day) + 5)).isoformat() for day in DAY)
