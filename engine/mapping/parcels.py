@@ -234,10 +234,12 @@ def _decide(mapping: ParcelMapping, samples: dict[int, Sample], progress: Progre
     agreement = 100 * np.add.reduceat(agreeing.astype(np.int64), starts) / sizes
     decisions = []
     for position, (number, sample) in enumerate(samples.items()):
+        crop, *second = order[position].tolist()
+        confidence, *other = percents[position].tolist()
         # A model of one class has no second one.
-        crop, second, *_ = *order[position].tolist(), None
-        confidence, other, *_ = *percents[position].tolist(), None
-        decisions.append(Decision(number, crop, confidence, second, other, float(agreement[position]), sample.count))
+        next_best = (second[0], other[0]) if second else (None, None)
+        agreed = float(agreement[position])
+        decisions.append(Decision(number, crop, confidence, next_best[0], next_best[1], agreed, sample.count))
     return decisions
 
 

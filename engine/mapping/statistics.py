@@ -60,8 +60,11 @@ class MapStatistics:
         KeyError
             Where a field is missing.
         """
-        values: dict[str, Any] = {field.name: arrays[field.name] for field in fields(MapStatistics)}
-        return MapStatistics(**{name: array if array.ndim else int(array) for name, array in values.items()})
+        values: dict[str, Any] = {}
+        for field in fields(MapStatistics):
+            array = arrays[field.name]
+            values[field.name] = array if array.ndim else int(array)
+        return MapStatistics(**values)
 
     @staticmethod
     def total(tiles: Iterable[MapStatistics]) -> MapStatistics:
