@@ -1,11 +1,20 @@
-"""Raster stacks and label layers: what they show, what is wrong with them, their series, and maps written.
+"""Rasters and vectors: found, described, checked, read as series, and maps written. GDAL is used here and nowhere else.
 
-``describe`` recognises the date and band of every raster band; ``match_bands`` brings the bands of two sensors
-together; ``stack_problems``, ``label_problems``, ``mask_problems``, ``parcel_problems`` and ``writable_problems`` say
-in words what keeps a job from running; a :class:`Stack` reads series window by window inside a :class:`Mask`;
-``sample_labels`` and ``sample_unlabelled`` draw the series to learn from; a :class:`MapWriter` writes the classified
-map, and a :class:`ParcelWriter` the polygons of a :class:`ParcelLayer` with their crops.
-GDAL is used here and nowhere else in the engine.
+Rooms, each built on those before it: ``geo`` (grids, CRS, GDAL), ``sensors`` (bands, dates, scale, quality flags),
+``discovery`` (from paths to the bands of a stack) and ``stac`` (from a catalogue to a folder of scenes), ``stack``
+(series window by window inside a :class:`Mask`), ``labels`` and ``parcels`` (the pixels to learn from and to map),
+``maps`` (GeoTIFF, mosaic, colours).
+
+:func:`describe` recognises the date and band of every raster band; :func:`match_bands` matches the bands of two
+sensors; ``stack_problems``, ``label_problems``, ``mask_problems``, ``parcel_problems`` and ``writable_problems``
+return what keeps a task from running; :class:`Stack` reads series; ``sample_labels`` and ``sample_unlabelled`` draw
+the series to learn from; :class:`MapWriter` writes the classified map, :class:`ParcelWriter` the parcels with crops.
+
+>>> from croptransfer.engine.imagery import Grid, match_bands, pixel_hectares
+>>> match_bands(["B08", "NDVI"], ["nir", "red"]).missing
+()
+>>> pixel_hectares(Grid(10, 10, (0.0, 20.0, 0.0, 0.0, 0.0, -20.0), ""))
+nan
 """
 
 from .discovery.describe import Description, describe, describe_path, describe_with_notes

@@ -26,16 +26,9 @@ from ..sensors.band_names import (
 )
 
 ACQUIRED = (
-    "ACQUISITION_DATE",
-    "ACQUISITIONDATE",
-    "ACQUISITIONDATETIME",
-    "DATE_ACQUIRED",
-    "SENSING_TIME",
-    "PRODUCT_START_TIME",
-    "RANGEBEGINNINGDATE",
-    "DATETIME",
-    "DATE",
-)
+    "ACQUISITION_DATE ACQUISITIONDATE ACQUISITIONDATETIME DATE_ACQUIRED SENSING_TIME PRODUCT_START_TIME "
+    "RANGEBEGINNINGDATE DATETIME DATE"
+).split()
 """Metadata keys that say when an image was taken, the surest first."""
 RANGES = (("START_DATETIME", "END_DATETIME"), ("TIME_COVERAGE_START", "TIME_COVERAGE_END"))
 """Metadata keys of the two ends of a composite: its date is the middle."""

@@ -4,7 +4,8 @@
 why an address cannot be fetched, ``file_state`` says whether a file has changed, ``vrt_sources`` finds the files
 behind a virtual raster. ``types`` holds the plain values (:class:`.types.Grid`, :class:`.types.Window`,
 :class:`.types.StackBand`); ``crs`` and ``grid`` compute with coordinates, ``geodesy`` with metres, hectares and
-latitudes, ``resample`` brings one grid onto another, ``shapes`` and ``rasterize`` handle points and polygons.
+latitudes; ``windows`` cuts grids and reads a window, ``resample`` brings one grid onto another, ``raster_output``
+creates rasters; ``shapes`` and ``rasterize`` handle points and polygons.
 
 >>> from croptransfer.engine.imagery.geo.crs import epsg
 >>> from croptransfer.engine.imagery.geo.geodesy import pixel_hectares

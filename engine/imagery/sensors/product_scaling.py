@@ -24,7 +24,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -200,9 +200,9 @@ def _safe_metadata(folder: str) -> tuple[float, dict[int, float]] | None:
     """Quantification value and offset by ``band_id`` of the Sentinel-2 metadata file in a folder, if there is one."""
     for name in SENTINEL_2_METADATA:
         path = f"{folder}/{name}"
-        if call_gdal(lambda path=path: gdal.VSIStatL(path))[0] is None:  # type: ignore[misc]
+        if call_gdal(partial(gdal.VSIStatL, path))[0] is None:
             continue
-        text, _ = call_gdal(lambda path=path: _text(path))  # type: ignore[misc]
+        text, _ = call_gdal(partial(_text, path))
         quantification = re.search(r"<(?:BOA_)?QUANTIFICATION_VALUE\b[^>]*>\s*([\d.]+)", text or "")
         if quantification and float(quantification.group(1)) > 0:
             rows = re.findall(r'<(?:BOA|RADIO)_ADD_OFFSET\b[^>]*band_id="(\d+)"[^>]*>\s*(-?[\d.]+)', text or "")

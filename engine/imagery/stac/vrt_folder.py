@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -147,11 +148,8 @@ class StackFolder:
         return target
 
     def _common_type(self, day: Day) -> int:
-        kinds = [self._headers[asset.path].data_type for scene in day.scenes for asset in scene.assets]
-        common = kinds[0]
-        for kind in kinds[1:]:
-            common = gdal.DataTypeUnion(common, kind)
-        return common
+        kinds = (self._headers[asset.path].data_type for scene in day.scenes for asset in scene.assets)
+        return reduce(gdal.DataTypeUnion, kinds)
 
     def _band(self, number: int, name: str, day: Day) -> list[str]:
         assets = [next(asset for asset in scene.assets if asset.name == name) for scene in day.scenes]
