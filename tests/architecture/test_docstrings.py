@@ -15,7 +15,9 @@ or moving code write it again with ``make architecture-lists`` (or ``python test
             Weight of the roughness.
         '''
 
-The parameters of a class's ``__init__`` may be in the docstring of the class.
+The parameters of a class's ``__init__`` may be in the docstring of the class. What is documented elsewhere is not
+repeated: a method need not name what the method that it overrides names, and a docstring may refer, as in "``values``
+and ``day`` as of :meth:`SeriesNetwork.forward`", to a function that does name them.
 """
 
 from __future__ import annotations
@@ -63,16 +65,52 @@ def documented(docstring: str) -> set[str]:
     return {name.strip().lstrip("*") for head in heads for name in head.split(",")}
 
 
+REFERENCE = re.compile(r"(``\w+``(?:(?:, |,? and )``\w+``)*) as of :(?:func|meth|class):`~?([\w.]+)`")
+
+
+class Docstrings:
+    """What the docstrings of the engine's functions name, by the names by which others refer to them."""
+
+    def __init__(self, trees: dict[str, ast.Module]) -> None:
+        self.functions: dict[str, set[str]] = {}
+        self.bases: dict[str, set[str]] = {}
+        self.found = [(path, *found) for path, tree in trees.items() for found in public_functions(tree)]
+        for _, name, function, _ in self.found:
+            self.functions.setdefault(name, set()).update(documented(ast.get_docstring(function) or ""))
+        for tree in trees.values():
+            for node in ast.walk(tree):
+                if isinstance(node, ast.ClassDef):
+                    names = documented(ast.get_docstring(node) or "")
+                    self.functions.setdefault(node.name, set()).update(names)
+                    self.functions.setdefault(f"{node.name}.__init__", set()).update(names)
+                    self.bases.setdefault(node.name, set()).update(map(ast.unparse, node.bases))
+
+    def named(self, docstring: str) -> set[str]:
+        """Parameters that a docstring names itself, or by reference to one that names them."""
+        given = documented(docstring)
+        for names, place in REFERENCE.findall(" ".join(docstring.split())):
+            given |= set(re.findall(r"\w+", names.replace(" and ", " "))) & self.functions.get(place, set())
+        return given
+
+    def inherited(self, owner: str, method: str) -> set[str]:
+        """Parameters that the method of a base class names."""
+        bases = self.bases.get(owner, set())
+        return {n for b in bases for n in self.functions.get(f"{b}.{method}", set()) | self.inherited(b, method)}
+
+
 def undocumented(root: Path) -> list[str]:
-    """Public functions of the engine with a parameter that their docstring does not name."""
+    """Public functions of the engine with a parameter that no docstring names."""
+    paths = sorted(root.glob("engine/**/*.py"))
+    docs = Docstrings({p.relative_to(root).as_posix(): ast.parse(p.read_text(encoding="utf-8")) for p in paths})
     found = []
-    for path in sorted(root.glob("engine/**/*.py")):
-        for name, function, owner in public_functions(ast.parse(path.read_text(encoding="utf-8"))):
-            given = documented(ast.get_docstring(function) or "")
-            if owner and function.name == "__init__":
-                given |= documented(ast.get_docstring(owner) or "")
-            if parameters(function, method=owner is not None) - given:
-                found.append(f"{path.relative_to(root).as_posix()}::{name}")
+    for path, name, function, owner in docs.found:
+        given = docs.named(ast.get_docstring(function) or "")
+        if owner:
+            given |= docs.inherited(owner.name, function.name)
+            if function.name == "__init__":
+                given |= docs.named(ast.get_docstring(owner) or "")
+        if parameters(function, method=owner is not None) - given:
+            found.append(f"{path}::{name}")
     return found
 
 
@@ -149,13 +187,43 @@ class Sum:
 
     def more(self, c):
         """Add."""
+
+    def both(self, d, e):
+        """Add.
+
+        Parameters
+        ----------
+        d, e : float
+        """
+
+class Other(Sum):
+    """Another."""
+
+    def __init__(self, a):
+        self.a = a
+
+    def both(self, d, e):
+        """Add twice."""
+
+    def more(self, c):
+        """Add twice."""
+
+def refers(a, b, d):
+    """Add.
+
+    ``a`` and ``b`` as of :func:`whole`; ``d`` as of :meth:`Sum.both`.
+    """
+
+def refers_to_nothing(a, c):
+    """Add; ``a`` and ``c`` as of :func:`whole`."""
 '''
+MISSING_OF_SAMPLE = ("part", "bare", "Sum.more", "Other.more", "refers_to_nothing")
 
 
 def test_what_is_missing_is_found(tmp_path):
     (tmp_path / "engine").mkdir()
     (tmp_path / "engine" / "sums.py").write_text(SAMPLE, encoding="utf-8")
-    assert undocumented(tmp_path) == [f"engine/sums.py::{name}" for name in ("part", "bare", "Sum.more")]
+    assert undocumented(tmp_path) == [f"engine/sums.py::{name}" for name in MISSING_OF_SAMPLE]
 
 
 if __name__ == "__main__" and "--write" in sys.argv:
