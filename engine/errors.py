@@ -136,16 +136,11 @@ def writing(path: str | Path) -> Iterator[None]:
 
 
 def describe_exception(fault: Exception) -> tuple[str, str]:
-    """An unexpected exception in words.
+    """Return an unexpected exception in words: a sentence and a hint.
 
     Parameters
     ----------
     fault : Exception
-
-    Returns
-    -------
-    tuple of str
-        A sentence and a hint.
     """
     # GDAL and torch report memory as RuntimeError, NumPy as MemoryError, whose text may be empty.
     if isinstance(fault, MemoryError) or "allocate memory" in str(fault):

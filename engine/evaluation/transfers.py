@@ -129,19 +129,7 @@ def read_transfers(splits: str | Path, names: Sequence[str]) -> Iterator[tuple[s
 def read_splits(splits: str | Path, names: Sequence[str]) -> list[Transfer]:
     """Read the named transfers of a splits file.
 
-    Parameters
-    ----------
-    splits, names
-        As of :func:`read_transfers`.
-
-    Returns
-    -------
-    list of Transfer
-
-    Raises
-    ------
-    InputError
-        As :func:`read_transfers` and :meth:`Transfer.of`.
+    ``splits`` and ``names`` as of :func:`read_transfers`, which raises the same, and :meth:`Transfer.of`.
     """
     return [Transfer.of(name, source, target) for name, source, target in read_transfers(splits, names)]
 
@@ -170,10 +158,7 @@ def read_files(source: str | Path, target: str | Path) -> Transfer:
 def read_source(path: str | Path, part: Mapping[str, Any] | None = None, classes: tuple[str, ...] = ()) -> SeriesSet:
     """Read the source of a comparison: of larger classes a draw of ``SOURCE_SERIES``.
 
-    Parameters
-    ----------
-    path, part, classes
-        As of :func:`read_series`.
+    ``path``, ``part`` and ``classes`` as of :class:`SeriesFile`.
     """
     return read_series(path, part, classes, SOURCE_SERIES)
 
@@ -181,10 +166,7 @@ def read_source(path: str | Path, part: Mapping[str, Any] | None = None, classes
 def read_target(path: str | Path, part: Mapping[str, Any] | None = None, classes: tuple[str, ...] = ()) -> SeriesSet:
     """Read the target of a comparison: a draw of ``TARGET_SERIES`` in their natural class shares where it has more.
 
-    Parameters
-    ----------
-    path, part, classes
-        As of :func:`read_source`.
+    ``path``, ``part`` and ``classes`` as of :class:`SeriesFile`.
     """
     return read_series(path, part, classes, TARGET_SERIES, by_class=False)
 
@@ -198,10 +180,6 @@ def pack(series: SeriesSet, labels: bool) -> bytes:
         What to pack.
     labels : bool
         Whether labels, classes and groups go with the values; without, a process cannot see them.
-
-    Returns
-    -------
-    bytes
     """
     fields: dict[str, np.ndarray] = {"values": series.values, "day": series.day, "bands": np.array(series.bands)}
     if labels and series.labels is not None:

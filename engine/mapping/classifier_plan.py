@@ -98,19 +98,9 @@ def plan_classifier(
 
 
 def pixels_to_map(stack: Stack, mask: Mask | None) -> int:
-    """Count pixels to map, up to about ``MIN_MAP_PIXELS`` where there is a mask.
+    """Count pixels to map: those of the grid, or of the windows read until ``MIN_MAP_PIXELS`` are inside the mask.
 
-    Parameters
-    ----------
-    stack : Stack
-        The target.
-    mask : Mask or None
-        Where it is mapped; None for everywhere.
-
-    Returns
-    -------
-    int
-        Pixels of the grid, or of the windows read until ``MIN_MAP_PIXELS`` are inside the mask.
+    ``stack`` and ``mask`` as of :class:`TileMapper`.
     """
     total = stack.grid.width * stack.grid.height
     if mask is None or total < MIN_MAP_PIXELS:

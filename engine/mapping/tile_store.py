@@ -115,18 +115,7 @@ class TileStore:
             raise self._damaged(path, fault) from fault
 
     def statistics(self, number: int) -> MapStatistics:
-        """Read the counts of a finished tile.
-
-        Parameters
-        ----------
-        number : int
-            Of the tile.
-
-        Raises
-        ------
-        InputError
-            As :meth:`read`.
-        """
+        """Read the counts of a finished tile; ``number`` as of :meth:`TileStore.read`, which raises the same."""
         path = self.raster_path(number).with_suffix(".npz")
         try:
             with np.load(path, allow_pickle=False) as file:

@@ -33,13 +33,7 @@ class DcmSize(Size):
 
 
 class DcmNetwork(SeriesNetwork):
-    """Bidirectional LSTM, attention over time, linear classifier.
-
-    Parameters
-    ----------
-    size : DcmSize
-        Sizes of its layers.
-    """
+    """Bidirectional LSTM, attention over time, linear classifier."""
 
     kind = "dcm"
     on_grid = True
@@ -58,18 +52,7 @@ class DcmNetwork(SeriesNetwork):
                     parameter[forget] = FORGET_BIAS if name.startswith("bias_ih") else 0.0
 
     def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
-        """Classify a batch on the grid.
-
-        Parameters
-        ----------
-        values, observed, day : Tensor
-            As for :class:`SeriesNetwork`; only ``values`` are read.
-
-        Returns
-        -------
-        tuple of Tensor (b, k) and Features
-            Logits; the levels are the plain and the attended mean over time, (b, 2 width) each.
-        """
+        """Classify a batch on the grid; the levels are the plain and the attended mean over time, (b, 2 width) each."""
         states, _ = self.lstm(values)
         weight = F.relu(self.attend(states)).softmax(dim=1)
         embedding = (weight * states).sum(dim=1)

@@ -87,17 +87,12 @@ class Dropout(nn.Module):
         """On the network's device; None: torch's own."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """In training, set a share of the values to zero and scale up the rest.
+        """Return ``x``; in training with a share of the values set to zero and the rest scaled up.
 
         Parameters
         ----------
         x : Tensor
             Of any shape.
-
-        Returns
-        -------
-        Tensor
-            Of the same shape.
         """
         if not self.training or not self.rate:
             return x
@@ -206,13 +201,7 @@ class JoinDates(nn.Module):
 
 
 class SeriesEncoder(nn.Module):
-    """Encodes series of any dates, gaps left out, into features at three depths.
-
-    Parameters
-    ----------
-    size : NetworkSize
-        Sizes of its layers.
-    """
+    """Encodes series of any dates without gaps into features of three depths; ``size`` as of :class:`CropNetwork`."""
 
     def __init__(self, size: NetworkSize) -> None:
         super().__init__()
@@ -229,17 +218,9 @@ class SeriesEncoder(nn.Module):
         self.norm_embedding = nn.LayerNorm(d)
 
     def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> Features:
-        """Encode a batch.
+        """Encode a batch; ``values``, ``observed`` and ``day`` as of :meth:`SeriesNetwork.forward`.
 
-        Parameters
-        ----------
-        values, observed, day : Tensor
-            As for :class:`SeriesNetwork`.
-
-        Returns
-        -------
-        Features
-            The levels are the means over the observed dates after the first and the last layer, and the embedding.
+        The levels are the means over the observed dates after the first and the last layer, and the embedding.
         """
         whole = bool(observed.all())
         if not whole:
@@ -276,11 +257,6 @@ class CropNetwork(SeriesNetwork):
     ----------
     size : NetworkSize
         Sizes of its layers.
-
-    Raises
-    ------
-    ValueError
-        Where ``width`` is odd or the heads do not divide it.
     """
 
     kind = "attention"
@@ -296,34 +272,18 @@ class CropNetwork(SeriesNetwork):
         )
 
     def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
-        """Classify a batch.
-
-        Parameters
-        ----------
-        values, observed, day : Tensor
-            As for :class:`SeriesNetwork`.
-
-        Returns
-        -------
-        tuple of Tensor (b, k) and Features
-            Logits and features.
-        """
+        """Classify a batch."""
         with mixed_precision(values.device):
             levels, embedding = self.encoder(values, observed, day)
             logits = self.classifier(embedding)
         return logits.float(), Features(tuple(level.float() for level in levels), embedding.float())
 
     def project(self, embedding: Tensor) -> Tensor:
-        """Project embeddings for the contrast.
+        """Project embeddings for the contrast, to unit vectors (b, p).
 
         Parameters
         ----------
         embedding : Tensor (b, d)
             Embeddings.
-
-        Returns
-        -------
-        Tensor (b, p)
-            Unit vectors.
         """
         return F.normalize(self.projection(embedding), dim=1)

@@ -33,13 +33,7 @@ class ForestSize(Size):
 
 
 class ForestNetwork(SeriesNetwork):
-    """Mean of the trees' class shares; the logits are its logarithm.
-
-    Parameters
-    ----------
-    size : ForestSize
-        Sizes of its tables.
-    """
+    """Mean of the trees' class shares; the logits are its logarithm."""
 
     kind = "forest"
     on_grid = True
@@ -82,18 +76,7 @@ class ForestNetwork(SeriesNetwork):
                 raise ValueError(problem)
 
     def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
-        """Classify a batch on the grid.
-
-        Parameters
-        ----------
-        values, observed, day : Tensor
-            As for :class:`SeriesNetwork`; only ``values`` are read.
-
-        Returns
-        -------
-        tuple of Tensor (b, k) and Features
-            Logits; the features are the mean class shares (b, k).
-        """
+        """Classify a batch on the grid; the features are the mean class shares (b, k)."""
         if values.shape[1:] != (self.size.dates, self.size.bands):
             raise ValueError(f"values {tuple(values.shape)} do not fit the forest")
         leaves = self.leaves(values)
@@ -101,17 +84,12 @@ class ForestNetwork(SeriesNetwork):
         return share.clamp_min(MIN_PROBABILITY).log(), Features((share,), share)
 
     def leaves(self, values: Tensor) -> Tensor:
-        """Find the leaf in which each series ends.
+        """Return the leaf in which each series ends, as indices of nodes (b, trees), int32.
 
         Parameters
         ----------
         values : Tensor (b, t, c)
             Series on the grid.
-
-        Returns
-        -------
-        Tensor (b, trees) of int32
-            Indices of nodes.
         """
         b, trees = len(values), self.size.trees
         flat = values.reshape(-1)

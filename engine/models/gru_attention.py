@@ -26,11 +26,6 @@ class GruAttentionSize(Size):
 class GruAttention(SeriesNetwork):
     """Recurrent layers over the season, self-attention over their outputs, and a dense layer.
 
-    Parameters
-    ----------
-    size : GruAttentionSize
-        Sizes of its layers.
-
     Raises
     ------
     ValueError
@@ -54,15 +49,7 @@ class GruAttention(SeriesNetwork):
     def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
         """Classify a batch on the grid.
 
-        Parameters
-        ----------
-        values, observed, day : Tensor
-            As for :class:`SeriesNetwork`; only ``values`` are read.
-
-        Returns
-        -------
-        tuple of Tensor (b, k) and Features
-            Logits; the levels are the means over time of the recurrent and the attention's output, and the embedding.
+        The levels are the means over time of the recurrent and the attention's output, and the embedding.
         """
         recurrent, _ = self.recurrent(values)
         attended, _ = self.attention(recurrent, recurrent, recurrent, need_weights=False)

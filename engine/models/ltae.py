@@ -56,18 +56,7 @@ def _dense_layers(*features: int) -> nn.Sequential:
 
 
 class LtaeNetwork(SeriesNetwork):
-    """Dense layers over each date, attention over the dates with one learnt query a head, and a decoder.
-
-    Parameters
-    ----------
-    size : LtaeSize
-        Sizes of its layers.
-
-    Raises
-    ------
-    ValueError
-        Where ``width`` is odd or the heads do not divide it.
-    """
+    """Dense layers over each date, attention over the dates with one learnt query a head, and a decoder."""
 
     kind = "pse-ltae"
 
@@ -84,34 +73,13 @@ class LtaeNetwork(SeriesNetwork):
         self.decoder = nn.Sequential(_dense_layers(size.embedding, *DECODER), nn.Linear(DECODER[-1], size.classes))
 
     def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
-        """Classify a batch.
-
-        Parameters
-        ----------
-        values, observed, day : Tensor
-            As for :class:`SeriesNetwork`.
-
-        Returns
-        -------
-        tuple of Tensor (b, k) and Features
-            Logits; the levels are the output of the attention and the embedding.
-        """
+        """Classify a batch; the levels are the output of the attention and the embedding."""
         return self.classify_encoded(self.encode_dates(values, observed), observed, day)
 
     def encode_dates(self, values: Tensor, observed: Tensor) -> Tensor:
-        """Encode each date by itself, independent of its day.
+        """Encode each date by itself, independent of its day, as features (b, t, w) that are zero at gaps.
 
-        Parameters
-        ----------
-        values : Tensor (b, t, c)
-            Standardised values.
-        observed : Tensor (b, t) of bool
-            Which dates were observed.
-
-        Returns
-        -------
-        Tensor (b, t, w)
-            Features; zero at gaps.
+        ``values`` and ``observed`` as of :meth:`SeriesNetwork.forward`.
         """
         features = self.dates(values[observed])
         encoded = features.new_zeros(*observed.shape, features.shape[1])
@@ -119,21 +87,12 @@ class LtaeNetwork(SeriesNetwork):
         return encoded
 
     def classify_encoded(self, encoded: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
-        """Classify encoded dates.
+        """Classify encoded dates; ``observed`` and ``day`` as of :meth:`SeriesNetwork.forward`, which returns the same.
 
         Parameters
         ----------
         encoded : Tensor (b, t, w)
             What :meth:`encode_dates` gives.
-        observed : Tensor (b, t) of bool
-            Which dates were observed.
-        day : Tensor (t,) or (b, t)
-            Days of the dates.
-
-        Returns
-        -------
-        tuple of Tensor (b, k) and Features
-            As :meth:`forward`.
         """
         size = self.size
         # Sine and cosine of one period side by side, so that a head, which reads a slice of the features, has both.

@@ -33,7 +33,7 @@ class SeriesNetwork(nn.Module):
     Parameters
     ----------
     size : Size
-        Sizes of its layers.
+        Sizes of its layers or tables.
     """
 
     kind: ClassVar[str]
@@ -55,7 +55,7 @@ class SeriesNetwork(nn.Module):
         values : Tensor (b, t, c)
             Standardised values; those at gaps are ignored.
         observed : Tensor (b, t) of bool
-            At least one true in every row; all true on a grid.
+            At least one true in every row; all true on a grid, whose networks read ``values`` only.
         day : Tensor (t,) or (b, t)
             Days on the source's calendar.
 
@@ -76,17 +76,8 @@ def pack_observed(values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor
     """Move the observed dates of each series to the front, and drop the dates beyond the longest series.
 
     The cost of what follows depends on what is observed, and which dates of a series are neighbours does not depend on
-    the gaps of other series.
-
-    Parameters
-    ----------
-    values, observed, day : Tensor
-        As for :class:`SeriesNetwork`.
-
-    Returns
-    -------
-    tuple of Tensor (b, m, c), (b, m) and (b, m)
-        Values, observed and days.
+    the gaps of other series. ``values``, ``observed`` and ``day`` as of :meth:`SeriesNetwork.forward`; the results have
+    the shapes (b, m, c), (b, m) and (b, m).
     """
     order = observed.int().argsort(dim=1, descending=True, stable=True)[:, : int(observed.sum(dim=1).max())]
     values = values.take_along_dim(order.unsqueeze(-1), dim=1)

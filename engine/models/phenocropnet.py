@@ -66,13 +66,7 @@ class _AttendedGru(nn.Module):
 
 
 class PhenoCropNetwork(SeriesNetwork):
-    """Dates to periods, periods to season, linear classifier.
-
-    Parameters
-    ----------
-    size : PhenoCropNetSize
-        Sizes of its layers.
-    """
+    """Dates to periods, periods to season, linear classifier."""
 
     kind = "phenocropnet"
     on_grid = True
@@ -99,18 +93,7 @@ class PhenoCropNetwork(SeriesNetwork):
         return values.split(period_lengths(values.shape[1], self.size.periods), dim=1)
 
     def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
-        """Classify a batch on the grid.
-
-        Parameters
-        ----------
-        values, observed, day : Tensor
-            As for :class:`SeriesNetwork`; only ``values`` are read.
-
-        Returns
-        -------
-        tuple of Tensor (b, k) and Features
-            Logits; the levels are the mean over the periods and the season, (b, 2 width) each.
-        """
+        """Classify a batch on the grid; the levels are the mean over the periods and the season, (b, 2 width) each."""
         encoded: list[Tensor] = []
         parts = self.split(values)
         # Periods of one length go through the GRU together; there are two lengths at most, the longer first.

@@ -38,11 +38,6 @@ class TemporalCnnSize(Size):
 class TemporalCnn(SeriesNetwork):
     """Convolutions 64-128-256 with batch normalisation, halved twice in time, and two dense layers.
 
-    Parameters
-    ----------
-    size : TemporalCnnSize
-        Sizes of its layers.
-
     Raises
     ------
     ValueError
@@ -68,18 +63,7 @@ class TemporalCnn(SeriesNetwork):
         self.classifier = nn.Linear(size.embedding, size.classes)
 
     def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
-        """Classify a batch on the grid.
-
-        Parameters
-        ----------
-        values, observed, day : Tensor
-            As for :class:`SeriesNetwork`; only ``values`` are read.
-
-        Returns
-        -------
-        tuple of Tensor (b, k) and Features
-            Logits; the levels are the outputs of the dense layers.
-        """
+        """Classify a batch on the grid; the levels are the outputs of the dense layers."""
         x = values.transpose(1, 2)
         for depth, convolution in enumerate(self.convolutions):
             x = convolution(x if depth == 0 else self.halve(x))

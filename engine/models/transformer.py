@@ -59,18 +59,7 @@ def encode_positions(count: int, width: int, device: torch.device) -> Tensor:
 
 
 class TransformerNetwork(SeriesNetwork):
-    """Transformer encoder, maximum over time, linear classifier.
-
-    Parameters
-    ----------
-    size : TransformerSize
-        Sizes of its layers.
-
-    Raises
-    ------
-    ValueError
-        Where ``width`` is odd or the heads do not divide it.
-    """
+    """Transformer encoder, maximum over time, linear classifier."""
 
     kind = "transformer"
     on_grid = True
@@ -88,18 +77,7 @@ class TransformerNetwork(SeriesNetwork):
         self.classifier = nn.Linear(size.width, size.classes)
 
     def forward(self, values: Tensor, observed: Tensor, day: Tensor) -> tuple[Tensor, Features]:
-        """Classify a batch on the grid.
-
-        Parameters
-        ----------
-        values, observed, day : Tensor
-            As for :class:`SeriesNetwork`; only ``values`` are read.
-
-        Returns
-        -------
-        tuple of Tensor (b, k) and Features
-            Logits; the levels are the maxima over time after the first and the last layer.
-        """
+        """Classify a batch on the grid; the levels are the maxima over time after the first and the last layer."""
         x = self.lift(values).relu() + encode_positions(values.shape[1], self.size.width, values.device)
         x = self.layers[0](x)
         first = x.amax(dim=1)

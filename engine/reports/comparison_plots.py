@@ -73,13 +73,7 @@ def score_bars(summaries: Sequence[MethodSummary]) -> str:
 
 
 def transfer_table(summaries: Sequence[MethodSummary]) -> str:
-    """Draw overall accuracy of every method on every transfer.
-
-    Parameters
-    ----------
-    summaries : sequence of MethodSummary
-        Methods on several transfers.
-    """
+    """Draw overall accuracy of every method on every transfer; ``summaries`` as of :func:`score_bars`."""
     transfers = list(dict.fromkeys(one.transfer for one in summaries))
     found = {(one.method, one.transfer): one.oa.mean for one in summaries if one.oa}
     methods = list(dict.fromkeys(method for method, _ in found))

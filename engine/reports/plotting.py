@@ -42,10 +42,6 @@ def escaped(name: str) -> str:
     ----------
     name : str
         Name of a class.
-
-    Returns
-    -------
-    str
     """
     name = name.replace("$", r"\$")
     return f" {name}" if name.startswith("_") else name

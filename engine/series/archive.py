@@ -99,10 +99,6 @@ class Archive:
         ----------
         key : str
             Name of the array in the archive.
-
-        Returns
-        -------
-        ArrayHeader
         """
         if key not in self._headers:
             with self._reading(), self._open(key) as file:
@@ -110,17 +106,7 @@ class Archive:
         return self._headers[key]
 
     def read(self, key: str) -> np.ndarray:
-        """Read a whole array.
-
-        Parameters
-        ----------
-        key : str
-            Name of the array in the archive.
-
-        Returns
-        -------
-        ndarray
-        """
+        """Read a whole array; ``key`` as of :meth:`Archive.header`."""
         self.header(key)
         with self._reading(), self._open(key) as file:
             return np.lib.format.read_array(file, allow_pickle=False)

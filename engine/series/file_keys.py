@@ -131,17 +131,9 @@ def _require(archive: Archive, key: str, path: Path) -> None:
 
 
 def check_shapes(archive: Archive, path: Path) -> tuple[int, int, int]:
-    """Check that the keys of a file have shapes that fit together.
+    """Check that the keys of a file have shapes that fit together, and return the number of pixels, dates and bands.
 
-    Parameters
-    ----------
-    archive, path
-        As of :func:`read_labels`.
-
-    Returns
-    -------
-    tuple of int
-        Number of pixels, dates and bands.
+    ``archive`` and ``path`` as of :func:`read_labels`.
 
     Raises
     ------

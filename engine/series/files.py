@@ -190,23 +190,10 @@ def read_series(
     seed: int = 0,
     by_class: bool = True,
 ) -> SeriesSet:
-    """Read a series file, a part of it, or a random draw.
+    """Read a series file, a part of it, or a random draw; raises as :class:`SeriesFile`.
 
-    Parameters
-    ----------
-    path, part, classes
-        As of :class:`SeriesFile`.
-    most, seed, by_class
-        As of :meth:`SeriesFile.read`.
-
-    Returns
-    -------
-    SeriesSet
-
-    Raises
-    ------
-    InputError
-        As :class:`SeriesFile`.
+    ``path``, ``part`` and ``classes`` as of :class:`SeriesFile`; ``most``, ``seed`` and ``by_class`` as of
+    :meth:`SeriesFile.read`.
     """
     with SeriesFile(path, part, classes) as file:
         return file.read(most, seed, by_class)

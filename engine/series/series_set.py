@@ -137,10 +137,6 @@ class SeriesSet:
         bands : sequence of str
             Names of bands.
 
-        Returns
-        -------
-        SeriesSet
-
         Raises
         ------
         InputError

@@ -17,17 +17,12 @@ PIXELS = 4096
 
 
 def default_smoothness(step: float) -> float:
-    """Return the smoothness that halves swings of :data:`LASTING` days.
+    """Return the smoothness, lambda of :func:`smooth`, that halves swings of :data:`LASTING` days.
 
     Parameters
     ----------
     step : float
         Days from one period to the next.
-
-    Returns
-    -------
-    float
-        Lambda of :func:`smooth`.
     """
     # A wave of w per step comes out 1 / (1 + lambda (2 sin(w / 2))^4) times as high; the shortest has two steps.
     return (2 * math.sin(min(math.pi * step / LASTING, math.pi / 2))) ** -4

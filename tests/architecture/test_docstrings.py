@@ -89,7 +89,8 @@ class Docstrings:
         """Parameters that a docstring names itself, or by reference to one that names them."""
         given = documented(docstring)
         for names, place in REFERENCE.findall(" ".join(docstring.split())):
-            given |= set(re.findall(r"\w+", names.replace(" and ", " "))) & self.functions.get(place, set())
+            known = self.functions.get(place) or self.functions.get(place.split(".", 1)[-1], set())
+            given |= {name for name in re.findall(r"\w+", names) if name in known}
         return given
 
     def inherited(self, owner: str, method: str) -> set[str]:

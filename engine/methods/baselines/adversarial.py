@@ -62,7 +62,7 @@ class Adversary(nn.Module):
     """The opponent of the encoder; a method defines in ``forward`` what its discriminator sees."""
 
     def forward(self, source: DomainBatch, target: DomainBatch, factor: float) -> Tensor:
-        """The adversarial loss.
+        """Return the adversarial loss.
 
         Parameters
         ----------
@@ -70,11 +70,6 @@ class Adversary(nn.Module):
             A batch of each domain.
         factor : float
             Factor of the encoder's reversed gradient.
-
-        Returns
-        -------
-        Tensor
-            Scalar.
         """
         raise NotImplementedError
 
@@ -84,17 +79,12 @@ def fit_adversarially(
 ) -> TrainedModel:
     """Train on the source while an adversary aligns the domains.
 
+    ``request`` as of :func:`fit_supervised`.
+
     Parameters
     ----------
-    request : FitRequest
-        The fit.
     make_adversary : callable
         Builds the adversary.
-
-    Returns
-    -------
-    TrainedModel
-        Adapted to the target.
     """
     settings = read_settings(AdversarialSettings(), request.options, request.progress)
     with adaptation(request, settings, STAGE, on_grid=False) as (training, target):

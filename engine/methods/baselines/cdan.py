@@ -28,7 +28,7 @@ PROJECTED = 1024
 
 
 def outer_product(features: Tensor, probability: Tensor) -> Tensor:
-    """Products of every feature with the probability of every class.
+    """Return the products (b, d k) of every feature with the probability of every class.
 
     Parameters
     ----------
@@ -36,27 +36,14 @@ def outer_product(features: Tensor, probability: Tensor) -> Tensor:
         Features.
     probability : Tensor (b, k)
         Predictions.
-
-    Returns
-    -------
-    Tensor (b, d k)
-        Products.
     """
     return torch.einsum("bd,bk->bdk", features, probability).flatten(1)
 
 
 def entropy_weight(probability: Tensor) -> Tensor:
-    """Weights by the certainty of predictions.
+    """Return weights (b,): from 1, for an even prediction among very many classes, to 2 for a certain one.
 
-    Parameters
-    ----------
-    probability : Tensor (b, k)
-        Predictions.
-
-    Returns
-    -------
-    Tensor (b,)
-        From 1, for an even prediction among very many classes, to 2 for a certain one.
+    ``probability`` as of :func:`outer_product`.
     """
     entropy = -(probability * probability.clamp_min(1e-12).log()).sum(dim=1)
     return 1.0 + torch.exp(-entropy)
@@ -86,37 +73,16 @@ class ConditionalAdversary(Adversary):
         self.discriminator = Discriminator(PROJECTED if self.projected else entries, settings.discriminator)
 
     def condition(self, features: Tensor, probability: Tensor) -> Tensor:
-        """What the discriminator sees.
+        """Return what the discriminator sees: the outer product, or a random projection of it, (b, PROJECTED).
 
-        Parameters
-        ----------
-        features : Tensor (b, d)
-            Features.
-        probability : Tensor (b, k)
-            Predictions.
-
-        Returns
-        -------
-        Tensor (b, d k) or (b, PROJECTED)
-            Their outer product, or a random projection of it.
+        ``features`` and ``probability`` as of :func:`outer_product`.
         """
         if not self.projected:
             return outer_product(features, probability)
         return (features @ self.of_features) * (probability @ self.of_classes) / math.sqrt(PROJECTED)
 
     def forward(self, source: DomainBatch, target: DomainBatch, factor: float) -> Tensor:
-        """The loss of separating the two batches, with larger weights for confident predictions.
-
-        Parameters
-        ----------
-        source, target, factor : DomainBatch, DomainBatch, float
-            As for :class:`Adversary`.
-
-        Returns
-        -------
-        Tensor
-            Scalar.
-        """
+        """Return the loss of separating the two batches, with larger weights for confident predictions."""
         logits, weights = [], []
         for batch in (source, target):
             probability = batch.logits.detach().softmax(dim=1)
@@ -129,14 +95,6 @@ class ConditionalAdversary(Adversary):
 def fit(request: FitRequest) -> TrainedModel:
     """Train on the source with features in which each crop is similar in the target.
 
-    Parameters
-    ----------
-    request : FitRequest
-        The fit.
-
-    Returns
-    -------
-    TrainedModel
-        Adapted to the target.
+    ``request`` as of :func:`fit_supervised`.
     """
     return fit_adversarially(request, ConditionalAdversary)

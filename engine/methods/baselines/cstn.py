@@ -89,18 +89,7 @@ class SelfTraining:
         self._index, self._label = torch.zeros(0, dtype=torch.long), torch.zeros(0, dtype=torch.long)
 
     def loss(self, step: Step) -> Tensor:
-        """The losses of one step; each round begins by labelling the target.
-
-        Parameters
-        ----------
-        step : Step
-            Source series, and the share of the rounds that is done.
-
-        Returns
-        -------
-        Tensor
-            Scalar.
-        """
+        """Return the losses of a step; each round begins by labelling the target; ``step`` as of :func:`plain_loss`."""
         settings, generator, labels = self.training.settings, self.training.generator, step.labels
         if len(self.accepted) <= step.done * settings.rounds and len(self.accepted) < settings.rounds:
             self._label_target()
@@ -136,15 +125,7 @@ def _source_loss(network: CropNetwork, training: Training[CstnSettings], step: S
 def fit(request: FitRequest) -> TrainedModel:
     """Train on the source, then on the network's own confident predictions in the target.
 
-    Parameters
-    ----------
-    request : FitRequest
-        The fit.
-
-    Returns
-    -------
-    TrainedModel
-        Adapted to the target.
+    ``request`` as of :func:`fit_supervised`.
     """
     settings = read_settings(CstnSettings(), request.options, request.progress)
     share, first = settings.source_share, round(settings.source_share * settings.steps)

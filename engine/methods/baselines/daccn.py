@@ -33,15 +33,7 @@ class DaccnSettings(MmdSettings):
 def fit(request: FitRequest) -> TrainedModel:
     """Train on the source with the two last hidden layers aligned to the target.
 
-    Parameters
-    ----------
-    request : FitRequest
-        The fit.
-
-    Returns
-    -------
-    TrainedModel
-        Adapted to the target.
+    ``request`` as of :func:`fit_supervised`.
     """
     settings = read_settings(DaccnSettings(), request.options, request.progress)
     return fit_aligned(request, settings, lambda b, k, t: TemporalCnn(TemporalCnnSize(b, k, t, settings.width)))

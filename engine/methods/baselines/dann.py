@@ -31,18 +31,7 @@ class FeatureAdversary(Adversary):
         self.discriminator = Discriminator(size.width, settings.discriminator)
 
     def forward(self, source: DomainBatch, target: DomainBatch, factor: float) -> Tensor:
-        """The loss of separating the two batches.
-
-        Parameters
-        ----------
-        source, target, factor : DomainBatch, DomainBatch, float
-            As for :class:`Adversary`.
-
-        Returns
-        -------
-        Tensor
-            Scalar.
-        """
+        """Return the loss of separating the two batches."""
         first, second = (reverse_gradient(batch.embedding, factor) for batch in (source, target))
         return domain_loss(self.discriminator(first), self.discriminator(second), source.weight, target.weight)
 
@@ -50,14 +39,6 @@ class FeatureAdversary(Adversary):
 def fit(request: FitRequest) -> TrainedModel:
     """Train on the source with features that are similar in the target.
 
-    Parameters
-    ----------
-    request : FitRequest
-        The fit.
-
-    Returns
-    -------
-    TrainedModel
-        Adapted to the target.
+    ``request`` as of :func:`fit_supervised`.
     """
     return fit_adversarially(request, FeatureAdversary)

@@ -29,17 +29,9 @@ class DcmSettings(SupervisedSettings):
 
 
 def fit(request: FitRequest) -> TrainedModel:
-    """Train on the source; the target is not used.
+    """Train on the source, not adapted to the target, which is not used.
 
-    Parameters
-    ----------
-    request : FitRequest
-        The fit.
-
-    Returns
-    -------
-    TrainedModel
-        Not adapted to the target.
+    ``request`` as of :func:`fit_supervised`.
     """
     settings = read_settings(DcmSettings(), request.options, request.progress)
     return fit_supervised(request, settings, lambda bands, classes: DcmNetwork(DcmSize(bands, classes, settings.width)))

@@ -35,15 +35,7 @@ class PanSettings(MmdSettings):
 def fit(request: FitRequest) -> TrainedModel:
     """Train on the source, then align the features of the target to it.
 
-    Parameters
-    ----------
-    request : FitRequest
-        The fit.
-
-    Returns
-    -------
-    TrainedModel
-        Adapted to the target.
+    ``request`` as of :func:`fit_supervised`.
     """
     settings = read_settings(PanSettings(), request.options, request.progress)
     first = round(settings.source_share * settings.steps)

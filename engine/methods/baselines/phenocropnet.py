@@ -14,17 +14,9 @@ from .supervised import SupervisedSettings, fit_supervised
 
 
 def fit(request: FitRequest) -> TrainedModel:
-    """Train on the source; the target is not used.
+    """Train on the source, not adapted to the target, which is not used.
 
-    Parameters
-    ----------
-    request : FitRequest
-        The fit.
-
-    Returns
-    -------
-    TrainedModel
-        Not adapted to the target.
+    ``request`` as of :func:`fit_supervised`.
     """
     settings = read_settings(SupervisedSettings(), request.options, request.progress)
     return fit_supervised(request, settings, lambda bands, classes: PhenoCropNetwork(PhenoCropNetSize(bands, classes)))

@@ -85,7 +85,7 @@ def grow(domain: SourceDomain, trees: int, seed: int, progress: Progress) -> Ran
 
 
 def flatten(forest: RandomForestClassifier, domain: SourceDomain) -> ForestNetwork:
-    """The trees of a forest as the tables of a network.
+    """Return the trees of a forest as the tables of a network with the same predictions.
 
     Parameters
     ----------
@@ -93,11 +93,6 @@ def flatten(forest: RandomForestClassifier, domain: SourceDomain) -> ForestNetwo
         The forest.
     domain : SourceDomain
         The source that it was grown on.
-
-    Returns
-    -------
-    ForestNetwork
-        With the same predictions.
     """
     tables = [_breadth_first(member.tree_) for member in forest.estimators_]
     count = np.array([len(left) for _, _, left, _ in tables])
@@ -139,17 +134,9 @@ def _breadth_first(tree: Any) -> tuple[np.ndarray, ...]:
 
 
 def fit(request: FitRequest) -> TrainedModel:
-    """Train on the source; the target is not used.
+    """Train on the source, not adapted to the target, which is not used.
 
-    Parameters
-    ----------
-    request : FitRequest
-        The fit.
-
-    Returns
-    -------
-    TrainedModel
-        Not adapted to the target.
+    ``request`` as of :func:`fit_supervised`.
     """
     settings = read_settings(ForestSettings(), request.options, request.progress)
     device = compute_device()

@@ -17,7 +17,7 @@ from ..shared.tensors import CHUNK, SeriesTensors
 
 
 def am_score(probability: np.ndarray, shares: np.ndarray) -> float:
-    """AM score: KL divergence of class shares to the predicted ones, plus the mean entropy.
+    """AM score: KL divergence of class shares to the predicted ones, plus the mean entropy; less is better.
 
     Parameters
     ----------
@@ -25,11 +25,6 @@ def am_score(probability: np.ndarray, shares: np.ndarray) -> float:
         Predictions.
     shares : ndarray (k,)
         Class shares.
-
-    Returns
-    -------
-    float
-        The score; less is better.
     """
     predicted = np.bincount(probability.argmax(axis=1), minlength=len(shares)) / len(probability)
     divergence = (shares * (np.log(shares + 1e-5) - np.log(predicted + 1e-5))).sum()
@@ -56,7 +51,7 @@ def best_shift(shifts: Sequence[float], score: Callable[[float], float]) -> floa
 
 
 def shifted(tensors: SeriesTensors, calendar: Calendar, shift: float) -> SeriesTensors:
-    """Series of all dates as the network reads them after a shift: those in season.
+    """Return series of all dates as the network reads them after a shift: those in season.
 
     Parameters
     ----------
@@ -66,11 +61,6 @@ def shifted(tensors: SeriesTensors, calendar: Calendar, shift: float) -> SeriesT
         Season of the source.
     shift : float
         Days to add.
-
-    Returns
-    -------
-    SeriesTensors
-        With the same values.
     """
     day = tensors.day + shift
     inside = calendar.inside(day.cpu().numpy())
@@ -126,17 +116,12 @@ class ShiftScan:
         return torch.cat(result).numpy()
 
     def by_inception(self, shifts: Sequence[float]) -> float:
-        """The shift with the greatest inception score.
+        """Return the one of the shifts with the greatest inception score.
 
         Parameters
         ----------
         shifts : sequence of float
             Shifts in days.
-
-        Returns
-        -------
-        float
-            One of ``shifts``.
         """
         return best_shift(shifts, lambda shift: inception_score(self.probability(shift)))
 

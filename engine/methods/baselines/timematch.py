@@ -79,11 +79,6 @@ def focal_loss(logits: Tensor, labels: Tensor) -> Tensor:
         Logits.
     labels : Tensor (b,)
         Class indices.
-
-    Returns
-    -------
-    Tensor
-        Scalar.
     """
     errors = F.cross_entropy(logits, labels, reduction="none")
     return ((1 - torch.exp(-errors)) * errors).mean()
@@ -153,18 +148,7 @@ class SelfTraining:
         return self.rounds[0].shift
 
     def loss(self, step: Step) -> Tensor:
-        """The loss of one step.
-
-        Parameters
-        ----------
-        step : Step
-            Source series, and the share of the rounds that is done.
-
-        Returns
-        -------
-        Tensor
-            Scalar.
-        """
+        """Return the loss of one step; ``step`` as of :func:`plain_loss`."""
         settings, generator = self.training.settings, self.training.generator
         if step.done > 0:  # the step before has changed the student
             update_ema(self.teacher, self.student, self.momentum)
@@ -217,15 +201,7 @@ def _source_loss(network: LtaeNetwork, training: Training[TimeMatchSettings], st
 def fit(request: FitRequest) -> TrainedModel:
     """Train on the source, estimate the target's shift, then train a student on both.
 
-    Parameters
-    ----------
-    request : FitRequest
-        The fit.
-
-    Returns
-    -------
-    TrainedModel
-        Adapted to the target.
+    ``request`` as of :func:`fit_supervised`.
     """
     settings = read_settings(TimeMatchSettings(), request.options, request.progress)
     first = round(settings.source_share * settings.steps)

@@ -188,21 +188,12 @@ def natural_weights(labels: Tensor, domain: SourceDomain) -> Tensor:
 
 
 def plain_loss(network: SeriesNetwork, domain: SourceDomain, step: Step) -> Tensor:
-    """Cross-entropy of unperturbed source series.
+    """Cross-entropy of unperturbed source series; ``network`` and ``domain`` as of :func:`held_out_loss`.
 
     Parameters
     ----------
-    network : SeriesNetwork
-        Network.
-    domain : SourceDomain
-        The source.
     step : Step
-        Which series.
-
-    Returns
-    -------
-    Tensor
-        Scalar.
+        Source series of the step, and the share of the steps that is done.
     """
     tensors = domain.tensors
     logits, _ = network(tensors.values[step.index], tensors.observed[step.index], tensors.day)
@@ -210,7 +201,7 @@ def plain_loss(network: SeriesNetwork, domain: SourceDomain, step: Step) -> Tens
 
 
 def held_out_loss(network: SeriesNetwork, domain: SourceDomain, tick: Callable[[], None]) -> float:
-    """Class-balanced cross-entropy of the held-out source.
+    """Class-balanced cross-entropy of the held-out source; ``tick`` as of :func:`validate`.
 
     Parameters
     ----------
@@ -218,13 +209,6 @@ def held_out_loss(network: SeriesNetwork, domain: SourceDomain, tick: Callable[[
         Network.
     domain : SourceDomain
         The source.
-    tick : callable
-        Called at every chunk; may raise to cancel.
-
-    Returns
-    -------
-    float
-        The loss.
     """
     tensors, labels = domain.validation()
     logits = torch.from_numpy(predict(network, tensors, tick).logits)

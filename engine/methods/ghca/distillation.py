@@ -45,17 +45,12 @@ class DistillationSettings(StepSettings):
     """Least weight of a series when it is mixed with another; 1 for no mixing."""
 
     def size(self, member: NetworkSize) -> NetworkSize:
-        """Size of the small network that replaces a member.
+        """Size of the small network that replaces a member, with its own width, layers and heads.
 
         Parameters
         ----------
         member : NetworkSize
             Of the members.
-
-        Returns
-        -------
-        NetworkSize
-            With its own width, layers and heads.
         """
         return replace(member, width=self.distilled_width, layers=self.distilled_layers, heads=HEADS)
 

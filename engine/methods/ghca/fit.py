@@ -177,22 +177,15 @@ def learn_from_pseudo_labels(
 ) -> Checkpoint:
     """Rounds of pseudo-labels, chosen by all members together; the first that does harm ends them.
 
+    Returns the models of the last round that passed. ``context`` and ``students`` as of :func:`align`.
+
     Parameters
     ----------
-    context : FitContext
-        The fit.
-    students : sequence of Student
-        Trained in place.
     checkpoint : Checkpoint
         The models to start from.
     baseline : StageMetrics
         Of the source models, with which the source accuracy is compared; a collapse of class shares is judged against
         the round before.
-
-    Returns
-    -------
-    Checkpoint
-        The models of the last round that passed.
     """
     settings, previous = context.settings, None
     selection = Selection(certainty=settings.certainty, stability=settings.stability)

@@ -54,25 +54,9 @@ class TargetPreprocessing:
     def with_shares(
         self, shares: np.ndarray, domain: SourceDomain, source: SeriesSet, values: np.ndarray, placed: np.ndarray
     ) -> TargetPreprocessing:
-        """Update matched statistics with better class shares.
+        """Update matched statistics with better class shares; itself where the source's statistics are used.
 
-        Parameters
-        ----------
-        shares : ndarray (k,)
-            Class shares of the target.
-        domain : SourceDomain
-            The prepared source.
-        source : SeriesSet
-            The source in the units of its stack.
-        values : ndarray (n, t, c)
-            Target series.
-        placed : ndarray (t,)
-            Their days on the source's calendar.
-
-        Returns
-        -------
-        TargetPreprocessing
-            Itself where the source's statistics are used.
+        ``shares``, ``domain``, ``source``, ``values`` and ``placed`` as of :func:`matched_to_shares`.
         """
         if self.name != "matched":
             return self

@@ -59,23 +59,14 @@ class BandProfiles:
 
     @staticmethod
     def of(values: np.ndarray, day: np.ndarray, labels: np.ndarray, classes: int) -> BandProfiles:
-        """Fit the profiles of one band.
+        """Fit the profiles of one band, on the dates with an observation.
+
+        ``day``, ``labels`` and ``classes`` as of :meth:`CropProfiles.of`.
 
         Parameters
         ----------
         values : ndarray (n, t)
             Standardised series; NaN for gaps.
-        day : ndarray (t,)
-            Days.
-        labels : ndarray (n,) of int
-            Class indices.
-        classes : int
-            Number of classes k.
-
-        Returns
-        -------
-        BandProfiles
-            On the dates with an observation.
         """
         seen = np.isfinite(values)
         some = seen.any(axis=0)

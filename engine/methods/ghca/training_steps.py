@@ -225,12 +225,7 @@ class Student:
     def align_step(self, step: int, steps: int, shares: np.ndarray) -> None:
         """Take a step of source cross-entropy, the guard against collapse, and MK-MMD whose weight ramps up.
 
-        Parameters
-        ----------
-        step, steps : int
-            The step, from 0, and their number.
-        shares : ndarray (k,)
-            Class shares of the target.
+        ``step``, ``steps`` and ``shares`` as of :meth:`Student.round_step`.
         """
         weight = self.data.settings.alignment * min(1.0, 2 * (step + 1) / steps)
         self._optimisation.step(self._source_term(weight, shares).loss)

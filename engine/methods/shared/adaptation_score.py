@@ -56,15 +56,7 @@ class AdaptationScore:
 def inception_score(probability: np.ndarray) -> float:
     """Mutual information of pixel and class: the entropy of the mean prediction less the mean entropy.
 
-    Parameters
-    ----------
-    probability : ndarray (n, k)
-        Predictions.
-
-    Returns
-    -------
-    float
-        In shares of log k, 0 to 1.
+    In shares of log k, 0 to 1; ``probability`` as of :func:`expected_shares`.
     """
     p = np.maximum(probability.astype(np.float64), 1e-12)
     mean = p.mean(axis=0)

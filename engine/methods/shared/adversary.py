@@ -39,11 +39,6 @@ def reverse_gradient(x: Tensor, factor: float) -> Tensor:
         Of any shape.
     factor : float
         Strength of the reversal.
-
-    Returns
-    -------
-    Tensor
-        ``x``.
     """
     return _Reversal.apply(x, factor)
 
@@ -88,17 +83,12 @@ class Discriminator(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """Classify a batch.
+        """Return logits (b,), above zero for the source.
 
         Parameters
         ----------
         features : Tensor (b, d)
             Features.
-
-        Returns
-        -------
-        Tensor (b,)
-            Logits, above zero for the source.
         """
         return self.layers(features).squeeze(1)
 

@@ -32,16 +32,10 @@ STRONG = Perturbation(shift_days=9.0, drop=0.6, gain=0.1, noise=0.05)
 def perturb(
     values: Tensor, observed: Tensor, day: Tensor, perturbation: Perturbation, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Perturb a batch.
+    """Perturb a batch; ``values``, ``observed`` and ``day`` as of :meth:`SeriesNetwork.forward`.
 
     Parameters
     ----------
-    values : Tensor (b, t, c)
-        Standardised values.
-    observed : Tensor (b, t) of bool
-        Which dates were observed.
-    day : Tensor (t,) or (b, t)
-        Days.
     perturbation : Perturbation
         How strongly.
     generator : torch.Generator

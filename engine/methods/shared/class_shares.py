@@ -89,7 +89,7 @@ def adjust_to_shares(
 
 
 def expected_shares(probability: np.ndarray) -> np.ndarray:
-    """Class shares as the mean prediction: one step of expectation-maximisation from equal shares.
+    """Class shares (k,), whose sum is one, the mean prediction: a step of expectation-maximisation from equal shares.
 
     A model that is confident where it is wrong, as in an unknown domain, drives further steps to extremes; over eleven
     transfers and disturbed ones the mean of a source model was closer to the truth.
@@ -98,11 +98,6 @@ def expected_shares(probability: np.ndarray) -> np.ndarray:
     ----------
     probability : ndarray (n, k)
         Predictions.
-
-    Returns
-    -------
-    ndarray (k,)
-        Shares with a sum of one.
     """
     return probability.mean(axis=0)
 

@@ -33,17 +33,12 @@ def squared_distances(u: Tensor, v: Tensor) -> Tensor:
 
 
 def mean_squared_distance(x: Tensor) -> Tensor:
-    """Mean squared distance between different rows, in closed form.
+    """Mean squared distance between different rows, in closed form; one where all rows are equal.
 
     Parameters
     ----------
     x : Tensor (n, d)
         Sample.
-
-    Returns
-    -------
-    Tensor
-        Scalar; one where all rows are equal.
     """
     n = len(x)
     if n < 2:

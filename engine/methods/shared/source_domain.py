@@ -133,7 +133,7 @@ def prepare_source(
 
 
 def balanced_weights(labels: np.ndarray, classes: int) -> np.ndarray:
-    """Weights that give every class the same total.
+    """Return weights (n,) with a sum of one that give every class the same total.
 
     Parameters
     ----------
@@ -141,11 +141,6 @@ def balanced_weights(labels: np.ndarray, classes: int) -> np.ndarray:
         Class indices.
     classes : int
         Number of classes.
-
-    Returns
-    -------
-    ndarray (n,)
-        Weights with a sum of one.
     """
     count = np.bincount(labels, minlength=classes)
     weight = 1.0 / count[labels]

@@ -48,7 +48,7 @@ class EncoderSettings(StepSettings):
     """Observed dates that are read as one token, where the series of both domains are long."""
 
     def network_size(self, bands: int, classes: int, dates: float) -> NetworkSize:
-        """Size of the network for one transfer.
+        """Return the size of the network for one transfer: several dates per token where series are long.
 
         Parameters
         ----------
@@ -56,11 +56,6 @@ class EncoderSettings(StepSettings):
             Number of bands and classes.
         dates : float
             Observed dates of a series.
-
-        Returns
-        -------
-        NetworkSize
-            Several dates per token where series are long.
         """
         dates_per_token = self.dates_per_token if dates >= LONG_SERIES else 1
         return NetworkSize(bands, classes, self.width, self.layers, dates_per_token=dates_per_token)
@@ -229,27 +224,18 @@ def assemble(
     summary: Mapping[str, Any],
     **more: Any,
 ) -> TrainedModel:
-    """Join a network with what it needs to classify.
+    """Join a network with what it needs to classify, in evaluation mode.
+
+    ``network``, ``domain`` and ``request`` as of :func:`build_model`.
 
     Parameters
     ----------
-    network : SeriesNetwork
-        The trained network.
-    domain : SourceDomain
-        The source.
-    request : FitRequest
-        The fit.
     validation : Validation
         Of the network.
     summary : Mapping
         Entries of the summary between validation and warnings.
     **more : Any
         Fields of :class:`TrainedModel`; by default the target is standardised as the source.
-
-    Returns
-    -------
-    TrainedModel
-        In evaluation mode.
     """
     warnings = list(request.progress.warnings)
     return TrainedModel(
@@ -269,15 +255,7 @@ def assemble(
 def fit(request: FitRequest) -> TrainedModel:
     """Train on the source; of the target only the number of its dates is used.
 
-    Parameters
-    ----------
-    request : FitRequest
-        The fit.
-
-    Returns
-    -------
-    TrainedModel
-        Not adapted to the target.
+    ``request`` as of :func:`fit_supervised`.
     """
     settings = read_settings(SourceSettings(), request.options, request.progress)
     device = compute_device()

@@ -38,10 +38,6 @@ def read_data(comparison: Comparison) -> list[Transfer]:
     ----------
     comparison : Comparison
 
-    Returns
-    -------
-    list of Transfer
-
     Raises
     ------
     InputError
@@ -61,16 +57,7 @@ def read_data(comparison: Comparison) -> list[Transfer]:
 
 
 def plan_problems(comparison: Comparison) -> list[InputError]:
-    """Check methods, seeds, transfers and options.
-
-    Parameters
-    ----------
-    comparison : Comparison
-
-    Returns
-    -------
-    list of InputError
-    """
+    """Check methods, seeds, transfers and options; ``comparison`` as of :func:`read_data`."""
     problems = []
     known = f"Choose from: {', '.join(METHODS)}."
     for method in comparison.methods:

@@ -13,18 +13,11 @@ from .outputs import output_problems
 
 
 def check_extraction(extraction: Extraction) -> list[InputError]:
-    """All problems of an extraction, the ones to solve first in front.
-
-    Reads no pixel and imports no torch.
+    """All problems of an extraction, the ones to solve first in front; reads no pixel and imports no torch.
 
     Parameters
     ----------
     extraction : Extraction
-
-    Returns
-    -------
-    list of InputError
-        Empty when it can run.
     """
     problems = _source_problems(extraction)
     for path in extraction.join:

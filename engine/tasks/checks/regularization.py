@@ -30,18 +30,11 @@ class ResolvedBands:
 
 
 def check_regularization(task: Regularization) -> list[InputError]:
-    """All problems of a regularization, the ones to solve first in front.
-
-    Reads no pixel and imports no torch.
+    """All problems of a regularization, the ones to solve first in front; reads no pixel and imports no torch.
 
     Parameters
     ----------
     task : Regularization
-
-    Returns
-    -------
-    list of InputError
-        Empty when it can run.
     """
     problems = setting_problems(task) + output_problems(task)
     try:
@@ -57,15 +50,7 @@ def check_regularization(task: Regularization) -> list[InputError]:
 
 
 def resolve_bands(task: Regularization) -> ResolvedBands:
-    """The bands to read for a regularization.
-
-    Parameters
-    ----------
-    task : Regularization
-
-    Returns
-    -------
-    ResolvedBands
+    """The bands to read; ``task`` as of :func:`check_regularization`.
 
     Raises
     ------

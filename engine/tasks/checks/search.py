@@ -14,10 +14,5 @@ def check_search(search: Search) -> list[InputError]:
     Parameters
     ----------
     search : Search
-
-    Returns
-    -------
-    list of InputError
-        Empty when it can run.
     """
     return [*query_problems(search.query()), *output_problems(search)]

@@ -17,12 +17,7 @@ from .terminal import show, show_outputs
 
 
 def add_command(commands: Any) -> None:
-    """Add the command to the subcommands of a parser.
-
-    Parameters
-    ----------
-    commands : argparse subparsers
-    """
+    """Add the command to a parser; ``commands`` as of :func:`compare.add_command`."""
     command = commands.add_parser("extract", help="draw labelled series from stacks, join them, keep them in a file")
     command.set_defaults(run=_extract)
     add_label_options(command)

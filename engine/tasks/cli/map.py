@@ -29,12 +29,7 @@ MAPPING = ("exact", "memory", "resume", "parcels", "parcel_layer", "parcel_readi
 
 
 def add_commands(commands: Any) -> None:
-    """Add both commands to the subcommands of a parser.
-
-    Parameters
-    ----------
-    commands : argparse subparsers
-    """
+    """Add both commands to a parser; ``commands`` as of :func:`compare.add_command`."""
     command = commands.add_parser("map", help="learn from a source, adapt to a target stack, and map it")
     command.set_defaults(run=_map)
     command.add_argument("--job", metavar="FILE", help="a job as JSON; the other options change it")

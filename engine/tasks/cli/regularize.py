@@ -22,12 +22,7 @@ SAME = ("output", "period", "start", "end", "method", "by", "fill", "smoothness"
 
 
 def add_command(commands: Any) -> None:
-    """Add the command to the subcommands of a parser.
-
-    Parameters
-    ----------
-    commands : argparse subparsers
-    """
+    """Add the command to a parser; ``commands`` as of :func:`compare.add_command`."""
     command = commands.add_parser("regularize", help="write a stack as regular composites, with gaps filled on request")
     command.set_defaults(run=_regularize)
     command.add_argument("--stack", nargs="+", required=True, metavar="RASTER", help="files of the stack")

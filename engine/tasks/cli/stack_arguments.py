@@ -37,12 +37,7 @@ def add_reading_options(command: argparse.ArgumentParser) -> None:
 
 
 def add_quality_option(command: argparse.ArgumentParser) -> None:
-    """Add ``--quality``.
-
-    Parameters
-    ----------
-    command : argparse.ArgumentParser
-    """
+    """Add ``--quality``; ``command`` as of :func:`add_method_options`."""
     text = (
         "values that a quality band masks instead of its defaults, such as SCL=3,8,9,10 or "
         "'QA_PIXEL=cloud,cloud shadow'; none masks nothing; may be repeated"

@@ -68,17 +68,12 @@ def resolve_source(job: Job) -> tuple[ResolvedStack, tuple[str, ...]]:
 
 
 def source_series(job: Job, series: SeriesSet) -> SeriesSet:
-    """The bands and indices of a series file that a job learns from.
+    """The bands and indices of a series file that a job learns from; ``job`` as of :func:`resolve_source`.
 
     Parameters
     ----------
-    job : Job
     series : SeriesSet
         All of the file.
-
-    Returns
-    -------
-    SeriesSet
 
     Raises
     ------

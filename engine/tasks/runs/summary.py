@@ -75,24 +75,17 @@ def _part_of_series(job: Job) -> list[str]:
 def facts(
     job: Job, model: Any, stack: Stack, side: ResolvedStack, season: Season, summary: dict[str, Any]
 ) -> dict[str, str]:
-    """The last table of the report.
+    """The last table of the report: what went in, what the method decided, how long it took.
+
+    ``job``, ``model`` and ``stack`` as of :func:`summarize`.
 
     Parameters
     ----------
-    job : Job
-    model : TrainedModel
-    stack : Stack
-        The target.
     side : ResolvedStack
     season : Season
         Of the target.
     summary : dict
         See :func:`summarize`.
-
-    Returns
-    -------
-    dict of str
-        What went in, what the method decided, how long it took.
     """
     learned, rounds = model.summary, model.summary.get("pseudo_labels", ())
     shift = f"its {season.start} counts as 01-01 of the source ({season.days:+d} days)"

@@ -231,16 +231,11 @@ def new_id() -> str:
 
 
 def setting_problems(task: Task) -> list[InputError]:
-    """Check every setting of a task against its limits.
+    """Check every setting of a task against its limits, in the order of the fields.
 
     Parameters
     ----------
     task : Task
-
-    Returns
-    -------
-    list of InputError
-        One for each value out of its limits, in the order of the fields.
     """
     problems: list[InputError | None] = []
     for field in fields(task):

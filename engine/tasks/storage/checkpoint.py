@@ -28,33 +28,20 @@ ENDING = ".tiles"
 
 
 def unfinished_folder(job: HasOutputs) -> Path:
-    """The folder in which a run of a job keeps what is finished.
+    """The folder in which a run of a job keeps what is finished: beside the map, hidden; it need not exist.
 
     Parameters
     ----------
     job : HasOutputs
-
-    Returns
-    -------
-    Path
-        Beside the map, hidden; it need not exist.
     """
     output = Path(job.output)
     return output.with_name(f".{output.name}.{job.id}{ENDING}")
 
 
 def unfinished_folders(output: str) -> list[Path]:
-    """The folders of runs that were to write a map, interrupted or still at work.
+    """The folders of runs that were to write a map, interrupted or still at work, the newest first.
 
-    Parameters
-    ----------
-    output : str
-        Path of the map.
-
-    Returns
-    -------
-    list of Path
-        The newest first.
+    ``output`` as of :func:`lock_path`.
     """
     path = Path(output)
     if not path.parent.is_dir():
@@ -67,16 +54,11 @@ def unfinished_folders(output: str) -> list[Path]:
 
 
 def fingerprint(job: Job) -> dict[str, Any]:
-    """What decides the classes of the map of a job.
+    """What decides the classes of the map of a job: version of the engine, settings, state of inputs.
 
     Parameters
     ----------
     job : Job
-
-    Returns
-    -------
-    dict
-        JSON-ready: version of the engine, settings, and the state of each input file.
     """
     settings = {key: value for key, value in asdict(job).items() if key not in NOT_DECISIVE}
     if settings["labels"]:

@@ -39,10 +39,6 @@ class ComparisonLog:
         ----------
         output : str
             Path of its results.
-
-        Returns
-        -------
-        ComparisonLog
         """
         path = Path(output)
         return ComparisonLog(path.with_name(f"{path.name}.runs"))

@@ -11,17 +11,12 @@ from ...progress import Progress
 
 
 def lock_path(output: str) -> Path:
-    """The lock file of a map.
+    """The lock file of a map: beside it, hidden.
 
     Parameters
     ----------
     output : str
         Path of the map.
-
-    Returns
-    -------
-    Path
-        Beside it, hidden.
     """
     return Path(output).with_name(f".{Path(output).name}.lock")
 
