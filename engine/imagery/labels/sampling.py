@@ -33,7 +33,7 @@ MORE_WINDOWS = 256
 ENOUGH = 500
 """Size of such a smaller sample."""
 CELL_PIXELS = 64 * 64
-MOST_CELLS = 65_536
+MAX_CELLS = 65_536
 """Cells into which a stack is cut, about: on a raster of any size they must fit in memory."""
 
 
@@ -338,7 +338,7 @@ def read_pixels(stack: Stack, row: np.ndarray, column: np.ndarray, progress: Pro
 def _cells(stack: Stack) -> list[Window]:
     """Windows of ``CELL_PIXELS``, and larger ones where a stack is so large that these would be too many."""
     limit = WINDOW_BYTES // (4 * len(stack.dates) * len(stack.bands))
-    return stack.tiles(max(CELL_PIXELS, min(stack.grid.width * stack.grid.height // MOST_CELLS, limit)))
+    return stack.tiles(max(CELL_PIXELS, min(stack.grid.width * stack.grid.height // MAX_CELLS, limit)))
 
 
 def _spread_cells(cells: Sequence[Window], grid: Grid, rng: np.random.Generator) -> np.ndarray:

@@ -238,7 +238,7 @@ def _alpha_of(dataset: Any) -> int | None:
     return next((n for n in numbers if dataset.GetRasterBand(n).GetColorInterpretation() == gdal.GCI_AlphaBand), None)
 
 
-FEWEST_OPEN = 8
+MIN_OPEN = 8
 """Datasets that a thread may keep open, however many threads there are."""
 
 
@@ -285,7 +285,7 @@ class OpenFiles:
         dataset = own.pop(path, None) or open_raster(path)
         own[path] = dataset
         # The limit is one of the process: every thread has its own.
-        while len(own) > max(self.LIMIT // len(self._open), min(self.LIMIT, FEWEST_OPEN)):
+        while len(own) > max(self.LIMIT // len(self._open), min(self.LIMIT, MIN_OPEN)):
             own.pop(next(iter(own)))
         return dataset
 

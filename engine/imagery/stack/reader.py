@@ -34,7 +34,7 @@ WINDOW_BYTES = 128 * 2**20
 """Memory of the values of one window, at most."""
 WINDOW_PIXELS = 512 * 512
 """Pixels of one window, at most: what is done between two checks for cancel."""
-FEWEST_PIXELS = 1024
+MIN_PIXELS = 1024
 """Pixels of one window, at least, however many dates and bands it has."""
 LONGEST_SEASON = 430
 """Days beyond which a stack shows more than one season."""
@@ -158,7 +158,7 @@ class Stack:
             Memory of the values of one window; more than ``WINDOW_BYTES`` makes nothing faster.
         """
         pixels = min(WINDOW_PIXELS, min(max_bytes, WINDOW_BYTES) // (4 * len(self.dates) * len(self.bands)))
-        return self.tiles(max(pixels, FEWEST_PIXELS))
+        return self.tiles(max(pixels, MIN_PIXELS))
 
     def tiles(self, pixels: int) -> list[Window]:
         """Windows that cover the grid, in whole blocks of the files where that is possible.
