@@ -138,7 +138,11 @@ def read_valid(band: Any, window: Window) -> tuple[np.ndarray | None, str]:
         GDAL's message; empty on success.
     """
     numbers, fault = read_window(band, window)
-    valid, mask_fault = read_window(band.GetMaskBand(), window, np.uint8)
+    # Within the call, too: GDAL looks for a mask only now, and may complain about a damaged file.
+    mask, mask_fault = call_gdal(band.GetMaskBand)
+    valid = None
+    if mask is not None:
+        valid, mask_fault = read_window(mask, window, np.uint8)
     if numbers is None or valid is None:
         return None, fault or mask_fault
     return np.where(valid != 0, numbers, np.nan), ""
