@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import replace
 
 import numpy as np
 
@@ -119,13 +118,8 @@ class TileMapper:
         finite = np.isfinite(sample)
         np.add.at(statistics.sums, best, np.where(finite, sample, 0))
         np.add.at(statistics.seen, best, finite)
-        statistics = replace(
-            statistics,
-            unobserved=int((inside & ~observed).sum()),
-            checked=found.checked,
-            agreed=found.agreed,
-            exact=found.exact,
-        )
+        statistics.unobserved = int((inside & ~observed).sum())
+        statistics.checked, statistics.agreed, statistics.exact = found.checked, found.agreed, found.exact
         return classes, percent, statistics
 
     def _inside(self, window: Window) -> np.ndarray:

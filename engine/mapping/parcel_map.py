@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ..imagery import MapWriter, Mask
@@ -12,30 +10,17 @@ from ..imagery.geo.rasterize import burn
 from ..imagery.maps.geotiff import NO_CONFIDENCE
 from ..imagery.parcels.store import ParcelStore
 from ..progress import Progress
-
-
-@dataclass
-class DrawnPixels:
-    """Counts of the pixels drawn."""
-
-    confidence: np.ndarray
-    """(k, 101) int64: pixels by class and confidence in whole percent."""
-    outside: int = 0
-    """Pixels outside the mask or outside all parcels."""
-    unobserved: int = 0
-    """Pixels inside the mask that are only in parcels without a class."""
-    shared: int = 0
-    """Pixels inside the mask that are in several parcels."""
+from .statistics import MapStatistics
 
 
 def draw_parcels(
     store: ParcelStore,
     mask: Mask | None,
     writer: MapWriter,
-    classes: int,
+    statistics: MapStatistics,
     progress: Progress,
     fractions: tuple[float, float],
-) -> DrawnPixels:
+) -> int:
     """Write the map and its confidence, tile by tile.
 
     Parameters
@@ -46,8 +31,8 @@ def draw_parcels(
         Where the map has pixels; None for everywhere.
     writer : MapWriter
         Of the map.
-    classes : int
-        Number of classes.
+    statistics : MapStatistics
+        Receives the counts; unobserved are pixels that are only in parcels without a class.
     progress : Progress
         Updated at every tile.
     fractions : tuple of float
@@ -55,11 +40,11 @@ def draw_parcels(
 
     Returns
     -------
-    DrawnPixels
-        The counts.
+    int
+        Pixels inside the mask that are in several parcels.
     """
-    drawn = DrawnPixels(np.zeros((classes, 101), np.int64))
     start, end = fractions
+    shared = 0
     for number, window in enumerate(store.tiles):
         progress.update(start + (end - start) * number / len(store.tiles))
         class_plane, percent_plane, parcels_here = _draw_tile(store, number, progress)
@@ -68,14 +53,14 @@ def draw_parcels(
             inside &= mask.read(window)
         class_plane[~inside], percent_plane[~inside] = 0, NO_CONFIDENCE
         mapped = class_plane > 0
-        drawn.outside += int((~inside).sum())
-        drawn.unobserved += int((inside & ~mapped).sum())
-        drawn.shared += int((inside & (parcels_here > 1)).sum())
+        statistics.outside += int((~inside).sum())
+        statistics.unobserved += int((inside & ~mapped).sum())
+        shared += int((inside & (parcels_here > 1)).sum())
         if mapped.any():
             # What is never written reads as nodata.
-            np.add.at(drawn.confidence, (class_plane[mapped] - 1, percent_plane[mapped]), 1)
+            np.add.at(statistics.confidence, (class_plane[mapped] - 1, percent_plane[mapped]), 1)
             writer.write(window, class_plane, percent_plane)
-    return drawn
+    return shared
 
 
 def _draw_tile(store: ParcelStore, number: int, progress: Progress) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -95,8 +95,8 @@ def map_parcels(mapping: ParcelMapping, writer: MapWriter, progress: Progress) -
     tiles = mapping.stack.tiles(max(1, mapping.window_pixels // TILES_IN_WINDOW))
     with ParcelStore(str(Path(mapping.path).with_suffix(".sqlite")), grid, tiles) as store:
         count, without_polygon = _collect(layer, store, progress)
-        sums = _classify(mapping, store, progress)
-        drawn = draw_parcels(store, mapping.mask, writer, len(model.classes), progress, (CLASSIFIED, DRAWN))
+        statistics = _classify(mapping, store, progress)
+        shared = draw_parcels(store, mapping.mask, writer, statistics, progress, (CLASSIFIED, DRAWN))
         output = ParcelWriter(mapping.path, mapping.name, layer, model.classes)
         try:
             _write(layer, store, output, count, progress)
@@ -107,12 +107,12 @@ def map_parcels(mapping: ParcelMapping, writer: MapWriter, progress: Progress) -
         hectares = pixel_hectares(grid) / abs(across * down - skew * skew_down)
         by_class = {crop: (number, area * hectares) for crop, (number, area) in store.by_class().items()}
         outside = count - without_polygon - store.count
-    counts = ParcelCounts(count, by_class, outside, without_polygon, drawn.shared, output.crop_field)
+    counts = ParcelCounts(count, by_class, outside, without_polygon, shared, output.crop_field)
     for text in (*output.warnings, *counts.warnings()):
         progress.warning(text)
     if layer.crs is None and grid.crs:
         progress.warning(f"The parcel layer {layer.name} has no CRS: that of the stack {mapping.stack.name} is used.")
-    return MapStatistics(drawn.confidence, drawn.outside, drawn.unobserved, *sums), counts
+    return statistics, counts
 
 
 def _collect(layer: ParcelLayer, store: ParcelStore, progress: Progress) -> tuple[int, int]:
@@ -168,8 +168,8 @@ def _as_point(parcel: Parcel, store: ParcelStore) -> Parcel:
     return parcel
 
 
-def _classify(mapping: ParcelMapping, store: ParcelStore, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
-    """Classify all parcels; returns (k, t, c) sums and numbers of the values classified, by their parcel's class."""
+def _classify(mapping: ParcelMapping, store: ParcelStore, progress: Progress) -> MapStatistics:
+    """Classify all parcels; the statistics hold the values of the pixels classified, by their parcel's class."""
     model, stack, mask = mapping.model, mapping.stack, mapping.mask
     waiting: deque[_Piece] = deque()
 
@@ -178,8 +178,9 @@ def _classify(mapping: ParcelMapping, store: ParcelStore, progress: Progress) ->
             waiting.append(piece)
             yield piece.window
 
-    sums = np.zeros((len(model.classes), len(stack.day), len(model.bands)), np.float64)
-    seen = np.zeros_like(sums)
+    classes = len(model.classes)
+    sums = np.zeros((classes, len(stack.day), len(model.bands)))
+    statistics = MapStatistics(np.zeros((classes, 101), np.int64), 0, 0, sums, np.zeros_like(sums))
     done = 0
     partial: Sample | None = None
     # One thread reads, for the cores are busy with classifying.
@@ -201,8 +202,8 @@ def _classify(mapping: ParcelMapping, store: ParcelStore, progress: Progress) ->
         if samples:
             decisions = _decide(mapping, samples, progress)
             store.add_decisions(decisions)
-            _add_values(samples, decisions, sums, seen)
-    return sums, seen
+            _add_values(samples, decisions, statistics)
+    return statistics
 
 
 def _pixels_of(parcel: Parcel, window: Window, store: ParcelStore) -> tuple[np.ndarray, Window]:
@@ -243,14 +244,14 @@ def _decide(mapping: ParcelMapping, samples: dict[int, Sample], progress: Progre
     return decisions
 
 
-def _add_values(samples: dict[int, Sample], decisions: list[Decision], sums: np.ndarray, seen: np.ndarray) -> None:
-    """Add the pixels classified to the (k, t, c) sums and numbers of values of their parcel's class."""
+def _add_values(samples: dict[int, Sample], decisions: list[Decision], statistics: MapStatistics) -> None:
+    """Add the values of the pixels classified to those of their parcel's class."""
     crops = np.array([one.crop for one in decisions])
     first = [sample.first for sample in samples.values()]
     for crop in np.unique(crops):
         series = np.concatenate([first[position] for position in np.flatnonzero(crops == crop)])
-        sums[crop] += np.nansum(series, axis=0, dtype=np.float64)
-        seen[crop] += np.isfinite(series).sum(axis=0)
+        statistics.sums[crop] += np.nansum(series, axis=0, dtype=np.float64)
+        statistics.seen[crop] += np.isfinite(series).sum(axis=0)
 
 
 def _write(layer: ParcelLayer, store: ParcelStore, output: ParcelWriter, count: int, progress: Progress) -> None:

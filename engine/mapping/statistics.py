@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass
 class MapStatistics:
-    """Counts of a map or of one of its tiles."""
+    """Counts of a map or of one of its tiles, filled while it is mapped."""
 
     confidence: np.ndarray
     """(k, 101) int64: mapped pixels by class and confidence in whole percent."""
