@@ -10,8 +10,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = sorted(".".join(path.parent.relative_to(ROOT).parts) for path in ROOT.glob("engine/**/__init__.py"))
-WITHOUT = {"engine.imagery"}
-"""Packages without an example so far; this list only shrinks."""
 
 
 def example_of(package: str) -> doctest.DocTest:
@@ -20,15 +18,10 @@ def example_of(package: str) -> doctest.DocTest:
     return doctest.DocTestParser().get_doctest(module.__doc__ or "", {}, package, module.__file__, 0)
 
 
-@pytest.mark.parametrize("package", [name for name in PACKAGES if name not in WITHOUT])
+@pytest.mark.parametrize("package", PACKAGES)
 def test_the_example_of_a_package_runs(package):
     example = example_of(package)
     assert example.examples
     printed: list[str] = []
     result = doctest.DocTestRunner().run(example, out=printed.append)
     assert result.failed == 0, "".join(printed)
-
-
-@pytest.mark.parametrize("package", sorted(WITHOUT))
-def test_a_package_listed_without_an_example_has_none(package):
-    assert not example_of(package).examples
