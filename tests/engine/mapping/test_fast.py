@@ -1,4 +1,4 @@
-"""The fast network: what it learns, when its teacher is asked, what is told of it, and when it is not used."""
+"""The distilled model: its training, the threshold of its use, what the map reports, and when it is not used."""
 
 from dataclasses import replace
 from html import unescape
@@ -43,23 +43,23 @@ def pixels_of(scene):
 def taught(scene, model):
     """Pixels of the target, their days, and a student of half of them."""
     pixels, day = pixels_of(scene)
-    learnt, held = pixels[::2], pixels[1::2]
-    answers = [classifier_plan.predict_parallel(model, part, day, lambda: None) for part in (learnt, held)]
+    train, held = pixels[::2], pixels[1::2]
+    answers = [classifier_plan.predict_parallel(model, part, day, lambda: None) for part in (train, held)]
     return (
         pixels,
         day,
-        distill.distill(model, day, distill.StudentData(learnt, answers[0], held, answers[1]), 0, Progress()),
+        distill.distill(model, day, distill.StudentData(train, answers[0], held, answers[1]), 0, Progress()),
     )
 
 
 def test_asking_the_teacher_below_a_probability_reaches_the_goal_with_the_fewest_questions():
     top = np.array([0.9, 0.5, 0.6, 0.95, 0.7, 0.8, 0.99, 0.55, 0.85, 0.65])
     wrong = np.array([0, 1, 0, 0, 1, 0, 0, 1, 0, 0], bool)  # at .5, .55 and .7
-    # One wrong pixel in ten may stand: those up to .55 have to be asked for, two of ten.
+    # One wrong pixel in ten is allowed: those up to .55 go to the teacher, two of ten.
     assert distill.choose_threshold(top, wrong, 0.9) == pytest.approx((0.55, 0.9, 0.2))
-    # None may: up to .7 everything is asked for.
+    # None is: everything up to .7 goes to the teacher.
     assert distill.choose_threshold(top, wrong, 1.0) == pytest.approx((0.7, 1.0, 0.5))
-    # All three may: nothing is.
+    # All three are: nothing does.
     assert distill.choose_threshold(top, wrong, 0.7) == pytest.approx((0.0, 0.7, 0.0))
 
 
@@ -71,9 +71,9 @@ def test_pixels_with_gaps_on_the_same_dates_go_together_and_none_is_lost():
     pixels = np.where(hidden[:, :, None], np.nan, rng.random((940, 70, 2))).astype(np.float32)
     found = list(batches(pixels, 128))
     assert sorted(np.concatenate(found)) == list(range(940)) and max(map(len, found)) <= 128
-    alike = [len(np.unique(hidden[part], axis=0)) == 1 for part in found]
-    assert sum(len(part) for part, same in zip(found, alike) if same) == 900
-    assert [same for part, same in zip(found, alike) if len(part) >= MIN_BATCH].count(False) == 0
+    uniform = [len(np.unique(hidden[part], axis=0)) == 1 for part in found]
+    assert sum(len(part) for part, same in zip(found, uniform) if same) == 900
+    assert [same for part, same in zip(found, uniform) if len(part) >= MIN_BATCH].count(False) == 0
     whole = np.zeros((300, 70, 2), np.float32)
     assert [range(300)[part] for part in batches(whole, 128)] == [range(128), range(128, 256), range(256, 300)]
     assert list(batches(whole[:0], 128)) == []
@@ -170,21 +170,21 @@ def test_a_large_map_is_left_to_the_fast_network_and_says_how_well_it_agrees(sce
     exact = run(job_of(scene, model, tmp_path, "exact.tif", exact=True), Progress()).summary
     planes = [gdal.Open(str(tmp_path / name)).ReadAsArray() for name in ("fast.tif", "exact.tif")]
     assert (planes[0] == planes[1]).mean() >= 0.98
-    told = fast["mapping"]
-    assert not lacking(told["way"], f"{told['agreement']:.1%}", f"{told['asked']:.1%}")
-    assert told["map_checked_pixels"] > 10 and told["map_agreement"] >= 0.9
-    assert told["map_asked"] == pytest.approx(told["asked"], abs=0.05)
+    mapping = fast["mapping"]
+    assert not lacking(mapping["way"], f"{mapping['agreement']:.1%}", f"{mapping['asked']:.1%}")
+    assert mapping["map_checked_pixels"] > 10 and mapping["map_agreement"] >= 0.9
+    assert mapping["map_asked"] == pytest.approx(mapping["asked"], abs=0.05)
     assert set(exact["mapping"]) == {"way"} and numbers(exact["mapping"]["way"]) == []
-    assert told["way"] in unescape((tmp_path / "fast.html").read_text("utf-8"))
+    assert mapping["way"] in unescape((tmp_path / "fast.html").read_text("utf-8"))
     # Once more: the same map to the last byte.
     again = run(job_of(scene, model, tmp_path, "again.tif"), Progress()).summary
-    assert again["mapping"]["agreement"] == told["agreement"]
+    assert again["mapping"]["agreement"] == mapping["agreement"]
     np.testing.assert_array_equal(gdal.Open(str(tmp_path / "again.tif")).ReadAsArray(), planes[0])
 
 
 def test_a_small_map_is_not_worth_a_student(scene, model, tmp_path):
-    told = run(job_of(scene, model, tmp_path, "map.tif"), Progress()).summary["mapping"]
-    assert set(told) == {"way"} and numbers(told["way"]) == ["14,400"]
+    mapping = run(job_of(scene, model, tmp_path, "map.tif"), Progress()).summary["mapping"]
+    assert set(mapping) == {"way"} and numbers(mapping["way"]) == ["14,400"]
 
 
 @pytest.mark.slow
@@ -205,9 +205,9 @@ def noise(self, values, day):
 
 
 def test_pixels_that_were_learnt_from_do_not_judge():
-    learnt = np.arange(12, dtype=np.float32).reshape(3, 2, 2)
-    held = np.concatenate([learnt[1:2], learnt[1:2] + np.float32(0.5)])
-    assert classifier_plan._contained(held, learnt).tolist() == [True, False]
+    train = np.arange(12, dtype=np.float32).reshape(3, 2, 2)
+    held = np.concatenate([train[1:2], train[1:2] + np.float32(0.5)])
+    assert classifier_plan._contained(held, train).tolist() == [True, False]
 
 
 def test_a_mask_is_counted_and_not_guessed(scene, monkeypatch):

@@ -57,7 +57,7 @@ def values():
 
 @pytest.fixture
 def run(tmp_path, values):
-    """A function that maps WKT polygons, and gives the rows of the layer, the map, its confidence and what was told."""
+    """A function that maps WKT polygons, and gives the rows of the layer, the map, its confidence and the warnings."""
 
     def mapped(shapes, reading="median", mask=None, epsg=32633, source=None, model=None, progress=None):
         write_raster(tmp_path / "target.tif", values, [f"B04_{date}" for date in DATES], nodata=np.nan)
@@ -65,8 +65,8 @@ def run(tmp_path, values):
             source = tmp_path / "parcels.gpkg"
             source.unlink(missing_ok=True)
             write_layer(source, [(f"p{i}", wkt) for i, wkt in enumerate(shapes)], field="name", epsg=epsg)
-        told = []
-        progress = progress or Progress(lambda event: told.append(event) if event["event"] == "warning" else None)
+        warnings = []
+        progress = progress or Progress(lambda event: warnings.append(event) if event["event"] == "warning" else None)
         with Stack(describe([str(tmp_path / "target.tif")]), "target") as stack:
             names = str(tmp_path / "map.tif"), str(tmp_path / "confidence.tif")
             writer = MapWriter(*names, stack.grid, CLASSES, [(0, 0, 0)] * 3, {})
@@ -84,7 +84,7 @@ def run(tmp_path, values):
             rows=rows_of(output),
             map=planes[0],
             confidence=planes[1],
-            told=[event["message"] for event in told],
+            warnings=[event["message"] for event in warnings],
             statistics=statistics,
             counts=counts,
         )
@@ -130,7 +130,7 @@ def test_a_parcel_has_the_class_of_the_median_of_its_pixels(run, values):
         assert row["agreement"] == pytest.approx(100 * (alone.argmax(axis=1) == first).mean(), abs=0.06)
         assert (done.map[part(*field)] == first + 1).all()
         assert (done.confidence[part(*field)] == np.rint(np.float32(sure[first]))).all()
-    assert done.told == []
+    assert done.warnings == []
     assert done.statistics.mapped == SIDE * SIDE and done.statistics.unobserved == done.statistics.outside == 0
     crops = Counter(row["crop_value"] - 1 for row in done.rows)
     assert {crop: found for crop, (found, _) in done.counts.by_class.items()} == crops
@@ -216,7 +216,7 @@ def test_overlapping_parcels_have_their_own_pixels_and_the_later_one_is_drawn(ru
         ("wheat", 48, 75),
     ]
     assert (done.map[0:6, 0:6] == 1).all() and (done.map[0:6, 6:14] == 3).all()
-    assert list(map(numbers, done.told)) == [["12"]]
+    assert list(map(numbers, done.warnings)) == [["12"]]
     swapped = run(both[::-1])
     assert [row["crop"] for row in swapped.rows] == ["wheat", "barley"]
     assert (swapped.map[0:6, 0:8] == 1).all() and (swapped.map[0:6, 8:14] == 3).all()
@@ -251,7 +251,7 @@ def test_what_has_no_class_is_null_and_told(run, values):
         assert {row[name] for name in ("crop_value", "confidence", "second", "agreement")} == {None}
     assert [row["name"] for row in done.rows] == ["p0", "p1", "p2", "p3", "p4"]
     assert done.rows[2]["shape"] is not None and done.rows[3]["shape"] is None
-    assert list(map(numbers, done.told)) == [["4", "5", "1", "1", "2"]]
+    assert list(map(numbers, done.warnings)) == [["4", "5", "1", "1", "2"]]
     assert done.statistics.unobserved == 36 and done.statistics.outside == SIDE * SIDE - 72
     assert (done.map > 0).sum() == 36
 
@@ -267,7 +267,7 @@ def test_masked_pixels_neither_count_nor_show(run, values, tmp_path):
     )
     assert done.rows[1]["crop"] is None
     assert (done.map[:6, :3] > 0).all() and (done.map > 0).sum() == 18
-    assert list(map(numbers, done.told)) == [["1", "2", "1"]]
+    assert list(map(numbers, done.warnings)) == [["1", "2", "1"]]
 
 
 def test_parcels_of_another_crs_take_the_same_pixels_and_stay_where_they_are(run, tmp_path):
@@ -319,20 +319,20 @@ def test_attributes_are_kept_and_new_fields_give_way(run, tmp_path):
     assert {row["crop_2"] for row in done.rows} <= set(CLASSES) and done.counts.crop_field == "crop_2"
     assert [row["fid"] for row in done.rows] == [7, 7, 7] and [row["geom"] for row in done.rows] == [0, 0.25, 0.5]
     assert all("a" in str(row["owners"]) and "b" in str(row["owners"]) for row in done.rows)
-    (warning,) = done.told
+    (warning,) = done.warnings
     assert not lacking(warning, "'crop'", "registry.geojson", "'crop_2'")
 
 
 def test_a_cancel_ends_it_between_two_parcels(run):
-    asked = []
+    checks = []
 
     def cancelled():
-        asked.append(1)
-        return len(asked) > 20
+        checks.append(1)
+        return len(checks) > 20
 
     with pytest.raises(Cancelled):
         run([box(*field) for field in FIELDS], progress=Progress(cancelled=cancelled))
-    assert len(asked) < 40
+    assert len(checks) < 40
 
 
 @pytest.mark.parametrize(
