@@ -73,7 +73,10 @@ def read_settings(default: Settings, options: Mapping[str, Any], progress: Progr
                 "option", f"The method has no option '{given}'.", f"Options are: {', '.join(sorted(known))}."
             )
         if name in values:
-            raise InputError("option", f"Option '{name}' is given twice.", f"Leave out its earlier name, '{given}'.")
+            earlier_name = known[name].metadata["formerly"]
+            raise InputError(
+                "option", f"Option '{name}' is given twice.", f"Leave out its earlier name {earlier_name}."
+            )
         problem = _problem(value, type(getattr(default, name)), known[name].metadata)
         if problem:
             raise InputError("option", f"Option '{given}' is {value!r}; it must be {problem}.")
