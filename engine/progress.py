@@ -67,8 +67,7 @@ class Progress:
         self._stage, self._stage_started = name, time.monotonic()
         if name in self._stages:
             names = list(self._stages)
-            before = names[: names.index(name)]
-            self._base = sum(self._stages[n] for n in before)
+            self._base = sum(self._stages[n] for n in names[: names.index(name)])
             self._share = self._stages[name]
         else:
             self._share = 0.0

@@ -54,8 +54,7 @@ def feature_map(model: TrainedModel, source: SeriesSet, target: SeriesSet) -> di
     both -= both.mean(axis=0)
     left, spread, _ = np.linalg.svd(both, full_matrices=False)
     plane = left[:, :2] * spread[:2]
-    largest = np.abs(plane).max() or 1.0
-    plane = np.round(plane / largest, 3)
+    plane = np.round(plane / (np.abs(plane).max() or 1.0), 3)
     cut = len(index[0])
     domains = {
         name: {"index": where.tolist(), "x": points[:, 0].tolist(), "y": points[:, 1].tolist()}

@@ -54,8 +54,7 @@ def oracle_folds(labels: np.ndarray, group: np.ndarray | None, seed: int) -> Fol
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     if group is not None and len(np.unique(group)) >= FOLDS:
-        splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-        parts = _split(splitter, labels, group)
+        parts = _split(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed), labels, group)
         if parts and _learnable(labels, parts):
             return Folds(parts, "")
     parts = _split(StratifiedKFold(FOLDS, shuffle=True, random_state=seed), labels, None)

@@ -282,8 +282,7 @@ def _overall(summaries: Sequence[MethodSummary], transfers: Sequence[str]) -> li
     scores.pop(ORACLE, None)
     if len(scores) < 2:
         return []
-    ranked = sorted(scores, key=lambda method: -scores[method])
-    first, second = ranked[:2]
+    first, second = sorted(scores, key=lambda method: -scores[method])[:2]
     return [
         f"Over all {len(transfers)} transfers {method_title(first)} is first in mean overall accuracy, "
         f"{_plain(scores[first])}; next is {method_title(second)} with {_plain(scores[second])}."

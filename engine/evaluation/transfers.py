@@ -151,8 +151,7 @@ def read_files(source: str | Path, target: str | Path) -> Transfer:
     InputError
         As :func:`read_series` and :meth:`Transfer.of`.
     """
-    name = f"{Path(source).stem} to {Path(target).stem}"
-    return Transfer.of(name, read_source(source), read_target(target))
+    return Transfer.of(f"{Path(source).stem} to {Path(target).stem}", read_source(source), read_target(target))
 
 
 def read_source(path: str | Path, part: Mapping[str, Any] | None = None, classes: tuple[str, ...] = ()) -> SeriesSet:

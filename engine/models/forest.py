@@ -79,8 +79,7 @@ class ForestNetwork(SeriesNetwork):
         """Classify a batch on the grid; the features are the mean class shares (b, k)."""
         if values.shape[1:] != (self.size.dates, self.size.bands):
             raise ValueError(f"values {tuple(values.shape)} do not fit the forest")
-        leaves = self.leaves(values)
-        share = F.embedding_bag(leaves, self.share, mode="mean")
+        share = F.embedding_bag(self.leaves(values), self.share, mode="mean")
         return share.clamp_min(MIN_PROBABILITY).log(), Features((share,), share)
 
     def leaves(self, values: Tensor) -> Tensor:

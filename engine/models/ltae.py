@@ -96,8 +96,7 @@ class LtaeNetwork(SeriesNetwork):
         """
         size = self.size
         # Sine and cosine of one period side by side, so that a head, which reads a slice of the features, has both.
-        angles = self.days(day).unflatten(-1, (2, size.width // 2)).transpose(-1, -2).flatten(-2)
-        x = encoded + angles
+        x = encoded + self.days(day).unflatten(-1, (2, size.width // 2)).transpose(-1, -2).flatten(-2)
         # The query is the same for every series: together they make one linear map to a score per head.
         keys = self.key.weight.view(size.heads, size.key, size.width)
         score = x @ torch.einsum("hk,hkw->wh", self.query, keys) / math.sqrt(size.key)

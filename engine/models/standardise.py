@@ -62,8 +62,7 @@ def band_statistics(values: np.ndarray, weight: np.ndarray | None = None) -> Sta
         return Statistics(np.zeros(c), np.ones(c))
     filled = np.where(np.isfinite(values), values, 0.0).astype(np.float64)
     mean = np.einsum("nt,ntc->c", both, filled) / total
-    variance = np.einsum("nt,ntc->c", both, (filled - mean) ** 2) / total
-    std = np.sqrt(variance)
+    std = np.sqrt(np.einsum("nt,ntc->c", both, (filled - mean) ** 2) / total)
     return Statistics(mean, np.where(std > 1e-6 * np.maximum(np.abs(mean), 1e-3), std, 1.0))
 
 

@@ -221,8 +221,7 @@ def new_student(model: TrainedModel, day: np.ndarray, width: int) -> tuple[Stude
     tuple of StudentNetwork and ndarray of int64
         The student and the indices of the dates that it reads.
     """
-    placed = model.calendar.align_days(day, model.shift_days)
-    dates = np.flatnonzero(model.calendar.inside(placed))
+    dates = np.flatnonzero(model.calendar.inside(model.calendar.align_days(day, model.shift_days)))
     if not len(dates):
         dates = np.arange(len(day))
     network = StudentNetwork(StudentSize(len(dates), len(model.bands), len(model.classes), width))

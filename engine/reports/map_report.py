@@ -144,8 +144,7 @@ def _season_curves(
             seen = np.isfinite(curve)
             axes.plot(dates[seen], curve[seen], color=color, linewidth=2)
         if source is not None:
-            mine = source.labels == crop
-            values = source.values[mine]
+            values = source.values[source.labels == crop]
             count = np.isfinite(values).sum(axis=0)
             mean = np.divide(np.nansum(values, axis=0), count, out=np.full(count.shape, np.nan), where=count > 0)
             curve = index(mean)

@@ -212,8 +212,7 @@ def continuous_days(day_of_year: np.ndarray) -> np.ndarray:
     (t,) float32
     """
     day = np.asarray(day_of_year, np.float32)
-    years = np.concatenate([[0], np.cumsum(np.diff(day) <= 0)])
-    return (day + DAYS_PER_YEAR * years).astype(np.float32)
+    return (day + DAYS_PER_YEAR * np.concatenate([[0], np.cumsum(np.diff(day) <= 0)])).astype(np.float32)
 
 
 def align_years(day: np.ndarray, reference: np.ndarray) -> np.ndarray:

@@ -83,8 +83,7 @@ class QualityTable(QWidget):
                 item = QTreeWidgetItem(top, [meaning.name, _format_value(meaning.value, meaning.mask, band.bits), ""])
                 item.setData(0, POSITION, position)
                 item.setFlags((item.flags() | Qt.ItemFlag.ItemIsUserCheckable) & ~Qt.ItemFlag.ItemIsSelectable)
-                state = Qt.CheckState.Checked if position in hidden else Qt.CheckState.Unchecked
-                item.setCheckState(0, state)
+                item.setCheckState(0, Qt.CheckState.Checked if position in hidden else Qt.CheckState.Unchecked)
             self.tree.addTopLevelItem(top)
             top.setExpanded(True)
         del blocker

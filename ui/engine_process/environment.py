@@ -97,8 +97,7 @@ def find(chosen: str, packages: Path) -> Interpreter:
     ]
     for python, origin in named:
         if python:
-            extra = os.environ.get("CROPTRANSFER_PACKAGES") or None
-            interpreter = Interpreter(python, extra, origin)
+            interpreter = Interpreter(python, os.environ.get("CROPTRANSFER_PACKAGES") or None, origin)
             missing = missing_modules(interpreter)
             if missing is None:
                 raise _engine_missing(f"The Python {python}, named by {origin}, cannot be started.", packages)
@@ -116,8 +115,7 @@ def _own(packages: Path) -> Iterator[Interpreter]:
     python = own_python()
     if python:
         yield Interpreter(python, str(packages) if packages.is_dir() else None, "QGIS's own Python")
-    folder = "Scripts/python.exe" if sys.platform == "win32" else "bin/python"
-    development = PLUGIN / ".venv" / folder
+    development = PLUGIN / ".venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if development.exists():
         yield Interpreter(str(development), None, "the plugin's .venv folder")
 

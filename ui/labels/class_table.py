@@ -135,8 +135,7 @@ class ClassTableModel(QAbstractTableModel):
         return True
 
     def _tick(self, row: int, on: bool) -> None:
-        name = self._counts[row][0]
-        (self._ignored.discard if on else self._ignored.add)(name)
+        (self._ignored.discard if on else self._ignored.add)(self._counts[row][0])
 
     def _rename(self, row: int, wanted: str) -> None:
         name = self._counts[row][0]

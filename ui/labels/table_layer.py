@@ -64,8 +64,7 @@ def table_layer(path: str, thread: QThread) -> tuple[QgsVectorLayer, list[str]]:
 
 def _empty_layer(name: str, rows: Any, shape: QgsGeometry) -> QgsVectorLayer:
     """A layer for shapes of this kind with the columns of the table."""
-    kind = QgsWkbTypes.displayString(QgsWkbTypes.flatType(shape.wkbType()))
-    layer = QgsVectorLayer(kind, name, "memory")
+    layer = QgsVectorLayer(QgsWkbTypes.displayString(QgsWkbTypes.flatType(shape.wkbType())), name, "memory")
     layer.setCrs(_crs(rows))
     layer.dataProvider().addAttributes(_fields(rows))
     layer.updateFields()

@@ -138,8 +138,7 @@ class ExtractAlgorithm(EngineAlgorithm):
         """The file and its figures."""
         summary = outcome.summary
         for crop in summary["classes"]:
-            line = tr("{name}: {samples} series")
-            feedback.pushInfo(line.format(name=crop["name"], samples=crop["samples"]))
+            feedback.pushInfo(tr("{name}: {samples} series").format(name=crop["name"], samples=crop["samples"]))
         return {
             "OUTPUT": task.output,
             "SAMPLES": summary["samples"],

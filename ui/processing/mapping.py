@@ -190,8 +190,7 @@ class MappingAlgorithm(EngineAlgorithm):
         """Style the loaded layers; post-processors must be made on the main thread."""
         for path, role in self._loaded.items():
             if context.willLoadLayerOnCompletion(path):
-                styler = _Styler.of(role)
-                context.layerToLoadOnCompletionDetails(path).setPostProcessor(styler)
+                context.layerToLoadOnCompletionDetails(path).setPostProcessor(_Styler.of(role))
         return {}
 
 

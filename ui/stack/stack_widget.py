@@ -330,8 +330,7 @@ class StackWidget(QWidget):
         self.changed.emit()
 
     def _refresh(self) -> None:
-        selected = self.table.selectionModel().hasSelection()
-        self.remove_button.setEnabled(selected)
+        self.remove_button.setEnabled(self.table.selectionModel().hasSelection())
         self.clear_button.setEnabled(bool(self._paths))
         self.summary_label.setText(
             self.tr("Reading dates and bands…") if self._reader.busy else summary(self.model.bands())

@@ -71,8 +71,7 @@ class RunPanel(QWidget):
             self.problems.addItem(QListWidgetItem(icon, text))
         self.problems.setVisible(bool(problems))
         self._fit()
-        state = html.escape(waiting) or ("" if problems else self.tr("Ready to run."))
-        self._show(self._result or state)
+        self._show(self._result or (html.escape(waiting) or ("" if problems else self.tr("Ready to run."))))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fit the list: long sentences wrap differently."""

@@ -99,8 +99,7 @@ class SelfTraining:
             drawn = torch.randint(len(self._index), (settings.batch,), generator=generator)
             pseudo = self._label[drawn].to(labels.device)
             others, other_features = self.network(*self.target.batch(self._index[drawn], MODERATE, generator))
-            errors = F.cross_entropy(others, pseudo, label_smoothing=settings.smoothing)
-            loss = loss + settings.pseudo * errors
+            loss = loss + settings.pseudo * F.cross_entropy(others, pseudo, label_smoothing=settings.smoothing)
             embedding = torch.cat([embedding, F.normalize(other_features.embedding, dim=1)])
             labels = torch.cat([labels, pseudo])
         weight = torch.ones(len(labels), device=labels.device)

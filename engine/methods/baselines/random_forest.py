@@ -144,5 +144,4 @@ def fit(request: FitRequest) -> TrainedModel:
     with one_thread():
         domain = prepare_source(request.source, settings.held_out, request.seed, device, on_grid=True)
         forest = grow(domain, settings.scaled(settings.trees), request.seed, request.progress)
-        network = flatten(forest, domain).to(device)
-        return replace(build_model(network, domain, request), temperature=1.0)
+        return replace(build_model(flatten(forest, domain).to(device), domain, request), temperature=1.0)

@@ -63,8 +63,7 @@ def shifted(tensors: SeriesTensors, calendar: Calendar, shift: float) -> SeriesT
         Days to add.
     """
     day = tensors.day + shift
-    inside = calendar.inside(day.cpu().numpy())
-    observed = usable_observations(tensors.observed.cpu().numpy(), inside)
+    observed = usable_observations(tensors.observed.cpu().numpy(), calendar.inside(day.cpu().numpy()))
     return SeriesTensors(tensors.values, torch.from_numpy(observed).to(tensors.values.device), day)
 
 

@@ -220,5 +220,4 @@ def mixture_likelihood(log_likelihood: np.ndarray) -> np.ndarray:
     ndarray (n,)
         Log-likelihood in the mixture.
     """
-    shares = estimate_class_shares(softmax(log_likelihood, axis=1))
-    return logsumexp(log_likelihood + np.log(shares), axis=1)
+    return logsumexp(log_likelihood + np.log(estimate_class_shares(softmax(log_likelihood, axis=1))), axis=1)

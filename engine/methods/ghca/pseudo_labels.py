@@ -145,8 +145,7 @@ def select_pseudo_labels(
                 break
             if relaxation < selection.relaxations and c not in relaxed:
                 relaxed.append(c)
-        order = np.argsort(-reliability[picks], kind="stable")
-        picks = picks[order[:allowed]]
+        picks = picks[np.argsort(-reliability[picks], kind="stable")[:allowed]]
         chosen.append(picks if len(picks) >= selection.fewest else picks[:0])
     counts = [len(picks) for picks in chosen if len(picks)]
     limit = int(selection.cap * np.median(counts)) if counts else 0

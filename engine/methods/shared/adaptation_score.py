@@ -86,8 +86,7 @@ def score_adaptation(
     """
     k = probability.shape[1]
     shares = estimate_class_shares(probability)
-    count = np.bincount(source_labels, minlength=k)
-    a = (shares / np.maximum(count, 1))[source_labels]
+    a = (shares / np.maximum(np.bincount(source_labels, minlength=k), 1))[source_labels]
     weight = torch.as_tensor(a / a.sum(), dtype=target_embedding.dtype)
     scale = mean_squared_distance(
         source_embedding

@@ -109,5 +109,4 @@ def domain_loss(source: Tensor, target: Tensor, source_weight: Tensor, target_we
         Scalar.
     """
     of_source = (source_weight * F.softplus(-source)).sum() / source_weight.sum()
-    of_target = (target_weight * F.softplus(target)).sum() / target_weight.sum()
-    return 0.5 * (of_source + of_target)
+    return 0.5 * (of_source + (target_weight * F.softplus(target)).sum() / target_weight.sum())

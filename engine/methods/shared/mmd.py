@@ -28,8 +28,7 @@ def squared_distances(u: Tensor, v: Tensor) -> Tensor:
     Tensor (n, m)
         Distances, zero or above.
     """
-    cross = u @ v.T
-    return (u.square().sum(1, keepdim=True) + v.square().sum(1) - 2 * cross).clamp_min(0.0)
+    return (u.square().sum(1, keepdim=True) + v.square().sum(1) - 2 * (u @ v.T)).clamp_min(0.0)
 
 
 def mean_squared_distance(x: Tensor) -> Tensor:

@@ -113,5 +113,4 @@ def stratified_sample(index: np.ndarray, labels: np.ndarray, maximum: int, rng: 
         return index
     own = labels[index]
     per_class = max(1, maximum // len(np.unique(own)))
-    kept = [rng.permutation(index[own == c])[:per_class] for c in np.unique(own)]
-    return np.sort(np.concatenate(kept))
+    return np.sort(np.concatenate([rng.permutation(index[own == c])[:per_class] for c in np.unique(own)]))

@@ -142,6 +142,5 @@ def balanced_weights(labels: np.ndarray, classes: int) -> np.ndarray:
     classes : int
         Number of classes.
     """
-    count = np.bincount(labels, minlength=classes)
-    weight = 1.0 / count[labels]
+    weight = 1.0 / np.bincount(labels, minlength=classes)[labels]
     return weight / weight.sum()

@@ -232,8 +232,7 @@ def _row(run: Run, outcome: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _figures(run: Run, outcome: Mapping[str, Any]) -> dict[str, Any]:
-    figures = ("oa", "macro_f1", "fit_seconds", "peak_memory_mb", "notes")
-    values = {key: outcome.get(key) for key in figures}
+    values = {key: outcome.get(key) for key in ("oa", "macro_f1", "fit_seconds", "peak_memory_mb", "notes")}
     return {"transfer": run.transfer.name, "method": run.task.row_method, "seed": run.task.seed, **values}
 
 

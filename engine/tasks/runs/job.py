@@ -143,8 +143,7 @@ def _run(job: Job, map_run: MapRun, progress: Progress) -> Result:
     inputs = _resolve(job, map_run, progress)
     with open_target(job, inputs.side, inputs.season.start) as (stack, mask):
         learned = _learn(inputs, stack, mask)
-        mapped = _map(learned)
-        summary = _write_files(learned, mapped)
+        summary = _write_files(learned, _map(learned))
     published = publish_parts(job, job.outputs())
     progress.finish()
     # Only now the time of the last stage is known.
