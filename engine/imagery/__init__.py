@@ -35,35 +35,3 @@ from .sensors.band_matching import BandMatch, match_bands
 from .stack.mask import Mask, mask_problems
 from .stack.reader import Stack
 from .stack.validate import stack_problems, writable_problems
-
-__all__ = [
-    "BandMatch",
-    "Description",
-    "Grid",
-    "LabelLayer",
-    "MapMosaic",
-    "MapWriter",
-    "Mask",
-    "ParcelLayer",
-    "ParcelWriter",
-    "Stack",
-    "StackBand",
-    "Window",
-    "class_colors",
-    "describe",
-    "describe_path",
-    "describe_with_notes",
-    "label_problems",
-    "make_cloud_optimized",
-    "mask_problems",
-    "parcel_problems",
-    "match_bands",
-    "pixel_hectares",
-    "read_preview",
-    "sample_labels",
-    "sample_unlabelled",
-    "stack_problems",
-    "writable_problems",
-    "write_parcel_qml",
-    "write_qml",
-]

@@ -30,5 +30,3 @@ from .map_stack import TileMapper, join_tiles, map_tiles
 from .parcel_counts import ParcelCounts
 from .parcels import ParcelMapping, map_parcels
 from .statistics import MapStatistics
-
-__all__ = ["MapStatistics", "ParcelCounts", "ParcelMapping", "TileMapper", "join_tiles", "map_parcels", "map_tiles"]

@@ -17,5 +17,3 @@ Networks take values (b, t, c), observed (b, t) and days, and return logits (b, 
 """
 
 from .trained import TrainedModel
-
-__all__ = ["TrainedModel"]

@@ -19,22 +19,3 @@ from .regular import fill_linearly, regular_days
 from .samples import MINIMUM_SAMPLES, describe_draw, few_samples, require_samples, require_source
 from .season import Season
 from .series_set import Series, SeriesSet, align_years, continuous_days
-
-__all__ = [
-    "MINIMUM_SAMPLES",
-    "Season",
-    "Series",
-    "SeriesFile",
-    "SeriesSet",
-    "align_years",
-    "continuous_days",
-    "few_samples",
-    "fill_linearly",
-    "read_latitude",
-    "read_series",
-    "regular_days",
-    "require_samples",
-    "require_source",
-    "describe_draw",
-    "write_series",
-]

@@ -28,21 +28,3 @@ from .specs.extraction import Extraction
 from .specs.job import Job
 from .specs.regularization import Regularization
 from .storage.partial_outputs import remove_parts
-
-__all__ = [
-    "Comparison",
-    "Extraction",
-    "Job",
-    "LabelLayer",
-    "Regularization",
-    "Result",
-    "check",
-    "check_comparison",
-    "check_extraction",
-    "check_regularization",
-    "remove_parts",
-    "run",
-    "run_comparison",
-    "run_extraction",
-    "run_regularization",
-]
