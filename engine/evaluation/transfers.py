@@ -52,10 +52,6 @@ class Transfer:
         source, target : SeriesSet
             Labelled series of both domains.
 
-        Returns
-        -------
-        Transfer
-
         Raises
         ------
         InputError
@@ -135,21 +131,12 @@ def read_splits(splits: str | Path, names: Sequence[str]) -> list[Transfer]:
 
 
 def read_files(source: str | Path, target: str | Path) -> Transfer:
-    """Read the transfer between two whole series files.
+    """Read the transfer between two whole series files; raises as :func:`read_series` and :meth:`Transfer.of`.
 
     Parameters
     ----------
     source, target : str or Path
         Paths of series files.
-
-    Returns
-    -------
-    Transfer
-
-    Raises
-    ------
-    InputError
-        As :func:`read_series` and :meth:`Transfer.of`.
     """
     return Transfer.of(f"{Path(source).stem} to {Path(target).stem}", read_source(source), read_target(target))
 
@@ -199,10 +186,6 @@ def unpack(data: bytes) -> SeriesSet:
     ----------
     data : bytes
         Packed series.
-
-    Returns
-    -------
-    SeriesSet
     """
     with np.load(io.BytesIO(data), allow_pickle=False) as file:
         fields = {key: file[key] for key in file.files}

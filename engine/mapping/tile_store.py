@@ -194,17 +194,12 @@ def read_journal(folder: Path) -> dict[str, Any] | None:
 
 
 def flush_to_disk(path: Path) -> None:
-    """Flush a written file to the disk, so that it survives a power cut.
+    """Flush a written file to the disk, so that it survives a power cut; raises OSError where the disk fails.
 
     Parameters
     ----------
     path : Path
         The file.
-
-    Raises
-    ------
-    OSError
-        Where the disk fails.
     """
     with path.open("rb+") as file:
         os.fsync(file.fileno())

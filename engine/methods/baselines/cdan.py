@@ -50,15 +50,7 @@ def entropy_weight(probability: Tensor) -> Tensor:
 
 
 class ConditionalAdversary(Adversary):
-    """Sees the embedding conditioned on the prediction.
-
-    Parameters
-    ----------
-    size : NetworkSize
-        Of the encoder.
-    settings : AdversarialSettings
-        Of the discriminator.
-    """
+    """Sees the embedding conditioned on the prediction; ``size`` and ``settings`` as of :class:`FeatureAdversary`."""
 
     of_features: Tensor
     of_classes: Tensor

@@ -71,14 +71,14 @@ class TimeMatchSettings(BaselineSettings):
 
 
 def focal_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy with weight ``1 - p`` for the probability p of the label (focal loss, gamma 1).
+    """Focal loss with gamma 1: cross-entropy with weight ``1 - p`` for the probability p of the label.
 
     Parameters
     ----------
     logits : Tensor (b, k)
-        Logits.
+        Of the network.
     labels : Tensor (b,)
-        Class indices.
+        Class indices of the batch.
     """
     errors = F.cross_entropy(logits, labels, reduction="none")
     return ((1 - torch.exp(-errors)) * errors).mean()

@@ -188,7 +188,7 @@ def natural_weights(labels: Tensor, domain: SourceDomain) -> Tensor:
 
 
 def plain_loss(network: SeriesNetwork, domain: SourceDomain, step: Step) -> Tensor:
-    """Cross-entropy of unperturbed source series; ``network`` and ``domain`` as of :func:`held_out_loss`.
+    """Cross-entropy of unperturbed source series; ``network`` and ``domain`` as of :func:`validate`.
 
     Parameters
     ----------
@@ -201,14 +201,9 @@ def plain_loss(network: SeriesNetwork, domain: SourceDomain, step: Step) -> Tens
 
 
 def held_out_loss(network: SeriesNetwork, domain: SourceDomain, tick: Callable[[], None]) -> float:
-    """Class-balanced cross-entropy of the held-out source; ``tick`` as of :func:`validate`.
+    """Class-balanced cross-entropy of the held-out source.
 
-    Parameters
-    ----------
-    network : SeriesNetwork
-        Network.
-    domain : SourceDomain
-        The source.
+    ``network``, ``domain`` and ``tick`` as of :func:`validate`.
     """
     tensors, labels = domain.validation()
     logits = torch.from_numpy(predict(network, tensors, tick).logits)

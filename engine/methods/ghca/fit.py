@@ -47,17 +47,9 @@ class Member:
 
 
 def fit(request: FitRequest) -> TrainedModel:
-    """Train on the source and adapt to the target.
+    """Train on the source and adapt to the target; the source model where no stage passed.
 
-    Parameters
-    ----------
-    request : FitRequest
-        The fit.
-
-    Returns
-    -------
-    TrainedModel
-        Adapted to the target, or the source model where no stage passed.
+    ``request`` as of :func:`fit_supervised`.
     """
     progress = request.progress
     settings = read_settings(GHCASettings(), request.options, progress)

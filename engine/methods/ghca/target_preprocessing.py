@@ -121,23 +121,14 @@ def estimate_target_shift(
 ) -> ShiftEstimate:
     """Estimate the shift of the target with profiles of the source's crops.
 
+    ``domain``, ``source`` and ``values`` as of :func:`matched_to_shares`.
+
     Parameters
     ----------
-    domain : SourceDomain
-        The prepared source.
-    source : SeriesSet
-        The source in the units of its stack.
-    values : ndarray (n, t, c)
-        Target series.
     day : ndarray (t,)
         Days of the target's stack.
     tick : callable
         Called before each shift; may raise to cancel.
-
-    Returns
-    -------
-    ShiftEstimate
-        The shift and its figures.
     """
 
     def standardised(series: np.ndarray) -> np.ndarray:

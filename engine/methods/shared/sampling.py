@@ -29,17 +29,12 @@ class BalancedSampler:
         self._generator = generator
 
     def draw(self, size: int) -> Tensor:
-        """Draw indices with replacement.
+        """Draw indices (size,) with replacement; every class with a sample occurs equally often, plus or minus one.
 
         Parameters
         ----------
         size : int
             How many.
-
-        Returns
-        -------
-        Tensor (size,) of int64
-            Every class with a sample occurs equally often, plus or minus one.
         """
         turn = torch.randperm(len(self._present), generator=self._generator)
         drawn = self._present[turn][torch.arange(size) % len(turn)]

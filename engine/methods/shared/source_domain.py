@@ -135,12 +135,7 @@ def prepare_source(
 def balanced_weights(labels: np.ndarray, classes: int) -> np.ndarray:
     """Return weights (n,) with a sum of one that give every class the same total.
 
-    Parameters
-    ----------
-    labels : ndarray (n,) of int
-        Class indices.
-    classes : int
-        Number of classes.
+    ``labels`` and ``classes`` as of :class:`BalancedSampler`.
     """
     weight = 1.0 / np.bincount(labels, minlength=classes)[labels]
     return weight / weight.sum()

@@ -126,16 +126,11 @@ def resolve_target(job: Job, wanted: Sequence[str]) -> ResolvedStack:
 
 
 def model_bands(path: str) -> tuple[str, ...]:
-    """The bands of a model file, read without torch.
+    """The bands of a model file, read without torch; empty where only the worker can report what is wrong with it.
 
     Parameters
     ----------
     path : str
-
-    Returns
-    -------
-    tuple of str
-        Empty where only the worker can report what is wrong with the file.
     """
     try:
         with Path(path).open("rb") as file:

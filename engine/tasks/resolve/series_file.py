@@ -35,16 +35,7 @@ def read_source_series(job: Job, max_per_class: int) -> SeriesSet:
 
 
 def series_name(job: Job) -> str:
-    """What the series file of a job is called in messages.
-
-    Parameters
-    ----------
-    job : Job
-
-    Returns
-    -------
-    str
-    """
+    """Return what the series file of a job is called in messages; ``job`` as of :func:`read_source_series`."""
     return f"the series file {Path(job.series or '').name}"
 
 
@@ -56,18 +47,7 @@ def _series_file(job: Job) -> SeriesFile:
 def series_bands(job: Job) -> tuple[str, ...]:
     """The bands that a job learns from a series file, of which no value is read.
 
-    Parameters
-    ----------
-    job : Job
-
-    Returns
-    -------
-    tuple of str
-
-    Raises
-    ------
-    InputError
-        As :func:`read_source_series`.
+    ``job`` as of :func:`read_source_series`, which raises the same.
     """
     with _series_file(job) as file:
         outline = file.outline()

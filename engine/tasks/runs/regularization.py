@@ -20,12 +20,11 @@ MAKE, WRITE = "Making the series regular", "Writing the stack"
 
 
 def run_regularization(task: Regularization, progress: Progress) -> Result:
-    """Run a regularization; on any error or cancel no file of it stays.
+    """Run a regularization; on any error or cancel no file of it stays; ``progress`` as of :func:`run_extraction`.
 
     Parameters
     ----------
     task : Regularization
-    progress : Progress
 
     Returns
     -------

@@ -30,10 +30,11 @@ WRITE, FETCH = "Writing the stack", "Fetching the rasters"
 def run_search(search: Search, progress: Progress) -> Result:
     """Search a catalog, and make a stack of the scenes where the search has an output.
 
+    ``progress`` as of :func:`run_extraction`.
+
     Parameters
     ----------
     search : Search
-    progress : Progress
 
     Returns
     -------

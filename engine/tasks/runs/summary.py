@@ -21,21 +21,14 @@ STATISTICS = "the statistics of the source", "the target's own statistics, match
 
 
 def provenance(job: Job, model: Any, stack: Stack, created: str) -> dict[str, str]:
-    """Tags of the map.
+    """Tags of the map: which model of which method made it, from what, when, with which version.
+
+    ``job``, ``model`` and ``stack`` as of :func:`summarize`.
 
     Parameters
     ----------
-    job : Job
-    model : TrainedModel
-    stack : Stack
-        The target.
     created : str
         ISO date.
-
-    Returns
-    -------
-    dict of str
-        Which model of which method made the map, from what, when, with which version.
     """
     if job.use_model:
         source = job.use_model
@@ -150,7 +143,7 @@ def _title(method: str) -> str:
 def summarize(
     job: Job, model: Any, stack: Stack, statistics: Any, progress: Progress, mapping: dict[str, Any]
 ) -> dict[str, Any]:
-    """Figures of the map for people and programs.
+    """JSON-ready figures of the map for people and programs.
 
     Parameters
     ----------
@@ -162,11 +155,6 @@ def summarize(
     progress : Progress
     mapping : dict
         How the pixels got their classes.
-
-    Returns
-    -------
-    dict
-        JSON-ready.
     """
     hectares = pixel_hectares(stack.grid)
     classes = []
