@@ -20,8 +20,8 @@ class Job(Task):
 
     output: str
     """Path of the classified map: a GeoTIFF, or a VRT (``.vrt``) over tiles in a folder beside it."""
-    target: tuple[StackBand, ...]
-    """Target stack, band by band."""
+    target: tuple[StackBand, ...] = ()
+    """Target stack, band by band; a job file may leave it to the options of the command."""
     labels: LabelLayer | None = None
     """Labels of the source; needs ``source``."""
     source: tuple[StackBand, ...] = ()

@@ -36,7 +36,7 @@ class Regularization(Task):
 
     output: str
     """Path of the regular stack (GeoTIFF)."""
-    stack: tuple[StackBand, ...]
+    stack: tuple[StackBand, ...] = ()
     """The stack as it is, band by band, its quality bands among them."""
     period: str = "10"
     """Days of a period, or ``month``."""

@@ -97,7 +97,8 @@ def publish_parts(job: HasOutputs, roles: Iterable[str]) -> dict[str, str]:
     path = Path(job.output)
     try:
         for path in published.values():
-            for file in (path, *_sidecars(path)):
+            # A folder has no sidecars: what is named so beside it is the user's.
+            for file in (path, *([] if part_path(path, job.id).is_dir() else _sidecars(path))):
                 if file.exists():
                     _move(file, _backup_path(file, job.id), moved)
         for path in published.values():

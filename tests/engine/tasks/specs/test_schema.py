@@ -43,6 +43,8 @@ def test_every_task_survives_its_json(task):
 
 def test_what_is_left_out_has_its_default():
     assert Job.from_json('{"output": "m.tif", "target": [], "id": "1"}') == Job("m.tif", (), id="1")
+    # The options of the command may give the target of a job file.
+    assert Job.from_json('{"output": "m.tif"}').target == ()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 
 from engine.errors import InputError
 from engine.tasks import Job, remove_parts
+from engine.tasks.specs.search import Search
 from engine.tasks.storage.partial_outputs import part_path, publish_parts
 
 
@@ -73,3 +74,18 @@ def test_the_parts_of_another_job_in_the_same_folder_stay(job, tmp_path):
     write_parts(other, ["map"])
     remove_parts(job)
     assert list(files(tmp_path).values()) == ["new map"]
+
+
+def test_what_is_beside_a_folder_stays_when_the_folder_is_replaced(tmp_path):
+    search = Search("https://a", ("c",), (0, 0, 1, 1), "2021-01-01", "2021-02-01", output=str(tmp_path / "s2"))
+    for name in ("s2", "s2-journal"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "old").touch()
+    part_path(tmp_path / "s2", search.id).mkdir()
+    publish_parts(search, ["stack"])
+    remove_parts(search)
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == [
+        "s2",
+        "s2-journal",
+        "s2-journal/old",
+    ]
