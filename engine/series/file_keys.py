@@ -11,7 +11,6 @@ import numpy as np
 
 from ..errors import InputError
 from .archive import Archive
-from .dates import parse_iso_date
 from .series_set import continuous_days
 
 REQUIRED = ("X", "bands")
@@ -193,10 +192,11 @@ def read_days(archive: Archive, count: int, path: Path) -> np.ndarray:
     if "dates" in archive:
         dates = []
         for text in map(str, archive.read("dates")):
-            if (date := parse_iso_date(text)) is None:
+            try:
+                dates.append(datetime.date.fromisoformat(text))
+            except ValueError as fault:
                 message = f"Key 'dates' in the series file {path.name} holds '{text}', which is not a date."
-                raise InputError("series-shape", message, "Write dates as YYYY-MM-DD.")
-            dates.append(date)
+                raise InputError("series-shape", message, "Write dates as YYYY-MM-DD.") from fault
         first = datetime.date(dates[0].year, 1, 1)
         day = np.array([(d - first).days + 1 for d in dates], np.float32)
     else:
