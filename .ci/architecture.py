@@ -199,7 +199,7 @@ def flows(imports: Iterable[Import], level: Callable[[str], str], root: Path) ->
 
 
 def _classes(path: Path) -> set[str]:
-    """Return the names of classes that a file defines or, being a package, hands on."""
+    """Return the names of classes that a file defines or, being a package, re-exports."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     own = {node.name for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")}
     if path.name == "__init__.py":

@@ -222,5 +222,5 @@ def _check_days_of_year(day: np.ndarray, path: Path) -> None:
         raise InputError(
             "series-shape",
             f"The days of the year in the series file {path.name} are not in order: {then:g} follows {first:g}.",
-            "Sort the dates of X and doy; a season over the new year goes on from 1.",
+            "Sort the dates of X and doy; a season over the new year continues after 365 from 1.",
         )

@@ -55,7 +55,7 @@ class SeriesSet:
     """(n, t, c) float32; NaN where the pixel was not seen on that date."""
     day: np.ndarray
     """(t,) float32, increasing: days since 31 December before the season's first date, so that 1 is
-    1 January of the first date's year and a season that runs into the next year goes on past 365."""
+    1 January of the first date's year and a season that runs into the next year continues past 365."""
     bands: tuple[str, ...]
     """(c,) band names, in the order of ``values``."""
     labels: np.ndarray | None = None

@@ -9,7 +9,7 @@ from .outputs import output_problems
 
 
 def check_search(search: Search) -> list[InputError]:
-    """All problems of a search, the ones to solve first in front; sends nothing to the catalog.
+    """All problems of a search, the ones to solve first in front; sends nothing to the catalogue.
 
     Parameters
     ----------

@@ -27,11 +27,11 @@ def add_command(commands: Any) -> None:
     commands : argparse subparsers
     """
     known = "; ".join(f"{one.url} ({', '.join(one.collections)})" for one in CATALOGUES)
-    text = "find scenes in a catalog and make a stack of them"
-    command = commands.add_parser("search", help=text, epilog=f"Known catalogs: {known}")
+    text = "find scenes in a catalogue and make a stack of them"
+    command = commands.add_parser("search", help=text, epilog=f"Known catalogues: {known}")
     command.set_defaults(run=_search)
     command.add_argument("--catalogue", default=CATALOGUES[0].url, metavar="URL", help="STAC API (%(default)s)")
-    command.add_argument("--collection", nargs="+", metavar="ID", help="collections (default: the catalog's first)")
+    command.add_argument("--collection", nargs="+", metavar="ID", help="collections (default: the catalogue's first)")
     box = {"nargs": 4, "type": float, "metavar": ("W", "S", "E", "N")}
     command.add_argument("--bbox", required=True, help="extent, in units of --crs", **box)
     command.add_argument("--crs", default=LON_LAT, help="reference system of the extent (default: longitude, latitude)")

@@ -1,4 +1,4 @@
-"""A search in a catalog of imagery, and the stack that is made of its scenes."""
+"""A search in a catalogue of imagery, and the stack that is made of its scenes."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from ..specs.search import Search
 from ..storage.partial_outputs import part_path, publish_parts, remove_parts
 from .result import Result
 
-QUERY, HEADERS = "Querying the catalog", "Reading the headers of the rasters"
+QUERY, HEADERS = "Querying the catalogue", "Reading the headers of the rasters"
 WRITE, FETCH = "Writing the stack", "Fetching the rasters"
 
 
 def run_search(search: Search, progress: Progress) -> Result:
-    """Search a catalog, and make a stack of the scenes where the search has an output.
+    """Search a catalogue, and make a stack of the scenes where the search has an output.
 
     ``progress`` as of :func:`run_extraction`.
 
@@ -45,7 +45,7 @@ def run_search(search: Search, progress: Progress) -> Result:
     Raises
     ------
     InputError
-        The first problem of :func:`check_search`; the catalog, its scenes or their rasters cannot be read.
+        The first problem of :func:`check_search`; the catalogue, its scenes or their rasters cannot be read.
     Cancelled
         The user cancelled; nothing is left.
     """
@@ -79,7 +79,7 @@ def _chosen(scenes: list[Scene], search: Search) -> list[Scene]:
         return scenes
     gone = sorted(set(search.scenes) - {scene.id for scene in scenes})
     if gone:
-        message = f"The catalog {search.catalogue} no longer has the scene {gone[0]} for this search."
+        message = f"The catalogue {search.catalogue} no longer has the scene {gone[0]} for this search."
         raise InputError("no-scene", message, "Search again.")
     if not search.scenes:
         raise InputError("no-scene", "None of the found scenes is chosen.", "Choose at least one.")

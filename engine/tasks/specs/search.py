@@ -1,4 +1,4 @@
-"""Description of a search for scenes in a STAC catalog."""
+"""Description of a search for scenes in a STAC catalogue."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Search(Task):
         return {"stack": str(Path(self.output).absolute())} if self.output else {}
 
     def query(self) -> Query:
-        """The query to the catalog."""
+        """The query to the catalogue."""
         return Query(
             self.catalogue.strip().rstrip("/"),
             self.collections,
@@ -91,12 +91,12 @@ def _access(values: Any) -> Access:
 
 
 def access_to(url: str, headers: Mapping[str, str]) -> Access:
-    """Credentials for a catalog and for the hosts that are known to hold its rasters.
+    """Credentials for a catalogue and for the hosts that are known to hold its rasters.
 
     Parameters
     ----------
     url : str
-        Address of the catalog.
+        Address of the catalogue.
     headers : Mapping
         HTTP headers.
 

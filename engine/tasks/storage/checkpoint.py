@@ -62,7 +62,7 @@ def fingerprint(job: Job) -> dict[str, Any]:
     """
     settings = {key: value for key, value in asdict(job).items() if key not in NOT_DECISIVE}
     if settings["labels"]:
-        # QGIS hands on copies of layers under other names; the model already holds what was learned from them.
+        # QGIS passes copies of layers under other names; the model already holds what was learned from them.
         settings["labels"] = {key: settings["labels"][key] for key in ("field", "classes")}
     if job.mask:
         settings["mask"] = mask_state(*split_layer(job.mask))
