@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QColor
-from qgis.PyQt.QtWidgets import QAbstractItemView, QHBoxLayout, QLabel, QPushButton, QTableView, QWidget
+from qgis.PyQt.QtWidgets import (
+    QAbstractItemView,
+    QBoxLayout,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QPushButton,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
 
 BAD = QColor(192, 57, 43, 70)
 """Transparent red: readable on light and dark themes."""
@@ -34,15 +44,37 @@ def make_button(text: str, tip: str, action: Callable[[], Any]) -> QPushButton:
     return button
 
 
-def make_row(*parts: QWidget | tuple[QWidget, int] | None) -> QHBoxLayout:
-    """Widgets in a row; a pair is a widget and its stretch, None is free space."""
-    row = QHBoxLayout()
+Part = Any
+"""A widget or layout, one with its stretch (a pair), a distance in pixels, or None for free space."""
+
+
+def _fill(box: QBoxLayout, parts: Sequence[Part]) -> None:
     for part in parts:
         if part is None:
-            row.addStretch()
+            box.addStretch()
+        elif isinstance(part, int):
+            box.addSpacing(part)
         else:
-            row.addWidget(*(part if isinstance(part, tuple) else (part,)))
+            item, stretch = part if isinstance(part, tuple) else (part, 0)
+            (box.addLayout if isinstance(item, QLayout) else box.addWidget)(item, stretch)
+
+
+def make_row(*parts: Part, owner: QWidget | None = None) -> QHBoxLayout:
+    """Parts in a row; as the layout of ``owner`` it has no frame of space."""
+    row = QHBoxLayout(owner) if owner is not None else QHBoxLayout()
+    if owner is not None:
+        row.setContentsMargins(0, 0, 0, 0)
+    _fill(row, parts)
     return row
+
+
+def make_column(*parts: Part, owner: QWidget | None = None, frame: bool = True) -> QVBoxLayout:
+    """Parts in a column, as the layout of ``owner`` where there is one; ``frame`` leaves space around it."""
+    column = QVBoxLayout(owner) if owner is not None else QVBoxLayout()
+    if not frame:
+        column.setContentsMargins(0, 0, 0, 0)
+    _fill(column, parts)
+    return column
 
 
 def set_up_table(table: QTableView) -> None:

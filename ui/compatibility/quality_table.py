@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from qgis.PyQt.QtCore import QSignalBlocker, Qt, pyqtSignal
-from qgis.PyQt.QtWidgets import QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QTreeWidget, QTreeWidgetItem, QWidget
 
 from ...engine.imagery.sensors.quality_flags import QUALITY, Choice, masked_values
-from ..common.qt import make_button, make_row, number_of, wrapped_label
+from ..common.qt import make_button, make_column, make_row, number_of, wrapped_label
 
 POSITION = number_of(Qt.ItemDataRole.UserRole)
 
@@ -35,11 +35,7 @@ class QualityTable(QWidget):
         self.tree.itemChanged.connect(self._ticked)
         tip = self.tr("Hide only no data, cloud, cloud shadow, thin cloud and snow")
         self.reset_button = make_button(self.tr("Defaults"), tip, self.reset)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.note)
-        layout.addWidget(self.tree)
-        layout.addLayout(make_row(self.reset_button, None))
+        make_column(self.note, self.tree, make_row(self.reset_button, None), owner=self, frame=False)
         self._fill()
 
     def choice(self) -> dict[str, list[Any]] | None:

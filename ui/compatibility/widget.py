@@ -17,7 +17,6 @@ from qgis.PyQt.QtWidgets import (
     QLabel,
     QTreeWidget,
     QTreeWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -25,7 +24,7 @@ from ...engine.imagery.sensors.band_matching import COMPUTED, NEAR_WAVELENGTH, S
 from ...engine.imagery.sensors.spectral_indices import INDICES
 from ...engine.tasks import Job
 from ..common.background import Background
-from ..common.qt import RED, make_row, wrapped_label
+from ..common.qt import RED, make_column, make_row, wrapped_label
 from .model import Compatibility, SeriesFacts, compare_sides
 from .quality_table import QualityTable
 from .timeline import Timeline
@@ -142,17 +141,8 @@ class CompatibilityWidget(QWidget):
         self._build_bands()
         self._build_quality()
         self._build_indices()
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.timeline)
-        layout.addWidget(self.season_label)
-        layout.addLayout(season)
-        layout.addSpacing(6)
-        layout.addWidget(self.summary_label)
-        layout.addWidget(self.tree)
-        layout.addSpacing(6)
-        layout.addWidget(self.quality_box)
-        layout.addWidget(self.indices_box)
-        layout.addStretch()
+        seasons, bands = (self.timeline, self.season_label, season), (self.summary_label, self.tree)
+        make_column(*seasons, 6, *bands, 6, self.quality_box, self.indices_box, None, owner=self)
         self._enable_starts()
 
     def _build_season(self) -> QHBoxLayout:
@@ -184,7 +174,7 @@ class CompatibilityWidget(QWidget):
         self.quality = QualityTable()
         self.quality.changed.connect(self.changed)
         self.quality_box = QgsCollapsibleGroupBox(self.tr("Clouds and quality"))
-        QVBoxLayout(self.quality_box).addWidget(self.quality)
+        make_column(self.quality, owner=self.quality_box)
         self.quality_box.setCollapsed(True)
 
     def _build_indices(self) -> None:

@@ -12,14 +12,13 @@ from qgis.PyQt.QtWidgets import (
     QFrame,
     QMessageBox,
     QProgressBar,
-    QVBoxLayout,
     QWidget,
 )
 
 from ...engine.errors import InputError
 from ..common import settings
 from ..common.background import Background
-from ..common.qt import make_button, make_row, wrapped_label
+from ..common.qt import make_button, make_column, make_row, wrapped_label
 from . import choice, environment
 from .environment import Check, Interpreter
 from .installer import InstallTask
@@ -81,9 +80,8 @@ class EngineBanner(QFrame):
         self.progress.setTextVisible(False)
         self.progress.setMaximumHeight(self.fontMetrics().height() // 2)
         self.progress.hide()
-        layout = QVBoxLayout(self)
-        layout.addLayout(make_row((self.text, 1), self.install_button, self.choose_button, self.cancel_button))
-        layout.addWidget(self.progress)
+        buttons = (self.install_button, self.choose_button, self.cancel_button)
+        make_column(make_row((self.text, 1), *buttons), self.progress, owner=self)
         self.hide()
 
     def _show(self, answer: tuple[Interpreter, Check, str | None]) -> None:

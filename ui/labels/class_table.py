@@ -10,17 +10,15 @@ from qgis.PyQt.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, pyqt
 from qgis.PyQt.QtGui import QBrush, QPalette
 from qgis.PyQt.QtWidgets import (
     QApplication,
-    QHBoxLayout,
     QHeaderView,
     QTableView,
-    QVBoxLayout,
     QWidget,
 )
 
 from ...engine.errors import InputError
 from ...engine.imagery.labels.class_table import OTHERS, mapped_class, read_class_table
 from ..common.files import choose_files
-from ..common.qt import make_button, number_of, set_up_table, tr
+from ..common.qt import make_button, make_column, make_row, number_of, set_up_table, tr
 
 FOUND, COUNT, WANTED = range(3)
 
@@ -183,14 +181,7 @@ class ClassTable(QWidget):
         self.load_button = make_button(self.tr("Load…"), load_tip, self._load)
         reset_tip = self.tr("Learn every crop under its own name")
         self.reset_button = make_button(self.tr("Reset"), reset_tip, lambda: self.model.set_classes({}))
-        buttons = QVBoxLayout()
-        buttons.addWidget(self.load_button)
-        buttons.addWidget(self.reset_button)
-        buttons.addStretch()
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.table, 1)
-        row.addLayout(buttons)
+        make_row((self.table, 1), make_column(self.load_button, self.reset_button, None), owner=self)
 
     def load(self, path: str) -> None:
         """Apply a class table file; crops that it does not name stay, unless it names ``*``."""

@@ -21,7 +21,6 @@ from qgis.PyQt.QtWidgets import (
     QLabel,
     QSpinBox,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -33,7 +32,7 @@ from ...engine.tasks import LabelLayer
 from ..common.background import Background
 from ..common.files import choose_files
 from ..common.inputs import VectorInput, raster_path
-from ..common.qt import make_row, wrapped_label
+from ..common.qt import make_column, make_row, wrapped_label
 from .class_table import ClassTable
 from .found_crops import CropCounts, count_raster_classes, format_crops, likely_field, warning
 from .table_layer import table_layer
@@ -174,10 +173,7 @@ class LabelsWidget(QWidget):
         form.addRow(self.tr("Labels"), make_row((self.layer_combo, 1), self.browse_button, self.selected_box))
         form.addRow(self.tr("Crop field"), fields)
         form.addRow(self.tr("Crops found"), self.classes_label)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(form)
-        layout.addWidget(self.more_box)
+        make_column(form, self.more_box, owner=self, frame=False)
         self.layer_combo.layerChanged.connect(self._layer_changed)
         self.field_combo.fieldChanged.connect(self._changed)
         self.column_combo.activated.connect(self._changed)
@@ -194,42 +190,29 @@ class LabelsWidget(QWidget):
         self.layer_combo.setToolTip(
             self.tr("Points, polygons or a raster with the crop that grew there, within the source stack")
         )
-        self.browse_button = QToolButton()
-        self.browse_button.setText("…")
-        self.browse_button.setToolTip(
-            self.tr("Add a vector file, a table with coordinates (CSV) or a raster to the project and choose it")
+        browse_tip = self.tr(
+            "Add a vector file, a table with coordinates (CSV) or a raster to the project and choose it"
         )
-        self.browse_button.clicked.connect(self._browse)
-        self.selected_box = QCheckBox(self.tr("Selected features only"))
-        self.selected_box.setToolTip(self.tr("Learn only from the selected features of the layer"))
+        self.browse_button = QToolButton(text="…", toolTip=browse_tip, clicked=self._browse)
+        selected_tip = self.tr("Learn only from the selected features of the layer")
+        self.selected_box = QCheckBox(self.tr("Selected features only"), toolTip=selected_tip)
         self.field_combo = QgsFieldComboBox()
         self.field_combo.setAllowEmptyFieldName(True)
         self.field_combo.setToolTip(self.tr("Field that holds the crop, as text or as a whole number"))
-        self.column_combo = QComboBox()
-        self.column_combo.setToolTip(self.tr("Column of the raster's attribute table that names the crops"))
+        self.column_combo = QComboBox(toolTip=self.tr("Column of the raster's attribute table that names the crops"))
 
     def _build_more(self) -> None:
         self.classes = ClassTable()
         self.classes.changed.connect(self._classes_changed)
-        self.buffer_box = QDoubleSpinBox()
-        self.buffer_box.setRange(0.0, MAX_BUFFER)
-        self.buffer_box.setDecimals(0)
-        self.buffer_box.setSuffix(self.tr(" m"))
+        buffer_tip = self.tr("Leave out pixels this close to the border of a field: they mix two crops or show a track")
+        self.buffer_box = QDoubleSpinBox(maximum=MAX_BUFFER, decimals=0, suffix=self.tr(" m"), toolTip=buffer_tip)
         self.buffer_box.setSpecialValueText(self.tr("none"))
-        self.buffer_box.setToolTip(
-            self.tr("Leave out pixels this close to the border of a field: they mix two crops or show a track")
-        )
-        self.cap_box = QSpinBox()
-        self.cap_box.setRange(0, 1_000_000)
-        self.cap_box.setSpecialValueText(self.tr("all"))
-        self.cap_box.setToolTip(self.tr("Keeps a few large fields from outweighing many small ones"))
+        cap_tip = self.tr("Keeps a few large fields from outweighing many small ones")
+        self.cap_box = QSpinBox(maximum=1_000_000, specialValueText=self.tr("all"), toolTip=cap_tip)
         self.more_box = QgsCollapsibleGroupBox(self.tr("Rename, merge or leave out crops; borders and size of fields"))
-        row = make_row(QLabel(self.tr("Inner buffer")), self.buffer_box)
-        row.addSpacing(20)
-        row.addLayout(make_row(QLabel(self.tr("Maximum pixels per polygon")), self.cap_box, None))
-        column = QVBoxLayout(self.more_box)
-        column.addWidget(self.classes)
-        column.addLayout(row)
+        most = QLabel(self.tr("Maximum pixels per polygon"))
+        row = make_row(QLabel(self.tr("Inner buffer")), self.buffer_box, 20, most, self.cap_box, None)
+        make_column(self.classes, row, owner=self.more_box)
         self.more_box.setCollapsed(True)
 
     def _browse(self) -> None:

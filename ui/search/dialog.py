@@ -22,7 +22,6 @@ from qgis.PyQt.QtWidgets import (
     QProgressBar,
     QPushButton,
     QSlider,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -35,7 +34,7 @@ from ...engine.tasks.specs.search import Search
 from ..common import settings
 from ..common.background import Background
 from ..common.files import output_folder
-from ..common.qt import make_button, make_row, wrapped_label
+from ..common.qt import make_button, make_column, make_row, wrapped_label
 from ..engine_process import choice
 from ..engine_process.task import JobTask
 from .scene_table import SceneTable
@@ -83,25 +82,19 @@ class SearchDialog(QDialog):
         self.state_label.setTextFormat(Qt.TextFormat.PlainText)
         self.state_label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.progress_bar = QProgressBar()
-        layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        layout.addWidget(self.extent_box)
-        layout.addLayout(self._build_season())
-        layout.addWidget(self.table, 1)
-        layout.addWidget(self.state_label)
-        layout.addWidget(self.progress_bar)
-        layout.addLayout(self._build_output())
         self.use_button = make_button(self.tr("Use these"), self.tr("Make a stack of the ticked scenes"), self.use)
         self.cancel_button = make_button(self.tr("Cancel"), "", self.cancel)
         self.close_button = make_button(self.tr("Close"), "", self.close)
-        layout.addLayout(make_row(None, self.use_button, self.cancel_button, self.close_button))
+        season, output = self._build_season(), self._build_output()
+        buttons = make_row(None, self.use_button, self.cancel_button, self.close_button)
+        above = (form, self.extent_box, season, (self.table, 1))
+        make_column(*above, self.state_label, self.progress_bar, output, buttons, owner=self)
         self.resize(680, 720)
         self.catalogue_combo.currentTextChanged.connect(self._catalogue_changed)
 
     def _build_catalogue(self, form: QFormLayout) -> None:
-        self.catalogue_combo = QComboBox()
-        self.catalogue_combo.setEditable(True)
-        self.catalogue_combo.setToolTip(self.tr("Choose a catalogue, or enter the address of another STAC API"))
+        catalogue_tip = self.tr("Choose a catalogue, or enter the address of another STAC API")
+        self.catalogue_combo = QComboBox(editable=True, toolTip=catalogue_tip)
         for url, values in settings.catalogues().items():
             self.catalogue_combo.addItem(url, url)
             index = self.catalogue_combo.count() - 1
@@ -111,9 +104,8 @@ class SearchDialog(QDialog):
         self.auth_select = QgsAuthConfigSelect()
         self.auth_select.setToolTip(self.tr("Stored by QGIS; sent only to the catalogue and the hosts of its rasters"))
         self.note_label = wrapped_label()
-        self.collection_combo = QComboBox()
-        self.collection_combo.setEditable(True)
-        self.collection_combo.setToolTip(self.tr("Id of a collection, or several ids separated by commas"))
+        collection_tip = self.tr("Id of a collection, or several ids separated by commas")
+        self.collection_combo = QComboBox(editable=True, toolTip=collection_tip)
         form.addRow(self.tr("Catalogue"), make_row((self.catalogue_combo, 1), self.forget_button))
         form.addRow(self.tr("Credentials"), self.auth_select)
         form.addRow("", self.note_label)
@@ -125,8 +117,7 @@ class SearchDialog(QDialog):
         for edit in (self.start_edit, self.end_edit):
             edit.setDisplayFormat("yyyy-MM-dd")
             edit.setCalendarPopup(True)
-        self.cloud_slider = QSlider(Qt.Orientation.Horizontal)
-        self.cloud_slider.setRange(0, 100)
+        self.cloud_slider = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=100)
         self.cloud_label = QLabel()
         self.cloud_label.setMinimumWidth(self.fontMetrics().horizontalAdvance("100 %  "))
         self.cloud_slider.valueChanged.connect(lambda value: self.cloud_label.setText(f"{value} %"))
@@ -187,15 +178,7 @@ class SearchDialog(QDialog):
         """Make a stack of the ticked scenes."""
         if self._found is not None:
             folder, fetch = self.folder_file.filePath().strip(), self.fetch_box.isChecked()
-            self._run(
-                replace(
-                    self._found,
-                    id=new_id(),
-                    output=folder,
-                    scenes=self.table.ticked(),
-                    fetch=fetch,
-                )
-            )
+            self._run(replace(self._found, id=new_id(), output=folder, scenes=self.table.ticked(), fetch=fetch))
 
     def cancel(self) -> None:
         """Cancel the running search; nothing is written."""

@@ -15,7 +15,6 @@ from qgis.PyQt.QtWidgets import (
     QHeaderView,
     QMenu,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -27,7 +26,7 @@ from ..common import settings
 from ..common.background import Background
 from ..common.files import choose_files
 from ..common.inputs import raster_path
-from ..common.qt import RED, make_button, make_row, set_up_table, wrapped_label
+from ..common.qt import RED, make_button, make_column, make_row, set_up_table, wrapped_label
 from ..search.dialog import FindImageryButton
 from .band_table import BAND, DATE, FILE, NUMBER, BandTable, BandTableModel
 from .stack_inputs import ORDERS, InputRead, Key, date_of_layer, dropped, read_inputs
@@ -140,12 +139,9 @@ class StackWidget(QWidget):
     # --- the form
 
     def _build(self) -> None:
-        self._layers_menu = QMenu(self)
-        self._layers_menu.setToolTipsVisible(True)
-        self._layers_menu.aboutToShow.connect(self._fill_layers_menu)
-        self.layers_button = QPushButton(self.tr("Add layers"))
-        self.layers_button.setToolTip(self.tr("Add raster layers of the project"))
-        self.layers_button.setAutoDefault(False)
+        self._layers_menu = QMenu(self, toolTipsVisible=True, aboutToShow=self._fill_layers_menu)
+        layers_tip = self.tr("Add raster layers of the project")
+        self.layers_button = QPushButton(self.tr("Add layers"), toolTip=layers_tip, autoDefault=False)
         self.layers_button.setMenu(self._layers_menu)
         files_tip = self.tr("Add rasters, cubes (netCDF, Zarr) or zips; you can also drop them here")
         self.files_button = make_button(self.tr("Add files…"), files_tip, self._choose_files)
@@ -162,13 +158,9 @@ class StackWidget(QWidget):
         self.notes_label = wrapped_label()
         self.notes_label.setTextFormat(Qt.TextFormat.RichText)
         self.notes_label.linkActivated.connect(self._follow_note)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
         adding = (self.files_button, self.folder_button, self.layers_button, self.find_button)
-        layout.addLayout(make_row(*adding, None, self.remove_button, self.clear_button))
-        layout.addWidget(self.table, 1)
-        layout.addWidget(self.summary_label)
-        layout.addWidget(self.notes_label)
+        buttons = make_row(*adding, None, self.remove_button, self.clear_button)
+        make_column(buttons, (self.table, 1), self.summary_label, self.notes_label, owner=self, frame=False)
 
     def _build_table(self) -> None:
         self.model = BandTableModel(self)

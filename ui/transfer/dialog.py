@@ -11,7 +11,7 @@ from typing import Any
 from qgis.core import Qgis, QgsApplication
 from qgis.PyQt.QtCore import QSize, QTimer
 from qgis.PyQt.QtGui import QCloseEvent, QGuiApplication
-from qgis.PyQt.QtWidgets import QDialog, QDialogButtonBox, QPlainTextEdit, QPushButton, QVBoxLayout
+from qgis.PyQt.QtWidgets import QDialog, QDialogButtonBox, QPlainTextEdit, QPushButton
 
 from ...engine.errors import InputError
 from ...engine.methods import METHODS
@@ -22,6 +22,7 @@ from ..common.help import open_help
 from ..common.icons import icon
 from ..common.layers import add_result
 from ..common.messages import follow, push, result_links
+from ..common.qt import make_column
 from ..engine_process import choice
 from ..engine_process.banner import EngineBanner
 from ..engine_process.task import JobTask
@@ -68,18 +69,12 @@ class TransferDialog(QDialog):
         self.form = JobForm()
         self.source, self.target = self.form.source, self.form.target
         self.compatibility, self.output = self.form.compatibility, self.form.output
-        self.log = QPlainTextEdit()
-        self.log.setReadOnly(True)
-        self.log.setMaximumBlockCount(5000)
+        self.log = QPlainTextEdit(readOnly=True, maximumBlockCount=5000)
         self.form.addTab(self.log, self.tr("Log"))
         self.panel = RunPanel()
         self.panel.link_clicked.connect(partial(follow, self._iface))
         self._build_buttons()
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.banner)
-        layout.addWidget(self.form, 1)
-        layout.addWidget(self.panel)
-        layout.addWidget(self.buttons)
+        make_column(self.banner, (self.form, 1), self.panel, self.buttons, owner=self)
         self.form.changed.connect(self._changed)
         self.banner.changed.connect(self._changed)
         letter = self.fontMetrics().horizontalAdvance("0")
@@ -110,8 +105,7 @@ class TransferDialog(QDialog):
         self.buttons.helpRequested.connect(open_help)
 
     def _add_button(self, text: str, tip: str, action: Callable[[], None]) -> QPushButton:
-        button = QPushButton(text)
-        button.setToolTip(tip)
+        button = QPushButton(text, toolTip=tip)
         button.clicked.connect(lambda checked=False: action())
         self.buttons.addButton(button, QDialogButtonBox.ButtonRole.ActionRole)
         return button

@@ -7,9 +7,10 @@ from pathlib import Path
 from qgis.core import QgsMapLayer, QgsMapLayerProxyModel, QgsProject, QgsRasterLayer, QgsVectorLayer
 from qgis.gui import QgsMapLayerComboBox
 from qgis.PyQt.QtCore import pyqtSignal
-from qgis.PyQt.QtWidgets import QHBoxLayout, QToolButton, QWidget
+from qgis.PyQt.QtWidgets import QToolButton, QWidget
 
 from ..common.files import choose_files
+from ..common.qt import make_row
 
 
 class LayerChoice(QWidget):
@@ -34,14 +35,8 @@ class LayerChoice(QWidget):
         self.combo.setAllowEmptyLayer(True, none)
         self.combo.setCurrentIndex(0)
         self.combo.setToolTip(tip)
-        browse = QToolButton()
-        browse.setText("…")
-        browse.setToolTip(browse_tip)
-        browse.clicked.connect(self._browse)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.combo, 1)
-        row.addWidget(browse)
+        browse = QToolButton(text="…", toolTip=browse_tip, clicked=self._browse)
+        make_row((self.combo, 1), browse, owner=self)
         self.combo.layerChanged.connect(lambda layer: self.changed.emit())
 
     def layer(self) -> QgsMapLayer | None:

@@ -9,12 +9,13 @@ from typing import Any
 from qgis.gui import QgsCollapsibleGroupBox, QgsFileWidget
 from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtGui import QWheelEvent
-from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QFormLayout, QGroupBox, QLabel, QSpinBox, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QFormLayout, QGroupBox, QLabel, QSpinBox, QWidget
 
 from ...engine.methods import METHODS
 from ...engine.tasks import Job
 from ..common import settings
 from ..common.files import output_folder
+from ..common.qt import make_column, wrapped_label
 
 EXTRAS = {"confidence": ".tif", "model": ".safetensors", "report": ".html"}
 """Outputs beside the map by their role, and their file name extensions."""
@@ -36,11 +37,7 @@ class OutputWidget(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        layout = QVBoxLayout(self)
-        layout.addWidget(self._build_outputs())
-        layout.addWidget(self._build_method())
-        layout.addWidget(self._build_advanced())
-        layout.addStretch()
+        make_column(self._build_outputs(), self._build_method(), self._build_advanced(), None, owner=self)
         for box in (self.seed_box, self.memory_box):
             box.valueChanged.connect(lambda value: self.changed.emit())
         for box in (*self._extras.values(), self.exact_box):
@@ -127,10 +124,10 @@ class OutputWidget(QWidget):
         self.map_file.setFilter(self.tr("GeoTIFF (*.tif)"))
         self.map_file.setToolTip(self.tr("The classified map; its style and class names are written beside it"))
         self.replace_note = QLabel(self.tr("This file exists and will be replaced."))
-        self.confidence_box = QCheckBox(self.tr("Confidence: probability of the mapped class for every pixel"))
-        self.confidence_box.setChecked(True)
-        self.report_box = QCheckBox(self.tr("Report: a page with map, areas and details of the training"))
-        self.report_box.setChecked(True)
+        confidence = self.tr("Confidence: probability of the mapped class for every pixel")
+        self.confidence_box = QCheckBox(confidence, checked=True)
+        report = self.tr("Report: a page with map, areas and details of the training")
+        self.report_box = QCheckBox(report, checked=True)
         self.model_box = QCheckBox(self.tr("Model: to map more rasters of the same target"))
         self._extras = dict(zip(EXTRAS, (self.confidence_box, self.model_box, self.report_box)))
         group = QGroupBox(self.tr("Outputs"))
@@ -154,24 +151,18 @@ class OutputWidget(QWidget):
             self.method_combo.addItem(title.format(title=info.title), key)
             self.method_combo.setItemData(self.method_combo.count() - 1, info.summary, Qt.ItemDataRole.ToolTipRole)
         self.method_combo.setMaxVisibleItems(self.method_combo.count())
-        self.method_note = QLabel()
-        self.method_note.setWordWrap(True)
         # Room for two lines, so that nothing moves when another method is chosen.
-        self.method_note.setText("\n")
+        self.method_note = wrapped_label("\n")
         self.method_note.setMinimumHeight(self.method_note.sizeHint().height())
         self.method_note.setAlignment(Qt.AlignmentFlag.AlignTop)
         group = QGroupBox(self.tr("Method"))
-        column = QVBoxLayout(group)
-        column.addWidget(self.method_combo)
-        column.addWidget(self.method_note)
+        make_column(self.method_combo, self.method_note, owner=group)
         return group
 
     def _build_advanced(self) -> QgsCollapsibleGroupBox:
         letter = self.fontMetrics().horizontalAdvance("0")
-        self.seed_box = QSpinBox()
-        self.seed_box.setRange(0, 2**31 - 1)
-        self.seed_box.setToolTip(self.tr("Same seed, same map; other seeds show how much is chance"))
-        self.seed_box.setMaximumWidth(12 * letter)
+        seed_tip = self.tr("Same seed, same map; other seeds show how much is chance")
+        self.seed_box = QSpinBox(maximum=2**31 - 1, maximumWidth=12 * letter, toolTip=seed_tip)
         self.exact_box = QCheckBox(self.tr("Use the full model for every pixel"))
         self.exact_box.setToolTip(
             self.tr(
@@ -179,12 +170,9 @@ class OutputWidget(QWidget):
                 "fast, with the same class on about 98 of 100 pixels"
             )
         )
-        self.memory_box = QSpinBox()
-        self.memory_box.setRange(0, 10_000_000)
-        self.memory_box.setSingleStep(512)
-        self.memory_box.setSuffix(self.tr(" MB"))
+        memory_tip = self.tr("Approximate limit for mapping, at any raster size")
+        self.memory_box = QSpinBox(maximum=10_000_000, singleStep=512, suffix=self.tr(" MB"), toolTip=memory_tip)
         self.memory_box.setSpecialValueText(self.tr("a quarter of this machine's"))
-        self.memory_box.setToolTip(self.tr("Approximate limit for mapping, at any raster size"))
         self.memory_box.setMaximumWidth(32 * letter)
         self.advanced = QgsCollapsibleGroupBox(self.tr("Advanced"))
         form = QFormLayout(self.advanced)

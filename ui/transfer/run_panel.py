@@ -9,17 +9,15 @@ from typing import Any
 from qgis.PyQt.QtCore import QRect, Qt, pyqtSignal
 from qgis.PyQt.QtGui import QResizeEvent
 from qgis.PyQt.QtWidgets import (
-    QHBoxLayout,
     QLabel,
     QListWidget,
     QListWidgetItem,
     QProgressBar,
     QStyle,
-    QVBoxLayout,
     QWidget,
 )
 
-from ..common.qt import number_of
+from ..common.qt import make_column, make_row, number_of, wrapped_label
 
 LINES_SHOWN = 7
 """Lines of problems shown without scrolling."""
@@ -33,26 +31,15 @@ class RunPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.problems = QListWidget()
-        self.problems.setWordWrap(True)
+        self.problems = QListWidget(wordWrap=True)
         self.problems.setSelectionMode(QListWidget.SelectionMode.NoSelection)
         self.problems.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.state = QLabel()
-        self.state.setWordWrap(True)
+        self.state = wrapped_label()
         self.state.setTextFormat(Qt.TextFormat.RichText)
         self.state.linkActivated.connect(self.link_clicked)
         self.time_left = QLabel()
-        self.bar = QProgressBar()
-        self.bar.setRange(0, 1000)
-        self.bar.setFormat("%p %")
-        row = QHBoxLayout()
-        row.addWidget(self.state, 1)
-        row.addWidget(self.time_left)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.problems)
-        layout.addLayout(row)
-        layout.addWidget(self.bar)
+        self.bar = QProgressBar(maximum=1000, format="%p %")
+        make_column(self.problems, make_row((self.state, 1), self.time_left), self.bar, owner=self, frame=False)
         self._result = ""
         self.show_problems([])
 

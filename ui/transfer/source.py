@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from qgis.gui import QgsFileWidget
 from qgis.PyQt.QtCore import Qt, pyqtSignal
-from qgis.PyQt.QtWidgets import QGroupBox, QLabel, QRadioButton, QStackedWidget, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QGroupBox, QRadioButton, QStackedWidget, QWidget
 
 from ...engine.series import SeriesFile
 from ...engine.tasks import Job
 from ..common.background import Background
-from ..common.qt import tr
+from ..common.qt import make_column, tr, wrapped_label
 from ..compatibility.model import SeriesFacts
 from ..labels.labels_widget import LabelsWidget
 from ..stack.stack_widget import StackWidget
@@ -25,10 +25,10 @@ class SourceWidget(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.layer_button = QRadioButton(self.tr("Labels and the rasters that cover them"))
-        self.series_button = QRadioButton(self.tr("Series file (.npz)"))
-        self.layer_button.setToolTip(self.tr("Learn from the pixels under the points or inside the polygons"))
-        self.series_button.setToolTip(self.tr("Learn from labelled time series, such as a public sample collection"))
+        layer_tip = self.tr("Learn from the pixels under the points or inside the polygons")
+        series_tip = self.tr("Learn from labelled time series, such as a public sample collection")
+        self.layer_button = QRadioButton(self.tr("Labels and the rasters that cover them"), toolTip=layer_tip)
+        self.series_button = QRadioButton(self.tr("Series file (.npz)"), toolTip=series_tip)
         self.layer_button.setChecked(True)
         self.labels = LabelsWidget()
         self.stack = StackWidget()
@@ -37,29 +37,18 @@ class SourceWidget(QWidget):
         self.series_file.setToolTip(self.tr("Labelled time series of pixels"))
 
         rasters = QGroupBox(self.tr("Source stack: rasters of the labelled region over one season"))
-        QVBoxLayout(rasters).addWidget(self.stack)
+        make_column(self.stack, owner=rasters)
         by_layer = QWidget()
-        column = QVBoxLayout(by_layer)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.labels)
-        column.addWidget(rasters, 1)
+        make_column(self.labels, (rasters, 1), owner=by_layer, frame=False)
         by_series = QWidget()
-        column = QVBoxLayout(by_series)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.series_file)
-        self.series_note = QLabel()
-        self.series_note.setWordWrap(True)
+        self.series_note = wrapped_label()
         self.series_note.setTextFormat(Qt.TextFormat.PlainText)
-        column.addWidget(self.series_note)
-        column.addStretch()
+        make_column(self.series_file, self.series_note, None, owner=by_series, frame=False)
 
         self.pages = QStackedWidget()
         self.pages.addWidget(by_layer)
         self.pages.addWidget(by_series)
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.layer_button)
-        layout.addWidget(self.series_button)
-        layout.addWidget(self.pages, 1)
+        make_column(self.layer_button, self.series_button, (self.pages, 1), owner=self)
         self.series_button.toggled.connect(self._switch)
         self.labels.changed.connect(self.changed)
         self.stack.changed.connect(self._stack_changed)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from qgis.core import QgsMapLayer, QgsMapLayerProxyModel, QgsRasterLayer, QgsVectorLayer
 from qgis.PyQt.QtCore import pyqtSignal
-from qgis.PyQt.QtWidgets import QComboBox, QFormLayout, QGroupBox, QLabel, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QComboBox, QFormLayout, QGroupBox, QLabel, QWidget
 
 from ...engine.imagery.parcels.layer import MEDIAN, SET
 from ...engine.tasks import Job
 from ..common.inputs import VectorInput, raster_path
+from ..common.qt import make_column
 from ..stack.stack_widget import StackWidget
 from .layer_choice import LayerChoice
 
@@ -50,15 +51,13 @@ class TargetWidget(QWidget):
         self.parcel_note = QLabel(self.tr("A layer of the parcels with their crops is written beside the map."))
 
         rasters = QGroupBox(self.tr("Target stack: rasters of the region or year to map, over one season"))
-        QVBoxLayout(rasters).addWidget(self.stack)
+        make_column(self.stack, owner=rasters)
         self._form = QFormLayout()
         self._form.addRow(self.tr("Map only inside"), self._mask)
         self._form.addRow(self.tr("One crop per parcel"), self._parcels)
         self._form.addRow(self.tr("Classify a parcel by"), self.reading_combo)
         self._form.addRow("", self.parcel_note)
-        layout = QVBoxLayout(self)
-        layout.addWidget(rasters, 1)
-        layout.addLayout(self._form)
+        make_column((rasters, 1), self._form, owner=self)
         self.stack.changed.connect(self.changed)
         self._mask.changed.connect(self.changed)
         self._parcels.changed.connect(self._parcels_changed)

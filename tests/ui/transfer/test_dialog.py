@@ -38,7 +38,7 @@ def names(folder):
 def test_an_empty_form_says_what_is_missing_and_cannot_run(open_dialog, qtbot, fake_engine):
     fake_engine("map")
     dialog = open_dialog()
-    wait_problem(qtbot, dialog, "There is no source to learn from.")
+    wait_problem(qtbot, dialog, "to learn from")
     wait_problem(qtbot, dialog, "The target has no raster")
     assert not dialog.run_button.isEnabled()
 
