@@ -255,7 +255,7 @@ def _read_transfer(own: Mapping[str, MethodSummary]) -> list[str]:
         text = f"{first.title} is first in overall accuracy, {_figure(first, 'oa')}"
         if len(ranked) > 1:
             second = ranked[1]
-            text += f", {_points(_mean_of(first, 'oa') - _mean_of(second, 'oa'))} above {second.title}"
+            text += f", {100 * (_mean_of(first, 'oa') - _mean_of(second, 'oa')):.1f} points above {second.title}"
             text += f" ({_figure(second, 'oa')}){_within(first, second)}"
     if oracle := own.get(ORACLE):
         text += f"; the oracle, trained inside the target, reaches {_figure(oracle, 'oa')}"
@@ -330,10 +330,6 @@ def _mean_of(one: MethodSummary, figure: str) -> float:
 
 def _plain(value: float) -> str:
     return f"{value:.3f}"
-
-
-def _points(difference: float) -> str:
-    return f"{100 * difference:.1f} points"
 
 
 def _scores(one: MethodSummary | None) -> dict[str, float | None]:

@@ -37,9 +37,7 @@ def number_of(flag: Any) -> int:
 
 def make_button(text: str, tip: str, action: Callable[[], Any]) -> QPushButton:
     """A button that the Enter key in a field does not press."""
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.setAutoDefault(False)
+    button = QPushButton(text, toolTip=tip, autoDefault=False)
     button.clicked.connect(lambda checked=False: action())
     return button
 
@@ -88,8 +86,6 @@ def set_up_table(table: QTableView) -> None:
     table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 8)
 
 
-def wrapped_label(text: str = "") -> QLabel:
+def wrapped_label(text: str = "", **properties: Any) -> QLabel:
     """A label that breaks long lines."""
-    label = QLabel(text)
-    label.setWordWrap(True)
-    return label
+    return QLabel(text, wordWrap=True, **properties)

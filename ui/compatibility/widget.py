@@ -161,13 +161,11 @@ class CompatibilityWidget(QWidget):
         return make_row(self.season_box, source, self.source_start, target, self.target_start, None)
 
     def _build_bands(self) -> None:
-        self.tree = QTreeWidget()
+        self.tree = QTreeWidget(rootIsDecorated=False, toolTip=self.tr("Untick a source band to learn without it"))
         self.tree.setHeaderLabels([self.tr("Source band"), self.tr("Target band"), self.tr("Matched by")])
-        self.tree.setRootIsDecorated(False)
         self.tree.setSelectionMode(QTreeWidget.SelectionMode.NoSelection)
         self.tree.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.tree.header().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        self.tree.setToolTip(self.tr("Untick a source band to learn without it"))
         self.tree.itemChanged.connect(self._ticked)
 
     def _build_quality(self) -> None:
@@ -275,7 +273,9 @@ class CompatibilityWidget(QWidget):
             for pair in match.pairs:
                 gone = pair.source in self._unticked
                 how = self.tr("not used") if gone else self._how(pair)
-                self._add(pair.source, self._target_text(pair), how, grey if gone else None)
+                computed = self.tr("from {bands}").format(bands=", ".join(pair.inputs))
+                target = computed if pair.how == COMPUTED else pair.target
+                self._add(pair.source, target, how, grey if gone else None)
             for name in match.left_out:
                 self._add("", name, self.tr("not used: not in the source"), grey)
             height = self.tree.sizeHintForRow(0) if self.tree.topLevelItemCount() else 0
@@ -295,9 +295,6 @@ class CompatibilityWidget(QWidget):
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
             item.setCheckState(0, Qt.CheckState.Unchecked if name in self._unticked else Qt.CheckState.Checked)
         self.tree.addTopLevelItem(item)
-
-    def _target_text(self, pair: BandPair) -> str:
-        return self.tr("from {bands}").format(bands=", ".join(pair.inputs)) if pair.how == COMPUTED else pair.target
 
     def _how(self, pair: BandPair) -> str:
         words = {

@@ -75,10 +75,8 @@ class EngineBanner(QFrame):
         self.choose_button = make_button(self.tr("Choose a Python…"), choose_tip, self._choose)
         self.cancel_button = make_button(self.tr("Cancel"), "", lambda: self._task and self._task.cancel())
         self.cancel_button.hide()
-        self.progress = QProgressBar()
-        self.progress.setRange(0, 0)
-        self.progress.setTextVisible(False)
-        self.progress.setMaximumHeight(self.fontMetrics().height() // 2)
+        height = self.fontMetrics().height() // 2
+        self.progress = QProgressBar(minimum=0, maximum=0, textVisible=False, maximumHeight=height)
         self.progress.hide()
         buttons = (self.install_button, self.choose_button, self.cancel_button)
         make_column(make_row((self.text, 1), *buttons), self.progress, owner=self)

@@ -41,8 +41,7 @@ class SourceWidget(QWidget):
         by_layer = QWidget()
         make_column(self.labels, (rasters, 1), owner=by_layer, frame=False)
         by_series = QWidget()
-        self.series_note = wrapped_label()
-        self.series_note.setTextFormat(Qt.TextFormat.PlainText)
+        self.series_note = wrapped_label(textFormat=Qt.TextFormat.PlainText)
         make_column(self.series_file, self.series_note, None, owner=by_series, frame=False)
 
         self.pages = QStackedWidget()
