@@ -22,12 +22,7 @@ ORDER = {
         "models < mapping",
         "imagery < methods",
     ),
-    "engine/imagery": (
-        "geo < sensors < discovery < stack < labels",
-        "stack < parcels",
-        "sensors < stac",
-        "geo < maps",
-    ),
+    "engine/imagery": ("geo < sensors < discovery < stack < labels", "stack < parcels", "sensors < stac", "geo < maps"),
     "engine/methods": ("shared < ghca", "shared < baselines"),
     "engine/tasks": (
         "protocol < specs < resolve < checks < runs < worker < cli",

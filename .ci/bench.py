@@ -46,11 +46,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--no-reading", action="store_true", help="leave the reading of stacks and sources out")
     parser.add_argument("--no-mapping", action="store_true", help="leave the mapping of large stacks out")
     parser.add_argument(
-        "--mapping-large",
-        type=int,
-        nargs="*",
-        default=LARGE,
-        help="sides of the large stacks that are mapped",
+        "--mapping-large", type=int, nargs="*", default=LARGE, help="sides of the large stacks that are mapped"
     )
     parser.add_argument(
         "--reading-side", type=int, default=SIDE, help="side of the stack that is read; 5000 is the whole"

@@ -24,9 +24,7 @@ class Progress:
     """
 
     def __init__(
-        self,
-        emit: Callable[[Event], None] = lambda event: None,
-        cancelled: Callable[[], bool] = lambda: False,
+        self, emit: Callable[[Event], None] = lambda event: None, cancelled: Callable[[], bool] = lambda: False
     ) -> None:
         self._emit = emit
         self._cancelled = cancelled

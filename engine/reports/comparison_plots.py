@@ -176,10 +176,7 @@ def confusion_matrices(rows: Sequence[Mapping[str, Any]], crops: Sequence[str]) 
 
 
 def feature_maps(
-    transfer: Transfer,
-    maps: Mapping[str, Mapping[str, Any]],
-    summaries: Sequence[MethodSummary],
-    colors: Sequence[str],
+    transfer: Transfer, maps: Mapping[str, Mapping[str, Any]], summaries: Sequence[MethodSummary], colors: Sequence[str]
 ) -> str:
     """Draw both domains among the features of source only (before alignment), of the best other method and of GHCA.
 

@@ -123,11 +123,7 @@ def _confidence_picture(statistics: MapStatistics) -> str:
 
 
 def _season_curves(
-    model: TrainedModel,
-    source: SeriesSet | None,
-    stack: Stack,
-    statistics: MapStatistics,
-    colors: list[str],
+    model: TrainedModel, source: SeriesSet | None, stack: Stack, statistics: MapStatistics, colors: list[str]
 ) -> tuple[str, str]:
     name, index = greenness(tuple(model.bands))
     dates = np.array(stack.dates, "datetime64[D]")

@@ -12,10 +12,7 @@ FILLS = {
     "whittaker": "Smoothed: by penalised least squares, which also evens out noise.",
 }
 """Ways to fill the gaps of a series, with a sentence for people."""
-ENDS = {
-    "gap": "They stay gaps: nothing was seen there.",
-    "nearest": "They repeat the first and the last value.",
-}
+ENDS = {"gap": "They stay gaps: nothing was seen there.", "nearest": "They repeat the first and the last value."}
 """Values before the first and after the last observation of a pixel."""
 
 SHORTEST_STEP = 5.0

@@ -123,9 +123,7 @@ def day_of_year(start: str) -> int:
     date = parse_iso_date(f"2000-{start}")
     if date is None:
         raise InputError(
-            "season-start",
-            f"'{start}' is not the start of a season.",
-            "Write month and day: 03-15 is 15 March.",
+            "season-start", f"'{start}' is not the start of a season.", "Write month and day: 03-15 is 15 March."
         )
     leap_day = date.month == 2 and date.day == 29
     return datetime.date(2001, date.month, 28 if leap_day else date.day).timetuple().tm_yday

@@ -10,17 +10,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from crops import (
-    CROPS,
-    SENTINEL2,
-    SOURCE,
-    TARGET,
-    WOODLAND,
-    Field,
-    Region,
-    canopy_reflectance,
-    iso_dates,
-)
+from crops import CROPS, SENTINEL2, SOURCE, TARGET, WOODLAND, Field, Region, canopy_reflectance, iso_dates
 from osgeo import gdal, ogr, osr
 from scipy import ndimage
 

@@ -13,14 +13,7 @@ CROPS = ("maize", "rapeseed", "wheat")
 PEAKS = {"maize": 215.0, "rapeseed": 120.0, "wheat": 160.0}
 """Day of year at which each crop is greenest."""
 BANDS = ("RED", "NIR")
-SMALL = {
-    "width": 32,
-    "layers": 2,
-    "batch": 32,
-    "target_batch": 32,
-    "pseudo_batch": 32,
-    "distilled_width": 16,
-}
+SMALL = {"width": 32, "layers": 2, "batch": 32, "target_batch": 32, "pseudo_batch": 32, "distilled_width": 16}
 """Options of GHCA for networks and batches that are large enough for crops as plain as these."""
 NODATA = 65535
 

@@ -7,13 +7,7 @@ import json
 import numpy as np
 import pytest
 from osgeo import gdal
-from qgis.core import (
-    QgsPointXY,
-    QgsProcessingContext,
-    QgsProcessingException,
-    QgsProject,
-    QgsRasterLayer,
-)
+from qgis.core import QgsPointXY, QgsProcessingContext, QgsProcessingException, QgsProject, QgsRasterLayer
 from qgis.PyQt.QtCore import QDate
 
 from croptransfer.engine.imagery import Stack, describe

@@ -145,12 +145,7 @@ def test_ablations_are_compared_on_the_runs_that_every_variant_has(ablations, be
     rows += [row("ghca", 0, 0.50, "CA_N2S", options={"steps_scale": 1.0})]
     text = ablations.table(runs_of(ablations, bench, [write(tmp_path / "a.json", rows)]))
     assert cells(text, "| all")[0] == ["all of it", "0.920 ± 0.028 / 0.920 ± 0.028", "0.500 / 0.500*", "0.920"]
-    assert cells(text, "| without")[0] == [
-        "without shift",
-        "0.800 ± 0.000 / 0.800 ± 0.000",
-        "–",
-        "0.800, -12.0",
-    ]
+    assert cells(text, "| without")[0] == ["without shift", "0.800 ± 0.000 / 0.800 ± 0.000", "–", "0.800, -12.0"]
     [head] = legends(text)
     # After the date.
     assert numbers(head)[3:] == ["2", "2"]

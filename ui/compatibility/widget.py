@@ -101,10 +101,7 @@ class CompatibilityWidget(QWidget):
     def show_job(self, job: Job) -> None:
         """Show the choices of a job."""
         both = bool(job.source_season_start and job.target_season_start)
-        for edit, start in (
-            (self.source_start, job.source_season_start),
-            (self.target_start, job.target_season_start),
-        ):
+        for edit, start in ((self.source_start, job.source_season_start), (self.target_start, job.target_season_start)):
             if both:
                 edit.setDate(QDate.fromString(f"2000-{start}", "yyyy-MM-dd"))
         self.season_box.setChecked(both)

@@ -7,13 +7,7 @@ from pathlib import Path
 
 from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import Qt, pyqtSignal
-from qgis.PyQt.QtWidgets import (
-    QFileDialog,
-    QFrame,
-    QMessageBox,
-    QProgressBar,
-    QWidget,
-)
+from qgis.PyQt.QtWidgets import QFileDialog, QFrame, QMessageBox, QProgressBar, QWidget
 
 from ...engine.errors import InputError
 from ..common import settings

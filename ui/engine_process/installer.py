@@ -43,9 +43,7 @@ def constraints() -> str:
 
 
 def install(
-    folder: Path,
-    report: Callable[[str], None] = lambda line: None,
-    cancelled: Callable[[], bool] = lambda: False,
+    folder: Path, report: Callable[[str], None] = lambda line: None, cancelled: Callable[[], bool] = lambda: False
 ) -> str:
     """Install the packages of the engine into ``folder``, test them, and return their versions.
 

@@ -8,12 +8,7 @@ from typing import Any
 
 from qgis.PyQt.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, pyqtSignal
 from qgis.PyQt.QtGui import QBrush, QPalette
-from qgis.PyQt.QtWidgets import (
-    QApplication,
-    QHeaderView,
-    QTableView,
-    QWidget,
-)
+from qgis.PyQt.QtWidgets import QApplication, QHeaderView, QTableView, QWidget
 
 from ...engine.errors import InputError
 from ...engine.imagery.labels.class_table import OTHERS, mapped_class, read_class_table

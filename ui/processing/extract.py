@@ -139,8 +139,4 @@ class ExtractAlgorithm(EngineAlgorithm):
         summary = outcome.summary
         for crop in summary["classes"]:
             feedback.pushInfo(tr("{name}: {samples} series").format(name=crop["name"], samples=crop["samples"]))
-        return {
-            "OUTPUT": task.output,
-            "SAMPLES": summary["samples"],
-            "CLASSES": len(summary["classes"]),
-        }
+        return {"OUTPUT": task.output, "SAMPLES": summary["samples"], "CLASSES": len(summary["classes"])}

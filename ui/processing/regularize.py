@@ -97,11 +97,7 @@ class RegularizeAlgorithm(EngineAlgorithm):
         kinds = {AUTO: tr("int16, unless values do not fit."), **DATA_TYPES}
         self.add_choice("DATA_TYPE", "Data type", kinds, advanced=True)
         self.add(QgsProcessingParameterRasterDestination, "OUTPUT", "Regular stack")
-        self.add_numbers(
-            DATES="Number of periods",
-            OBSERVED="Observed share (0 to 1)",
-            GAPS="Share of gaps (0 to 1)",
-        )
+        self.add_numbers(DATES="Number of periods", OBSERVED="Observed share (0 to 1)", GAPS="Share of gaps (0 to 1)")
 
     # --- the run
 

@@ -9,14 +9,7 @@ from pathlib import Path
 from qgis.core import QgsProject, QgsRasterLayer
 from qgis.PyQt.QtCore import QModelIndex, QSignalBlocker, Qt, pyqtSignal
 from qgis.PyQt.QtGui import QDragEnterEvent, QDropEvent
-from qgis.PyQt.QtWidgets import (
-    QAbstractItemView,
-    QFileDialog,
-    QHeaderView,
-    QMenu,
-    QPushButton,
-    QWidget,
-)
+from qgis.PyQt.QtWidgets import QAbstractItemView, QFileDialog, QHeaderView, QMenu, QPushButton, QWidget
 
 from ...engine.errors import InputError
 from ...engine.imagery.discovery.mixed_sensors import harmonize_names

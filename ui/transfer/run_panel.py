@@ -8,14 +8,7 @@ from typing import Any
 
 from qgis.PyQt.QtCore import QRect, Qt, pyqtSignal
 from qgis.PyQt.QtGui import QResizeEvent
-from qgis.PyQt.QtWidgets import (
-    QLabel,
-    QListWidget,
-    QListWidgetItem,
-    QProgressBar,
-    QStyle,
-    QWidget,
-)
+from qgis.PyQt.QtWidgets import QLabel, QListWidget, QListWidgetItem, QProgressBar, QStyle, QWidget
 
 from ..common.qt import make_column, make_row, number_of, wrapped_label
 

@@ -56,12 +56,7 @@ class _Draw:
 
 
 def sample_labels(
-    labels: LabelLayer,
-    stack: Stack,
-    seed: int,
-    per_class: int,
-    progress: Progress | None = None,
-    partial: bool = False,
+    labels: LabelLayer, stack: Stack, seed: int, per_class: int, progress: Progress | None = None, partial: bool = False
 ) -> SeriesSet:
     """The series of labelled pixels with their classes.
 

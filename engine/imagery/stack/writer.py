@@ -62,13 +62,7 @@ class StackWriter:
     """
 
     def __init__(
-        self,
-        path: str,
-        grid: Grid,
-        dates: Sequence[str],
-        bands: Sequence[str],
-        data_type: str,
-        tags: Mapping[str, Any],
+        self, path: str, grid: Grid, dates: Sequence[str], bands: Sequence[str], data_type: str, tags: Mapping[str, Any]
     ) -> None:
         self.clipped = 0
         self._path, self._tiles, self._grid, self._whole = path, path + ".tiles", grid, data_type == INT16

@@ -14,14 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import InputError, writing
-from ...evaluation.ranking import (
-    FOREST,
-    add_gaps,
-    describe_results,
-    mean_over,
-    method_title,
-    summarize_methods,
-)
+from ...evaluation.ranking import FOREST, add_gaps, describe_results, mean_over, method_title, summarize_methods
 from ...evaluation.run_method import RunTask, options_of
 from ...evaluation.transfers import Transfer, pack, score
 from ...methods import METHODS

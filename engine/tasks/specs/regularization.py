@@ -19,11 +19,7 @@ ROLE = "input"
 """What the stack is called in messages."""
 
 SMOOTHNESS = Limits(
-    "smoothness",
-    "smoothness",
-    sys.float_info.min,
-    sys.float_info.max,
-    hint="Choose a number above 0, or leave it out.",
+    "smoothness", "smoothness", sys.float_info.min, sys.float_info.max, hint="Choose a number above 0, or leave it out."
 )
 
 

@@ -57,10 +57,7 @@ def test_line_and_payload_arrive_and_the_result_comes_last(start):
     assert (
         {"a line of some library"}
         <= {event["message"] for event in others}
-        <= {
-            "a line of some library",
-            "a line of the log",
-        }
+        <= {"a line of some library", "a line of the log"}
     )
 
 

@@ -173,11 +173,7 @@ def test_axes_that_say_little_still_place_a_cube(tmp_path, south, attributes):
 
 
 @pytest.mark.parametrize(
-    ("extra", "facts"),
-    [
-        (("t", "level", "y", "x"), ("level", 2)),
-        (("y", "x", "t", "bands"), ("y, x, t, bands",)),
-    ],
+    ("extra", "facts"), [(("t", "level", "y", "x"), ("level", 2)), (("y", "x", "t", "bands"), ("y, x, t, bands",))]
 )
 def test_dimensions_of_no_stack_are_one_sentence(tmp_path, extra, facts):
     sizes = {"t": 3, "level": 2, "bands": 2, "y": 4, "x": 5}

@@ -70,10 +70,7 @@ def test_few_observed_pixels_are_found_wherever_they_are(tmp_path):
 def test_a_target_without_observations_is_told(tmp_path):
     planes = np.full((2, 30, 30), 65535, np.uint16)
     path = write_raster(tmp_path / "2021-05-01.tif", planes, ["B04", "B08"], nodata=65535)
-    with (
-        pytest.raises(InputError) as error,
-        Stack(describe([path]), "target") as stack,
-    ):
+    with pytest.raises(InputError) as error, Stack(describe([path]), "target") as stack:
         sample_unlabelled(stack, None, 100, 0)
     assert error.value.code == "target-empty" and not lacking(error.value.message, "target", "2021-05-01.tif")
 

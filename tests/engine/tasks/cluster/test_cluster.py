@@ -329,8 +329,7 @@ def test_targets_of_a_list_are_named_by_their_files_or_as_the_list_says(tmp_path
 
 
 @pytest.mark.parametrize(
-    "text, named",
-    [("a.tif\nb/a.tif\n", ["'a'"]), ("\n# none\n", []), ("../x=a.tif\n.=b\n", ["'.'"])],
+    "text, named", [("a.tif\nb/a.tif\n", ["'a'"]), ("\n# none\n", []), ("../x=a.tif\n.=b\n", ["'.'"])]
 )
 def test_a_list_that_names_no_map_is_refused(tmp_path, text, named):
     (tmp_path / "list.txt").write_text(text, "utf-8")

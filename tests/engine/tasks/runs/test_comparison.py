@@ -26,10 +26,7 @@ from tests.helpers.paths import ROOT
 CROPS = ("early", "late", "long")
 DAY = np.arange(10, 300, 16, dtype=np.float32)
 KEYS = "method seed oa macro_f1 kappa f1_per_class confusion fit_seconds predict_seconds n_source n_target notes"
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(sys.platform == "win32", reason="kills processes by POSIX signals"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="kills processes by POSIX signals")]
 
 
 def crops(count, seed, delay=0.0):
@@ -223,10 +220,7 @@ time.sleep(300)
 """
 
 
-@pytest.mark.parametrize(
-    "answers, closes",
-    [(True, True), (True, False), (False, True)],
-)
+@pytest.mark.parametrize("answers, closes", [(True, True), (True, False), (False, True)])
 def test_a_process_that_hangs_at_its_end_is_ended_and_this_is_told(comparison, tmp_path, monkeypatch, answers, closes):
     """Its result stands, if it had one."""
     entry = tmp_path / "hanging.py"

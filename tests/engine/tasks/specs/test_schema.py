@@ -75,11 +75,7 @@ def test_a_wrong_value_of_any_task_is_named(task, values, key):
         ("job", {"series_part": {"year": 2019}}, "year"),
         ("job", {"target": [{"path": "t.tif", "index": "1", "date": None, "band": None}]}, "index"),
         ("job", {"target": [{"path": "t.tif"}]}, "index"),
-        (
-            "job",
-            {"labels": {"path": "f", "layer": "", "field": "", "inner_buffer": 10**400}},
-            "int",
-        ),
+        ("job", {"labels": {"path": "f", "layer": "", "field": "", "inner_buffer": 10**400}}, "int"),
         ("comparison", {"seeds": [1.5]}, "seeds"),
         ("extraction", {"join": [1]}, "join"),
         ("regularization", {"smoothness": "3"}, "smoothness"),
