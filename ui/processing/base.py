@@ -31,7 +31,7 @@ from ..common.qt import tr
 from ..engine_process import choice, environment
 from ..engine_process.worker import Task, Worker, WorkerFault
 from .choices import ChoiceParameter, choice_lines
-from .values import plain_value, takes_files, unreadable
+from .values import Values, plain_value, takes_files, unreadable
 
 QUALITY_HELP = (
     "Classes or flags that a quality band hides, instead of its defaults (clouds, their shadows, snow), such as "
@@ -149,7 +149,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         for name, label in labels.items():
             self.addOutput(QgsProcessingOutputNumber(name, tr(label)))
 
-    def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
+    def checkParameterValues(self, parameters: Values, context: QgsProcessingContext) -> tuple[bool, str]:
         """Name the file that cannot be read, where the base class would name the parameter only."""
         for definition in self.parameterDefinitions():
             value = parameters.get(definition.name())
@@ -165,14 +165,12 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
 
     # --- the run
 
-    def gather(self, parameters: dict[str, Any], context: QgsProcessingContext) -> None:
+    def gather(self, parameters: Values, context: QgsProcessingContext) -> None:
         """Resolve the parameters to plain values in ``self._plain``, while layers may be touched."""
         for definition in self.parameterDefinitions():
             self._plain[definition.name().lower()] = plain_value(self, definition, parameters, context)
 
-    def task(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, folder: str, feedback: QgsFeedback
-    ) -> Task:
+    def task(self, parameters: Values, context: QgsProcessingContext, folder: str, feedback: QgsFeedback) -> Task:
         """The work as a plain value; ``folder`` takes temporary files."""
         raise NotImplementedError
 
@@ -197,7 +195,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         return ""
 
     def prepareAlgorithm(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+        self, parameters: Values, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
         """Resolve layers to plain values, while they may be touched."""
         try:
@@ -207,7 +205,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         return True
 
     def processAlgorithm(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+        self, parameters: Values, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
         """Have the worker process do the work."""
         with tempfile.TemporaryDirectory(prefix="croptransfer-", dir=QgsProcessingUtils.tempFolder()) as folder:

@@ -26,7 +26,7 @@ from ...engine.tasks.storage.comparison_log import ComparisonLog
 from ..common.qt import tr
 from .base import EngineAlgorithm
 from .choices import METHOD_CHOICES, choice_lines
-from .values import names
+from .values import Values, names
 
 MAX_SEEDS = 100
 
@@ -102,15 +102,13 @@ class CompareAlgorithm(EngineAlgorithm):
 
     # --- the run
 
-    def gather(self, parameters: dict[str, Any], context: QgsProcessingContext) -> None:
+    def gather(self, parameters: Values, context: QgsProcessingContext) -> None:
         """Resolve everything: there are no layers."""
         super().gather(parameters, context)
         self._plain["transfers"] = names(parameters.get("SPLIT"), context)
         del self._plain["split"]
 
-    def task(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, folder: str, feedback: QgsFeedback
-    ) -> Comparison:
+    def task(self, parameters: Values, context: QgsProcessingContext, folder: str, feedback: QgsFeedback) -> Comparison:
         """The comparison; files that are not wanted go into the temporary folder."""
         fields = {**self._plain, "seeds": tuple(range(self._plain["seeds"]))}
         fields["csv"] = fields["csv"] or str(Path(folder) / "table.csv")

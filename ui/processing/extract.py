@@ -30,7 +30,7 @@ from ...engine.tasks.specs.quality_text import read_quality
 from ..common.inputs import VectorInput
 from ..common.qt import tr
 from .base import QUALITY_HELP, EngineAlgorithm
-from .values import listed, stack_bands
+from .values import Values, listed, stack_bands
 
 
 class ExtractAlgorithm(EngineAlgorithm):
@@ -101,7 +101,7 @@ class ExtractAlgorithm(EngineAlgorithm):
 
     # --- the run
 
-    def gather(self, parameters: dict[str, Any], context: QgsProcessingContext) -> None:
+    def gather(self, parameters: Values, context: QgsProcessingContext) -> None:
         """Resolve the layers and everything else."""
         super().gather(parameters, context)
         given = listed(parameters.get("LABELS"), context)
@@ -109,9 +109,7 @@ class ExtractAlgorithm(EngineAlgorithm):
             # QGIS would read such a file as a table without points.
             self._plain["labels"] = given[0]
 
-    def task(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, folder: str, feedback: QgsFeedback
-    ) -> Extraction:
+    def task(self, parameters: Values, context: QgsProcessingContext, folder: str, feedback: QgsFeedback) -> Extraction:
         """The extraction; a layer that differs from its file is written to ``folder``."""
         fields = {name: self._plain[name] for name in ("join", "per_class", "seed", "output")}
         fields["quality"] = read_quality([self._plain["quality"]])

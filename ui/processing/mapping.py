@@ -32,7 +32,7 @@ from ..common.inputs import VectorInput
 from ..common.layers import style_confidence, style_crops
 from ..common.qt import tr
 from .base import QUALITY_HELP, EngineAlgorithm
-from .values import stack_bands
+from .values import Values, stack_bands
 
 RASTER, POLYGONS = QgsProcessing.SourceType.TypeRaster, QgsProcessing.SourceType.TypeVectorPolygon
 PARCEL_CHOICES = {
@@ -135,9 +135,7 @@ class MappingAlgorithm(EngineAlgorithm):
 
     # --- the run
 
-    def task(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, folder: str, feedback: QgsFeedback
-    ) -> Job:
+    def task(self, parameters: Values, context: QgsProcessingContext, folder: str, feedback: QgsFeedback) -> Job:
         """The job."""
         plain = self._plain
         mask, parcels = plain["mask"], plain["parcels"]

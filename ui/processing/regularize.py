@@ -28,7 +28,7 @@ from ...engine.tasks.specs.regularization import AUTO
 from ..common.qt import tr
 from .base import QUALITY_HELP, EngineAlgorithm
 from .choices import choice_lines
-from .values import names, stack_bands
+from .values import Values, names, stack_bands
 
 
 class RegularizeAlgorithm(EngineAlgorithm):
@@ -101,7 +101,7 @@ class RegularizeAlgorithm(EngineAlgorithm):
 
     # --- the run
 
-    def gather(self, parameters: dict[str, Any], context: QgsProcessingContext) -> None:
+    def gather(self, parameters: Values, context: QgsProcessingContext) -> None:
         """Resolve the layers and everything else."""
         super().gather(parameters, context)
         plain = self._plain
@@ -110,7 +110,7 @@ class RegularizeAlgorithm(EngineAlgorithm):
             plain["period"] = MONTH
 
     def task(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, folder: str, feedback: QgsFeedback
+        self, parameters: Values, context: QgsProcessingContext, folder: str, feedback: QgsFeedback
     ) -> Regularization:
         """The regularization."""
         fields = dict(self._plain)

@@ -27,7 +27,7 @@ from ...engine.tasks.specs.search import Search
 from ..common.qt import tr
 from ..search.search_task import SearchTask, with_credentials
 from .base import EngineAlgorithm
-from .values import names
+from .values import Values, names
 
 
 class SearchAlgorithm(EngineAlgorithm):
@@ -80,7 +80,7 @@ class SearchAlgorithm(EngineAlgorithm):
 
     # --- the run
 
-    def gather(self, parameters: dict[str, Any], context: QgsProcessingContext) -> None:
+    def gather(self, parameters: Values, context: QgsProcessingContext) -> None:
         """Resolve everything, the credentials too: QGIS may have to request its master password."""
         super().gather(parameters, context)
         plain = self._plain
@@ -97,9 +97,7 @@ class SearchAlgorithm(EngineAlgorithm):
         )
         plain["search"] = with_credentials(search, plain["auth"])
 
-    def task(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, folder: str, feedback: QgsFeedback
-    ) -> SearchTask:
+    def task(self, parameters: Values, context: QgsProcessingContext, folder: str, feedback: QgsFeedback) -> SearchTask:
         """The search."""
         return SearchTask(self._plain["search"])
 

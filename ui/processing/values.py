@@ -27,11 +27,14 @@ from ...engine.errors import InputError
 from ...engine.imagery.geo.types import StackBand
 from ..common.inputs import VectorInput, raster_path
 
+Values = dict[str, Any]
+"""Values of the parameters of an algorithm as QGIS passes them, by id."""
+
 
 def plain_value(
     algorithm: QgsProcessingAlgorithm,
     definition: QgsProcessingParameterDefinition,
-    parameters: dict[str, Any],
+    parameters: Values,
     context: QgsProcessingContext,
 ) -> Any:
     """The value of a parameter without layers; None for layers to be written, whose names each thread makes itself."""
