@@ -95,6 +95,8 @@ def output_problems(task: Job | Comparison | Extraction | Regularization | Searc
         if not outputs.get(role, endings[0]).lower().endswith(endings):
             hint = f"Let its name end in {endings[0]}."
             problems.append(InputError("output-format", f"The {_title(role)} {outputs[role]} is not {title}.", hint))
+    if problems and not isinstance(task, Job):
+        return problems
     role_of: dict[str, str] = {}
     for role, path in outputs.items():
         if other := role_of.get(canonical_path(path)):
