@@ -28,7 +28,9 @@ def squared_distances(u: Tensor, v: Tensor) -> Tensor:
     Tensor (n, m)
         Distances, zero or above.
     """
-    return (u.square().sum(1, keepdim=True) + v.square().sum(1) - 2 * (u @ v.T)).clamp_min(0.0)
+    # Computed first: the order of operations decides in which order gradients are added, and so their last bits.
+    cross = u @ v.T
+    return (u.square().sum(1, keepdim=True) + v.square().sum(1) - 2 * cross).clamp_min(0.0)
 
 
 def mean_squared_distance(x: Tensor) -> Tensor:
