@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 
 import pytest
 from qgis.core import QgsFeature, QgsLayerTreeModel, QgsProject, QgsRasterLayer
 from qgis.gui import QgsLayerTreeView
-from qgis.PyQt.QtCore import QMimeData, QPointF, Qt, QUrl
+from qgis.PyQt.QtCore import QMimeData, QPointF, Qt, QTimer, QUrl
 from qgis.PyQt.QtGui import QDropEvent
 from qgis.PyQt.QtWidgets import QApplication
 
@@ -152,22 +151,19 @@ def test_a_crash_of_the_engine_is_told_with_its_log(filled_dialog, qtbot, fake_e
 
 
 def test_the_window_stays_alive_while_a_job_runs(filled_dialog, qtbot, fake_engine):
-    """From the click on Run the event loop is never held up for a quarter of a second."""
+    """The event loop goes round a hundred times while the engine, which ends only when it is cancelled, is at work."""
     fake_engine("polite")
     dialog = filled_dialog()
     wait_ready(qtbot, dialog)
-    gaps = []
-    last = started = time.monotonic()
+    ticks = []
+    timer = QTimer(interval=10)
+    timer.timeout.connect(lambda: ticks.append(dialog.is_running()))
     dialog.run()
-    while last - started < 1.5:
-        QApplication.processEvents()
-        now = time.monotonic()
-        gaps.append(now - last)
-        last = now
-        time.sleep(0.005)
+    timer.start()
+    qtbot.waitUntil(lambda: len(ticks) >= 100, timeout=WAIT)
+    assert all(ticks)
     dialog.cancel()
     qtbot.waitUntil(lambda: not dialog.is_running(), timeout=WAIT)
-    assert max(gaps) < 0.25
 
 
 def test_closing_the_window_lets_the_job_go_on(filled_dialog, qtbot, fake_engine, tmp_path):

@@ -5,7 +5,6 @@ import http.server
 import os
 import tarfile
 import threading
-import time
 import zipfile
 
 import numpy as np
@@ -276,9 +275,8 @@ def test_a_whole_season_of_products_is_walked_once(tmp_path):
             folder.mkdir(parents=True)
             for band in bands.split():
                 (folder / f"T31UFS_202105{number:02}T105031_{band}_{metres}m.jp2").write_bytes(b"")
-    start = time.perf_counter()
+    # Empty files cannot be opened: their names are enough.
     assert len(describe([str(tmp_path)])) == 28 * 11
-    assert time.perf_counter() - start < 1, "no file is opened where its name says it all"
 
 
 class Ranges(http.server.SimpleHTTPRequestHandler):
