@@ -42,6 +42,7 @@ class MethodInfo:
     """Stages in their order with their share of the time."""
 
 
+_BOTH = {"Learning from both domains": 1.0}
 METHODS: dict[str, MethodInfo] = {
     "ghca": MethodInfo(
         "Adapt to the target (GHCA)",
@@ -57,41 +58,26 @@ METHODS: dict[str, MethodInfo] = {
         },
     ),
     "source_only": MethodInfo(
-        "Source only (no adaptation)",
-        "Trains on the source and applies the model to the target unchanged: the baseline of a transfer.",
-        "shared.source_only",
-        45.0,
+        "Source only (no adaptation)", "Uses the source model unchanged: the baseline.", "shared.source_only", 45.0
     ),
     "rf": MethodInfo(
-        "Random forest (RF)",
-        "Trains 200 decision trees on the source, in seconds: the most common classifier.",
-        "baselines.random_forest",
-        4.0,
+        "Random forest (RF)", "Trains 200 decision trees on the source, in seconds.", "baselines.random_forest", 4.0
     ),
     "dcm": MethodInfo(
-        "DeepCropMapping (DCM)",
-        "Trains a recurrent network on the source that reads the season forwards and backwards; slow.",
-        "baselines.dcm",
-        400.0,
+        "DeepCropMapping (DCM)", "Trains a recurrent network on the source; slow.", "baselines.dcm", 400.0
     ),
     "transformer": MethodInfo(
-        "Transformer",
-        "Trains a network on the source that compares every date of the season with every other.",
-        "baselines.transformer",
-        60.0,
+        "Transformer", "Trains on the source; compares every date with every other.", "baselines.transformer", 60.0
     ),
     "phenocropnet": MethodInfo(
-        "PhenoCropNet",
-        "Trains a network on the source that finds the parts of the season, and the dates, that tell crops apart.",
-        "baselines.phenocropnet",
-        20.0,
+        "PhenoCropNet", "Trains on the source; finds the decisive parts of the season.", "baselines.phenocropnet", 20.0
     ),
     "daccn": MethodInfo(
         "Deep adaptation network (DACCN)",
-        "Trains a convolutional network on the source while it keeps its features similar to those of the target.",
+        "Trains a convolutional network whose features are similar in source and target.",
         "baselines.daccn",
         60.0,
-        {"Learning from both domains": 1.0},
+        _BOTH,
     ),
     "pan": MethodInfo(
         "Phenology alignment network (PAN)",
@@ -109,17 +95,17 @@ METHODS: dict[str, MethodInfo] = {
     ),
     "dann": MethodInfo(
         "Domain-adversarial network (DANN)",
-        "Trains on the source with features from which a discriminator cannot separate source and target.",
+        "Trains features from which a discriminator cannot separate source and target.",
         "baselines.dann",
         90.0,
-        {"Learning from both domains": 1.0},
+        _BOTH,
     ),
     "cdan": MethodInfo(
         "Conditional adversarial network (CDAN)",
-        "As DANN, but the discriminator also sees the predicted crop, so that every crop is aligned separately.",
+        "As DANN, but the discriminator also sees the predicted crop: each crop is aligned separately.",
         "baselines.cdan",
         90.0,
-        {"Learning from both domains": 1.0},
+        _BOTH,
     ),
     "timematch": MethodInfo(
         "TimeMatch",

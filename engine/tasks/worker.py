@@ -53,7 +53,8 @@ def main() -> int:
 
     def emit(event: Event) -> None:
         with lock:
-            events.write(json.dumps(event, default=_plain) + "\n")
+            # What JSON does not know is a scalar or an array of NumPy.
+            events.write(json.dumps(event, default=lambda value: value.tolist()) + "\n")
             events.flush()
 
     # Unbuffered: a thread that waits in a buffered read holds its lock, and the interpreter aborts at exit.
@@ -121,11 +122,6 @@ def _listen(commands: IO[bytes], cancelled: threading.Event, by_user: threading.
         # A run of a comparison has nothing to clean up, and must not outlive its parent while it loads libraries.
         os._exit(EXIT_CANCELLED)
     cancelled.set()
-
-
-def _plain(value: Any) -> Any:
-    """A numpy scalar or array as what JSON knows."""
-    return value.tolist()
 
 
 def _error(kind: str, code: str, message: str, hint: str) -> Event:

@@ -11,7 +11,7 @@ from ...engine.errors import InputError
 from ...engine.imagery import StackBand
 from ...engine.imagery.geo.geodesy import stack_latitude
 from ...engine.imagery.sensors.band_matching import BandMatch, match_bands
-from ...engine.imagery.sensors.quality_flags import data_bands, is_quality
+from ...engine.imagery.sensors.quality_flags import data_band_names, data_bands, is_quality
 from ...engine.imagery.sensors.spectral_indices import INDICES, computable, index_name
 from ...engine.imagery.stack.validate import complete_dates
 from ...engine.series import Season, read_latitude
@@ -19,7 +19,7 @@ from ...engine.series.season import day_of_year
 from ...engine.series.series_set import align_years
 from ...engine.tasks import Job
 from ...engine.tasks.resolve.bands import resolve_source
-from ...engine.tasks.resolve.season import target_season
+from ...engine.tasks.resolve.season import degrees, target_season
 from ..common.qt import tr
 from ..stack.dates import is_date
 
@@ -66,8 +66,8 @@ class Compatibility:
 def compare_sides(job: Job, series: SeriesFacts | None) -> Compatibility:
     """Compare source and target of a job; ``series`` replaces the source stack. Opens a file of each."""
     found = _quality(job)
-    there = _names(job.source) if series is None else [index_name(name) or name for name in series.bands]
-    names = _names(job.target)
+    there = data_band_names(job.source) if series is None else [index_name(name) or name for name in series.bands]
+    names = data_band_names(job.target)
     match, usable = None, tuple(index for index in _indices(there) if not names or index in _indices(names))
     if there and names:
         more = [index for index in job.indices if index in usable]
@@ -89,10 +89,6 @@ def _used_bands(job: Job) -> list[StackBand]:
         return data_bands(resolve_source(job)[0].used)
     except InputError:
         return data_bands(job.source)
-
-
-def _names(bands: Sequence[StackBand]) -> list[str]:
-    return list(dict.fromkeys(str(band.band) for band in data_bands(bands) if band.band))
 
 
 def _indices(names: Sequence[str]) -> list[str]:
@@ -141,20 +137,13 @@ def _season(job: Job, target: Sequence[StackBand]) -> tuple[Season, str]:
             if season.days
             else tr("Both seasons start on the same day of the year: no shift.")
         )
-    here, there = _latitude(job), season.latitude
+    here = read_latitude(job.series) if job.series else stack_latitude(job.source)
+    there = season.latitude
     if here is None or there is None:
         return season, tr("Dates are compared by calendar day; the latitude of the source is unknown.")
     return season, tr("Source at {here}, target at {there}: dates are compared by calendar day.").format(
-        here=_degrees(here), there=_degrees(there)
+        here=degrees(here), there=degrees(there)
     )
-
-
-def _latitude(job: Job) -> float | None:
-    return read_latitude(job.series) if job.series else stack_latitude(job.source)
-
-
-def _degrees(latitude: float) -> str:
-    return f"{abs(latitude):.0f}° {'S' if latitude < 0 else 'N'}"
 
 
 def format_problem(problem: InputError) -> str:

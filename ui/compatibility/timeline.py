@@ -52,7 +52,7 @@ class Timeline(QWidget):
     def event(self, event: QEvent) -> bool:
         """Show the date of the tick under the mouse."""
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            text = next((text for area, text in self._marks if area.contains(*_point(event))), "")
+            text = next((text for area, text in self._marks if area.contains(event.x(), event.y())), "")
             QToolTip.showText(event.globalPos(), text, self)
             return True
         return super().event(event)
@@ -145,7 +145,3 @@ def _day(day: float) -> str:
 
 def _row_title(name: str, row: DateRow) -> str:
     return tr("{name}: {count} dates").format(name=name, count=len(row.day)) if row.day else name
-
-
-def _point(event: QHelpEvent) -> tuple[float, float]:
-    return float(event.pos().x()), float(event.pos().y())

@@ -173,6 +173,17 @@ def data_bands(bands: Sequence[StackBand]) -> list[StackBand]:
     return [band for band in bands if not is_quality(band.band)]
 
 
+def data_band_names(bands: Sequence[StackBand]) -> list[str]:
+    """Return the names of the recognised bands that are not quality bands, each once.
+
+    Parameters
+    ----------
+    bands : iterable of StackBand
+        A stack.
+    """
+    return list(dict.fromkeys(str(band.band) for band in data_bands(bands) if band.band))
+
+
 def masked(name: str, stored: np.ndarray, choice: Choice | None = None) -> np.ndarray:
     """Which observations a quality band masks.
 

@@ -41,44 +41,49 @@ class Index:
 
     formula: str
     """As people write it."""
+    bands: tuple[str, ...]
+    """Common names of the bands it needs."""
     function: Callable[..., np.ndarray]
-    """The same; its parameters are the common names it needs."""
+    """The formula as a function of these bands, in their order."""
 
-    @property
-    def bands(self) -> tuple[str, ...]:
-        """Common names of the bands it needs."""
-        return tuple(inspect.signature(self.function).parameters)
+
+def _formula(text: str, function: Callable[..., np.ndarray]) -> Index:
+    """An index whose function names its bands."""
+    return Index(text, tuple(inspect.signature(function).parameters), function)
+
+
+def _difference(one: str, other: str) -> Index:
+    """A normalised difference of two bands."""
+    return Index(f"({one} - {other}) / ({one} + {other})", (one, other), lambda a, b: (a - b) / (a + b))
 
 
 INDICES: dict[str, Index] = {
-    "NDVI": Index("(nir - red) / (nir + red)", lambda nir, red: (nir - red) / (nir + red)),
-    "GNDVI": Index("(nir - green) / (nir + green)", lambda nir, green: (nir - green) / (nir + green)),
-    "EVI": Index(
+    "NDVI": _difference("nir", "red"),
+    "GNDVI": _difference("nir", "green"),
+    "EVI": _formula(
         "2.5 * (nir - red) / (nir + 6 * red - 7.5 * blue + 1)",
         lambda nir, red, blue: 2.5 * (nir - red) / (nir + 6 * red - 7.5 * blue + 1),
     ),
-    "EVI2": Index(
+    "EVI2": _formula(
         "2.5 * (nir - red) / (nir + 2.4 * red + 1)", lambda nir, red: 2.5 * (nir - red) / (nir + 2.4 * red + 1)
     ),
-    "SAVI": Index("1.5 * (nir - red) / (nir + red + 0.5)", lambda nir, red: 1.5 * (nir - red) / (nir + red + 0.5)),
-    "OSAVI": Index("(nir - red) / (nir + red + 0.16)", lambda nir, red: (nir - red) / (nir + red + 0.16)),
-    "MSAVI": Index(
+    "SAVI": _formula("1.5 * (nir - red) / (nir + red + 0.5)", lambda nir, red: 1.5 * (nir - red) / (nir + red + 0.5)),
+    "OSAVI": _formula("(nir - red) / (nir + red + 0.16)", lambda nir, red: (nir - red) / (nir + red + 0.16)),
+    "MSAVI": _formula(
         "(2 * nir + 1 - sqrt((2 * nir + 1) ** 2 - 8 * (nir - red))) / 2",
         lambda nir, red: (2 * nir + 1 - np.sqrt((2 * nir + 1) ** 2 - 8 * (nir - red))) / 2,
     ),
-    "NDWI": Index("(green - nir) / (green + nir)", lambda green, nir: (green - nir) / (green + nir)),
-    "MNDWI": Index("(green - swir16) / (green + swir16)", lambda green, swir16: (green - swir16) / (green + swir16)),
-    "NDMI": Index("(nir - swir16) / (nir + swir16)", lambda nir, swir16: (nir - swir16) / (nir + swir16)),
-    "LSWI": Index("(nir - swir16) / (nir + swir16)", lambda nir, swir16: (nir - swir16) / (nir + swir16)),
-    "NBR": Index("(nir - swir22) / (nir + swir22)", lambda nir, swir22: (nir - swir22) / (nir + swir22)),
-    "NBR2": Index(
-        "(swir16 - swir22) / (swir16 + swir22)", lambda swir16, swir22: (swir16 - swir22) / (swir16 + swir22)
-    ),
-    "NDRE": Index("(nir - rededge1) / (nir + rededge1)", lambda nir, rededge1: (nir - rededge1) / (nir + rededge1)),
-    "CIRE": Index("rededge3 / rededge1 - 1", lambda rededge3, rededge1: rededge3 / rededge1 - 1),
-    "GCVI": Index("nir / green - 1", lambda nir, green: nir / green - 1),
-    "PSRI": Index("(red - blue) / rededge2", lambda red, blue, rededge2: (red - blue) / rededge2),
-    "BSI": Index(
+    "NDWI": _difference("green", "nir"),
+    "MNDWI": _difference("green", "swir16"),
+    "NDMI": _difference("nir", "swir16"),
+    "LSWI": _difference("nir", "swir16"),
+    "NBR": _difference("nir", "swir22"),
+    "NBR2": _difference("swir16", "swir22"),
+    "NDRE": _difference("nir", "rededge1"),
+    "CIRE": _formula("rededge3 / rededge1 - 1", lambda rededge3, rededge1: rededge3 / rededge1 - 1),
+    "GCVI": _formula("nir / green - 1", lambda nir, green: nir / green - 1),
+    "PSRI": _formula("(red - blue) / rededge2", lambda red, blue, rededge2: (red - blue) / rededge2),
+    "BSI": _formula(
         "(swir16 + red - nir - blue) / (swir16 + red + nir + blue)",
         lambda swir16, red, nir, blue: (swir16 + red - nir - blue) / (swir16 + red + nir + blue),
     ),
@@ -182,7 +187,7 @@ def compute(index: str, values: Mapping[str, np.ndarray]) -> np.ndarray:
     """
     formula = INDICES[index]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        result = formula.function(**{name: np.asarray(values[name], np.float32) for name in formula.bands})
+        result = formula.function(*(np.asarray(values[name], np.float32) for name in formula.bands))
     return np.where(np.isfinite(result), result, np.nan).astype(np.float32)
 
 

@@ -167,20 +167,17 @@ def _items(query: Query, extent: Any, access: Access) -> Iterator[dict[str, Any]
     reading = StacApiIO(max_retries=retries)
     client = Client.open(query.url, stac_io=reading, request_modifier=add_headers, timeout=TIMEOUT)
     left, right, bottom, top = extent.GetEnvelope()
+    # A catalogue that does not support ``query`` sends all scenes; the clouds are compared here as well.
+    filters = query.cloud < 100 and any("item-search#query" in uri for uri in client.get_conforms_to())
     search = client.search(
         collections=list(query.collections),
         bbox=[left, bottom, right, top],
         datetime=f"{query.start}T00:00:00Z/{query.end}T23:59:59Z",
-        query={"eo:cloud_cover": {"lte": query.cloud}} if query.cloud < 100 and _can_filter(client) else None,
+        query={"eo:cloud_cover": {"lte": query.cloud}} if filters else None,
         limit=min(PAGE, query.max_scenes + 1),
         method="POST" if _can_post(client) else "GET",
     )
     yield from search.items_as_dicts()
-
-
-def _can_filter(client: Any) -> bool:
-    """Whether the catalogue supports ``query``; the clouds are compared here as well."""
-    return any("item-search#query" in uri for uri in client.get_conforms_to())
 
 
 def _can_post(client: Any) -> bool:

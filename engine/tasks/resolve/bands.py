@@ -19,7 +19,7 @@ from ...imagery.sensors.band_matching import (
     match_bands,
     require_match,
 )
-from ...imagery.sensors.quality_flags import data_bands, is_quality
+from ...imagery.sensors.quality_flags import data_band_names, is_quality
 from ...imagery.sensors.spectral_indices import add_indices, index_name, index_names
 from ...series import SeriesSet
 from ..specs.job import Job
@@ -59,7 +59,7 @@ def resolve_source(job: Job) -> tuple[ResolvedStack, tuple[str, ...]]:
     InputError
         ``bands-differ`` for a band that the source does not have, ``index``.
     """
-    there = _names(job.source)
+    there = data_band_names(job.source)
     wanted = _wanted(job, there)
     match = match_bands(wanted, there)
     _require(wanted, [pair.source for pair in match.pairs if pair.how in (SAME_NAME, COMPUTED)], there, "source stack")
@@ -113,7 +113,7 @@ def resolve_target(job: Job, wanted: Sequence[str]) -> ResolvedStack:
     else:
         who = f"The series file {Path(job.series).name}" if job.series else "The source"
         hint = ", or learn from less of the source (bands: {shared})"
-    match = require_match(wanted, _names(job.target), who, hint)
+    match = require_match(wanted, data_band_names(job.target), who, hint)
     notes = match.messages()
     if match.left_out:
         notes.append(
@@ -159,7 +159,3 @@ def _side(bands: Sequence[StackBand], match: BandMatch, notes: Sequence[str]) ->
     used = tuple(band for band in bands if band.band in names)
     quality = tuple(band for band in bands if is_quality(band.band))
     return ResolvedStack((*adapted, *quality), indices, (*used, *quality), tuple(notes))
-
-
-def _names(bands: Sequence[StackBand]) -> list[str]:
-    return list(dict.fromkeys(str(band.band) for band in data_bands(bands) if band.band))

@@ -43,7 +43,7 @@ def target_season(job: Job, adapted: Season | None, target: Sequence[StackBand])
         return known.for_latitude(latitude), []
     where = "The source is" if adapted is None else "The model was adapted to a target"
     return known.for_latitude(latitude), [
-        f"{where} at {_degrees(known.latitude)} and the target at {_degrees(latitude)}: the target's days are shifted "
+        f"{where} at {degrees(known.latitude)} and the target at {degrees(latitude)}: the target's days are shifted "
         f"by half a year ({HALF_YEAR} days) to the season of the source. Give the season starts of source and target "
         "to change that, the same one twice to shift nothing."
     ]
@@ -55,5 +55,12 @@ def _source_latitude(job: Job) -> float | None:
     return stack_latitude(job.source)
 
 
-def _degrees(latitude: float | None) -> str:
+def degrees(latitude: float | None) -> str:
+    """Return a latitude for people, such as ``47° N``.
+
+    Parameters
+    ----------
+    latitude : float or None
+        Degrees north; None counts as 0.
+    """
     return f"{abs(latitude or 0.0):.0f}° {'S' if (latitude or 0.0) < 0 else 'N'}"

@@ -12,8 +12,9 @@ from engine.imagery.sensors.band_names import (
 )
 from engine.imagery.sensors.date_patterns import DATE_PATTERNS
 from engine.imagery.sensors.quality_flags import QUALITY
+from tests.helpers.date_examples import DATE_EXAMPLES
 
-EXAMPLES = [(kind.title, text, meaning) for kind in DATE_PATTERNS for text, meaning in kind.examples]
+EXAMPLES = [(kind.title, *example) for kind in DATE_PATTERNS for example in DATE_EXAMPLES[kind.title]]
 
 
 @pytest.mark.parametrize(("title", "text", "meaning"), EXAMPLES, ids=[text for _, text, _ in EXAMPLES])
@@ -25,7 +26,7 @@ def test_every_pattern_reads_its_examples(title, text, meaning):
 def test_no_pattern_is_dead(kind, monkeypatch):
     others = tuple(other for other in DATE_PATTERNS if other is not kind)
     monkeypatch.setattr("engine.imagery.sensors.band_names.DATE_PATTERNS", others)
-    assert any(parse_date(text)[0] != meaning for text, meaning in kind.examples)
+    assert any(parse_date(text)[0] != meaning for text, meaning in DATE_EXAMPLES[kind.title])
 
 
 @pytest.mark.parametrize(
