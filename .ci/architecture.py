@@ -307,14 +307,20 @@ def page(imports: list[Import], root: Path) -> str:
         "|---|---|---|---|",
     ]
     for room in ROOMS:
-        taken = ", ".join(_short(one, room) for one in ROOMS if one in below[room])
-        lines.append(f"| `{room}` | {files[room]} | {purpose(room, root)} | {taken} |")
+        taken = ", ".join(_short(one, room, root) for one in ROOMS if one in below[room])
+        lines.append(f"| `{_path(room, root)}` | {files[room]} | {purpose(room, root)} | {taken} |")
     return "\n".join([*lines, ""])
 
 
-def _short(room: str, other: str) -> str:
-    """Return the name of a room as seen from another: without the folder that both share."""
-    return f"`{Path(room).name if _folder(room) == _folder(other) else room}`"
+def _path(room: str, root: Path) -> str:
+    """Return the folder or file of a room, relative to the root."""
+    return room if (root / room).is_dir() else f"{room}.py"
+
+
+def _short(room: str, other: str, root: Path) -> str:
+    """Return the path of a room as seen from another: without the folder that both share."""
+    path = _path(room, root)
+    return f"`{Path(path).name if _folder(room) == _folder(other) else path}`"
 
 
 def _rooms() -> list[str]:
