@@ -178,7 +178,7 @@ def data_band_names(bands: Sequence[StackBand]) -> list[str]:
 
     Parameters
     ----------
-    bands : iterable of StackBand
+    bands : sequence of StackBand
         A stack.
     """
     return list(dict.fromkeys(str(band.band) for band in data_bands(bands) if band.band))
