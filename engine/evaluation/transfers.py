@@ -19,6 +19,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..series import SeriesSet, describe_draw, read_series, require_source
+from ..series.magnitudes import magnitudes, unit_warnings
 from .metrics import Scores
 
 SOURCE_SERIES = 20_000
@@ -79,7 +80,10 @@ class Transfer:
             raise InputError("all-nodata", f"No series of the target of {name} was ever observed.")
         if not seen.all():
             notes.append(f"{int((~seen).sum()):,} target series that were never observed are left out.")
-        return Transfer(name, source, target.take(seen), tuple(notes))
+        target = target.take(seen)
+        sides, hint = ("the source", "the target"), "Give both in one unit, such as reflectance from 0 to 1."
+        notes += unit_warnings(magnitudes(source), magnitudes(target), sides, hint)
+        return Transfer(name, source, target, tuple(notes))
 
 
 def read_transfers(splits: str | Path, names: Sequence[str]) -> Iterator[tuple[str, SeriesSet, SeriesSet]]:

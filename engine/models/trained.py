@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 from ..errors import InputError
 from ..series import Season, align_years, fill_linearly
+from ..series.magnitudes import Magnitude, from_json, to_json
 from .device import compute_device, series_per_pass, to_device
 from .network import SeriesNetwork, pack_observed
 from .networks import build_network, size_to_json
@@ -121,6 +122,8 @@ class TrainedModel:
     """How the days of the target were counted; those of another stack are counted in the same way."""
     summary: dict[str, Any] = field(default_factory=dict)
     """JSON-ready report of the training."""
+    magnitudes: dict[str, Magnitude] = field(default_factory=dict)
+    """Typical magnitudes of the source's bands; empty for a model of an earlier version."""
 
     @property
     def model_id(self) -> str:
@@ -212,6 +215,8 @@ class TrainedModel:
         """
         tensors = {name: t.detach().cpu().contiguous() for name, t in self.network.state_dict().items()}
         content = {**self._prediction_settings(), "summary": self.summary, "model_id": self.model_id}
+        if self.magnitudes:
+            content["magnitudes"] = to_json(self.magnitudes)
         try:
             save_file(tensors, str(path), {"format": FORMAT, "model": json.dumps(content, ensure_ascii=False)})
         except SafetensorError as fault:
@@ -308,6 +313,7 @@ def _build(content: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Trained
         grid=grid,
         season=_season(content.get("season", {})),
         summary=dict(content["summary"]),
+        magnitudes=from_json(content.get("magnitudes", {})),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import InputError
 from .composites import compose
+from .magnitudes import magnitude_of, magnitudes_of, unit_warnings
 from .season import HALF_YEAR, opposite
 from .series_set import Series, SeriesSet, align_years, index_of_classes
 
@@ -129,7 +130,7 @@ def join_series(
             raise InputError("no-labels", f"There are no labels in {name}.", "Only labelled series can be joined.")
     bands = _common_bands(parts, called, warn)
     columns = [tuple(part.bands.index(band) for band in bands) for part in parts]
-    _require_one_unit(parts, columns, called)
+    _check_units(parts, columns, called, warn)
     days = _one_season(parts, called, warn)
     day, dates = (days[0], [np.arange(len(days[0]))]) if len(parts) == 1 else _one_calendar(days, warn)
     classes = tuple(dict.fromkeys(name for part in parts for name in part.classes))
@@ -169,13 +170,15 @@ def _common_bands(parts: Sequence[Series], names: Sequence[str], warn: Callable[
     return common
 
 
-def _require_one_unit(parts: Sequence[Series], columns: Sequence[tuple[int, ...]], names: Sequence[str]) -> None:
-    """Refuse to join reflectance from 0 to 1 with the same as whole numbers."""
+def _check_units(
+    parts: Sequence[Series], columns: Sequence[tuple[int, ...]], names: Sequence[str], warn: Callable[[str], None]
+) -> None:
+    """Refuse to join reflectance from 0 to 1 with the same as whole numbers, and warn of bands that differ less."""
     if len(parts) == 1:
         return
-    with np.errstate(all="ignore"):
-        sizes = [_typical_size(part, bands) for part, bands in zip(parts, columns)]
-    known = [(size, name) for size, name in zip(sizes, names) if size > 0]
+    samples = [_sample(part, bands) for part, bands in zip(parts, columns)]
+    sizes = [magnitude_of(some) for some in samples]
+    known = [(size.typical, name) for size, name in zip(sizes, names) if size is not None and size.typical > 0]
     if known and max(known)[0] > FAR_APART * min(known)[0]:
         (low, one), (high, other) = min(known), max(known)
         raise InputError(
@@ -183,17 +186,20 @@ def _require_one_unit(parts: Sequence[Series], columns: Sequence[tuple[int, ...]
             f"The values of {other} are about {high / low:.0f} times those of {one}.",
             "Give both in the same unit, such as reflectance from 0 to 1.",
         )
+    bands = [parts[0].bands[column] for column in columns[0]]
+    of_bands = [magnitudes_of(some, bands) for some in samples]
+    for size, name in zip(of_bands[1:], names[1:]):
+        for sentence in unit_warnings(of_bands[0], size, (names[0], name), "Give both in the same unit."):
+            warn(sentence)
 
 
-def _typical_size(part: Series, columns: tuple[int, ...]) -> float:
-    """Median of the absolute values of some pixels; 0 where nothing was observed."""
+def _sample(part: Series, columns: tuple[int, ...]) -> np.ndarray:
+    """(m, t, c) values of some pixels."""
     step, start, found = max(1, len(part) // 1000), 0, []
     for values in part.blocks():
-        found.append(np.abs(values[-start % step :: step][:, :, columns]))
+        found.append(values[-start % step :: step][:, :, columns])
         start += len(values)
-    some = np.concatenate(found)
-    some = some[np.isfinite(some)]
-    return float(np.median(some)) if len(some) else 0.0
+    return np.concatenate(found)
 
 
 def _one_season(parts: Sequence[Series], names: Sequence[str], warn: Callable[[str], None]) -> list[np.ndarray]:

@@ -13,7 +13,7 @@ How it is decided, for each raster band (quality bands are never scaled):
 
 The fourth rule looks at the whole stack and not at one band: a dark band alone would be taken for unscaled.
 Both sides of a transfer go through the same rules, so a target in UInt16 times 10000 meets a source in
-float 0-1 in the same unit; where they do not meet, :func:`scale_warnings` says so.
+float 0-1 in the same unit; where they do not meet, :mod:`engine.series.magnitudes` says so.
 
 Sources: USGS LSDS-1619 (Landsat Collection 2); ESA, Sentinel-2 processing baseline 04.00, 25 January 2022; HLS User
 Guide 2.0, table 9; MODIS Vegetation Index User's Guide, collection 6.1; MODIS Surface Reflectance User's Guide.
@@ -30,7 +30,6 @@ from typing import Any
 import numpy as np
 from osgeo import gdal
 
-from ...series import SeriesSet
 from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name
 from .spectral_indices import index_name
@@ -43,8 +42,6 @@ LARGE = 100.0
 """Typical large value of a stack from which on it cannot be reflectance or an index as such."""
 DIVISOR = 10.0
 """A scale in the metadata at or above this divides."""
-UNIT_RATIO = 20.0
-"""Typical values of source and target that differ by more than this factor are not in the same unit."""
 NOT_REFLECTANCE = frozenset(
     "VV VH HH HV VVVH LST ST TIR LWIR LWIR11 LWIR12 DEM ELEVATION SLOPE ASPECT TEMPERATURE RAIN WVP AOT".split()
 )
@@ -237,37 +234,6 @@ def guess_scale(samples: Sequence[np.ndarray]) -> float:
     """
     large = [float(np.percentile(np.abs(values), 98)) for values in samples if len(values)]
     return 1 / FACTOR if large and max(large) > LARGE else 1.0
-
-
-def scale_warnings(source: SeriesSet, target: SeriesSet) -> list[str]:
-    """Warnings about bands whose values are not in the same unit on both sides, such as bytes and reflectance.
-
-    The value below which nine tenths of the magnitudes are is compared; a factor above 20 gives a warning.
-
-    Parameters
-    ----------
-    source, target : SeriesSet
-
-    Returns
-    -------
-    list of str
-        A sentence for each band.
-    """
-    warnings = []
-    for name in (band for band in source.bands if band in target.bands):
-        here, there = (_typical(side.values[:, :, side.bands.index(name)]) for side in (source, target))
-        if min(here, there) > 0 and max(here, there) > UNIT_RATIO * min(here, there):
-            warnings.append(
-                f"The values of {name} are not in the same unit: up to about {here:.3g} in the source and "
-                f"{there:.3g} in the target. Set the scale of the rasters of one side (in their properties), or "
-                "convert them to the unit of the other; without that the map is meaningless."
-            )
-    return warnings
-
-
-def _typical(values: np.ndarray) -> float:
-    finite = np.abs(values[np.isfinite(values)])
-    return float(np.percentile(finite, 90)) if len(finite) else 0.0
 
 
 def offset_warnings(role: str, offsets: dict[str, tuple[float, bool]]) -> list[str]:

@@ -17,6 +17,7 @@ from ...models.networks import LIMIT, LIMITS
 from ...models.trained import TrainedModel, usable_observations
 from ...progress import Progress
 from ...series import SeriesSet
+from ...series.magnitudes import magnitudes
 from .augment import MODERATE, STRONG, Perturbation, mixup
 from .calibration import fit_temperature
 from .options import option, read_settings
@@ -248,6 +249,7 @@ def assemble(
         temperature=validation.temperature,
         grid=np.zeros(0, np.float32) if domain.grid is None else domain.grid,
         summary={"source_validation": validation.report(), **summary, "warnings": warnings},
+        magnitudes=magnitudes(request.source),
         **{"statistics": domain.statistics, **more},
     )
 

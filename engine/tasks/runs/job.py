@@ -21,11 +21,11 @@ from ...imagery import (
     write_parcel_qml,
     write_qml,
 )
-from ...imagery.sensors.product_scaling import scale_warnings
 from ...imagery.stack.raster_file import bounded_cache
 from ...methods import fit
 from ...progress import Progress
 from ...series import Season, SeriesSet, describe_draw
+from ...series.magnitudes import magnitudes, unit_warnings
 from ..checks.job import check
 from ..cluster.dask_executor import require_cluster
 from ..resolve.bands import ResolvedStack, resolve_source, resolve_target
@@ -50,6 +50,10 @@ if TYPE_CHECKING:
 MAX_CACHE_BYTES = 320 * 2**20
 """Memory of GDAL's blocks: those of a row of windows whose borders lie within blocks. Of the map, too, GDAL would keep
 as much as a twentieth of the machine holds."""
+
+UNIT_SAMPLES, UNIT_WINDOWS = 500, 4
+"""Pixels and windows of a target that are read to compare its unit with that of a model."""
+SET_SCALE = "Set the scale of one side, or convert its rasters to the unit of the other."
 
 
 @dataclass(frozen=True)
@@ -177,13 +181,18 @@ def _learn(inputs: _Inputs, stack: Stack, mask: Mask | None) -> _Learned:
         progress.warn_once(describe_draw(source, SAMPLES_PER_CLASS, series_name(job)))
         progress.stage(READ_TARGET)
         target = sample_unlabelled(stack, mask, TARGET_SAMPLES, job.seed, progress)
-        progress.warn_once(scale_warnings(source, target))
+        sides = "the source", f"the target {stack.name}"
+        progress.warn_once(unit_warnings(magnitudes(source), magnitudes(target), sides, SET_SCALE))
         model = fit(job.method, source, target.with_bands(source.bands), job.seed, progress, job.options)
         model = replace(model, season=inputs.season)
     elif inputs.resumed and job.report and not job.use_model:
         # The report shows the source beside the map.
         progress.stage(READ_SOURCE)
         source = read_source_series(job, SAMPLES_PER_CLASS) if job.series else _sample_source(job, progress)
+    elif job.use_model and model.magnitudes and not inputs.resumed:
+        some = sample_unlabelled(stack, mask, UNIT_SAMPLES, job.seed, progress, UNIT_WINDOWS)
+        sides = f"the model {Path(job.use_model).name}", f"the target {stack.name}"
+        progress.warn_once(unit_warnings(model.magnitudes, magnitudes(some), sides, SET_SCALE))
     progress.warn_once(stack.warnings)
     return _Learned(inputs, model, source, stack, mask, parcels)
 

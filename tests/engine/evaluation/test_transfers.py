@@ -27,7 +27,7 @@ from engine.progress import Progress
 from engine.reports.comparison_report import ComparisonPage, write_comparison_report
 from engine.series import SeriesSet
 from engine.tasks.storage.comparison_log import ComparisonLog, content_digest
-from tests.helpers.facts import numbers
+from tests.helpers.facts import lacking, numbers
 
 CROPS = ("maize", "<wheat> & rye", "soy")
 DAY = np.arange(20, 300, 20, dtype=np.float32)
@@ -79,6 +79,13 @@ def test_crops_that_the_source_lacks_are_left_out_and_told():
     transfer = Transfer.of("T", series(60, 0), target)
     assert len(transfer.target) == 29 and transfer.target.classes == CROPS
     assert list(map(numbers, transfer.notes)) == [["10"], ["1"]] and "cotton" in transfer.notes[0]
+
+
+def test_a_target_in_another_unit_is_noted_once():
+    target = series(45, 1)
+    assert Transfer.of("T", series(60, 0), target).notes == ()
+    notes = Transfer.of("T", series(60, 0), replace(target, values=target.values * 100)).notes
+    assert len(notes) == 1 and not lacking(notes[0], "NIR, RED", "percent")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from engine.models.encoder import CropNetwork, NetworkSize
 from engine.models.networks import build_network, size_to_json
 from engine.models.standardise import Statistics
 from engine.models.trained import Calendar
+from engine.series.magnitudes import Magnitude
 
 DAY = np.arange(100, 260, 16, dtype=np.float32)
 
@@ -36,6 +37,7 @@ def model(request):
         temperature=1.3,
         log_shares=np.log(np.array([0.5, 0.3, 0.2]) * 3),
         summary={"class_shares": {"maize": 0.5}},
+        magnitudes={"B04": Magnitude(0.02, 0.05, 0.12, 0.05, 0.12), "B08": Magnitude(0.2, 0.3, 0.5, 0.3, 0.5)},
     )
 
 
@@ -126,8 +128,16 @@ def test_a_saved_model_comes_back_bit_by_bit(model, values, tmp_path):
     model.save(tmp_path / "m.safetensors")
     back = TrainedModel.load(tmp_path / "m.safetensors")
     np.testing.assert_array_equal(back.predict_proba(values, DAY), model.predict_proba(values, DAY))
-    for name in ("classes", "bands", "method", "seed", "shift_days", "calendar", "summary", "model_id"):
+    for name in ("classes", "bands", "method", "seed", "shift_days", "calendar", "summary", "model_id", "magnitudes"):
         assert getattr(back, name) == getattr(model, name), name
+
+
+def test_a_model_of_an_earlier_version_has_no_magnitudes_and_loads(model, values, tmp_path):
+    path = tmp_path / "m.safetensors"
+    model.save(path)
+    tampered(path, lambda meta, content: content.pop("magnitudes"))
+    back = TrainedModel.load(path)
+    assert back.magnitudes == {} and back.model_id == model.model_id
 
 
 def test_the_id_follows_weights_and_settings(model):
@@ -162,6 +172,7 @@ def tampered(path, change):
         lambda path: tampered(path, lambda meta, content: content["size"].update(width=2**30)),
         lambda path: tampered(path, lambda meta, content: content["size"].update(width=32)),
         lambda path: tampered(path, lambda meta, content: content.update(std=[0.0, 1.0])),
+        lambda path: tampered(path, lambda meta, content: content.update(magnitudes={"B04": [0.1, 0.2]})),
         lambda path: tampered(path, lambda meta, content: content.update(temperature=float("nan"))),
     ],
 )

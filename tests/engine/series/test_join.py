@@ -78,7 +78,7 @@ def test_seasons_of_both_hemispheres_meet():
 
 def test_bands_are_the_common_ones_in_the_first_order():
     told = []
-    one, two = part([60], bands=("RED", "NIR", "SWIR")), part([60], bands=("NIR", "BLUE", "RED"))
+    one, two = (part([60], bands=bands, value=1) for bands in (("RED", "NIR", "SWIR"), ("NIR", "BLUE", "RED")))
     joined = join([one, two], ["north.npz", "south.npz"], told.append)
     assert joined.bands == ("RED", "NIR")
     np.testing.assert_array_equal(joined.values[6:], two.values[:, :, [2, 0]])
@@ -128,6 +128,9 @@ def test_other_units_and_missing_labels_are_told():
     with pytest.raises(InputError) as error:
         join([part([60], value=1), part([60], value=10_000)], ["north", "south"])
     assert error.value.code == "units-differ" and not lacking(error.value.message, "south", 9302, "north")
+    told = []
+    join([part([60], value=1), part([60], value=10)], ["north", "south"], warn=told.append)
+    assert len(told) == 1 and not lacking(told[0], "RED, NIR", "north", "south", "unit", "scale")
     with pytest.raises(InputError) as error:
         join([part([60]), part([60]).without_labels()], ["north", "south"])
     assert error.value.code == "no-labels" and not lacking(error.value.message, "south")

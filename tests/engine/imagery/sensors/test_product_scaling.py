@@ -1,4 +1,4 @@
-"""Values come out in their unit: products, baselines of Sentinel-2, bytes against reflectance."""
+"""Values come out in their unit: products and baselines of Sentinel-2."""
 
 import zipfile
 
@@ -7,9 +7,7 @@ import pytest
 from osgeo import gdal
 
 from engine.imagery import Stack, StackBand, Window, describe
-from engine.imagery.sensors.product_scaling import scale_warnings
-from engine.series import SeriesSet
-from tests.helpers.facts import lacking, naming
+from tests.helpers.facts import naming
 from tests.helpers.rasters import write_raster
 
 REFLECTANCE = (0.01 + 0.03 * np.arange(20)).reshape(1, 4, 5)
@@ -151,18 +149,3 @@ def test_temperature_of_landsat_is_in_kelvin(tmp_path):
         tmp_path / "LC08_L2SP_224078_20200518_20200820_02_T1_ST_B10.tif", np.full((1, 4, 5), 44000, np.uint16)
     )
     assert one(path, "LWIR")[0] == pytest.approx(44000 * 0.00341802 + 149)
-
-
-def series(values, bands=("NDVI", "RED")):
-    return SeriesSet(values=np.asarray(values, np.float32), day=np.array([1.0, 9.0], np.float32), bands=bands)
-
-
-def test_bytes_against_reflectance_are_told_and_like_against_like_is_not():
-    rng = np.random.default_rng(0)
-    floats = series(rng.uniform(0.1, 0.9, (50, 2, 2)))
-    mixed = series(np.stack([rng.uniform(100, 250, (50, 2)), rng.uniform(0.02, 0.3, (50, 2))], axis=2))
-    told = scale_warnings(mixed, floats)
-    assert len(told) == 1 and not lacking(told[0], "NDVI") and lacking(told[0], "RED") and "0.8" in told[0]
-    assert len(scale_warnings(floats, mixed)) == 1
-    dry = series(np.full((5, 2, 2), 0.06))
-    assert scale_warnings(floats, dry) == [] and scale_warnings(floats, series(np.full((5, 2, 2), np.nan))) == []

@@ -116,6 +116,21 @@ def test_the_model_file_gives_the_same_map_again(job, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("factor", "kind", "word"),
+    [(0.01, gdal.GDT_Float32, "percent"), (0.025, gdal.GDT_Byte, "bytes"), (0.0001, gdal.GDT_Float32, "")],
+)
+def test_a_target_in_another_unit_than_the_model_learned_is_told(job, tmp_path, factor, kind, word):
+    run(replace(job, method="rf", options={"trees": 20}), Progress())
+    target = str(tmp_path / "other.tif")
+    scale = [[0, 65534, 0, 65534 * factor]]
+    gdal.Translate(target, job.target[0].path, outputType=kind, scaleParams=scale, noData=255 * (kind == 1))
+    again = Job(output=str(tmp_path / "again.tif"), target=describe([target]), use_model=job.model)
+    told = [line for line in run(again, Progress()).summary["warnings"] if Path(job.model).name in line]
+    assert len(told) == bool(word)
+    assert all(not lacking(line, "NIR", "RED", "other.tif", word) for line in told)
+
+
+@pytest.mark.parametrize(
     ("shift", "told"),
     [
         ({"days": 0.0, "best": 8.0, "source": {"taken": 0.0}}, ["+8"]),
