@@ -213,7 +213,7 @@ def _bands_of(variable: Variable, file: str, kind: str) -> list[StackBand]:
         for _, own in steps:
             fields |= own
         position = "".join(f":{step}" for step, _ in steps) if by_slice else ""
-        bands.append(StackBand(path + position, 1 if by_slice else number, **fields))
+        bands.append(StackBand(path + position, 1 if by_slice else number, fields["date"], fields["band"]))
     return bands
 
 

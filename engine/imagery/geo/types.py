@@ -5,6 +5,40 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+NO_NODATA = "none"
+"""As a nodata value: every number is an observation, whatever the file declares."""
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How the numbers of raster bands encode values, as a person gives it; None: as the files and their product say."""
+
+    nodata: str | None = None
+    """Stored number that means no observation, as text; ``none`` where every number is one."""
+    scale: float | None = None
+    """Value = stored number * scale + offset; a scale without an offset has the offset 0."""
+    offset: float | None = None
+    """In the unit of the value; without a scale, the scale is that of the file."""
+
+    @property
+    def nodata_number(self) -> float | None:
+        """The nodata value; None where there is none or none is given."""
+        return None if self.nodata in (None, NO_NODATA) else float(str(self.nodata))
+
+    def over(self, other: Encoding | None) -> Encoding:
+        """The encoding with what it leaves open taken from another.
+
+        Parameters
+        ----------
+        other : Encoding or None
+        """
+        if other is None:
+            return self
+        nodata = other.nodata if self.nodata is None else self.nodata
+        if self.scale is not None:
+            return Encoding(nodata, self.scale, self.offset)
+        return Encoding(nodata, other.scale, other.offset if self.offset is None else self.offset)
+
 
 @dataclass(frozen=True)
 class StackBand:
@@ -18,6 +52,8 @@ class StackBand:
     """ISO date ``YYYY-MM-DD``; None when not recognised."""
     band: str | None
     """Name of the spectral band, such as ``B08`` or ``NDVI``; None when not recognised."""
+    encoding: Encoding | None = None
+    """How its numbers encode values, where a person says so."""
 
 
 @dataclass(frozen=True)

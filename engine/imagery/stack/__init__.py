@@ -8,6 +8,6 @@ a ``mosaic``; ``decode`` turns the planes that GDAL reads into series. A ``mask`
 >>> import numpy as np
 >>> from croptransfer.engine.imagery.stack.decode import BandEncoding, decode_values
 >>> stored = np.array([1000, 2500, 0], np.uint16)
->>> decode_values(stored, BandEncoding(nodata=0, scale=0.0001, offset=0.5)).round(2)
+>>> decode_values(stored, BandEncoding(nodata=(0,), scale=0.0001, offset=0.5)).round(2)
 array([0.6 , 0.75,  nan], dtype=float32)
 """

@@ -21,8 +21,8 @@ TABLE_TYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.int16))
 class BandEncoding(NamedTuple):
     """How the numbers of a raster band encode values."""
 
-    nodata: float | None
-    """Stored number that means no observation."""
+    nodata: tuple[float, ...]
+    """Stored numbers that mean no observation."""
     scale: float
     offset: float
 
@@ -42,9 +42,10 @@ def decode_values(stored: np.ndarray, encoding: BandEncoding) -> np.ndarray:
     """
     number: type[np.floating] = np.float32 if np.can_cast(stored.dtype, np.float32) else np.float64
     values: np.ndarray = stored.astype(number)
-    if encoding.nodata is not None and not np.isnan(encoding.nodata):
+    for nodata in encoding.nodata:
+        # NaN stays NaN; a number beyond the type is infinite, which is hidden below.
         with np.errstate(over="ignore"):
-            values[values == number(encoding.nodata)] = np.nan
+            values[values == number(nodata)] = np.nan
     if stored.dtype.kind == "f":
         values[np.isinf(values)] = np.nan
     if encoding.scale != 1:

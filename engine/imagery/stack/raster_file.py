@@ -16,7 +16,7 @@ from ...errors import InputError
 from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name, open_raster
 from ..geo.grid import grid_of
-from ..geo.types import StackBand, Window
+from ..geo.types import Encoding, StackBand, Window
 from ..geo.vrt_sources import sources_of
 from ..geo.windows import read_window
 from ..sensors.product_scaling import StoredValues, stored_values
@@ -45,12 +45,14 @@ class FileBand:
     """Position of its date in the stack."""
     band: int
     """Position of its band name in the stack."""
-    nodata: float | None
-    """Stored number that means no observation; None when neither the file nor its product declares one."""
+    nodata: tuple[float, ...]
+    """Stored numbers that mean no observation: by the file, its product, or a person."""
     stored: StoredValues
     """Scale and offset, as far as the file or its product says."""
     data_type: int
     """GDAL data type."""
+    given: Encoding | None = None
+    """What a person says of its numbers."""
 
 
 class RasterFile:
@@ -213,11 +215,16 @@ def _file_band(
     dataset: Any, path: str, wanted: StackBand, position: tuple[int, int], opened: Callable[[str], Any]
 ) -> FileBand:
     band = dataset.GetRasterBand(wanted.index)
+    given = wanted.encoding or Encoding()
     stored = stored_values(band, path, str(wanted.band))
     if stored == StoredValues():
         stored = _values_behind(sources_of(dataset, wanted.index, path)[:1], str(wanted.band), opened)
+    if given.scale is not None:
+        stored = StoredValues((given.scale, given.offset or 0.0), fill=stored.fill)
     nodata = band.GetNoDataValue()
-    return FileBand(wanted.index, *position, stored.fill if nodata is None else nodata, stored, band.DataType)
+    nodata = given.nodata_number if given.nodata else stored.fill if nodata is None else nodata
+    hidden = () if nodata is None or np.isnan(nodata) else (nodata,)
+    return FileBand(wanted.index, *position, hidden, stored, band.DataType, wanted.encoding)
 
 
 def _values_behind(sources: Sequence[tuple[str, int]], name: str, opened: Callable[[str], Any]) -> StoredValues:

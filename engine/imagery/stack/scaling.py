@@ -39,6 +39,11 @@ class StackScale:
         ----------
         band : FileBand
         """
+        scale, offset = self._found(band)
+        given = band.given.offset if band.given else None
+        return scale, offset if given is None else given
+
+    def _found(self, band: FileBand) -> tuple[float, float]:
         if band.stored.scaling is not None:
             return band.stored.scaling
         factor = self._factor.get(band.data_type, 1.0) if self._by_size(band) else 1.0

@@ -133,7 +133,7 @@ class Tile:
         order = sorted(column for planes in group for column in planes.columns)
         rank = {column: position for position, column in enumerate(order)}
         stored = memory.array("planes", (len(order), *window.shape), group[0].file.dtype)
-        encodings = [BandEncoding(None, 1.0, 0.0)] * len(order)
+        encodings = [BandEncoding((), 1.0, 0.0)] * len(order)
         for planes in group:
             ranks = [rank[column] for column in planes.columns]
             for position, band in zip(ranks, planes.bands):

@@ -104,12 +104,12 @@ def test_planes_become_series_as_number_by_number(dtype, columns, alike):
     planes = np.random.default_rng(0).integers(0, 200, (5, count)).astype(dtype)
     if np.dtype(dtype).kind == "f":
         planes[0, :2] = np.inf, np.nan
-    encodings = [BandEncoding(7.0, 0.01, -0.1) if alike or i % 2 else BandEncoding(None, 1.0, 0.0) for i in range(5)]
+    encodings = [BandEncoding((7.0,), 0.01, -0.1) if alike or i % 2 else BandEncoding((), 1.0, 0.0) for i in range(5)]
     out = np.full((count, 8 if columns[-1] > 4 else 5), -1, np.float32)
     fill_series(planes, encodings, out, columns)
     for plane, encoding, column in zip(planes, encodings, columns):
         expected = np.where(
-            (plane == encoding.nodata) | ~np.isfinite(plane), np.nan, plane * encoding.scale + encoding.offset
+            np.isin(plane, encoding.nodata) | ~np.isfinite(plane), np.nan, plane * encoding.scale + encoding.offset
         )
         assert out[:, column] == pytest.approx(expected.astype(np.float32), abs=1e-6, nan_ok=True)
     assert (np.delete(out, columns, axis=1) == -1).all()
@@ -117,12 +117,12 @@ def test_planes_become_series_as_number_by_number(dtype, columns, alike):
 
 def test_signed_numbers_and_a_nodata_beyond_their_type():
     stored = np.array([-32768, -1, 0, 32767], np.int16)
-    assert decode_values(stored, BandEncoding(-32768.0, 0.5, 0.0))[1:].tolist() == [-0.5, 0.0, 16383.5]
+    assert decode_values(stored, BandEncoding((-32768.0,), 0.5, 0.0))[1:].tolist() == [-0.5, 0.0, 16383.5]
     out = np.empty((4, 1), np.float32)
-    fill_series(stored[None], [BandEncoding(-32768.0, 0.5, 0.0)], out, [0])
+    fill_series(stored[None], [BandEncoding((-32768.0,), 0.5, 0.0)], out, [0])
     assert np.isnan(out[0, 0]) and out[1:, 0].tolist() == [-0.5, 0.0, 16383.5]
-    assert np.isfinite(decode_values(stored, BandEncoding(-3.4e38, 1.0, 0.0))).all()
-    assert np.isfinite(decode_values(stored, BandEncoding(1e300, 1.0, 0.0))).all()
+    assert np.isfinite(decode_values(stored, BandEncoding((-3.4e38,), 1.0, 0.0))).all()
+    assert np.isfinite(decode_values(stored, BandEncoding((1e300,), 1.0, 0.0))).all()
 
 
 def test_older_gdal_without_buffers_reads_the_same(tmp_path, monkeypatch):
