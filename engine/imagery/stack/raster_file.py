@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -97,8 +97,9 @@ class RasterFile:
         self.grid = grid_of(dataset, path)
         first = dataset.GetRasterBand(bands[0].index)
         self.block_size: tuple[int, int] = tuple(first.GetBlockSize())
+        tags = dataset.GetMetadata() or {}
         self.bands = [
-            _file_band(dataset, path, wanted, (dates.index(wanted.date), names.index(wanted.band)), opened)
+            _file_band(dataset, path, tags, wanted, (dates.index(wanted.date), names.index(wanted.band)), opened)
             for wanted in bands
         ]
         self._alpha = _alpha_of(dataset)
@@ -212,13 +213,18 @@ def unreadable_error(what: str, path: str, fault: str) -> InputError:
 
 
 def _file_band(
-    dataset: Any, path: str, wanted: StackBand, position: tuple[int, int], opened: Callable[[str], Any]
+    dataset: Any,
+    path: str,
+    tags: Mapping[str, str],
+    wanted: StackBand,
+    position: tuple[int, int],
+    opened: Callable[[str], Any],
 ) -> FileBand:
     band = dataset.GetRasterBand(wanted.index)
     given = wanted.encoding or Encoding()
-    stored = stored_values(band, path, str(wanted.band))
-    if stored == StoredValues():
-        stored = _values_behind(sources_of(dataset, wanted.index, path)[:1], str(wanted.band), opened)
+    stored = stored_values(band, path, str(wanted.band), {**tags, **(band.GetMetadata() or {})})
+    if not stored.certain:
+        stored = _values_behind(sources_of(dataset, wanted.index, path)[:1], str(wanted.band), opened) or stored
     if given.scale is not None:
         stored = StoredValues((given.scale, given.offset or 0.0), fill=stored.fill)
     nodata = band.GetNoDataValue()
@@ -227,7 +233,7 @@ def _file_band(
     return FileBand(wanted.index, *position, hidden, stored, band.DataType, wanted.encoding)
 
 
-def _values_behind(sources: Sequence[tuple[str, int]], name: str, opened: Callable[[str], Any]) -> StoredValues:
+def _values_behind(sources: Sequence[tuple[str, int]], name: str, opened: Callable[[str], Any]) -> StoredValues | None:
     """What the file behind a band of a VRT says of its numbers: a VRT is not named after its product."""
     for path, index in sources:
         try:
@@ -235,8 +241,9 @@ def _values_behind(sources: Sequence[tuple[str, int]], name: str, opened: Callab
         except InputError:
             break  # reported when the VRT is read
         if index <= dataset.RasterCount:
-            return stored_values(dataset.GetRasterBand(index), path, name)
-    return StoredValues()
+            band = dataset.GetRasterBand(index)
+            return stored_values(band, path, name, {**(dataset.GetMetadata() or {}), **(band.GetMetadata() or {})})
+    return None
 
 
 def _alpha_of(dataset: Any) -> int | None:

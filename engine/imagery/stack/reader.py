@@ -123,7 +123,7 @@ class Stack:
         by_path = _by_path(band for band in data_bands(bands) if band.date in self.dates)
         files = [RasterFile(path, own, self.dates, self._stored, self._open) for path, own in by_path.items()]
         self.name = file_name(files[0].path) + (f" and {len(files) - 1} more files" if len(files) > 1 else "")
-        scale = StackScale(files, self._stored)
+        scale = StackScale(files, self._stored, self.dates)
         self._tiles = self._make_tiles(files, scale, self._quality_bands(bands, quality), quality)
         self._mosaic = Mosaic(self._tiles) if len(self._tiles) > 1 else None
         self.grid = self._mosaic.grid if self._mosaic else self._tiles[0].grid

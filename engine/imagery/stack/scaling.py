@@ -2,35 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeVar
 
 import numpy as np
 from osgeo import gdal
 
+from ..geo.gdal_io import file_name
 from ..geo.windows import sample_window
-from ..sensors.product_scaling import FACTOR, NOT_REFLECTANCE, guess_scale, offset_warnings
+from ..sensors.product_scaling import DERIVED, NAME, NOT_REFLECTANCE, StoredValues
+from ..sensors.sentinel2_names import Sentinel2
+from ..sensors.sentinel2_offset import StackOffset, dark_bands, dark_value
+from ..sensors.value_range import (
+    BELOW_ZERO,
+    FACTOR,
+    POSSIBLE,
+    SizeScale,
+    impossible,
+    is_bounded_index,
+    scale_of_indices,
+    scale_of_reflectance,
+)
 from .raster_file import FileBand, RasterFile
 
 SAMPLE_SIDE = 64
 SAMPLE_BANDS = 3
 """Raster bands of each name that are read to decide the scale."""
+DARK_DATES = (4, 8)
+"""Dates before and since Sentinel-2's offset whose dark values are read, at most."""
+Located = tuple[RasterFile, FileBand]
+Key = TypeVar("Key", bound=Hashable)
 
 
 class StackScale:
-    """Decides the scale of a stack's raster bands; reads a few small windows of those that declare none.
+    """Decides the scale of a stack's raster bands; reads a few small windows of those whose scale is uncertain.
 
     Parameters
     ----------
     files : sequence of RasterFile
         The files of the stack.
-    names : sequence of str
-        Band names of the stack.
+    names, dates : sequence of str
+        Band names and ISO dates of the stack.
     """
 
-    def __init__(self, files: Sequence[RasterFile], names: Sequence[str]) -> None:
-        self._names = names
+    def __init__(self, files: Sequence[RasterFile], names: Sequence[str], dates: Sequence[str]) -> None:
+        self._names, self._dates = names, dates
         self._bands = [(file, band) for file in files for band in file.bands]
-        self._factor = {kind: guess_scale(samples) for kind, samples in self._samples().items()}
+        self._sampled: dict[tuple[str, int], np.ndarray] = {}
+        self._undone: list[str] = []
+        self._known = {key: self._check(key, own) for key, own in self._groups(self._is_doubtful, _known_key).items()}
+        self._size = {kind: self._guess(kind, own) for kind, own in self._groups(self._by_size, self._kind).items()}
+        located = [(_sentinel_2(band), dates[band.date], file.path) for file, band in self._bands]
+        self._offset = StackOffset([(own, date, path) for own, date, path in located if own is not None])
+        for how in self._offset.undecided():
+            self._offset.decide(how, *self._dark_values(how))
+        self._scaling = {id(band): self._decided(band) for _, band in self._bands}
+        self._sampled.clear()
 
     def of(self, band: FileBand) -> tuple[float, float]:
         """Scale and offset of a raster band.
@@ -38,16 +65,9 @@ class StackScale:
         Parameters
         ----------
         band : FileBand
+            One of the files'.
         """
-        scale, offset = self._found(band)
-        given = band.given.offset if band.given else None
-        return scale, offset if given is None else given
-
-    def _found(self, band: FileBand) -> tuple[float, float]:
-        if band.stored.scaling is not None:
-            return band.stored.scaling
-        factor = self._factor.get(band.data_type, 1.0) if self._by_size(band) else 1.0
-        return band.stored.product if band.stored.product and factor != 1 else (factor, 0.0)
+        return self._scaling[id(band)]
 
     def warnings(self, role: str, name: str) -> list[str]:
         """Sentences about what was decided for the user.
@@ -59,34 +79,126 @@ class StackScale:
         name : str
             Of the stack.
         """
-        divided = any(self.of(band) == (1 / FACTOR, 0.0) for _, band in self._bands if self._by_size(band))
-        sentence = f"The {role} stack {name} declares no scale: its values are divided by {FACTOR:.0f}."
-        offsets = {
-            file.path: (self.of(band)[1], band.stored.offset_guessed)
-            for file, band in self._bands
-            if band.stored.sentinel_2
-        }
-        return [sentence] * divided + offset_warnings(role, offsets)
+        guessed = [size.note for size in self._size.values() if size.note]
+        if any(self._by_size(band) and self._base(band) == (1 / FACTOR, 0.0) for _, band in self._bands):
+            guessed.insert(0, f"its values are divided by {FACTOR:.0f}")
+        told = [f"The {role} stack {name} declares no scale: {note}." for note in dict.fromkeys(guessed)]
+        told += [f"The {role} stack {name} has {note}." for note in self._undone]
+        return told + self._offset.warnings(role)
+
+    def _groups(self, wanted: Callable[[FileBand], bool], key: Callable[[FileBand], Key]) -> dict[Key, list[Located]]:
+        found: dict[Key, list[Located]] = {}
+        for file, band in self._bands:
+            if wanted(band):
+                found.setdefault(key(band), []).append((file, band))
+        return found
+
+    def _decided(self, band: FileBand) -> tuple[float, float]:
+        scale, offset = self._base(band)
+        if band.given and band.given.offset is not None:
+            return scale, band.given.offset
+        own = _sentinel_2(band)
+        return scale, offset + (self._offset.of(own, self._dates[band.date]) if own else 0.0)
+
+    def _base(self, band: FileBand) -> tuple[float, float]:
+        """Scale and offset without that of Sentinel-2's baseline."""
+        if band.stored.scaling is not None:
+            return self._known.get(_known_key(band), band.stored.scaling)
+        if not self._by_size(band):
+            return 1.0, 0.0
+        size = self._size[self._kind(band)]
+        return band.stored.product if band.stored.product and size.scale != 1 else (size.scale, size.offset)
 
     def _by_size(self, band: FileBand) -> bool:
         known = band.stored.scaling is not None or band.data_type == gdal.GDT_Byte
         return not known and self._names[band.band].upper() not in NOT_REFLECTANCE
 
-    def _samples(self) -> dict[int, list[np.ndarray]]:
-        """Stored numbers of a few windows, for each data type that has raster bands without a scale."""
-        wanted: dict[tuple[int, int], list[tuple[RasterFile, FileBand]]] = {}
-        for file, band in self._bands:
-            if self._by_size(band):
-                wanted.setdefault((band.data_type, band.band), []).append((file, band))
-        samples: dict[int, list[np.ndarray]] = {}
-        for (kind, _), bands in wanted.items():
-            spread = np.unique(np.linspace(0, len(bands) - 1, SAMPLE_BANDS + 2)[1:-1].round().astype(int))
-            samples.setdefault(kind, []).append(np.concatenate([_sample(*bands[position]) for position in spread]))
+    def _kind(self, band: FileBand) -> tuple[int, bool]:
+        """Data type, and whether it is an index: a stack may hold reflectance times 10000 beside indices as such."""
+        return band.data_type, is_bounded_index(self._names[band.band])
+
+    def _is_doubtful(self, band: FileBand) -> bool:
+        name = self._names[band.band]
+        other = name.upper() in NOT_REFLECTANCE or (name.upper() in DERIVED and not is_bounded_index(name))
+        return bool(band.stored.doubt) and not other
+
+    def _guess(self, kind: tuple[int, bool], bands: Sequence[Located]) -> SizeScale:
+        samples = self._samples(bands)
+        size = scale_of_indices(samples) if kind[1] else scale_of_reflectance(samples)
+        # The numbers of a product by its name are its own, however large.
+        return SizeScale(size.scale) if all(band.stored.product for _, band in bands) else size
+
+    def _check(self, key: tuple[int, StoredValues], bands: Sequence[Located]) -> tuple[float, float]:
+        """The known scale and offset of bands, or others where those give impossible values."""
+        (_, stored), samples = key, self._samples(bands)
+        known = stored.scaling or (1.0, 0.0)
+        by_name = stored.doubt == NAME
+        wrong = impossible(samples, known, BELOW_ZERO if by_name else POSSIBLE[0])
+        if not wrong:
+            return known
+        others = [(known[0], known[0] * known[1])] if abs(known[1]) >= 1 else []
+        sizes = scale_of_indices(samples), scale_of_reflectance(samples)
+        others += [(1.0, 0.0), *((size.scale, size.offset) for size in sizes)]
+        better = next((one for one in others if not impossible(samples, one)), None)
+        what = f"a scale of {known[0]:g} and an offset of {known[1]:g} by its {'name' if by_name else 'metadata'}"
+        where = f"in {file_name(bands[0][0].path)}, which would give {wrong}"
+        instead = "set both" if better is None else f"{better[0]:g} and {better[1]:g} are used instead"
+        self._undone.append(f"{what} {where}: {instead}")
+        return better or known
+
+    def _samples(self, bands: Sequence[Located]) -> dict[str, np.ndarray]:
+        """Stored numbers of a few windows, by band name."""
+        by_name: dict[int, list[Located]] = {}
+        for file, band in bands:
+            by_name.setdefault(band.band, []).append((file, band))
+        samples = {}
+        for number, own in by_name.items():
+            spread = np.unique(np.linspace(0, len(own) - 1, SAMPLE_BANDS + 2)[1:-1].round().astype(int))
+            samples[self._names[number]] = np.concatenate([self._sample(*own[position]) for position in spread])
         return samples
 
+    def _dark_values(self, how: str) -> tuple[list[list[float]], list[list[float]]]:
+        """Dark values of the dark bands of one way (see :class:`StackOffset`), before Sentinel-2's offset and since."""
+        known = [(file, band, _sentinel_2(band)) for file, band in self._bands]
+        of_way = [(file, band, own) for file, band, own in known if own is not None and own.how == how]
+        before: list[list[float]] = []
+        after: list[list[float]] = []
+        for name in dark_bands(dict.fromkeys(self._names[band.band] for _, band, _ in of_way)):
+            of_name = [one for one in of_way if self._names[one[1].band] == name]
+            for possible, values in ((False, before), (True, after)):
+                some = [(f, b) for f, b, own in of_name if own.possible_on(self._dates[b.date]) == possible]
+                values.append([self._dark_value(*one) for one in _spread(some, DARK_DATES[possible])])
+        return before, after
 
-def _sample(file: RasterFile, band: FileBand) -> np.ndarray:
-    """Stored numbers of a raster band from the middle and the quarters of its file, at least where there are any."""
+    def _dark_value(self, file: RasterFile, band: FileBand) -> float:
+        scale, offset = self._base(band)
+        return dark_value(self._sample(file, band) * scale + offset)
+
+    def _sample(self, file: RasterFile, band: FileBand) -> np.ndarray:
+        """Stored numbers of a raster band from the middle and the quarters of its file, where there are any."""
+        key = file.path, band.index
+        if key not in self._sampled:
+            self._sampled[key] = _read_sample(file, band)
+        return self._sampled[key]
+
+
+def _sentinel_2(band: FileBand) -> Sentinel2 | None:
+    """What is known of Sentinel-2's offset in a band; None where a person says what its offset is."""
+    return None if band.given and band.given.offset is not None else band.stored.sentinel_2
+
+
+def _known_key(band: FileBand) -> tuple[int, StoredValues]:
+    return band.data_type, band.stored
+
+
+def _spread(bands: Sequence[Located], count: int) -> list[Located]:
+    """Some of the bands, from all dates."""
+    ordered = sorted(bands, key=lambda one: one[1].date)
+    places = np.unique(np.linspace(0, len(ordered) - 1, min(count, len(ordered))).round().astype(int))
+    return [ordered[place] for place in places]
+
+
+def _read_sample(file: RasterFile, band: FileBand) -> np.ndarray:
     found: list[np.ndarray] = []
     for across, down in ((2, 2), (1, 1), (3, 3), (1, 3), (3, 1), (0, 2), (4, 2), (2, 0), (2, 4)):
         stored = file.read(sample_window(file.grid, SAMPLE_SIDE, across, down), [band], [(1.0, 0.0)])

@@ -14,7 +14,8 @@ from ..geo.gdal_errors import call_gdal, quiet_gdal
 from ..geo.gdal_io import file_name
 from ..geo.raster_output import create_raster, fault_of_writing, overview_levels
 from ..geo.types import Grid, Window
-from ..sensors.product_scaling import AS_STORED, FACTOR
+from ..sensors.product_scaling import AS_STORED
+from ..sensors.value_range import FACTOR
 
 INT16, FLOAT32 = "int16", "float32"
 DATA_TYPES = {
