@@ -1,11 +1,13 @@
 """The offset of Sentinel-2's baseline 04.00 is removed where it is in the numbers, whatever the files are called."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from engine.imagery import Stack, describe
+from engine.imagery.geo.types import Encoding
 from engine.imagery.sensors.sentinel2_names import ANY, BASELINE, DATE, NAMED, NUMBERED, Sentinel2, sentinel_2
 from engine.imagery.sensors.sentinel2_offset import shows_offset
 from tests.helpers.facts import lacking, naming
@@ -203,3 +205,14 @@ def test_words_count_only_where_a_step_may_show():
 )
 def test_dark_values_show_the_offset_or_do_not(before, after, how, shown):
     assert shows_offset(before, after, how) is shown
+
+
+@pytest.mark.parametrize(
+    ("encoding", "offset"), [(Encoding(offset=0.0), 0.1), (Encoding(offset=-0.05), 0.05), (Encoding(scale=1e-4), 0.1)]
+)
+def test_an_offset_that_a_person_gives_is_taken_in_silence(tmp_path, encoding, offset):
+    bands = granules(tmp_path, "T31UES_{date}T105031_{band}_10m.tif", 1000, dates=DATES[3:])
+    with Stack([replace(band, encoding=encoding) for band in bands], "source") as stack:
+        values = stack.read(stack.windows()[0])
+    assert values[:, :, 0, 0] == pytest.approx(reflectance("B04", 0) + offset, abs=1e-4)
+    assert naming(stack.warnings, "offset") == []
