@@ -16,7 +16,7 @@ class ErrorKind(NamedTuple):
 
 _CODES = {
     "settings": """
-        class-field class-table command credentials data-type ends fill job memory method option oracle
+        class-field class-table command credentials data-type encoding ends fill job memory method option oracle
         parcel-reading per-class per-polygon quality resume-changed seed seeds smoothness splits targets twice
         two-sources workers""",
     "model": "model-unreadable",

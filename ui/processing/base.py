@@ -19,11 +19,13 @@ from qgis.core import (
     QgsProcessingParameterMapLayer,
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterNumber,
+    QgsProcessingParameterString,
     QgsProcessingUtils,
 )
 from qgis.PyQt.QtGui import QIcon
 
 from ...engine.errors import Cancelled, InputError
+from ...engine.imagery.geo.types import Encoding
 from ...engine.tasks import Result
 from ..common.help import help_url
 from ..common.icons import icon
@@ -38,6 +40,22 @@ QUALITY_HELP = (
     "'SCL: 3 8 9; QA_PIXEL: cloud, cloud shadow'. 'none' hides nothing."
 )
 """Help of the parameter ``QUALITY``, which several algorithms have."""
+
+
+ENCODING_HELP = {
+    "NODATA": (
+        "Stored number of the {rasters} that means no observation, or 'none' if every number is one. Empty: as the "
+        "files say, and what is found to be fill."
+    ),
+    "SCALE": "Value = stored number × scale + offset, for the {rasters}. Empty: as the files or their product say.",
+    "OFFSET": "Offset of the {rasters}, in the unit of the value. Empty: as the files say, or 0 with a scale.",
+}
+"""Help of the parameters that say what the numbers of a stack mean."""
+
+
+def encoding_help(side: str, rasters: str) -> dict[str, str]:
+    """Help of the parameters of :meth:`EngineAlgorithm.add_encoding`."""
+    return {f"{side}{name}": text.format(rasters=rasters) for name, text in ENCODING_HELP.items()}
 
 
 class EngineAlgorithm(QgsProcessingAlgorithm):
@@ -143,6 +161,20 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
     def add_seed(self) -> None:
         """Add the random seed."""
         self.add_integer("SEED", "Random seed", 0, minValue=0, maxValue=2**31 - 1, advanced=True)
+
+    def add_encoding(self, side: str = "", of: str = "") -> None:
+        """Add what the numbers of a stack mean; ``side`` is the prefix of the ids, ``of`` the end of the labels."""
+        hidden: dict[str, Any] = {"optional": True, "advanced": True}
+        self.add(QgsProcessingParameterString, f"{side}NODATA", f"Nodata value{of}", **hidden)
+        for name, label in (("SCALE", "Scale"), ("OFFSET", "Offset")):
+            real = QgsProcessingParameterNumber.Type.Double
+            self.add(QgsProcessingParameterNumber, f"{side}{name}", f"{label}{of}", type=real, **hidden)
+
+    def encoding(self, side: str = "") -> Encoding | None:
+        """What a person says of the numbers of a stack; None for nothing."""
+        nodata, scale, offset = (self._plain[f"{side}{name}"] for name in ("nodata", "scale", "offset"))
+        found = Encoding(nodata or None, scale, offset)
+        return None if found == Encoding() else found
 
     def add_numbers(self, **labels: str) -> None:
         """Add numbers as outputs, by their id."""

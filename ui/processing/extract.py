@@ -29,7 +29,7 @@ from ...engine.tasks.specs.limits import SAMPLES_PER_CLASS
 from ...engine.tasks.specs.quality_text import read_quality
 from ..common.inputs import VectorInput
 from ..common.qt import tr
-from .base import QUALITY_HELP, EngineAlgorithm
+from .base import QUALITY_HELP, EngineAlgorithm, encoding_help
 from .values import Values, listed, stack_bands
 
 
@@ -72,6 +72,7 @@ class ExtractAlgorithm(EngineAlgorithm):
         "PER_CLASS": "Sampled from all parts of the labelled area.",
         "CLASS_TABLE": "Rename, merge or leave out classes: 'name=wanted; name=', or the path of a CSV file.",
         "QUALITY": QUALITY_HELP,
+        **encoding_help("", "rasters"),
         "SEED": "Same seed, same pixels.",
         "OUTPUT": "Series, dates, bands, classes, locations and spatial blocks.",
     }
@@ -94,6 +95,7 @@ class ExtractAlgorithm(EngineAlgorithm):
         self.add_integer("PER_CLASS", "Maximum pixels per class", SAMPLES_PER_CLASS, minValue=1)
         self.add(text, "CLASS_TABLE", "Class table", optional=True)
         self.add(text, "QUALITY", "Hidden by quality bands", optional=True, advanced=True)
+        self.add_encoding()
         self.add_seed()
         series = tr("Series of pixels (*.npz)")
         self.add(QgsProcessingParameterFileDestination, "OUTPUT", "Series file", fileFilter=series)
@@ -113,6 +115,7 @@ class ExtractAlgorithm(EngineAlgorithm):
         """The extraction; a layer that differs from its file is written to ``folder``."""
         fields = {name: self._plain[name] for name in ("join", "per_class", "seed", "output")}
         fields["quality"] = read_quality([self._plain["quality"]])
+        fields["encoding"] = self.encoding()
         return Extraction(labels=self._labels(folder, feedback), source=stack_bands(self._plain["source"]), **fields)
 
     def _labels(self, folder: str, feedback: QgsFeedback) -> LabelLayer | None:

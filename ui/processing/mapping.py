@@ -31,7 +31,7 @@ from ...engine.tasks.specs.quality_text import read_quality
 from ..common.inputs import VectorInput
 from ..common.layers import style_confidence, style_crops
 from ..common.qt import tr
-from .base import QUALITY_HELP, EngineAlgorithm
+from .base import QUALITY_HELP, EngineAlgorithm, encoding_help
 from .values import Values, stack_bands
 
 RASTER, POLYGONS = QgsProcessing.SourceType.TypeRaster, QgsProcessing.SourceType.TypeVectorPolygon
@@ -66,6 +66,7 @@ class MappingAlgorithm(EngineAlgorithm):
         ),
         "PARCEL_READING": "How a parcel is classified.",
         "QUALITY": QUALITY_HELP,
+        **encoding_help("TARGET_", "target"),
         "SOURCE_SEASON_START": f"Month and day (MM-DD) at which the season of the source starts. {BOTH_STARTS}",
         "TARGET_SEASON_START": f"Month and day (MM-DD) at which the season of the target starts. {BOTH_STARTS}",
         "EXACT": (
@@ -115,6 +116,7 @@ class MappingAlgorithm(EngineAlgorithm):
     def add_mapping(self) -> None:
         """Add how the stacks are read and mapped, the map and its confidence, and the figures worth chaining."""
         self.add_text("QUALITY", "Hidden by quality bands")
+        self.add_encoding("TARGET_", " of the target")
         self.add_text("SOURCE_SEASON_START", "Start of the source's season")
         self.add_text("TARGET_SEASON_START", "Start of the target's season")
         off: dict[str, Any] = {"defaultValue": False, "advanced": True}
@@ -149,6 +151,7 @@ class MappingAlgorithm(EngineAlgorithm):
             parcels=parcels.parcels(folder, feedback) if parcels else None,
             parcel_layer=self.parameterAsOutputLayer(parameters, "PARCEL_LAYER", context) or None,
             quality=read_quality([plain["quality"]]),
+            target_encoding=self.encoding("target_"),
             **{name: plain[name] for name in same},
             **self.own_fields(context, folder, feedback),
         )

@@ -19,6 +19,7 @@ from qgis.core import (
 from ...engine.imagery.sensors.spectral_indices import INDICES
 from ...engine.tasks import Job, Result
 from ..common.qt import tr
+from .base import encoding_help
 from .choices import METHOD_CHOICES, choice_lines
 from .mapping import POLYGONS, RASTER, MappingAlgorithm
 from .values import names, stack_bands
@@ -53,6 +54,7 @@ class TransferAlgorithm(MappingAlgorithm):
             "band for every date and spectral band, one file per date, or one file per date and band."
         ),
         "SERIES": "Labelled time series of pixels (.npz), instead of labels, crop field and source stack.",
+        **encoding_help("SOURCE_", "source"),
         "METHOD": "How the model adapts to the target; 'ghca' is recommended.",
         "SEED": "Same seed, same map. Other seeds show how much of the result is chance.",
         "BANDS": "Learn only from these bands of the source, such as 'B04, B08'. Empty: all bands.",
@@ -80,6 +82,7 @@ class TransferAlgorithm(MappingAlgorithm):
         self.add_area()
         self.add_text("BANDS", "Bands of the source")
         self.add_text("INDICES", "Indices")
+        self.add_encoding("SOURCE_", " of the source")
         self.add_mapping()
         model, page = tr("Crop Transfer model (*.safetensors)"), tr("HTML files (*.html)")
         absent: dict[str, Any] = {"optional": True, "createByDefault": False}
@@ -92,6 +95,7 @@ class TransferAlgorithm(MappingAlgorithm):
         fields = {key: plain[key] for key in ("series", "method", "seed", "model", "report")}
         fields |= {key: names(plain[key], context) for key in ("bands", "indices")}
         fields["source"] = stack_bands(plain["source"])
+        fields["source_encoding"] = self.encoding("source_")
         labels = plain["labels"]
         fields["labels"] = labels.labels(plain["class_field"], folder, feedback) if labels else None
         return fields

@@ -22,6 +22,7 @@ from ..common.inputs import raster_path
 from ..common.qt import RED, make_button, make_column, make_row, set_up_table, wrapped_label
 from ..search.dialog import FindImageryButton
 from .band_table import BAND, DATE, FILE, NUMBER, BandTable, BandTableModel
+from .encoding_row import EncodingRow
 from .stack_inputs import ORDERS, InputRead, Key, date_of_layer, dropped, read_inputs
 from .summary import summary
 
@@ -151,7 +152,10 @@ class StackWidget(QWidget):
         self.notes_label.linkActivated.connect(self._follow_note)
         adding = (self.files_button, self.folder_button, self.layers_button, self.find_button)
         buttons = make_row(*adding, None, self.remove_button, self.clear_button)
-        make_column(buttons, (self.table, 1), self.summary_label, self.notes_label, owner=self, frame=False)
+        self.encoding_row = EncodingRow()
+        self.encoding_row.changed.connect(self.changed)
+        below = (self.summary_label, self.encoding_row, self.notes_label)
+        make_column(buttons, (self.table, 1), *below, owner=self, frame=False)
 
     def _build_table(self) -> None:
         self.model = BandTableModel(self)

@@ -127,6 +127,8 @@ class JobForm(QTabWidget):
                 "target": target.stack.bands(),
                 "parcel_reading": target.parcel_reading(),
                 "source": () if uses_series else source.stack.bands(),
+                "source_encoding": None if uses_series else source.stack.encoding_row.encoding(),
+                "target_encoding": target.stack.encoding_row.encoding(),
                 "series": (source.series() or None) if uses_series else None,
                 **self.output.fields(),
                 **self.compatibility.fields(),

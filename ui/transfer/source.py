@@ -77,6 +77,7 @@ class SourceWidget(QWidget):
         if job.series:
             self.series_file.setFilePath(job.series)
         self.stack.set_bands(job.source)
+        self.stack.encoding_row.set_encoding(job.source_encoding)
         if job.labels is not None:
             self.labels.show_labels(job.labels)
 

@@ -86,6 +86,7 @@ class TargetWidget(QWidget):
     def show_job(self, job: Job) -> None:
         """Show the target of a job; its mask and parcels become layers of the project."""
         self.stack.set_bands(job.target)
+        self.stack.encoding_row.set_encoding(job.target_encoding)
         self.set_mask(job.mask)
         self._parcels.set_path(job.parcels)
         self.reading_combo.setCurrentIndex(self.reading_combo.findData(job.parcel_reading))

@@ -22,6 +22,7 @@ from ..sensors.band_names import band_order
 from ..sensors.quality_flags import Choice, check_choice, data_bands, describe_masked, is_quality
 from ..sensors.spectral_indices import compute, index_names, require_index
 from .decode import BufferCache
+from .fill import hide_fill
 from .mosaic import Mosaic
 from .quality_file import QualityFile
 from .raster_file import OpenFiles, RasterFile
@@ -84,6 +85,8 @@ class Stack:
         first date are brought together by :func:`engine.series.align_years`.
     block_size : tuple of int
         Columns and rows of the file's blocks.
+    fill : list of Fill
+        Numbers that mean no observation, though no file declares them.
     warnings : list of str
         Sentences about what was decided for the user.
 
@@ -123,6 +126,7 @@ class Stack:
         by_path = _by_path(band for band in data_bands(bands) if band.date in self.dates)
         files = [RasterFile(path, own, self.dates, self._stored, self._open) for path, own in by_path.items()]
         self.name = file_name(files[0].path) + (f" and {len(files) - 1} more files" if len(files) > 1 else "")
+        self.fill = hide_fill(files, self._stored)
         scale = StackScale(files, self._stored, self.dates)
         self._tiles = self._make_tiles(files, scale, self._quality_bands(bands, quality), quality)
         self._mosaic = Mosaic(self._tiles) if len(self._tiles) > 1 else None
@@ -130,6 +134,7 @@ class Stack:
         self.block_size = self._tiles[0].block_size
         for date, missing in left_out.items():
             self.warnings.append(f"The {role} date {date} is left out: it has no band {', '.join(missing)}.")
+        self.warnings += [fill.describe(role) for fill in self.fill]
         self.warnings += scale.warnings(role, self.name) + self._resampling_warnings()
         span = self.day[-1] - self.day[0]
         if span > LONGEST_SEASON:

@@ -12,7 +12,7 @@ from ..runs.extraction import run_extraction
 from ..specs.extraction import Extraction
 from ..specs.limits import SAMPLES_PER_CLASS
 from .label_arguments import add_label_options, label_layer
-from .stack_arguments import add_quality_option, stack_fields
+from .stack_arguments import add_encoding_options, add_quality_option, encoding_of, stack_fields
 from .terminal import show, show_outputs
 
 
@@ -23,6 +23,7 @@ def add_command(commands: Any) -> None:
     add_label_options(command)
     command.add_argument("--source", nargs="+", metavar="RASTER", help="files of the source stack")
     add_quality_option(command)
+    add_encoding_options(command, "source")
     join = "series files of other regions or years to join with it"
     command.add_argument("--join", nargs="+", default=[], metavar="FILE", help=join)
     command.add_argument("--output", required=True, metavar="FILE", help="the series file (.npz)")
@@ -39,6 +40,7 @@ def _extract(options: argparse.Namespace, cancelled: Callable[[], bool]) -> None
         join=tuple(options.join),
         per_class=options.per_class,
         seed=options.seed,
+        encoding=encoding_of(options, "source"),
         **stack_fields(options),
     )
     result = run_extraction(extraction, Progress(show, cancelled))

@@ -20,7 +20,7 @@ from ..specs.schema import new_id
 from ..storage.checkpoint import unfinished_folder, unfinished_folders
 from .label_arguments import add_label_options, label_layer
 from .method_arguments import add_method_options, method_options
-from .stack_arguments import add_band_options, stack_fields
+from .stack_arguments import add_band_options, add_encoding_options, encoding_fields, stack_fields
 from .target_arguments import add_beside, add_target_options, require_target, run_all
 from .terminal import show, show_outputs
 
@@ -40,6 +40,7 @@ def add_commands(commands: Any) -> None:
     command.add_argument("--year", nargs="+", type=int, help="only these years of the series file")
     command.add_argument("--classes", nargs="+", metavar="CLASS", help="only these classes of the series file")
     add_band_options(command)
+    add_encoding_options(command, "source", "target")
     command.add_argument("--method", choices=list(METHODS), help="method (default: ghca)")
     command.add_argument("--seed", type=int, help="seed of everything random (default: 0)")
     add_method_options(command)
@@ -51,6 +52,7 @@ def add_commands(commands: Any) -> None:
     command.set_defaults(run=_classify)
     command.add_argument("--model", required=True, metavar="FILE", help="model file (.safetensors)")
     add_beside(command, "--report", "report there (.html)")
+    add_encoding_options(command, "target")
     add_target_options(command)
 
 
@@ -72,7 +74,7 @@ def _job_of(options: argparse.Namespace) -> Job:
     for name in ("source", "target"):
         if getattr(options, name):
             changes[name] = describe(getattr(options, name))
-    job = replace(job, **changes, **stack_fields(options))
+    job = replace(job, **changes, **stack_fields(options), **encoding_fields(options))
     part = {key: getattr(options, key) for key in ("region", "year", "classes") if getattr(options, key)}
     if part:
         job = replace(job, series_part={**job.series_part, **part})
@@ -84,7 +86,11 @@ def _job_of(options: argparse.Namespace) -> Job:
 def _classify(options: argparse.Namespace, cancelled: Callable[[], bool]) -> int:
     require_target(options, "classify")
     target = describe(options.target) if options.target else ()
-    fields = {**_given(options, ("mask", "confidence", "report", *MAPPING)), **stack_fields(options)}
+    fields = {
+        **_given(options, ("mask", "confidence", "report", *MAPPING)),
+        **stack_fields(options),
+        **encoding_fields(options),
+    }
     job = Job(options.output or "", target, use_model=options.model, **fields)
     return run_all(job, options, lambda job: _run(job, cancelled))
 

@@ -14,7 +14,7 @@ from ...series.periods import MONTH
 from ...series.regular import ENDS, FILLS
 from ..runs.regularization import run_regularization
 from ..specs.regularization import AUTO, Regularization
-from .stack_arguments import add_band_options, add_quality_option, stack_fields
+from .stack_arguments import add_band_options, add_encoding_options, add_quality_option, encoding_of, stack_fields
 from .terminal import show, show_outputs
 
 SAME = ("output", "period", "start", "end", "method", "by", "fill", "smoothness", "ends", "data_type")
@@ -38,13 +38,16 @@ def add_command(commands: Any) -> None:
     command.add_argument("--ends", choices=ENDS, default="gap", help="value before the first and after the last date")
     add_band_options(command, "write")
     add_quality_option(command)
+    add_encoding_options(command)
     data_type = f"{INT16} holds values times 10000 (default: it, unless they do not fit)"
     command.add_argument("--data-type", choices=[AUTO, *DATA_TYPES], default=AUTO, help=data_type)
 
 
 def _regularize(options: argparse.Namespace, cancelled: Callable[[], bool]) -> None:
     plain = {name: getattr(options, name) for name in SAME}
-    task = Regularization(stack=describe(options.stack), **plain, **stack_fields(options))
+    task = Regularization(
+        stack=describe(options.stack), encoding=encoding_of(options), **plain, **stack_fields(options)
+    )
     result = run_regularization(task, Progress(show, cancelled))
     summary = result.summary
     dates = summary["dates"]

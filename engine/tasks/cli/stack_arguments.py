@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ...imagery.geo.types import Encoding
 from ...imagery.sensors.spectral_indices import INDICES
 from ..specs.quality_text import read_quality
 
@@ -43,6 +44,53 @@ def add_quality_option(command: argparse.ArgumentParser) -> None:
         "'QA_PIXEL=cloud,cloud shadow'; none masks nothing; may be repeated"
     )
     command.add_argument("--quality", action="append", default=[], metavar="BAND=VALUES", help=text)
+
+
+def add_encoding_options(command: argparse.ArgumentParser, *sides: str) -> None:
+    """Add ``--nodata``, ``--scale`` and ``--offset`` of the whole command and of each side.
+
+    Parameters
+    ----------
+    command : argparse.ArgumentParser
+    sides : str
+        ``source``, ``target``.
+    """
+    for side in ("", *sides):
+        dash, rasters = (f"{side}-", f"the {side}") if side else ("", "the rasters")
+        text = f"stored number of {rasters} that means no observation; none where every number is one"
+        command.add_argument(f"--{dash}nodata", metavar="VALUE", help=text)
+        text = f"value of {rasters} = stored number * scale + offset, whatever the files say"
+        command.add_argument(f"--{dash}scale", type=float, metavar="NUMBER", help=text)
+        command.add_argument(f"--{dash}offset", type=float, metavar="NUMBER", help=f"offset of {rasters}, in its unit")
+
+
+def encoding_of(options: argparse.Namespace, side: str = "") -> Encoding | None:
+    """The encoding that the options give to a side, or to the whole command; None without one.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+    side : str, optional
+        ``source``, ``target`` or empty.
+    """
+    prefixes = ("", f"{side}_") if side else ("",)
+    whole, *own = (
+        Encoding(*(getattr(options, prefix + name, None) for name in ("nodata", "scale", "offset")))
+        for prefix in prefixes
+    )
+    found = own[0].over(whole) if own else whole
+    return None if found == Encoding() else found
+
+
+def encoding_fields(options: argparse.Namespace) -> dict[str, Any]:
+    """The fields ``source_encoding`` and ``target_encoding`` of a job that the options set.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+    """
+    found = {side: encoding_of(options, side) for side in ("source", "target")}
+    return {f"{side}_encoding": encoding for side, encoding in found.items() if encoding}
 
 
 def stack_fields(options: argparse.Namespace) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from ...errors import InputError, listed
 from ...imagery import StackBand
 from ...imagery.geo.gdal_io import file_name
+from ...imagery.geo.types import Encoding
 from ...imagery.sensors.band_matching import (
     COMPUTED,
     MAX_LISTED,
@@ -64,7 +65,7 @@ def resolve_source(job: Job) -> tuple[ResolvedStack, tuple[str, ...]]:
     match = match_bands(wanted, there)
     _require(wanted, [pair.source for pair in match.pairs if pair.how in (SAME_NAME, COMPUTED)], there, "source stack")
     notes = [pair.describe("source") for pair in match.pairs if pair.how == COMPUTED]
-    return _side(job.source, match, notes), wanted
+    return _side(encoded(job.source, job.source_encoding), match, notes), wanted
 
 
 def source_series(job: Job, series: SeriesSet) -> SeriesSet:
@@ -122,7 +123,7 @@ def resolve_target(job: Job, wanted: Sequence[str]) -> ResolvedStack:
     unnamed = [f"band {b.index} of {file_name(b.path)}" for b in job.target if not b.band]
     if unnamed:
         notes.append(f"Bands of the target without a name are left out: {listed(unnamed)}.")
-    return _side(job.target, match, notes)
+    return _side(encoded(job.target, job.target_encoding), match, notes)
 
 
 def model_bands(path: str) -> tuple[str, ...]:
@@ -138,6 +139,22 @@ def model_bands(path: str) -> tuple[str, ...]:
         return tuple(map(str, json.loads(header["__metadata__"]["model"])["bands"]))
     except (OSError, ValueError, KeyError, TypeError):
         return ()
+
+
+def encoded(bands: Sequence[StackBand], encoding: Encoding | None) -> tuple[StackBand, ...]:
+    """The bands of a stack with the encoding of the whole stack; what a band says itself goes before it.
+
+    Parameters
+    ----------
+    bands : sequence of StackBand
+    encoding : Encoding or None
+    """
+    if encoding is None:
+        return tuple(bands)
+    return tuple(
+        band if is_quality(band.band) else replace(band, encoding=(band.encoding or Encoding()).over(encoding))
+        for band in bands
+    )
 
 
 def _wanted(job: Job, there: Sequence[str]) -> tuple[str, ...]:

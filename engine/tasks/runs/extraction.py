@@ -15,6 +15,7 @@ from ...progress import Progress
 from ...series import MINIMUM_SAMPLES, Series, SeriesFile, write_series
 from ...series.join import Joined, join_series
 from ..checks.extraction import check_extraction
+from ..resolve.bands import encoded
 from ..specs.extraction import Extraction
 from ..storage.partial_outputs import part_path, publish_parts, remove_parts
 from .result import Result
@@ -62,7 +63,7 @@ def _run(extraction: Extraction, progress: Progress, files: contextlib.ExitStack
     dates: tuple[str, ...] = ()
     if extraction.labels:
         progress.stage(READ_SOURCE)
-        with Stack(extraction.source, "source", quality=extraction.quality) as stack:
+        with Stack(encoded(extraction.source, extraction.encoding), "source", quality=extraction.quality) as stack:
             draw = extraction.seed, extraction.per_class
             drawn = sample_labels(extraction.labels, stack, *draw, progress, partial=True)
             progress.warn_once(stack.warnings)

@@ -12,6 +12,7 @@ from ...imagery.stack.writer import StackWriter
 from ...progress import Progress
 from ...series.periods import Periods, season_periods
 from ..checks.regularization import ResolvedBands, check_regularization, resolve_bands
+from ..resolve.bands import encoded
 from ..specs.regularization import AUTO, ROLE, Regularization
 from ..storage.partial_outputs import part_path, publish_parts, remove_parts
 from .result import Result
@@ -50,7 +51,7 @@ def run_regularization(task: Regularization, progress: Progress) -> Result:
 
 def _run(task: Regularization, progress: Progress) -> Result:
     reading = resolve_bands(task)
-    with Stack(reading.bands, ROLE, reading.computed, task.quality) as stack:
+    with Stack(encoded(reading.bands, task.encoding), ROLE, reading.computed, task.quality) as stack:
         progress.plan({MAKE: 3.0, WRITE: 2.0})
         progress.stage(MAKE)
         periods = season_periods(stack.dates, task.period, task.start, task.end)

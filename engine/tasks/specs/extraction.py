@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...imagery import LabelLayer, StackBand
-from .limits import SAMPLES_PER_CLASS, SEED
+from ...imagery.geo.types import Encoding
+from .limits import SAMPLES_PER_CLASS, SEED, EncodingLimits
 from .schema import Limits, Task, new_id, setting
 
 
@@ -31,6 +32,8 @@ class Extraction(Task):
     """Most pixels of a class that are drawn from the stack."""
     seed: int = setting(0, SEED)
     """Seed of the draw."""
+    encoding: Encoding | None = setting(None, EncodingLimits("encoding", "source"))
+    """How the numbers of the rasters encode values, as :attr:`.Job.source_encoding`; None: as the files say."""
     id: str = field(default_factory=new_id)
     """Marks the unfinished file, so that it can be found and removed."""
 

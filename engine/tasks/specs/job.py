@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...imagery import LabelLayer, StackBand
+from ...imagery.geo.types import Encoding
 from ...imagery.parcels.layer import PARCEL_METHODS
-from .limits import MEMORY, SEED
+from .limits import MEMORY, SEED, EncodingLimits
 from .schema import Limits, Task, new_id, setting
 
 
@@ -63,6 +64,11 @@ class Job(Task):
     ``engine.imagery.sensors.spectral_indices.INDICES``."""
     quality: dict[str, list[Any]] | None = None
     """Values or names of bits that mask a pixel, by quality band; None for the defaults of each kind."""
+    source_encoding: Encoding | None = setting(None, EncodingLimits("encoding", "source"))
+    """What the numbers of the source's rasters mean, over what the files say: ``nodata`` (a number as text, or
+    ``none``), ``scale`` and ``offset``; a band's own ``encoding`` goes before it; None: as the files say."""
+    target_encoding: Encoding | None = setting(None, EncodingLimits("encoding", "target"))
+    """The same of the target."""
     source_season_start: str = ""
     """Month and day (``MM-DD``) at which the season of the source starts, and ..."""
     target_season_start: str = ""

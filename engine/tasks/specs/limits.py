@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
+from ...errors import InputError
+from ...imagery.geo.types import NO_NODATA
 from .schema import Limits
 
 LARGEST_SEED = 2**32 - 1
@@ -26,3 +31,30 @@ MEMORY = Limits(
     zero=True,
     hint=f"Choose at least {LEAST_MEMORY} MB, or 0 for a quarter of the machine's memory.",
 )
+
+
+class EncodingLimits(Limits):
+    """What an :class:`.Encoding` may be."""
+
+    def problem(self, value: Any) -> InputError | None:
+        """Check an encoding; ``value`` as of :meth:`Limits.problem`."""
+        if value is None:
+            return None
+        if value.nodata not in (None, NO_NODATA) and not _is_number(value.nodata):
+            message = f"The nodata value of the {self.title} is '{value.nodata}'."
+            return InputError(
+                self.code, message, f"Give a number, or {NO_NODATA} where every number is an observation."
+            )
+        for name in ("scale", "offset"):
+            number = getattr(value, name)
+            if number is not None and (not math.isfinite(number) or (name == "scale" and number == 0)):
+                hint = "Give a number; value = stored number * scale + offset, and the scale is not 0."
+                return InputError(self.code, f"The {name} of the {self.title} is {number:g}.", hint)
+        return None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return not math.isnan(float(text))
+    except ValueError:
+        return False

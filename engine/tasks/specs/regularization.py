@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...imagery import StackBand
+from ...imagery.geo.types import Encoding
 from ...imagery.stack.regularize import Recipe
 from ...imagery.stack.writer import DATA_TYPES
 from ...series.composites import METHODS
 from ...series.regular import ENDS, FILLS
+from .limits import EncodingLimits
 from .schema import Limits, Task, new_id, setting
 
 AUTO = "auto"
@@ -56,6 +58,8 @@ class Regularization(Task):
     """Indices written as well, computed for each date before the composites are made."""
     quality: dict[str, list[Any]] | None = None
     """Values or names of bits that mask a pixel, by quality band; None for the defaults of each kind."""
+    encoding: Encoding | None = setting(None, EncodingLimits("encoding", "input"))
+    """How the numbers of the rasters encode values, as :attr:`.Job.source_encoding`; None: as the files say."""
     data_type: str = setting(AUTO, Limits("data-type", "data type", choices=(AUTO, *DATA_TYPES)))
     """Key of ``engine.imagery.stack.writer.DATA_TYPES``, or ``auto`` to look at the values."""
     id: str = field(default_factory=new_id)

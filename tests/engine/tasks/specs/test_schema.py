@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
 
 from engine.errors import InputError
 from engine.imagery import LabelLayer, StackBand
+from engine.imagery.geo.types import Encoding
 from engine.tasks import Comparison, Extraction, Job, Regularization
 from engine.tasks.specs.limits import LARGEST_SEED
 from engine.tasks.specs.schema import setting_problems
 from engine.tasks.specs.search import Search
 
 BANDS = (StackBand("a b.tif", 1, "2021-01-02", "B04"), StackBand("ü.tif", 2, None, None))
+ENCODING = Encoding("none", 0.5)
 LABELS = LabelLayer("f.gpkg", "", "crop", "", 12.5, 7, {"maïs": "maize", "*": ""})
 TASKS = {
-    "job": Job("m.tif", BANDS, LABELS, BANDS, series_part={"year": [2019]}, quality={"SCL": [3, "cloud"]}, memory=500),
+    "job": Job(
+        "m.tif",
+        BANDS,
+        LABELS,
+        BANDS,
+        source_encoding=ENCODING,
+        series_part={"year": [2019]},
+        quality={"SCL": [3, "cloud"]},
+        memory=500,
+    ),
     "comparison": Comparison("r.json", "a.npz", "b.npz", seeds=(4, 5), options={"ghca.rounds": 1}),
     "extraction": Extraction("e.npz", LABELS, BANDS, {"SCL": [3]}, ("x.npz",), 5, 7),
     "regularization": Regularization("o.tif", BANDS, "month", smoothness=2.5, fill="whittaker"),
@@ -103,6 +115,10 @@ def test_text_that_is_no_object_is_refused(task, text):
         ("job", {"seed": LARGEST_SEED, "memory": 0}, []),
         ("job", {"seed": LARGEST_SEED + 1, "memory": 255, "workers": -1}, ["seed", "memory", "workers"]),
         ("job", {"parcel_reading": "mode"}, ["parcel-reading"]),
+        ("job", {"source_encoding": Encoding("none", 2.0), "target_encoding": Encoding("-9999", None, 1.0)}, []),
+        ("job", {"source_encoding": Encoding(scale=0.0), "target_encoding": Encoding("x")}, ["encoding"] * 2),
+        ("extraction", {"encoding": Encoding(offset=math.inf)}, ["encoding"]),
+        ("regularization", {"encoding": Encoding("nan")}, ["encoding"]),
         ("comparison", {"seeds": (0, -1, -2), "workers": -1}, ["seed", "seed", "workers"]),
         ("extraction", {"per_class": 0, "seed": -1}, ["per-class", "seed"]),
         ("regularization", {"method": "mode", "fill": "x", "ends": "x"}, ["method", "fill", "ends"]),
