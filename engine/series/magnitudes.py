@@ -2,8 +2,9 @@
 
 A scale, such as percent or bytes, multiplies the middle and the large values of a band by one factor. Snow, clouds or
 another climate change one of the two only, or both by less: of the transfers between regions and years that this
-project is measured on, none differs by a factor of 1.7. So both must differ by :data:`UNIT_FACTOR`. Where values of a
-band are below zero on one side and above it on the other, or are temperatures far apart, the factor may be smaller.
+project is measured on, none differs by a factor of 1.7. So both must differ by :data:`UNIT_FACTOR`, and reflectance of
+one band alone by more: half a year of snow is blue and not short-wave infrared. Where values of a band are below zero
+on one side and above it on the other, or are temperatures far apart, the factor may be smaller.
 """
 
 from __future__ import annotations
@@ -22,9 +23,15 @@ WIDE_FACTOR = 8.0
 """The same for :data:`WIDE` bands."""
 WIDE = frozenset("LAI CIRE GCVI RVI CAB CWC NDMI LSWI NDWI MNDWI NBR NBR2 BSI PSRI NDTI NDSI GVMI".split())
 """Bands without a fixed range, or around zero: between a dry and a wet region they differ more than others."""
+ALONE = 20.0
+"""The factor for a band of reflectance where those together do not differ by :data:`TOGETHER`."""
+TOGETHER = 3.0
 NO_UNIT = frozenset("DEM ELEVATION SLOPE ASPECT RAIN PRECIPITATION".split())
 """Bands that may differ between two places by any factor."""
 TEMPERATURES = frozenset("LST ST TIR TIR2 LWIR LWIR11 LWIR12 TEMPERATURE".split())
+OTHERS = WIDE | NO_UNIT | TEMPERATURES | frozenset("VV VH HH HV VVVH".split())
+OTHERS |= frozenset("NDVI GNDVI EVI EVI2 SAVI OSAVI MSAVI NDRE FAPAR FCOVER".split())
+"""Bands that are no reflectance."""
 KELVIN = (200.0, 360.0)
 """Temperatures of the ground in Kelvin."""
 APART = 45.0
@@ -35,14 +42,16 @@ SAMPLES = 2_000
 """Series that are enough for the magnitudes of a band."""
 CAUSES = (
     (10.0, "times 10, or times 1000 where the other is times 10000"),
-    (100.0, "percent"),
-    (250.0, "bytes from 0 to 250 or 255"),
-    (1000.0, "times 1000"),
-    (5000.0, "times 5000"),
-    (10000.0, "times 10000"),
+    (100.0, "percent, a scale of 0.01,"),
+    (250.0, "bytes from 0 to 250 or 255, a scale of 0.004,"),
+    (1000.0, "times 1000, a scale of 0.001,"),
+    (5000.0, "times 5000, a scale of 0.0002,"),
+    (10000.0, "times 10000, a scale of 0.0001,"),
     (36364.0, "the unscaled numbers of Landsat Collection 2"),
 )
 """Factors by which values are stored."""
+HALF = (1.93, 2.07)
+"""Ratio of all bands where one side is times 5000, and was taken for times 10000."""
 NEAR = 1.6
 """A cause explains a ratio that is its factor, times or divided by this."""
 
@@ -118,7 +127,11 @@ def magnitude_of(values: np.ndarray) -> Magnitude | None:
 
 
 def unit_warnings(
-    one: Mapping[str, Magnitude], other: Mapping[str, Magnitude], names: tuple[str, str], hint: str
+    one: Mapping[str, Magnitude],
+    other: Mapping[str, Magnitude],
+    names: tuple[str, str],
+    hint: str,
+    guessed: bool = False,
 ) -> list[str]:
     """Warnings about bands whose values are not in the same unit on both sides, such as percent and reflectance.
 
@@ -130,6 +143,8 @@ def unit_warnings(
         What the sides are called.
     hint : str
         A sentence: what can be done.
+    guessed : bool, optional (default=False)
+        Whether the scale of a side is a guess by the size of its numbers.
 
     Returns
     -------
@@ -137,11 +152,14 @@ def unit_warnings(
         A text for each cause.
     """
     by_cause: dict[tuple[str, bool], list[str]] = {}
+    together = _common_ratio(one, other)
     for band in (band for band in one if band in other):
-        cause = _cause(band, one[band], other[band])
+        cause = _cause(band, one[band], other[band], together)
         if cause:
             # The side of the larger values is part of the cause: bands are named together only where it is one.
             by_cause.setdefault((cause, one[band].large > other[band].large), []).append(band)
+    if guessed and not by_cause and _all_halved(one, other):
+        by_cause["times 5000, a scale of 0.0002, on one side", True] = [band for band in one if band in other]
     warnings = []
     for (cause, _), bands in by_cause.items():
         here, there = (", ".join(f"{_shown(side[band])}" for band in bands[:4]) for side in (one, other))
@@ -156,7 +174,25 @@ def _shown(size: Magnitude) -> str:
     return f"{size.low if size.high < 0 else size.high:.3g}"
 
 
-def _cause(band: str, one: Magnitude, other: Magnitude) -> str:
+def _all_halved(one: Mapping[str, Magnitude], other: Mapping[str, Magnitude]) -> bool:
+    """Whether all bands of one side are half as large as those of the other."""
+    pairs = [(one[band], other[band]) for band in one if band in other]
+    ratios = [(a.typical / b.typical, a.large / b.large) for a, b in pairs if min(b.typical, b.large) > 0]
+    low, high = HALF
+    return len(ratios) == len(pairs) > 0 and any(
+        all(low < ratio**power < high for both in ratios for ratio in both if ratio > 0) for power in (1, -1)
+    )
+
+
+def _common_ratio(one: Mapping[str, Magnitude], other: Mapping[str, Magnitude]) -> float:
+    """The middle ratio of the bands of reflectance, at least 1."""
+    bands = [band for band in one if band in other and band.upper() not in OTHERS]
+    pairs = [(one[band].large, other[band].large) for band in bands]
+    ratios = [np.log(first / second) for first, second in pairs if min(first, second) > 0]
+    return float(np.exp(abs(np.median(ratios)))) if ratios else 1.0
+
+
+def _cause(band: str, one: Magnitude, other: Magnitude, together: float) -> str:
     """Why the values of a band are not in the same unit; empty where they may be."""
     name = band.upper()
     if name in NO_UNIT:
@@ -168,7 +204,7 @@ def _cause(band: str, one: Magnitude, other: Magnitude) -> str:
             return cause
     if large.high < 0 < small.low or small.high < 0 < large.low:
         return _signs(*((large, small) if large.high < 0 else (small, large)))
-    factor = WIDE_FACTOR if name in WIDE else UNIT_FACTOR
+    factor = WIDE_FACTOR if name in WIDE else UNIT_FACTOR if name in OTHERS or together >= TOGETHER else ALONE
     if small.typical <= 0 or large.large < factor * small.large or large.typical < factor * small.typical:
         return ""
     ratio = large.large / small.large

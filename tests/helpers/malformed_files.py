@@ -6,12 +6,13 @@ import json
 import struct
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from engine.imagery import describe
-from engine.series import read_series
+from engine.series import read_series, write_series
 from engine.tasks import Job, LabelLayer
 from tests.helpers.malformed import SIDE, Case, Desk, series_fields
 from tests.helpers.rasters import box, point, write_layer, write_raster
@@ -121,6 +122,18 @@ def metadata(change: Callable[[dict[str, Any]], Any]) -> Callable[[Desk], list[s
         return struct.pack("<Q", len(new)) + new + content[8 + length :]
 
     return model(spoil)
+
+
+def joined_units(factor: float) -> Callable[[Desk], list[str]]:
+    """A case maker: the series of the scene joined with themselves in another unit."""
+
+    def make(desk: Desk) -> list[str]:
+        series = read_series(desk / "series.npz")
+        write_series(desk / "other.npz", replace(series, values=series.values * np.float32(factor)))
+        files = str(desk / "series.npz"), str(desk / "other.npz")
+        return ["extract", "--join", *files, "--output", str(desk.out / "joined.npz")]
+
+    return make
 
 
 def no_model(desk: Desk) -> list[str]:
@@ -281,6 +294,13 @@ FILES = (
     Case("model without classes", metadata(lambda inner: inner.pop("classes")), *OUTSIDE),
     Case("model with a class too many", metadata(lambda inner: inner["classes"].append("rice")), *OUTSIDE),
     Case("model with NaN statistics", metadata(lambda inner: inner.update(mean=[float("nan")] * 2)), *OUTSIDE),
+    Case(
+        "model whose magnitudes are a word", metadata(lambda inner: inner.update(magnitudes={"RED": "big"})), *OUTSIDE
+    ),
+    Case("model with too few magnitudes", metadata(lambda inner: inner.update(magnitudes={"RED": [0.1]})), *OUTSIDE),
+    Case("model whose magnitudes are a list", metadata(lambda inner: inner.update(magnitudes=[0.1, 0.2])), *OUTSIDE),
+    Case("series joined with percent", joined_units(100), "units-differ", ("other.npz", "series.npz")),
+    Case("series joined with numbers times 10000", joined_units(10_000), "units-differ", ("other.npz", "series.npz")),
     Case("model of an unknown network", metadata(lambda inner: inner.update(network="oracle")), *OUTSIDE),
     Case("model with too wide a network", metadata(lambda inner: inner["size"].update(width=2**20)), *OUTSIDE),
     Case("target lacks the model's bands", model_of_other_bands, "bands-differ", ("model.safetensors", "RED", "NIR")),
@@ -292,7 +312,7 @@ FILES = (
     Case("mask in another zone", mask_elsewhere, "mask-no-overlap", ("mask.tif",)),
     Case("mask without a place", mask_without_place, "no-georeference", ("mask.tif",)),
     Case("mask of zeros", empty_mask, "mask-empty", ("mask.tif", "target.tif")),
-    Case("mask of zeros for a model", empty_mask_for_a_model, "target-empty", ("target.tif",)),
+    Case("mask of zeros for a model", empty_mask_for_a_model, "mask-empty", ("mask.tif", "target.tif")),
     Case("output folder that is not there", places(output="new/map.tif"), "output-folder", ("new",)),
     Case("output is a folder", places(output="written"), "output-format", ("written",)),
     Case("report is a folder", places(report="written"), "output-folder", ("written",)),

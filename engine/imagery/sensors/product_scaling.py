@@ -63,6 +63,8 @@ class Product:
     """Number that means no observation, where the files often do not say so."""
     kind: str = ANY
     """The bands it applies to: ``reflectance``, ``index`` or ``any``."""
+    data_type: int | None = None
+    """GDAL data type of its files; None for any."""
 
 
 LANDSAT = r"(?:L[COTEM]0[4-9]_L2S[PR]_\d{6}_\d{8}_\d{8}_02_T\d.*|L[COTEM]0[4-9]_\d{6}_\d{8}(?!\d).*)"
@@ -74,6 +76,7 @@ PRODUCTS = (
     Product("MODIS vegetation index, its bands", r"(?<![A-Z])M[OY]D13[AQC]\d", 1e-4, 0.0, -1000.0, REFLECTANCE),
     Product("MODIS reflectance", r"(?<![A-Z])M[OY]D09[AGQ]\w", 1e-4, 0.0, -28672.0, REFLECTANCE),
     Product("MODIS reflectance", r"(?<![A-Z])MCD43A4", 1e-4, 0.0, 32767.0, REFLECTANCE),
+    Product("EO Browser, 16 bits", r"_\(Raw\)\.tiff?\b", 1 / 65535, 0.0, None, REFLECTANCE, gdal.GDT_UInt16),
 )
 """The first whose pattern is found and whose kind is that of the band applies."""
 
@@ -144,7 +147,8 @@ def _product(band: Any, path: str, name: str, tags: Mapping[str, str]) -> Stored
         kind = ANY
     description = band.GetDescription() or ""
     for product in PRODUCTS:
-        if product.kind in (ANY, kind) and re.search(product.pattern, f"{path} {description}", re.IGNORECASE):
+        fits = product.kind in (ANY, kind) and product.data_type in (None, band.DataType)
+        if fits and re.search(product.pattern, f"{path} {description}", re.IGNORECASE):
             doubt = NAME if product.offset else ""
             return StoredValues((product.scale, product.offset), fill=product.fill, doubt=doubt)
     if kind != REFLECTANCE or band.DataType == gdal.GDT_Byte:

@@ -36,7 +36,7 @@ ORIGINAL = (
     r"[\\/]tiles[\\/]\d{1,2}[\\/][A-Z][\\/][A-Z]{2}[\\/]\d{4}[\\/]\d{1,2}[\\/]\d{1,2}[\\/]\d[\\/]",
 )
 """Paths of images as ESA writes them and as catalogues keep them."""
-PLAIN = r"(?<![A-Z0-9])(?:COPERNICUS[/_-])?S2_(?:SR|TOA)(?![A-Z])|COPERNICUS[/_-]S2(?![A-Z0-9_])"
+PLAIN = r"(?<![A-Z0-9])(?:COPERNICUS[/_-])?S2_?(?:SR|TOA)(?![A-Z])|COPERNICUS[/_-]S2(?![A-Z0-9_])"
 """Earth Engine's collections with the offset."""
 NAMES = (
     r"(?<!\d)\d{8}T\d{6}_\d{8}T\d{6}_T\d{2}[A-Z]{3}(?![A-Z0-9])"

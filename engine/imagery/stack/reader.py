@@ -87,6 +87,8 @@ class Stack:
         Columns and rows of the file's blocks.
     fill : list of Fill
         Numbers that mean no observation, though no file declares them.
+    guessed_scale : bool
+        Whether the scale of some band is a guess by the size of its numbers.
     warnings : list of str
         Sentences about what was decided for the user.
 
@@ -128,6 +130,7 @@ class Stack:
         self.name = file_name(files[0].path) + (f" and {len(files) - 1} more files" if len(files) > 1 else "")
         self.fill = hide_fill(files, self._stored)
         scale = StackScale(files, self._stored, self.dates)
+        self.guessed_scale = scale.guessed
         self._tiles = self._make_tiles(files, scale, self._quality_bands(bands, quality), quality)
         self._mosaic = Mosaic(self._tiles) if len(self._tiles) > 1 else None
         self.grid = self._mosaic.grid if self._mosaic else self._tiles[0].grid

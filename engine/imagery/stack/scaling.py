@@ -43,6 +43,11 @@ class StackScale:
         The files of the stack.
     names, dates : sequence of str
         Band names and ISO dates of the stack.
+
+    Attributes
+    ----------
+    guessed : bool
+        Whether the scale of some band is a guess by the size of its numbers.
     """
 
     def __init__(self, files: Sequence[RasterFile], names: Sequence[str], dates: Sequence[str]) -> None:
@@ -52,6 +57,7 @@ class StackScale:
         self._undone: list[str] = []
         self._known = {key: self._check(key, own) for key, own in self._groups(self._is_doubtful, _known_key).items()}
         self._size = {kind: self._guess(kind, own) for kind, own in self._groups(self._by_size, self._kind).items()}
+        self.guessed = any(size.scale != 1 for size in self._size.values())
         located = [(_sentinel_2(band), dates[band.date], file.path) for file, band in self._bands]
         self._offset = StackOffset([(own, date, path) for own, date, path in located if own is not None])
         for how in self._offset.undecided():

@@ -182,7 +182,8 @@ def _learn(inputs: _Inputs, stack: Stack, mask: Mask | None) -> _Learned:
         progress.stage(READ_TARGET)
         target = sample_unlabelled(stack, mask, TARGET_SAMPLES, job.seed, progress)
         sides = "the source", f"the target {stack.name}"
-        progress.warn_once(unit_warnings(magnitudes(source), magnitudes(target), sides, SET_SCALE))
+        sizes = magnitudes(source), magnitudes(target)
+        progress.warn_once(unit_warnings(*sizes, sides, SET_SCALE, stack.guessed_scale))
         model = fit(job.method, source, target.with_bands(source.bands), job.seed, progress, job.options)
         model = replace(model, season=inputs.season)
     elif inputs.resumed and job.report and not job.use_model:
@@ -192,7 +193,7 @@ def _learn(inputs: _Inputs, stack: Stack, mask: Mask | None) -> _Learned:
     elif job.use_model and model.magnitudes and not inputs.resumed:
         some = sample_unlabelled(stack, mask, UNIT_SAMPLES, job.seed, progress, UNIT_WINDOWS)
         sides = f"the model {Path(job.use_model).name}", f"the target {stack.name}"
-        progress.warn_once(unit_warnings(model.magnitudes, magnitudes(some), sides, SET_SCALE))
+        progress.warn_once(unit_warnings(model.magnitudes, magnitudes(some), sides, SET_SCALE, stack.guessed_scale))
     progress.warn_once(stack.warnings)
     return _Learned(inputs, model, source, stack, mask, parcels)
 

@@ -26,8 +26,8 @@ def one_band(name, low, high, seed=0):
     return series(np.random.default_rng(seed).uniform(low, high, (100, 6, 1)), (name,))
 
 
-def warnings(one, other):
-    return unit_warnings(magnitudes(one), magnitudes(other), SIDES, "Set the scale.")
+def warnings(one, other, guessed=False):
+    return unit_warnings(magnitudes(one), magnitudes(other), SIDES, "Set the scale.", guessed)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,15 @@ def test_another_scale_is_one_warning_that_names_bands_magnitudes_and_cause(fact
     assert not lacking(told[0], f"{magnitudes(optical())['B08'].high:.3g}")
     assert not lacking(told[0], f"{magnitudes(optical(1, factor))['B08'].high:.3g}")
     assert len(warnings(optical(1, factor), optical())) == 1
+
+
+def test_half_the_values_of_a_guessed_scale_are_times_5000():
+    told = warnings(optical(), optical(0, 0.5), guessed=True)
+    assert len(told) == 1 and not lacking(told[0], *OPTICAL, 5000)
+    assert warnings(optical(), optical(0, 0.5)) == []
+    uneven = optical(0, 0.5)
+    uneven.values[:, :, 1] *= 1.5
+    assert warnings(optical(), uneven, guessed=True) == [] and warnings(optical(), optical(1), guessed=True) == []
 
 
 def test_a_band_of_another_unit_is_named_alone():
@@ -86,6 +95,12 @@ def test_other_signs_and_degrees_are_found_whatever_their_factor(name, one, othe
 )
 def test_another_climate_is_no_other_unit(name, one, other):
     assert warnings(one_band(name, *one), one_band(name, *other)) == []
+
+
+def test_snow_that_is_bright_in_one_band_is_no_other_unit():
+    winter = optical()
+    winter.values[:, :, 0] = 0.8
+    assert warnings(optical(1), winter) == []
 
 
 def test_snow_clouds_and_gaps_are_no_other_unit():

@@ -145,6 +145,16 @@ def test_the_fill_of_a_product_is_a_gap_where_the_file_does_not_say_so(tmp_path,
     assert np.argwhere(np.isnan(values[..., 0, 0])).tolist() == [[1, 2]]
 
 
+def test_raw_bands_of_eo_browser_with_16_bits_are_parts_of_65535(tmp_path):
+    name = "2022-03-01-00_00_2022-03-01-23_59_Sentinel-2_L2A_B04_(Raw).tiff"
+    assert one(write_raster(tmp_path / name, stored(scale=65535)))[0][..., 0, 0] == pytest.approx(
+        REFLECTANCE[0], abs=1e-5
+    )
+    assert one(write_raster(tmp_path / name, REFLECTANCE.astype(np.float32)))[0][..., 0, 0] == pytest.approx(
+        REFLECTANCE[0], abs=1e-6
+    )
+
+
 def test_temperature_of_landsat_is_in_kelvin(tmp_path):
     path = write_raster(
         tmp_path / "LC08_L2SP_224078_20200518_20200820_02_T1_ST_B10.tif", np.full((1, 4, 5), 44000, np.uint16)

@@ -107,7 +107,7 @@ def require_one_sentence(case: Case, stderr: str) -> str:
     told = [line for line in stderr.splitlines() if line.startswith("croptransfer:")]
     assert len(told) == 1 and stderr.splitlines()[-1] == told[0], stderr
     before = stderr.splitlines()[:-1]
-    assert all(re.match(r"warning: |Reading |Learning |Mapping |Writing ", line) for line in before), stderr
+    assert all(re.match(r"warning: |Reading |Joining |Learning |Mapping |Writing ", line) for line in before), stderr
     assert not lacking(told[0], *case.facts), told[0]
     return told[0]
 
