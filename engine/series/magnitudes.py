@@ -51,7 +51,7 @@ CAUSES = (
 )
 """Factors by which values are stored."""
 HALF = (1.93, 2.07)
-"""Ratio of all bands where one side is times 5000, and was taken for times 10000."""
+"""Ratio of all bands where one side is times 5000 and was read as times 10000."""
 NEAR = 1.6
 """A cause explains a ratio that is its factor, times or divided by this."""
 
@@ -159,7 +159,9 @@ def unit_warnings(
             # The side of the larger values is part of the cause: bands are named together only where it is one.
             by_cause.setdefault((cause, one[band].large > other[band].large), []).append(band)
     if guessed and not by_cause and _all_halved(one, other):
-        by_cause["times 5000, a scale of 0.0002, on one side", True] = [band for band in one if band in other]
+        by_cause["a guessed scale that is wrong by 2, as times 5000 read as times 10000", True] = [
+            band for band in one if band in other
+        ]
     warnings = []
     for (cause, _), bands in by_cause.items():
         here, there = (", ".join(f"{_shown(side[band])}" for band in bands[:4]) for side in (one, other))

@@ -17,13 +17,13 @@ from .wavelengths import common_name
 FACTOR = 10000.0
 """Reflectance and indices are commonly stored as integers times this."""
 THOUSAND = 1000.0
+SHARE, RARE = 98.0, 99.9
+"""Percentiles of the typical large value, and of that of a field in a desert."""
 LARGE = 100.0
 """Typical large value of a stack from which on it cannot be reflectance or an index as such."""
 BYTE = 255.0
 THOUSANDS = 1020.0
 """Typical large value of a bright band times 1000, at most."""
-VALUE = 2.0
-"""Typical large value of an index as such, at most."""
 HIGHEST = 20000.0
 """Median of reflectance times 10000, at most."""
 HIGHEST_INDEX = 12000.0
@@ -66,7 +66,18 @@ def is_bounded_index(name: str) -> bool:
     return name.upper() in INDICES
 
 
-def scale_of_reflectance(samples: Mapping[str, np.ndarray]) -> SizeScale:
+def is_reflectance(name: str) -> bool:
+    """Whether a band is reflectance by its name.
+
+    Parameters
+    ----------
+    name : str
+    """
+    common = common_name(name)
+    return name.upper().startswith("SR_B") or (common is not None and not common.startswith("lwir"))
+
+
+def scale_of_reflectance(samples: Mapping[str, np.ndarray], share: float = SHARE) -> SizeScale:
     """Scale of the bands of a stack that declare none and are no bounded indices, from their size.
 
     All of them together: a dark band alone would be taken for unscaled.
@@ -75,12 +86,14 @@ def scale_of_reflectance(samples: Mapping[str, np.ndarray]) -> SizeScale:
     ----------
     samples : mapping of str to ndarray
         Stored numbers by band, without gaps.
+    share : float, optional
+        Percentile of the numbers that is their typical large value.
 
     Returns
     -------
     SizeScale
     """
-    large = _large(samples)
+    large = _large(samples, share)
     if not large or max(large.values()) <= LARGE:
         return SizeScale(1.0)
     lowest = [float(np.percentile(samples[name], 2)) for name in large]
@@ -93,9 +106,12 @@ def scale_of_reflectance(samples: Mapping[str, np.ndarray]) -> SizeScale:
     return _by_bright(max(bright), "its near infrared") if bright else SizeScale(1 / FACTOR)
 
 
-def scale_of_indices(samples: Mapping[str, np.ndarray]) -> SizeScale:
-    """Scale of the bounded indices of a stack that declare none; ``samples`` as of :func:`scale_of_reflectance`."""
-    large = _large(samples)
+def scale_of_indices(samples: Mapping[str, np.ndarray], share: float = SHARE) -> SizeScale:
+    """Scale of the bounded indices of a stack that declare none.
+
+    ``samples`` and ``share`` as of :func:`scale_of_reflectance`.
+    """
+    large = _large(samples, share)
     if not large or max(large.values()) <= LARGE:
         return SizeScale(1.0)
     if max(large.values()) > HIGHEST_INDEX:
@@ -104,13 +120,13 @@ def scale_of_indices(samples: Mapping[str, np.ndarray]) -> SizeScale:
     return _by_bright(max(vegetation), "its vegetation index") if vegetation else SizeScale(1 / FACTOR)
 
 
-def _large(samples: Mapping[str, np.ndarray]) -> dict[str, float]:
-    return {name: float(np.percentile(np.abs(values), 98)) for name, values in samples.items() if len(values)}
+def _large(samples: Mapping[str, np.ndarray], share: float = SHARE) -> dict[str, float]:
+    return {name: float(np.percentile(np.abs(values), share)) for name, values in samples.items() if len(values)}
 
 
 def _by_bright(large: float, what: str) -> SizeScale:
     if large <= BYTE:
-        note = f"{what} is up to about {large:.0f}, as bytes of several scales are: its values are used as they are"
+        note = f"{what} is up to about {large:.0f}, which may be bytes of any scale: its values are used as they are"
         return SizeScale(1.0, note=note)
     if large <= THOUSANDS:
         return SizeScale(1 / THOUSAND, note=f"{what} is up to about {large:.0f}: its values are divided by 1000")

@@ -10,16 +10,19 @@ from osgeo import gdal
 
 from ..geo.gdal_io import file_name
 from ..geo.windows import sample_window
-from ..sensors.product_scaling import DERIVED, NAME, NOT_REFLECTANCE, StoredValues
+from ..sensors.product_scaling import NAME, NOT_REFLECTANCE, StoredValues
 from ..sensors.sentinel2_names import Sentinel2
 from ..sensors.sentinel2_offset import StackOffset, dark_bands, dark_value
 from ..sensors.value_range import (
     BELOW_ZERO,
     FACTOR,
+    INDEX_LIMIT,
     POSSIBLE,
+    RARE,
     SizeScale,
     impossible,
     is_bounded_index,
+    is_reflectance,
     scale_of_indices,
     scale_of_reflectance,
 )
@@ -28,6 +31,10 @@ from .raster_file import FileBand, RasterFile
 SAMPLE_SIDE = 64
 SAMPLE_BANDS = 3
 """Raster bands of each name that are read to decide the scale."""
+PLACES = ((2, 2), (1, 1), (3, 3), (1, 3), (3, 1), (0, 2), (4, 2), (2, 0), (2, 4), (0, 0), (4, 4), (4, 0), (0, 4))
+"""Where they are read, in quarters of a file: the middle first, further ones where there are few numbers."""
+MORE_BANDS = 12
+"""The same where their size is unusual."""
 DARK_DATES = (4, 8)
 """Dates before and since Sentinel-2's offset whose dark values are read, at most."""
 Located = tuple[RasterFile, FileBand]
@@ -57,6 +64,7 @@ class StackScale:
         self._undone: list[str] = []
         self._known = {key: self._check(key, own) for key, own in self._groups(self._is_doubtful, _known_key).items()}
         self._size = {kind: self._guess(kind, own) for kind, own in self._groups(self._by_size, self._kind).items()}
+        self._beyond = self._beyond_range()
         self.guessed = any(size.scale != 1 for size in self._size.values())
         located = [(_sentinel_2(band), dates[band.date], file.path) for file, band in self._bands]
         self._offset = StackOffset([(own, date, path) for own, date, path in located if own is not None])
@@ -90,6 +98,8 @@ class StackScale:
             guessed.insert(0, f"its values are divided by {FACTOR:.0f}")
         told = [f"The {role} stack {name} declares no scale: {note}." for note in dict.fromkeys(guessed)]
         told += [f"The {role} stack {name} has {note}." for note in self._undone]
+        if self._beyond:
+            told.append(f"The {role} stack {name} has {self._beyond}, beyond -1 to 1: set its scale and offset.")
         return told + self._offset.warnings(role)
 
     def _groups(self, wanted: Callable[[FileBand], bool], key: Callable[[FileBand], Key]) -> dict[Key, list[Located]]:
@@ -125,14 +135,28 @@ class StackScale:
 
     def _is_doubtful(self, band: FileBand) -> bool:
         name = self._names[band.band]
-        other = name.upper() in NOT_REFLECTANCE or (name.upper() in DERIVED and not is_bounded_index(name))
-        return bool(band.stored.doubt) and not other
+        return bool(band.stored.doubt) and (is_reflectance(name) or is_bounded_index(name))
 
     def _guess(self, kind: tuple[int, bool], bands: Sequence[Located]) -> SizeScale:
-        samples = self._samples(bands)
-        size = scale_of_indices(samples) if kind[1] else scale_of_reflectance(samples)
+        decide = scale_of_indices if kind[1] else scale_of_reflectance
+        size = decide(self._samples(bands))
+        if size.note:
+            # Few dates and places may show a desert, or a winter.
+            size = decide(self._samples(bands, MORE_BANDS, whole=True), RARE)
         # The numbers of a product by its name are its own, however large.
         return SizeScale(size.scale) if all(band.stored.product for _, band in bands) else size
+
+    def _beyond_range(self) -> str:
+        """The indices that are used as they are stored, bytes among them, and how large they are beyond their range."""
+
+        def as_stored(band: FileBand) -> bool:
+            kind = self._kind(band)
+            told = kind in self._size and self._size[kind].note
+            return band.stored.scaling is None and kind[1] and not told and self._base(band) == (1.0, 0.0)
+
+        samples = self._samples([one for own in self._groups(as_stored, self._kind).values() for one in own])
+        sizes = {name: float(np.median(np.abs(values))) for name, values in samples.items() if len(values)}
+        return ", ".join(f"{name} of about {size:.3g}" for name, size in sizes.items() if size > INDEX_LIMIT)
 
     def _check(self, key: tuple[int, StoredValues], bands: Sequence[Located]) -> tuple[float, float]:
         """The known scale and offset of bands, or others where those give impossible values."""
@@ -152,15 +176,18 @@ class StackScale:
         self._undone.append(f"{what} {where}: {instead}")
         return better or known
 
-    def _samples(self, bands: Sequence[Located]) -> dict[str, np.ndarray]:
-        """Stored numbers of a few windows, by band name."""
+    def _samples(
+        self, bands: Sequence[Located], count: int = SAMPLE_BANDS, whole: bool = False
+    ) -> dict[str, np.ndarray]:
+        """Stored numbers of a few windows, by band name; ``whole``: from all over the files."""
         by_name: dict[int, list[Located]] = {}
         for file, band in bands:
             by_name.setdefault(band.band, []).append((file, band))
         samples = {}
         for number, own in by_name.items():
-            spread = np.unique(np.linspace(0, len(own) - 1, SAMPLE_BANDS + 2)[1:-1].round().astype(int))
-            samples[self._names[number]] = np.concatenate([self._sample(*own[position]) for position in spread])
+            spread = np.unique(np.linspace(0, len(own) - 1, count + 2)[1:-1].round().astype(int))
+            read = (lambda file, band: _read_sample(file, band, np.inf)) if whole else self._sample
+            samples[self._names[number]] = np.concatenate([read(*own[position]) for position in spread])
         return samples
 
     def _dark_values(self, how: str) -> tuple[list[list[float]], list[list[float]]]:
@@ -181,7 +208,7 @@ class StackScale:
         return dark_value(self._sample(file, band) * scale + offset)
 
     def _sample(self, file: RasterFile, band: FileBand) -> np.ndarray:
-        """Stored numbers of a raster band from the middle and the quarters of its file, where there are any."""
+        """Stored numbers of a raster band from the middle of its file, and from elsewhere where there are none."""
         key = file.path, band.index
         if key not in self._sampled:
             self._sampled[key] = _read_sample(file, band)
@@ -204,11 +231,11 @@ def _spread(bands: Sequence[Located], count: int) -> list[Located]:
     return [ordered[place] for place in places]
 
 
-def _read_sample(file: RasterFile, band: FileBand) -> np.ndarray:
+def _read_sample(file: RasterFile, band: FileBand, enough: float = SAMPLE_SIDE * SAMPLE_SIDE // 4) -> np.ndarray:
     found: list[np.ndarray] = []
-    for across, down in ((2, 2), (1, 1), (3, 3), (1, 3), (3, 1), (0, 2), (4, 2), (2, 0), (2, 4)):
+    for across, down in PLACES:
         stored = file.read(sample_window(file.grid, SAMPLE_SIDE, across, down), [band], [(1.0, 0.0)])
         found.append(stored[np.isfinite(stored) & (stored != 0)])
-        if sum(map(len, found)) >= SAMPLE_SIDE * SAMPLE_SIDE // 4:
+        if sum(map(len, found)) >= enough:
             break
     return np.concatenate(found).astype(np.float64)

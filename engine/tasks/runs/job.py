@@ -53,7 +53,9 @@ as much as a twentieth of the machine holds."""
 
 UNIT_SAMPLES, UNIT_WINDOWS = 500, 4
 """Pixels and windows of a target that are read to compare its unit with that of a model."""
-SET_SCALE = "Set the scale of one side, or convert its rasters to the unit of the other."
+SET_SCALE = (
+    "Set the scale of one side (--source-scale, --target-scale), or convert its rasters to the unit of the other."
+)
 
 
 @dataclass(frozen=True)
@@ -176,26 +178,38 @@ def _learn(inputs: _Inputs, stack: Stack, mask: Mask | None) -> _Learned:
     parcels = ParcelLayer(*split_layer(job.parcels)) if job.parcels else None
     if model is None:
         progress.stage(READ_SOURCE)
+        guessed = stack.guessed_scale
         if source is None:
-            source = _sample_source(job, progress)
+            source, of_source = _sample_source(job, progress)
+            guessed = guessed or of_source
         progress.warn_once(describe_draw(source, SAMPLES_PER_CLASS, series_name(job)))
         progress.stage(READ_TARGET)
         target = sample_unlabelled(stack, mask, TARGET_SAMPLES, job.seed, progress)
         sides = "the source", f"the target {stack.name}"
         sizes = magnitudes(source), magnitudes(target)
-        progress.warn_once(unit_warnings(*sizes, sides, SET_SCALE, stack.guessed_scale))
+        progress.warn_once(unit_warnings(*sizes, sides, SET_SCALE, guessed))
         model = fit(job.method, source, target.with_bands(source.bands), job.seed, progress, job.options)
         model = replace(model, season=inputs.season)
     elif inputs.resumed and job.report and not job.use_model:
         # The report shows the source beside the map.
         progress.stage(READ_SOURCE)
-        source = read_source_series(job, SAMPLES_PER_CLASS) if job.series else _sample_source(job, progress)
+        source = read_source_series(job, SAMPLES_PER_CLASS) if job.series else _sample_source(job, progress)[0]
     elif job.use_model and model.magnitudes and not inputs.resumed:
-        some = sample_unlabelled(stack, mask, UNIT_SAMPLES, job.seed, progress, UNIT_WINDOWS)
-        sides = f"the model {Path(job.use_model).name}", f"the target {stack.name}"
-        progress.warn_once(unit_warnings(model.magnitudes, magnitudes(some), sides, SET_SCALE, stack.guessed_scale))
+        _compare_with_model(job, model, stack, mask, progress)
     progress.warn_once(stack.warnings)
     return _Learned(inputs, model, source, stack, mask, parcels)
+
+
+def _compare_with_model(job: Job, model: TrainedModel, stack: Stack, mask: Mask | None, progress: Progress) -> None:
+    """Warn where the target is in another unit than the series that a given model was learned from."""
+    try:
+        some = sample_unlabelled(stack, mask, UNIT_SAMPLES, job.seed, progress, UNIT_WINDOWS)
+    except InputError as fault:
+        if fault.code != "raster-unreadable":
+            raise
+        return  # reported when the window is mapped, and all others are kept then
+    sides = f"the model {Path(job.use_model or '').name}", f"the target {stack.name}"
+    progress.warn_once(unit_warnings(model.magnitudes, magnitudes(some), sides, SET_SCALE, stack.guessed_scale))
 
 
 def _map(learned: _Learned) -> _Mapped:
@@ -274,7 +288,8 @@ def _parts(job: Job) -> dict[str, str]:
     return {role: str(part_path(path, job.id)) for role, path in job.outputs().items()}
 
 
-def _sample_source(job: Job, progress: Progress) -> SeriesSet:
+def _sample_source(job: Job, progress: Progress) -> tuple[SeriesSet, bool]:
+    """The labelled series of the source, and whether the scale of its stack is a guess."""
     if job.labels is None:
         raise ValueError("a job without labels or series file passed the check")
     side, wanted = resolve_source(job)
@@ -282,4 +297,4 @@ def _sample_source(job: Job, progress: Progress) -> SeriesSet:
         progress.warn_once(side.notes)
         series = sample_labels(job.labels, stack, job.seed, SAMPLES_PER_CLASS, progress)
         progress.warn_once(stack.warnings)
-    return series.with_bands([name for name in stack.bands if name in wanted])
+    return series.with_bands([name for name in stack.bands if name in wanted]), stack.guessed_scale

@@ -53,7 +53,14 @@ def test_numbers_become_values_by_their_size(tmp_path, bands, factor, dtype, fac
 
 @pytest.mark.parametrize(
     ("bands", "factor", "dtype"),
-    [(("NDVI",), 250, np.int16), (("B04", "B08"), 560, np.uint16), (("NDVI",), 32767, np.int16)],
+    [
+        (("NDVI",), 250, np.int16),
+        (("B04", "B08"), 560, np.uint16),
+        (("NDVI",), 32767, np.int16),
+        (("NDVI",), 100, np.float32),
+        (("EVI",), 100, np.int16),
+        (("NDVI",), 250, np.uint8),
+    ],
 )
 def test_what_may_have_any_scale_stays_as_it_is_and_that_is_told(tmp_path, bands, factor, dtype):
     values, told = read(write(tmp_path, bands, factor, dtype))
@@ -114,6 +121,25 @@ def test_a_scale_by_the_products_name_that_gives_impossible_values_is_not_applie
     values, told = read(write_raster(path, np.rint(NIR[None] * 10_000).astype(np.uint16)))
     assert next(iter(values.values())) == pytest.approx(NIR, abs=1e-4)
     assert len(told) == 1 and not lacking(told[0], path.name, "scale", "offset")
+
+
+def test_a_field_in_a_desert_shows_that_numbers_are_times_10000(tmp_path):
+    """Up to 900 in the middle and on most dates, which are not times 1000."""
+    planes = np.full((12, 600, 600), 800, np.int16) + np.random.default_rng(0).integers(-300, 100, (12, 600, 600))
+    planes[6, :60, 540:] *= 8
+    names = [f"NDVI_2021-{month:02d}-01" for month in range(1, 13)]
+    values, told = read(write_raster(tmp_path / "a.tif", planes.astype(np.int16), names))
+    assert float(np.nanmax(values["NDVI"])) < 0.1 and any(not lacking(line, 10_000) for line in told)
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "number"),
+    [("LST_DAY", 0.02, 15_000), ("LST", 0.02, 15_000), ("LAI", 0.1, 40), ("RAIN", 0.1, 900)],
+)
+def test_a_declared_scale_of_what_is_no_reflectance_is_applied(tmp_path, name, scale, number):
+    planes = number + np.arange(20, dtype=np.int16).reshape(1, 4, 5)
+    values, told = read(write_raster(tmp_path / "a.tif", planes, [f"{name}_2021-05-01"], scale=scale))
+    assert list(values.values())[0] == pytest.approx(planes[0] * scale) and told == []
 
 
 def test_samples_decide_alone():
