@@ -11,7 +11,7 @@ import io
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..series import SeriesSet, describe_draw, read_series, require_source
+from ..series.class_spelling import match_names, matched_sentence
 from ..series.magnitudes import magnitudes, unit_warnings
 from .metrics import Scores
 
@@ -66,6 +67,9 @@ class Transfer:
             whole = int(target.population.sum())
             notes.append(f"{len(target):,} of the {whole:,} target series are used, drawn at random.")
         target = target.with_bands(source.bands)
+        spelled = match_names(target.classes, source.classes)
+        notes += matched_sentence(spelled, f"the target of {name}")
+        target = replace(target, classes=tuple(spelled.get(crop, crop) for crop in target.classes))
         for index, crop in enumerate(target.classes):
             count = int(np.count_nonzero(target.labels == index))
             if crop not in source.classes and count:

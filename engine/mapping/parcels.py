@@ -128,7 +128,7 @@ def _collect(layer: ParcelLayer, store: ParcelStore, progress: Progress) -> tupl
     if count == without_polygon:
         raise layer.no_polygons()
     if not store.count:
-        raise layer.no_overlap()
+        raise layer.no_overlap(store.grid)
     store.finish()
     return count, without_polygon
 

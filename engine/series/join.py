@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import InputError
+from .class_spelling import match_names, matched_sentence
 from .composites import compose
 from .magnitudes import magnitude_of, magnitudes_of, unit_warnings
 from .season import HALF_YEAR, opposite
@@ -102,6 +103,7 @@ def join_series(
     names: Sequence[str] = (),
     warn: Callable[[str], None] = lambda sentence: None,
     check: Callable[[], None] = lambda: None,
+    keep_spellings: bool = False,
 ) -> Joined:
     """One labelled set of all pixels of the parts, which is put together only when it is read.
 
@@ -117,6 +119,7 @@ def join_series(
     names : what each part is called in messages; empty: by its number.
     warn : receives a sentence about each thing decided for the user.
     check : called again and again while it is read; may raise Cancelled.
+    keep_spellings : whether spellings of one class in different parts stay classes of their own.
 
     Raises
     ------
@@ -133,10 +136,11 @@ def join_series(
     _check_units(parts, columns, called, warn)
     days = _one_season(parts, called, warn)
     day, dates = (days[0], [np.arange(len(days[0]))]) if len(parts) == 1 else _one_calendar(days, warn)
-    classes = tuple(dict.fromkeys(name for part in parts for name in part.classes))
+    of_part = _class_names(parts, called, warn, keep_spellings)
+    classes = tuple(dict.fromkeys(name for own in of_part for name in own))
     labels, group, groups = [], [], 0
-    for part in parts:
-        labels.append(index_of_classes(part.classes, classes)[part.labels])
+    for part, own_names in zip(parts, of_part):
+        labels.append(np.array([classes.index(name) for name in own_names], np.int64)[part.labels])
         # A part of which no blocks are known may be a single field: it is one block.
         own = np.zeros(len(part), np.int64) if part.group is None else np.unique(part.group, return_inverse=True)[1]
         group.append(groups + own.reshape(-1))
@@ -155,6 +159,21 @@ def join_series(
         kept=np.ones(sum(map(len, parts)), bool),
         check=check,
     )
+
+
+def _class_names(
+    parts: Sequence[Series], names: Sequence[str], warn: Callable[[str], None], keep: bool
+) -> list[list[str]]:
+    """The classes of each part by the names that the joined set has for them."""
+    known: dict[str, None] = {}
+    found = []
+    for part, name in zip(parts, names):
+        other = {} if keep else match_names(part.classes, known)
+        for sentence in matched_sentence(other, name):
+            warn(sentence)
+        found.append([other.get(own, own) for own in part.classes])
+        known.update(dict.fromkeys(found[-1]))
+    return found
 
 
 def _common_bands(parts: Sequence[Series], names: Sequence[str], warn: Callable[[str], None]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ MINIMUM_SAMPLES = 5
 """Observed samples that every class of a source needs."""
 
 
-def few_samples(name: str, count: int, where: str, what: str = "observed pixels") -> InputError:
+def few_samples(name: str, count: int, where: str, what: str = "observed pixels", why: str = "") -> InputError:
     """Return the error for a class with too few samples.
 
     Parameters
@@ -26,6 +26,8 @@ def few_samples(name: str, count: int, where: str, what: str = "observed pixels"
         What they are in, for the message.
     what : str
         What the samples are.
+    why : str
+        A further sentence.
 
     Returns
     -------
@@ -34,7 +36,7 @@ def few_samples(name: str, count: int, where: str, what: str = "observed pixels"
     """
     return InputError(
         "few-samples",
-        f"Class '{name}' has {count} {what} in {where}, at least {MINIMUM_SAMPLES} are needed.",
+        f"Class '{name}' has {count} {what} in {where}, at least {MINIMUM_SAMPLES} are needed.{why}",
         "Add samples of it, merge it with another class, or leave it out.",
     )
 

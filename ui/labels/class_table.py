@@ -11,7 +11,8 @@ from qgis.PyQt.QtGui import QBrush, QPalette
 from qgis.PyQt.QtWidgets import QApplication, QHeaderView, QTableView, QWidget
 
 from ...engine.errors import InputError
-from ...engine.imagery.labels.class_table import OTHERS, mapped_class, read_class_table
+from ...engine.imagery.labels.class_table import OTHERS, ClassRules, read_class_table
+from ...engine.series.class_spelling import match_names, means_nothing
 from ..common.files import choose_files
 from ..common.qt import make_button, make_column, make_row, number_of, set_up_table, tr
 
@@ -38,21 +39,31 @@ class ClassTableModel(QAbstractTableModel):
     def set_counts(self, counts: Counter[str], keep: bool) -> None:
         """Show the crops found; ``keep`` the choices for names that are still present."""
         self.beginResetModel()
+        known = set(self.names()) & set(counts) if keep else set()
         self._counts = counts.most_common()
-        known = set(counts) if keep else set()
+        found = ClassRules({}, counts, keep_spellings=False)
+        new = {name: found.of(name) for name in counts if name not in known}
         self._wanted = {name: wanted for name, wanted in self._wanted.items() if name in known}
-        self._ignored &= known
+        self._wanted |= {name: wanted for name, wanted in new.items() if wanted and wanted != name}
+        self._ignored = (self._ignored & known) | {name for name, wanted in new.items() if not wanted}
         self.endResetModel()
 
     def classes(self) -> dict[str, str]:
-        """The class table: wanted name by name in the data, "" to leave it out; only names that change."""
-        table = {name: wanted for name, wanted in self._wanted.items() if wanted != name}
+        """The class table: wanted name by name in the data, "" to leave it out; only names that need to be listed."""
+        # A text that means no class is learned only where the table lists it.
+        table = {name: name for name, _ in self._counts if means_nothing(name)} | self._wanted
         return {name: "" if name in self._ignored else table[name] for name in sorted({*table, *self._ignored})}
 
-    def set_classes(self, classes: Mapping[str, str]) -> None:
-        """Apply a class table to all crops found."""
+    def spellings(self) -> list[str]:
+        """The names that are learned as another spelling of theirs."""
+        merged = {n: w for n, w in self._wanted.items() if n not in self._ignored and match_names([n], [w])}
+        return [f"{name} → {wanted}" for name, wanted in merged.items()]
+
+    def set_classes(self, classes: Mapping[str, str], keep_spellings: bool = False) -> None:
+        """Apply a class table to all crops found; spellings of one class that it does not list become one."""
         self.beginResetModel()
-        found = {name: mapped_class(name, classes) for name, _ in self._counts}
+        rules = ClassRules(classes, dict(self._counts), keep_spellings)
+        found = {name: rules.of(name) for name, _ in self._counts}
         self._ignored = {name for name, wanted in found.items() if not wanted}
         self._wanted = {name: wanted for name, wanted in found.items() if wanted and wanted != name}
         self.endResetModel()
@@ -166,7 +177,7 @@ class ClassTable(QWidget):
         self.table.setToolTip(
             self.tr(
                 "Untick a crop to leave it out; double-click its last column to rename it. Crops of one name are "
-                "merged. If several rows are selected, all of them change."
+                "merged, as are spellings of one name at first. If several rows are selected, all of them change."
             )
         )
         header = self.table.horizontalHeader()
@@ -175,7 +186,9 @@ class ClassTable(QWidget):
         load_tip = self.tr("Load names and wanted names from the two columns of a CSV file")
         self.load_button = make_button(self.tr("Load…"), load_tip, self._load)
         reset_tip = self.tr("Learn every crop under its own name")
-        self.reset_button = make_button(self.tr("Reset"), reset_tip, lambda: self.model.set_classes({}))
+        self.reset_button = make_button(
+            self.tr("Reset"), reset_tip, lambda: self.model.set_classes({name: name for name in self.model.names()})
+        )
         make_row((self.table, 1), make_column(self.load_button, self.reset_button, None), owner=self)
 
     def load(self, path: str) -> None:

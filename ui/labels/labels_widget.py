@@ -34,7 +34,7 @@ from ..common.files import choose_files
 from ..common.inputs import VectorInput, raster_path
 from ..common.qt import make_column, make_row, wrapped_label
 from .class_table import ClassTable
-from .found_crops import CropCounts, count_raster_classes, format_crops, likely_field, warning
+from .found_crops import SHOWN, CropCounts, count_raster_classes, format_crops, likely_field, warning
 from .table_layer import table_layer
 
 FILTER = (
@@ -99,6 +99,8 @@ class LabelsWidget(QWidget):
             "inner_buffer": self.buffer_box.value() if self.buffer_box.isEnabled() else 0.0,
             "per_polygon": self.cap_box.value() if self.cap_box.isEnabled() else 0,
             "classes": self.classes.model.classes(),
+            # The table lists what becomes one class.
+            "keep_spellings": True,
         }
         return lambda labels: replace(labels, **values)
 
@@ -332,7 +334,7 @@ class LabelsWidget(QWidget):
         self.classes.model.set_counts(found.counts, keep=counted == self._counted)
         self._counted = counted
         if self._pending is not None and self._pending.field == self.field():
-            self.classes.model.set_classes(self._pending.classes)
+            self.classes.model.set_classes(self._pending.classes, self._pending.keep_spellings)
             self._pending = None
         self._update_summary()
         if self.classes.model.classes() != before:
@@ -356,6 +358,9 @@ class LabelsWidget(QWidget):
         left_out = sum(1 for wanted in model.classes().values() if not wanted)
         if left_out:
             lines[0] += self.tr("; {count} left out").format(count=left_out)
+        if spellings := model.spellings():
+            text = self.tr("Spellings of one class: {names}").format(names=", ".join(spellings[:SHOWN]))
+            lines.append(html.escape(text, quote=False))
         lines += [warning(text) for text in (self.classes.fault,) if text]
         lines += [html.escape(note, quote=False) for note in self._notes.get(layer.id() if layer else "", ())]
         self.classes_label.setText("<br>".join(lines))

@@ -13,6 +13,7 @@ from qgis.core import (
     QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingOutputNumber,
+    QgsProcessingParameterBoolean,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterEnum,
     QgsProcessingParameterFile,
@@ -42,6 +43,11 @@ QUALITY_HELP = (
 """Help of the parameter ``QUALITY``, which several algorithms have."""
 
 
+KEEP_SPELLINGS_HELP = (
+    "Names that differ only in case, blanks, hyphens, accents or a plural ending become one class, with a warning. "
+    "Tick to keep them as classes of their own."
+)
+"""Help of the parameter ``KEEP_SPELLINGS``, which the algorithms with labels have."""
 ENCODING_HELP = {
     "NODATA": (
         "Stored number of the {rasters} that means no observation, or 'none' if every number is one. Empty: as the "
@@ -161,6 +167,11 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
     def add_seed(self) -> None:
         """Add the random seed."""
         self.add_integer("SEED", "Random seed", 0, minValue=0, maxValue=2**31 - 1, advanced=True)
+
+    def add_keep_spellings(self) -> None:
+        """Add whether spellings of one class stay apart."""
+        off: dict[str, Any] = {"defaultValue": False, "advanced": True}
+        self.add(QgsProcessingParameterBoolean, "KEEP_SPELLINGS", "Keep spellings of one class apart", **off)
 
     def add_encoding(self, side: str = "", of: str = "") -> None:
         """Add what the numbers of a stack mean; ``side`` is the prefix of the ids, ``of`` the end of the labels."""

@@ -29,7 +29,7 @@ from ...engine.tasks.specs.limits import SAMPLES_PER_CLASS
 from ...engine.tasks.specs.quality_text import read_quality
 from ..common.inputs import VectorInput
 from ..common.qt import tr
-from .base import QUALITY_HELP, EngineAlgorithm, encoding_help
+from .base import KEEP_SPELLINGS_HELP, QUALITY_HELP, EngineAlgorithm, encoding_help
 from .values import Values, listed, stack_bands
 
 
@@ -73,6 +73,7 @@ class ExtractAlgorithm(EngineAlgorithm):
         "CLASS_TABLE": "Rename, merge or leave out classes: 'name=wanted; name=', or the path of a CSV file.",
         "QUALITY": QUALITY_HELP,
         **encoding_help("", "rasters"),
+        "KEEP_SPELLINGS": KEEP_SPELLINGS_HELP,
         "SEED": "Same seed, same pixels.",
         "OUTPUT": "Series, dates, bands, classes, locations and spatial blocks.",
     }
@@ -94,6 +95,7 @@ class ExtractAlgorithm(EngineAlgorithm):
         self.add_integer("PER_POLYGON", "Maximum pixels per polygon", 0, minValue=0)
         self.add_integer("PER_CLASS", "Maximum pixels per class", SAMPLES_PER_CLASS, minValue=1)
         self.add(text, "CLASS_TABLE", "Class table", optional=True)
+        self.add_keep_spellings()
         self.add(text, "QUALITY", "Hidden by quality bands", optional=True, advanced=True)
         self.add_encoding()
         self.add_seed()
@@ -113,7 +115,7 @@ class ExtractAlgorithm(EngineAlgorithm):
 
     def task(self, parameters: Values, context: QgsProcessingContext, folder: str, feedback: QgsFeedback) -> Extraction:
         """The extraction; a layer that differs from its file is written to ``folder``."""
-        fields = {name: self._plain[name] for name in ("join", "per_class", "seed", "output")}
+        fields = {name: self._plain[name] for name in ("join", "per_class", "seed", "keep_spellings", "output")}
         fields["quality"] = read_quality([self._plain["quality"]])
         fields["encoding"] = self.encoding()
         return Extraction(labels=self._labels(folder, feedback), source=stack_bands(self._plain["source"]), **fields)
@@ -128,7 +130,7 @@ class ExtractAlgorithm(EngineAlgorithm):
             hint = tr("Name the field of the labels that holds the crop.")
             raise InputError("class-field", tr("Crop field: a value is required."), hint)
         table = self._plain["class_table"]
-        settings = {name: self._plain[name] for name in ("inner_buffer", "per_polygon")}
+        settings = {name: self._plain[name] for name in ("inner_buffer", "per_polygon", "keep_spellings")}
         return replace(labels, classes=read_class_table([table] if table else []), **settings)
 
     def problems(self, task: Extraction) -> Sequence[InputError]:

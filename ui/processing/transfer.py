@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from qgis.core import (
@@ -19,7 +20,7 @@ from qgis.core import (
 from ...engine.imagery.sensors.spectral_indices import INDICES
 from ...engine.tasks import Job, Result
 from ..common.qt import tr
-from .base import encoding_help
+from .base import KEEP_SPELLINGS_HELP, encoding_help
 from .choices import METHOD_CHOICES, choice_lines
 from .mapping import POLYGONS, RASTER, MappingAlgorithm
 from .values import names, stack_bands
@@ -55,6 +56,7 @@ class TransferAlgorithm(MappingAlgorithm):
         ),
         "SERIES": "Labelled time series of pixels (.npz), instead of labels, crop field and source stack.",
         **encoding_help("SOURCE_", "source"),
+        "KEEP_SPELLINGS": KEEP_SPELLINGS_HELP,
         "METHOD": "How the model adapts to the target; 'ghca' is recommended.",
         "SEED": "Same seed, same map. Other seeds show how much of the result is chance.",
         "BANDS": "Learn only from these bands of the source, such as 'B04, B08'. Empty: all bands.",
@@ -80,6 +82,7 @@ class TransferAlgorithm(MappingAlgorithm):
         self.add_choice("METHOD", "Method", METHOD_CHOICES)
         self.add_seed()
         self.add_area()
+        self.add_keep_spellings()
         self.add_text("BANDS", "Bands of the source")
         self.add_text("INDICES", "Indices")
         self.add_encoding("SOURCE_", " of the source")
@@ -97,7 +100,8 @@ class TransferAlgorithm(MappingAlgorithm):
         fields["source"] = stack_bands(plain["source"])
         fields["source_encoding"] = self.encoding("source_")
         labels = plain["labels"]
-        fields["labels"] = labels.labels(plain["class_field"], folder, feedback) if labels else None
+        found = labels.labels(plain["class_field"], folder, feedback) if labels else None
+        fields["labels"] = replace(found, keep_spellings=plain["keep_spellings"]) if found else None
         return fields
 
     def results(self, task: Job, outcome: Result, feedback: QgsProcessingFeedback) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import Any
 
 from osgeo import osr
@@ -15,6 +17,8 @@ SAME_CRS = (
     "IGNORE_COORDINATE_EPOCH=YES",
 )
 """Options of ``IsSame``: what differs only in the order of axes or in the epoch is the same system."""
+UNDEFINED = re.compile(r"undefined|unknown|unnamed|arbitrary|not specified|no crs|none\b|local$", re.IGNORECASE)
+"""Names under which files store that they have no CRS, such as ``srs_id`` 0 and -1 of a GeoPackage."""
 
 
 def _x_first(crs: Any) -> Any:
@@ -37,7 +41,25 @@ def crs_of(wkt: str) -> Any:
     """
     crs = osr.SpatialReference()
     done, fault = call_gdal(lambda: crs.ImportFromWkt(wkt)) if wkt else (None, "")
-    return None if done is None or done or fault else _x_first(crs)
+    return None if done is None or done or fault or _is_undefined(crs) else _x_first(crs)
+
+
+def _is_undefined(crs: Any) -> bool:
+    known = crs.IsProjected() or (crs.IsGeographic() and crs.GetAuthorityCode(None))
+    return not known and bool(UNDEFINED.match(crs.GetName() or ""))
+
+
+@lru_cache(maxsize=64)
+def in_degrees(wkt: str) -> bool:
+    """Whether the coordinates of a CRS are longitude and latitude.
+
+    Parameters
+    ----------
+    wkt : str
+        Well-known text; empty when unknown.
+    """
+    crs = crs_of(wkt)
+    return crs is not None and bool(crs.IsGeographic())
 
 
 def crs_of_layer(layer: Any) -> Any:
@@ -53,7 +75,7 @@ def crs_of_layer(layer: Any) -> Any:
         A copy; None where the layer has none.
     """
     found = layer.GetSpatialRef()
-    return None if found is None else _x_first(found.Clone())
+    return None if found is None or _is_undefined(found) else _x_first(found.Clone())
 
 
 def epsg(code: int) -> Any:

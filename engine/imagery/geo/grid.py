@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
-from .crs import crs_of, same_crs, transformation
+from .crs import crs_of, in_degrees, same_crs, transformation
 from .gdal_errors import UNKNOWN_ERROR, call_gdal
 from .gdal_io import file_name
 from .types import Grid, Window
@@ -111,6 +111,25 @@ def reproject(change: Any, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np
     return moved[:, 0].reshape(x.shape), moved[:, 1].reshape(x.shape)
 
 
+def near_longitude(x: np.ndarray, grid: Grid) -> np.ndarray:
+    """Coordinates moved by whole turns of 360 degrees so that they are near a grid in degrees, else as they are.
+
+    Longitudes are written from -180 to 180 or from 0 to 360, and a raster across 180 degrees continues beyond it.
+
+    Parameters
+    ----------
+    x : ndarray of float
+        In the CRS of ``grid``.
+    grid : Grid
+    """
+    known = np.isfinite(x)
+    if not known.any() or not in_degrees(grid.crs):
+        return x
+    middle, _ = to_map(grid.transform, np.array(grid.width / 2), np.array(grid.height / 2))
+    turns = round((float(middle) - float(x[known].mean())) / 360)
+    return x + 360 * turns if turns else x
+
+
 def window_transform(grid: Grid, window: Window) -> tuple[float, float, float, float, float, float]:
     """GDAL geotransform of a window of a grid.
 
@@ -159,7 +178,8 @@ def pixel_bounds(grid: Grid, window: Window, other: Grid) -> tuple[float, float,
     )
     x, y = to_map(grid.transform, column.ravel(), row.ravel())
     change = None if grid.crs == other.crs else transformation(crs_of(grid.crs), crs_of(other.crs))
-    column, row = to_pixel(other.transform, *reproject(change, x, y))
+    x, y = reproject(change, x, y)
+    column, row = to_pixel(other.transform, near_longitude(x, other), y)
     valid = np.isfinite(column) & np.isfinite(row)
     if not valid.any():
         return None
@@ -196,9 +216,12 @@ def extent_intersects(extent: tuple[float, float, float, float], crs: Any, grid:
     """
     x, y = np.meshgrid(np.linspace(extent[0], extent[1], STEPS), np.linspace(extent[2], extent[3], STEPS))
     change = transformation(crs, crs_of(grid.crs))
+    if change is not None and crs.IsGeographic() and abs(x.mean()) > 180:
+        x = x - 360 * round(x.mean() / 360)
     x, y = reproject(change, x, y)
     if change is not None and not (np.isfinite(x).all() and np.isfinite(y).all()):
         return True
+    x = near_longitude(x, grid)
     return box_intersects((x.min(), x.max(), y.min(), y.max()), grid)
 
 

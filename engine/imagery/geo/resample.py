@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .crs import crs_of, transformation
-from .grid import reproject, to_map, to_pixel
+from .grid import near_longitude, reproject, to_map, to_pixel
 from .types import Grid, Window
 
 LATTICE = 32
@@ -196,6 +196,7 @@ class Resampler:
 
     def _exact(self, column: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         x, y = reproject(self._change, *to_map(self.grid.transform, column, row))
+        x = near_longitude(x, self.other)
         x, y = (np.where(np.isfinite(values), values, np.nan) for values in (x, y))
         return to_pixel(self.other.transform, x, y)
 

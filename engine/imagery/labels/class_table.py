@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ...errors import InputError, listed
+from ...series.class_spelling import means_nothing, tidy_names
 from .text_table import is_text_table, read_text_table
 
 OTHERS = "*"
@@ -27,6 +29,50 @@ def mapped_class(name: str, classes: Mapping[str, str]) -> str:
         The class table; empty to keep all names.
     """
     return classes.get(name, classes.get(OTHERS, name)) if classes else name
+
+
+class ClassRules:
+    """What each name in some labels becomes: by the class table, else tidied by :func:`tidy_names`.
+
+    Parameters
+    ----------
+    table : mapping of str to str
+        The class table; empty to keep all names.
+    counts : mapping of str to int
+        Features or pixels of each name in the data.
+    keep_spellings : bool
+        Whether spellings of one class stay classes of their own.
+
+    Attributes
+    ----------
+    names : ClassNames
+        What was tidied.
+    """
+
+    def __init__(self, table: Mapping[str, str], counts: Mapping[str, int], keep_spellings: bool) -> None:
+        mapped = {name: mapped_class(name, table) for name in counts if name in table or not means_nothing(name)}
+        # A class that the table names is as a person wants it.
+        fixed = {table[name] for name in table if name != OTHERS and table[name]}
+        left: Counter[str] = Counter()
+        for name, count in counts.items():
+            if (name not in table or table[name] not in fixed) and mapped.get(name, name):
+                left[mapped.get(name, name)] += count
+        self.names = tidy_names(left, fixed, keep_spellings)
+        self._of = {name: own if name in table else self.names.of.get(own, own) for name, own in mapped.items()}
+
+    def of(self, name: str) -> str:
+        """The class of a name; empty where it has none.
+
+        Parameters
+        ----------
+        name : str
+            One of those counted.
+        """
+        return self._of.get(name, "")
+
+    def warnings(self, where: str) -> list[str]:
+        """Sentences about what was tidied; ``where`` as of :meth:`ClassNames.warnings`."""
+        return self.names.warnings(where, "The option to keep spellings")
 
 
 def require_known(classes: Mapping[str, str], names: Iterable[str], where: str) -> None:

@@ -12,15 +12,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from osgeo import gdal, ogr
 
-from ...errors import InputError
+from ...errors import InputError, listed
 from ...series import MINIMUM_SAMPLES, few_samples
-from ..geo.crs import crs_of, crs_of_layer, transformation
+from ..geo.crs import crs_of, crs_of_layer, in_degrees, transformation
 from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name, open_vector, read_features
 from ..geo.grid import extent_intersects, reproject, to_map
+from ..geo.placement import Extent, placement_hint
 from ..geo.types import Grid, StackBand
 from ..stack.tiling import stack_grid
-from .class_table import mapped_class, require_known
+from .class_table import ClassRules, require_known
 from .text_table import is_text_table, open_text_table
 
 QUICK_FEATURES = 100_000
@@ -49,6 +50,8 @@ class LabelLayer:
     """Maximum number of pixels taken of one polygon; 0 for no limit."""
     classes: Mapping[str, str] = dataclass_field(default_factory=dict)
     """Class table: name in the data -> name wanted, or "" to ignore; ``*`` for names not listed, which else stay."""
+    keep_spellings: bool = False
+    """Whether spellings of one class, such as Maize and maize, stay classes of their own."""
 
 
 class ClassCounts(NamedTuple):
@@ -76,7 +79,7 @@ class LabelReader:
     fields : list of str
     warnings : list of str
     without_geometry : int
-        Features counted so far that have a class and no geometry.
+        Features that have a class and no geometry, after :meth:`require_classes`.
 
     Raises
     ------
@@ -90,6 +93,8 @@ class LabelReader:
         self.name = labels.layer or file_name(labels.path)
         self.warnings: list[str] = []
         self.without_geometry = 0
+        self._rules: ClassRules | None = None
+        self._shapeless: Counter[str] = Counter()
         self._dataset, self.layer = self._open()
         definition = self.layer.GetLayerDefn()
         fields = self.fields = [definition.GetFieldDefn(i).GetName() for i in range(definition.GetFieldCount())]
@@ -117,16 +122,16 @@ class LabelReader:
             return dataset, layer
         return open_vector(path, self.labels.layer)
 
-    def extent(self) -> tuple[float, float, float, float] | None:
+    def extent(self) -> Extent | None:
         """Minimum x, maximum x, minimum y, maximum y in the layer's CRS; None when unknown."""
         found, fault = call_gdal(lambda: self.layer.GetExtent(True, can_return_null=True))
         return found
 
     def features(self) -> Iterator[tuple[str, Any]]:
-        """Class as the class table maps it and geometry of every feature that has both and is not to be ignored."""
+        """Class and geometry of every feature that has both and is not to be ignored, after :meth:`require_classes`."""
         for feature in read_features(self.layer, self._unreadable):
             name = self._class_name(feature)
-            wanted = None if name is None else mapped_class(name, self.labels.classes)
+            wanted = "" if name is None or self._rules is None else self._rules.of(name)
             if wanted and _has_geometry(feature):
                 yield wanted, feature.GetGeometryRef()
 
@@ -140,14 +145,18 @@ class LabelReader:
         column, row = np.meshgrid(np.linspace(0, grid.width, 21), np.linspace(0, grid.height, 21))
         x, y = to_map(grid.transform, column.ravel(), row.ravel())
         x, y = reproject(transformation(crs_of(grid.crs), self.crs), x, y)
-        if np.isfinite(x).all() and np.isfinite(y).all():
+        extent = self.extent()
+        # Longitudes may be counted another way on both sides, and those across 180 degrees are in two places.
+        degrees = in_degrees(grid.crs) if self.crs is None else self.crs.IsGeographic()
+        turned = degrees and (max(map(abs, [*(extent or (0, 0))[:2], x.min(), x.max()])) > 180 or np.ptp(x) > 180)
+        if np.isfinite(x).all() and np.isfinite(y).all() and not turned:
             # Between the points of the lattice a border may bulge.
             margin = 0.05 * max(np.ptp(x), np.ptp(y))
             box = [float(v) for v in (x.min() - margin, y.min() - margin, x.max() + margin, y.max() + margin)]
             call_gdal(lambda: self.layer.SetSpatialFilterRect(*box))
 
     def counts(self, limit: int = 2**62) -> ClassCounts:
-        """Count the features of each class.
+        """Count the features of each name in the data.
 
         Parameters
         ----------
@@ -164,7 +173,7 @@ class LabelReader:
                 missing += 1
             else:
                 counts[name] += 1
-                self.without_geometry += bool(mapped_class(name, self.labels.classes)) and not _has_geometry(feature)
+                self._shapeless[name] += not _has_geometry(feature)
         return ClassCounts(counts, missing, True)
 
     def require_classes(self, counts: ClassCounts, min_classes: int = 2) -> Counter[str]:
@@ -205,15 +214,22 @@ class LabelReader:
 
     def _apply_class_table(self, counts: Counter[str]) -> Counter[str]:
         table = self.labels.classes
-        if not table or not counts:
-            return counts
-        require_known(table, counts, f"field '{self.labels.field}' of the layer {self.name}")
+        where = f"field '{self.labels.field}' of the layer {self.name}"
+        if table and counts:
+            require_known(table, counts, where)
+        self._rules = ClassRules(table, counts, self.labels.keep_spellings)
         kept: Counter[str] = Counter()
         for name, count in counts.items():
-            if wanted := mapped_class(name, table):
+            if wanted := self._rules.of(name):
                 kept[wanted] += count
-        if not kept:
-            raise InputError("class-table", f"The class table leaves out all classes of the layer {self.name}.")
+        self.without_geometry = sum(count for name, count in self._shapeless.items() if self._rules.of(name))
+        self.warnings += self._rules.warnings(where)
+        if counts and not kept:
+            if table:
+                raise InputError("class-table", f"The class table leaves out all classes of the layer {self.name}.")
+            texts = listed([f"'{text}'" for text in self._rules.names.nothing])
+            message = f"F{where[1:]} holds no class, only {texts}."
+            raise InputError("field-null", message, "Choose the field that holds the crop.")
         return kept
 
     def _class_name(self, feature: Any) -> str | None:
@@ -268,7 +284,8 @@ def layer_problems(labels: LabelLayer, source_bands: Sequence[StackBand], min_cl
                 return [problem]
         extent = reader.extent() if source_bands else None
         if extent is not None and not extent_intersects(extent, reader.crs, stack_grid(source_bands)):
-            return [no_overlap_error(reader.name, file_name(source_bands[0].path))]
+            grid = stack_grid(source_bands)
+            return [no_overlap_error(reader.name, file_name(source_bands[0].path), extent, reader.crs, grid)]
     except InputError as problem:
         return [problem]
     return []
@@ -291,18 +308,24 @@ def sorted_classes(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(names, key=lambda name: (int(name) if numbers else 0, name.casefold(), name)))
 
 
-def no_overlap_error(layer: str, stack: str) -> InputError:
+def no_overlap_error(layer: str, stack: str, extent: Extent | None, crs: Any, grid: Grid) -> InputError:
     """The error for labels that are outside the stack.
 
     Parameters
     ----------
     layer, stack : str
         Their names.
+    extent : tuple of 4 float or None
+        Of the labels.
+    crs : osr.SpatialReference or None
+        Of the labels.
+    grid : Grid
+        Of the stack.
     """
     return InputError(
         "no-overlap",
         f"The layer {layer} does not overlap the stack {stack}.",
-        "Choose labels and rasters of the same place, and check the CRS of both.",
+        placement_hint(extent, crs, grid) or "Choose labels and rasters of the same place, and check the CRS of both.",
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...progress import Progress
 from ...series.spread import rank_within, spread_order
+from ..geo.gdal_errors import call_gdal
 from ..geo.grid import to_pixel, window_transform
 from ..geo.rasterize import burn
 from ..geo.types import Grid, Window
@@ -16,6 +17,7 @@ from ..geo.windows import cut_windows
 from .label_layer import sorted_classes
 from .label_raster import LabelRaster
 from .label_shapes import LabelledShapes
+from .lost_labels import CONFLICT, TOO_SMALL, LostLabels
 
 LABEL_TILE = 1024
 """Side, in pixels, of the squares in which labels are drawn."""
@@ -30,6 +32,8 @@ SPARE = 10
 POOL, RASTER_POOL = 2_000_000, 500_000
 """Labelled pixels of shapes and of a raster kept in memory before they are thinned."""
 
+SEVERAL = -2
+"""Owner of a pixel that shapes of several classes hold."""
 BOXES = 50_000
 """Shapes whose boxes are computed at once."""
 
@@ -66,6 +70,8 @@ class LabelAssignment:
     """(m,) int64 spatial block of each."""
     classes: tuple[str, ...]
     """Class names."""
+    lost: LostLabels
+    """Labels without a pixel, by reason."""
 
 
 def assign_shapes(
@@ -83,8 +89,9 @@ def assign_shapes(
         Pixels wanted of each class.
     progress : Progress
     """
-    pixels = _labelled_pixels(shapes, grid, rng, per_class, progress)
-    return LabelAssignment(pixels, np.array(shapes.class_of, np.int64), _blocks(shapes, grid), shapes.classes)
+    pixels, lost = _labelled_pixels(shapes, grid, rng, per_class, progress)
+    class_of = np.array(shapes.class_of, np.int64)
+    return LabelAssignment(pixels, class_of, _blocks(shapes, grid), shapes.classes, LostLabels(shapes.lost + lost))
 
 
 def assign_raster(
@@ -133,17 +140,20 @@ def assign_raster(
     keys, shape = np.unique(np.stack([cell, label]), axis=1, return_inverse=True)
     cell_row, cell_column = np.divmod(keys[0], across)
     block = cell_row // CELLS_ACROSS * across + cell_column // CELLS_ACROSS
-    return LabelAssignment(LabelledPixels(row, column, shape.reshape(-1).astype(np.int64)), keys[1], block, names)
+    pixels = LabelledPixels(row, column, shape.reshape(-1).astype(np.int64))
+    return LabelAssignment(pixels, keys[1], block, names, LostLabels())
 
 
 def _labelled_pixels(
     shapes: LabelledShapes, grid: Grid, rng: np.random.Generator, per_class: int, progress: Progress
-) -> LabelledPixels:
+) -> tuple[LabelledPixels, LostLabels]:
     boxes = _pixel_boxes(shapes, grid)
     class_of = np.array(shapes.class_of, np.int64)
     found: list[LabelledPixels] = []
     total = 0
     windows = cut_windows(grid, LABEL_TILE, LABEL_TILE)
+    drawn = np.zeros(len(boxes), bool)
+    inner: list[_InnerPixel] = []
     for number, window in enumerate(windows):
         near = (boxes[:, 0] <= window.column + window.width) & (boxes[:, 2] >= window.column)
         near &= (boxes[:, 1] <= window.row + window.height) & (boxes[:, 3] >= window.row)
@@ -153,6 +163,8 @@ def _labelled_pixels(
         progress.update(0.3 * number / len(windows))
         owner = _owners(shapes, class_of, index, grid, window)
         row, column = np.nonzero(owner >= 0)
+        drawn[np.unique(owner[row, column])] = True
+        inner += _inner_pixels(shapes, index[~drawn[index]], grid, window, owner)
         part = LabelledPixels(row + window.row, column + window.column, owner[row, column])
         # A polygon as large as the stack must not fill the memory; the spare is for unobserved pixels.
         order = rng.permutation(len(row))
@@ -162,11 +174,62 @@ def _labelled_pixels(
         if total > POOL:
             found = [_thinned(concatenate(found), class_of, rng, SPARE * per_class)]
             total = len(found[0].row)
-    return concatenate(found)
+    small, lost = _small_shapes([one for one in inner if not drawn[one.shape]], class_of)
+    return concatenate([*found, small]), lost
+
+
+@dataclass(frozen=True)
+class _InnerPixel:
+    """The pixel in the middle of a shape that holds the centre of none."""
+
+    shape: int
+    row: int
+    column: int
+    owner: int
+    """Shape that holds the pixel's centre; -1 for none, -2 for shapes of several classes."""
+
+
+def _inner_pixels(
+    shapes: LabelledShapes, index: np.ndarray, grid: Grid, window: Window, owner: np.ndarray
+) -> list[_InnerPixel]:
+    """The pixels of a window that hold the inner point of shapes without a pixel."""
+    found = []
+    for number in index:
+        shape = next(iter(shapes.shapes.at([number])))
+        point, _ = call_gdal(shape.PointOnSurface)
+        if point is None or point.IsEmpty():
+            continue
+        x, y = to_pixel(grid.transform, np.array(point.GetX()), np.array(point.GetY()))
+        row, column = int(np.floor(y)), int(np.floor(x))
+        top, left = row - window.row, column - window.column
+        if 0 <= top < window.height and 0 <= left < window.width:
+            found.append(_InnerPixel(int(number), row, column, int(owner[top, left])))
+    return found
+
+
+def _small_shapes(inner: Sequence[_InnerPixel], class_of: np.ndarray) -> tuple[LabelledPixels, LostLabels]:
+    """The pixels of shapes that hold no pixel centre, where no other class has them; and the other shapes by reason."""
+    lost = LostLabels()
+    free: dict[tuple[int, int], list[int]] = {}
+    for one in inner:
+        if one.owner == SEVERAL:
+            lost[CONFLICT] += 1
+        elif one.owner < 0:
+            free.setdefault((one.row, one.column), []).append(one.shape)
+        elif class_of[one.owner] != class_of[one.shape]:
+            lost[TOO_SMALL] += 1
+    kept = []
+    for (row, column), own in free.items():
+        if len({int(class_of[shape]) for shape in own}) == 1:
+            kept.append((row, column, own[0]))
+        else:
+            lost[CONFLICT] += len(own)
+    row, column, shape = np.array(kept, np.int64).reshape(-1, 3).T
+    return LabelledPixels(row, column, shape), lost
 
 
 def _owners(shapes: LabelledShapes, class_of: np.ndarray, index: np.ndarray, grid: Grid, window: Window) -> np.ndarray:
-    """(h, w) int64 index of the shape that holds each pixel; -1 where none does or two classes do."""
+    """(h, w) int64 index of the shape that holds each pixel; -1 where none does, SEVERAL where two classes do."""
     transform = window_transform(grid, window)
     numbers = range(1, len(index) + 1)
     last = burn(shapes.shapes.at(index), numbers, window, transform).astype(np.int64)
@@ -182,7 +245,7 @@ def _owners(shapes: LabelledShapes, class_of: np.ndarray, index: np.ndarray, gri
             classes += burn(shapes.shapes.at(own), [1] * len(own), window, transform) > 0
         twice |= classes > 1
     owner = np.concatenate([[-1], index])[last]
-    owner[twice] = -1
+    owner[twice] = SEVERAL
     return owner
 
 

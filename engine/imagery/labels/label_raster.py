@@ -9,16 +9,18 @@ import numpy as np
 from osgeo import gdal
 
 from ...errors import InputError
+from ..geo.crs import crs_of
 from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name, open_raster
 from ..geo.geodesy import pixel_metres
 from ..geo.grid import grid_of, overlaps, same_grid
+from ..geo.placement import grid_extent
 from ..geo.resample import Resampler
 from ..geo.types import Grid, StackBand, Window
 from ..geo.windows import read_valid
 from ..stack.tiling import stack_grid
 from .class_names import class_names
-from .class_table import mapped_class, require_known
+from .class_table import ClassRules, mapped_class, require_known
 from .label_layer import MAX_CLASSES, LabelLayer, no_overlap_error
 from .text_table import is_text_table
 
@@ -95,7 +97,9 @@ class LabelRaster:
         if not self.own.crs and grid.crs:
             self.warnings.append(f"The label raster {self.name} has no CRS: that of the stack {stack_name} is used.")
         if not overlaps(grid, self.own):
-            raise no_overlap_error(self.name, stack_name)
+            raise no_overlap_error(self.name, stack_name, grid_extent(self.own), crs_of(self.own.crs), grid)
+        self._rules = ClassRules(labels.classes, dict.fromkeys(self.names.values(), 0), labels.keep_spellings)
+        self.warnings += self._rules.warnings(f"the label raster {self.name}")
         self._resampler = None if same_grid(grid, self.own) else Resampler(grid, self.own)
         self._index: dict[int, int] = {}
         self._kept: dict[str, int] = {}
@@ -188,7 +192,7 @@ class LabelRaster:
             return self._index[value]
         name = self.names.get(value, str(value))
         listed = name in self.labels.classes
-        wanted = mapped_class(name, self.labels.classes)
+        wanted = self._rules.of(name) if value in self.names else mapped_class(name, self.labels.classes)
         if value == 0 and not listed:
             wanted = ""
         elif wanted and value not in self.names and self.names and not listed:

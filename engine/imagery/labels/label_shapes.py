@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ...errors import InputError, listed
-from ..geo.crs import crs_of, transformation
 from ..geo.grid import box_intersects
-from ..geo.rasterize import single_parts, transform_shape, usable_shape
+from ..geo.placement import Placement
+from ..geo.rasterize import single_parts, usable_shape
 from ..geo.shapes import Shapes
 from ..geo.types import Grid
 from .inner_buffer import buffer_inward
 from .label_layer import LabelLayer, LabelReader, no_overlap_error, sorted_classes
+from .lost_labels import BUFFERED, NO_CLASS, NO_GEOMETRY, NO_SHAPE, OUTSIDE, LostLabels
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class LabelledShapes:
     """Class names: integers by their value, texts by name."""
     warnings: tuple[str, ...]
     """Sentences about what was decided for the user."""
+    lost: LostLabels
+    """Labels that are left out, by reason."""
 
 
 def read_shapes(labels: LabelLayer, grid: Grid, stack_name: str, min_classes: int = 2) -> LabelledShapes:
@@ -53,33 +56,34 @@ def read_shapes(labels: LabelLayer, grid: Grid, stack_name: str, min_classes: in
     warnings = list(reader.warnings)
     if reader.crs is None:
         warnings.append(f"The layer {reader.name} has no CRS: that of the stack {stack_name} is used.")
-    change = transformation(reader.crs, crs_of(grid.crs))
+    placement = Placement(reader.crs, grid)
     index = {name: number for number, name in enumerate(classes)}
-    shapes, class_of, lines, near = Shapes(), [], 0, 0
+    shapes, class_of, lines, near, beside = Shapes(), [], 0, 0, 0
     reader.restrict_to(grid)
     for name, geometry in reader.features():
         near += 1
         shape = usable_shape(geometry)
         if shape is None:
             lines += 1
-        elif transform_shape(shape, change):
+        else:
             # Single parts: a crop dissolved into one feature still has as many fields as it has parts.
-            for part in single_parts(shape):
-                if box_intersects(part.GetEnvelope(), grid):
-                    shapes.append(part)
-                    class_of.append(index[name])
-    for count, what in (
-        (counts.missing, f"'{labels.field}'"),
-        (lines, "a point or polygon"),
-        (reader.without_geometry, "a geometry"),
-    ):
-        if count:
-            features = "1 feature" if count == 1 else f"{count:,} features"
-            warnings.append(f"Left out of the layer {reader.name}: {features} without {what}.")
+            parts = single_parts(shape) if placement.place(shape) else []
+            inside = [part for part in parts if box_intersects(part.GetEnvelope(), grid)]
+            beside += not inside
+            for part in inside:
+                shapes.append(part)
+                class_of.append(index[name])
+    features = sum(mapped.values())
     if not len(shapes):
-        without = lines == near > 0 or reader.without_geometry == sum(mapped.values())
-        raise reader.no_geometry() if without else no_overlap_error(reader.name, stack_name)
-    found = LabelledShapes(shapes, class_of, classes, tuple(warnings))
+        if lines == near > 0 or reader.without_geometry == features:
+            raise reader.no_geometry()
+        raise no_overlap_error(reader.name, stack_name, reader.extent(), reader.crs, grid)
+    lost = LostLabels()
+    lost[NO_CLASS.format(field=labels.field)] = counts.missing
+    lost[NO_SHAPE] = lines
+    lost[NO_GEOMETRY] = reader.without_geometry
+    lost[OUTSIDE] = beside + max(0, features - reader.without_geometry - near)
+    found = LabelledShapes(shapes, class_of, classes, tuple(warnings), lost)
     return _without_borders(found, labels.inner_buffer, reader.name, grid) if labels.inner_buffer else found
 
 
@@ -87,18 +91,14 @@ def _without_borders(found: LabelledShapes, distance: float, layer: str, grid: G
     """The shapes less what is within ``distance`` metres of a polygon's border."""
     inner = buffer_inward(list(found.shapes), distance, grid)
     left = [number for number, shape in enumerate(inner) if shape is not None]
-    nothing = f"an inner buffer of {distance:g} m leaves nothing"
     if not left:
-        message = f"A{nothing[1:]} of the polygons of the layer {layer}."
+        message = f"An inner buffer of {distance:g} m leaves nothing of the polygons of the layer {layer}."
         hint = "Give a smaller one: the narrowest field must be more than twice as wide."
         raise InputError("inner-buffer", message, hint)
-    warnings = list(found.warnings)
-    gone = len(inner) - len(left)
-    if gone:
-        polygons = "1 polygon is" if gone == 1 else f"{gone:,} polygons are"
-        warnings.append(f"{polygons} left out of the layer {layer}: {nothing}.")
-    class_of = [found.class_of[number] for number in left]
-    return LabelledShapes(Shapes(inner[number] for number in left), class_of, found.classes, tuple(warnings))
+    found.lost[BUFFERED.format(distance=distance)] = len(inner) - len(left)
+    return replace(
+        found, shapes=Shapes(inner[number] for number in left), class_of=[found.class_of[number] for number in left]
+    )
 
 
 def keep_present_classes(shapes: LabelledShapes, layer: str, stack_name: str, min_classes: int) -> LabelledShapes:

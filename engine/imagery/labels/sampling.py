@@ -22,6 +22,7 @@ from .label_layer import LabelLayer
 from .label_pixels import LabelAssignment, LabelledPixels, assign_raster, assign_shapes, concatenate
 from .label_raster import LabelRaster, is_label_raster
 from .label_shapes import keep_present_classes, read_shapes
+from .lost_labels import UNOBSERVED, LostLabels
 from .validate import setting_problems
 
 TARGET_SAMPLES = 5000
@@ -103,8 +104,11 @@ def sample_labels(
     raster = is_label_raster(labels)
     assignment = _assign_raster(draw) if raster else _assign_shapes(draw)
     pixels, parts = _observed(draw, assignment)
+    lost = LostLabels() if raster else assignment.lost
+    stack.warnings.extend(lost.warnings(draw.layer))
     label = assignment.class_of[pixels.shape]
-    classes = _enough(draw, assignment.classes, np.bincount(label, minlength=len(assignment.classes)), raster)
+    found = np.bincount(label, minlength=len(assignment.classes))
+    classes = _enough(draw, assignment.classes, found, raster, lost.describe())
     order = np.lexsort((pixels.column, pixels.row))
     series = SeriesSet(
         values=_gather(parts, order),
@@ -144,6 +148,8 @@ def _observed(draw: _Draw, assignment: LabelAssignment) -> tuple[LabelledPixels,
     pixels, per_polygon = assignment.pixels, draw.labels.per_polygon
     label = assignment.class_of[pixels.shape]
     within = _spread_inside(pixels, per_polygon, draw.rng) if per_polygon else None
+    held = np.bincount(pixels.shape, minlength=len(assignment.class_of))
+    unseen = np.zeros(len(assignment.class_of), np.int64)
     waiting = pixels.take(spread_order(label, pixels.shape, draw.rng, within))
     kept = [waiting.take(np.zeros(0, np.int64))]
     values: list[np.ndarray] = []
@@ -161,32 +167,34 @@ def _observed(draw: _Draw, assignment: LabelAssignment) -> tuple[LabelledPixels,
         part = waiting.take(now)
         series = read_pixels(draw.stack, part.row, part.column, draw.progress)
         seen = np.flatnonzero(np.isfinite(series).all(axis=2).any(axis=1))
+        unseen += np.bincount(np.delete(part.shape, seen), minlength=len(unseen))
         seen = seen[_first(label[now][seen], part.shape[seen], room, room_inside)]
         kept.append(part.take(seen))
         values.append(series if len(seen) == len(series) else series[seen])
         room -= np.bincount(assignment.class_of[kept[-1].shape], minlength=len(room))
         room_inside -= np.bincount(kept[-1].shape, minlength=len(room_inside))
         waiting = waiting.take(~now)
+    assignment.lost[UNOBSERVED] = int(((held > 0) & (unseen == held)).sum())
     return concatenate(kept), values
 
 
-def _enough(draw: _Draw, classes: Sequence[str], found: np.ndarray, raster: bool) -> list[str]:
+def _enough(draw: _Draw, classes: Sequence[str], found: np.ndarray, raster: bool, lost: str) -> list[str]:
     """The classes with enough observed pixels of ``found`` (k,); of shapes every class must have them."""
     few = [(name, int(count)) for name, count in zip(classes, found) if count < draw.min_samples]
+    why = f" Labels without a sample: {lost}." if lost else ""
     if few and not raster and draw.min_classes > 1:
-        raise few_samples(*few[0], f"the layer {draw.layer}")
+        raise few_samples(*few[0], f"the layer {draw.layer}", why=why.rstrip())
     if few:
         # A map of a country has classes that this scene shows in a few pixels only.
         shown = listed([f"{name} ({count})" for name, count in few], 10)
         draw.stack.warnings.append(f"Classes of {draw.layer} with too few observed pixels are left out: {shown}.")
     if len(classes) - len(few) < draw.min_classes:
-        raise InputError(
-            "one-class",
-            f"On the stack {draw.stack.name} the labels {draw.layer} have observed pixels of fewer than two classes."
+        message = (
+            f"On the stack {draw.stack.name} the labels {draw.layer} have samples of fewer than two classes."
             if draw.min_classes > 1
-            else f"No labelled pixel of {draw.layer} was observed on the stack {draw.stack.name}.",
-            "Add labels of other crops, or another stack.",
+            else f"No label of {draw.layer} gives a sample on the stack {draw.stack.name}."
         )
+        raise InputError("one-class", message + why, "Add labels of other crops, or another stack.")
     return [name for name, count in zip(classes, found) if count >= draw.min_samples]
 
 

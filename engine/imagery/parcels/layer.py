@@ -8,11 +8,12 @@ from typing import Any
 from osgeo import ogr
 
 from ...errors import InputError
-from ..geo.crs import crs_of, crs_of_layer, transformation
+from ..geo.crs import crs_of_layer
 from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name, open_vector, read_features
 from ..geo.grid import extent_intersects
-from ..geo.rasterize import polygon_of, transform_shape
+from ..geo.placement import Placement, placement_hint
+from ..geo.rasterize import polygon_of
 from ..geo.types import Grid, StackBand
 from ..stack.tiling import readable_grid
 
@@ -78,10 +79,10 @@ class ParcelLayer:
         shape : ogr.Geometry or None
             In the CRS of ``grid``; None where there is no polygon or it has no coordinates in that CRS.
         """
-        change = transformation(self.crs, crs_of(grid.crs))
+        placement = Placement(self.crs, grid)
         for feature in self.features():
             shape = polygon_of(feature.GetGeometryRef())
-            yield shape is not None, shape if shape is not None and transform_shape(shape, change) else None
+            yield shape is not None, shape if shape is not None and placement.place(shape) else None
 
     def count(self) -> int:
         """Number of features, or -1 where it is known only after reading them."""
@@ -100,18 +101,24 @@ class ParcelLayer:
                 break
         else:
             return self.no_polygons()
-        extent, _ = call_gdal(lambda: self.layer.GetExtent(True, can_return_null=True))
-        return None if extent is None or extent_intersects(extent, self.crs, grid) else self.no_overlap()
+        extent = self._extent()
+        return None if extent is None or extent_intersects(extent, self.crs, grid) else self.no_overlap(grid)
+
+    def _extent(self) -> Any:
+        return call_gdal(lambda: self.layer.GetExtent(True, can_return_null=True))[0]
 
     def no_polygons(self) -> InputError:
         """The error for a layer without any."""
         message = f"The parcel layer {self.name} has no polygons."
         return InputError("parcels-geometry", message, "Choose a polygon layer.")
 
-    def no_overlap(self) -> InputError:
-        """The error for parcels that are all outside the target."""
+    def no_overlap(self, grid: Grid) -> InputError:
+        """The error for parcels that are all outside the target; ``grid`` as of :meth:`shapes`."""
         message = f"The parcel layer {self.name} does not overlap the target."
-        return InputError("parcels-no-overlap", message, "Choose parcels of the same place, and check their CRS.")
+        hint = (
+            placement_hint(self._extent(), self.crs, grid) or "Choose parcels of the same place, and check their CRS."
+        )
+        return InputError("parcels-no-overlap", message, hint)
 
     def _unreadable(self, fault: str) -> InputError:
         message = f"The parcel layer {self.name} cannot be read to its end: {fault}."

@@ -10,12 +10,13 @@ import numpy as np
 from osgeo import gdal
 
 from ...errors import InputError
-from ..geo.crs import crs_of, crs_of_layer, transformation
+from ..geo.crs import crs_of_layer
 from ..geo.file_state import file_state
 from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name, next_feature, open_vector, read_features
 from ..geo.grid import box_intersects, grid_of, overlaps, same_grid, to_map, window_transform
-from ..geo.rasterize import burn, polygon_of, transform_shape
+from ..geo.placement import Placement, placement_hint
+from ..geo.rasterize import burn, polygon_of
 from ..geo.resample import Resampler
 from ..geo.types import Grid, StackBand, Window
 from ..geo.windows import read_valid
@@ -99,13 +100,13 @@ class Mask:
         except InputError as problem:
             message = problem.message.replace("The vector layer", "The mask")
             raise InputError("mask-unreadable", message, "Choose a raster or a polygon layer.") from problem
-        change = transformation(crs_of_layer(found), crs_of(self.grid.crs))
+        placement = Placement(crs_of_layer(found), self.grid)
         polygons = 0
         boxes = []
         for feature in read_features(found, self._unreadable):
             shape = polygon_of(feature.GetGeometryRef())
             polygons += shape is not None
-            if shape is not None and transform_shape(shape, change) and box_intersects(shape.GetEnvelope(), self.grid):
+            if shape is not None and placement.place(shape) and box_intersects(shape.GetEnvelope(), self.grid):
                 self._shapes.append(shape)
                 boxes.append(shape.GetEnvelope())
         if not polygons:
@@ -113,18 +114,19 @@ class Mask:
                 "mask-geometry", f"The mask {self.name} has no polygons.", "Choose a polygon layer or a raster."
             )
         if not boxes:
-            raise self._no_overlap()
+            extent, _ = call_gdal(lambda: found.GetExtent(True, can_return_null=True))
+            raise self._no_overlap(placement_hint(extent, crs_of_layer(found), self.grid))
         self._boxes = np.array(boxes)
 
     def _unreadable(self, fault: str) -> InputError:
         message = f"The mask {self.name} cannot be read to its end: {fault}."
         return InputError("mask-unreadable", message, "It may be damaged: export it again.")
 
-    def _no_overlap(self) -> InputError:
+    def _no_overlap(self, hint: str = "") -> InputError:
         return InputError(
             "mask-no-overlap",
             f"The mask {self.name} does not overlap the target.",
-            "Choose a mask of the same place, and check its CRS.",
+            hint or "Choose a mask of the same place, and check its CRS.",
         )
 
 

@@ -40,6 +40,7 @@ def _extract(options: argparse.Namespace, cancelled: Callable[[], bool]) -> None
         join=tuple(options.join),
         per_class=options.per_class,
         seed=options.seed,
+        keep_spellings=bool(options.keep_spellings),
         encoding=encoding_of(options, "source"),
         **stack_fields(options),
     )

@@ -29,6 +29,8 @@ def add_label_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--per-polygon", type=int, metavar="N", help="take at most this many pixels of a polygon")
     table = "rename and merge classes, or leave them out (NAME=), all others by *=; or a CSV file with two columns"
     command.add_argument("--class-table", nargs="+", default=[], metavar="NAME=NEW", help=table)
+    spellings = "keep spellings of one class (Maize, maize) as classes of their own"
+    command.add_argument("--keep-spellings", action="store_true", default=None, help=spellings)
 
 
 def label_layer(options: argparse.Namespace, known: LabelLayer | None = None) -> LabelLayer | None:
@@ -56,8 +58,10 @@ def label_layer(options: argparse.Namespace, known: LabelLayer | None = None) ->
         labels = LabelLayer(*split_layer(options.labels), options.class_field or "", options.where or "")
         if not labels.field and not is_label_raster(labels):
             raise InputError("class-field", "--labels needs --class-field.", "Name the field that holds the crop.")
-    given = {name: getattr(options, name) for name in ("inner_buffer", "per_polygon")}
+    given = {name: getattr(options, name) for name in ("inner_buffer", "per_polygon", "keep_spellings")}
     changes = {name: value for name, value in given.items() if value is not None}
+    if labels is None and getattr(options, "join", None):
+        changes.pop("keep_spellings", None)
     if options.class_table:
         changes["classes"] = read_class_table(options.class_table)
     if changes and labels is None:

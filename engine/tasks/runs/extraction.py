@@ -78,7 +78,7 @@ def _run(extraction: Extraction, progress: Progress, files: contextlib.ExitStack
             names.append(f"the series file {Path(path).name}")
         progress.part(JOIN)
     # Files are read while the joined one is written, so that no more than a block of any is in memory.
-    series = join_series(parts, names, progress.warning, progress.check)
+    series = join_series(parts, names, progress.warning, progress.check, extraction.keep_spellings)
     series = _without_rare_classes(series, extraction, progress.warning)
     progress.stage(WRITE)
     with writing(extraction.output):

@@ -32,6 +32,8 @@ class Extraction(Task):
     """Most pixels of a class that are drawn from the stack."""
     seed: int = setting(0, SEED)
     """Seed of the draw."""
+    keep_spellings: bool = False
+    """Whether spellings of one class in the joined files stay classes of their own."""
     encoding: Encoding | None = setting(None, EncodingLimits("encoding", "source"))
     """How the numbers of the rasters encode values, as :attr:`.Job.source_encoding`; None: as the files say."""
     id: str = field(default_factory=new_id)

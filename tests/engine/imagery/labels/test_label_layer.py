@@ -331,7 +331,7 @@ def test_bad_labels_are_told_before_the_stack_is_read(tmp_path, stack_path, feat
     ("features", "code", "facts"),
     [
         ([*GOOD, ("rare", box(20, 20, 2, 2))], "few-samples", ("'rare'", 4, "f.gpkg")),
-        ([*GOOD, ("thin", box(20.6, 20, 0.3, 9))], "few-samples", ("'thin'", 0, "f.gpkg")),
+        ([*GOOD, ("thin", box(20.6, 20, 0.3, 9))], "few-samples", ("'thin'", 1, "f.gpkg")),
         ([("a", box(0, 0, 3, 3)), ("b", box(909, 9, 3, 3))], "one-class", ("'a'", "NDVI_20210501.tif")),
         (
             [("a", "LINESTRING(500000 5200000,500100 5199900)"), ("b", "LINESTRING(500000 5200000,500100 5199900)")],
