@@ -26,10 +26,15 @@ WIDE = frozenset("LAI CIRE GCVI RVI CAB CWC NDMI LSWI NDWI MNDWI NBR NBR2 BSI PS
 ALONE = 20.0
 """The factor for a band of reflectance where those together do not differ by :data:`TOGETHER`."""
 TOGETHER = 3.0
-NO_UNIT = frozenset("DEM ELEVATION SLOPE ASPECT RAIN PRECIPITATION".split())
-"""Bands that may differ between two places by any factor."""
+FACTORS = {
+    **dict.fromkeys(WIDE, WIDE_FACTOR),
+    **dict.fromkeys(("DEM", "ELEVATION", "SLOPE"), np.inf),
+    **dict.fromkeys(("RAIN", "PRECIPITATION"), 100.0),
+    "ASPECT": 20.0,
+}
+"""The factor for bands that may differ more between two places, or by any factor."""
 TEMPERATURES = frozenset("LST ST TIR TIR2 LWIR LWIR11 LWIR12 TEMPERATURE".split())
-OTHERS = WIDE | NO_UNIT | TEMPERATURES | frozenset("VV VH HH HV VVVH".split())
+OTHERS = frozenset(FACTORS) | TEMPERATURES | frozenset("VV VH HH HV VVVH".split())
 OTHERS |= frozenset("NDVI GNDVI EVI EVI2 SAVI OSAVI MSAVI NDRE FAPAR FCOVER".split())
 """Bands that are no reflectance."""
 KELVIN = (200.0, 360.0)
@@ -197,7 +202,8 @@ def _common_ratio(one: Mapping[str, Magnitude], other: Mapping[str, Magnitude]) 
 def _cause(band: str, one: Magnitude, other: Magnitude, together: float) -> str:
     """Why the values of a band are not in the same unit; empty where they may be."""
     name = band.upper()
-    if name in NO_UNIT:
+    factor = FACTORS.get(name, UNIT_FACTOR if name in OTHERS or together >= TOGETHER else ALONE)
+    if np.isinf(factor):
         return ""
     large, small = (one, other) if one.large >= other.large else (other, one)
     if name in TEMPERATURES or KELVIN[0] < large.low < KELVIN[1]:
@@ -206,10 +212,11 @@ def _cause(band: str, one: Magnitude, other: Magnitude, together: float) -> str:
             return cause
     if large.high < 0 < small.low or small.high < 0 < large.low:
         return _signs(*((large, small) if large.high < 0 else (small, large)))
-    factor = WIDE_FACTOR if name in WIDE else UNIT_FACTOR if name in OTHERS or together >= TOGETHER else ALONE
     if small.typical <= 0 or large.large < factor * small.large or large.typical < factor * small.typical:
         return ""
     ratio = large.large / small.large
+    if name == "ASPECT":
+        return "degrees on one side and radians on the other"
     causes = [text for stored, text in CAUSES if stored / NEAR < ratio < stored * NEAR]
     return f"{' or '.join(causes) or 'another scale'} on one side"
 

@@ -24,8 +24,6 @@ LARGE = 100.0
 BYTE = 255.0
 THOUSANDS = 1020.0
 """Typical large value of a bright band times 1000, at most."""
-HIGHEST = 20000.0
-"""Median of reflectance times 10000, at most."""
 HIGHEST_INDEX = 12000.0
 """Typical large value of an index times 10000, at most."""
 VEGETATION = frozenset("NDVI GNDVI EVI EVI2 SAVI OSAVI MSAVI FAPAR".split())
@@ -100,8 +98,10 @@ def scale_of_reflectance(samples: Mapping[str, np.ndarray], share: float = SHARE
     if len(large) > 1 and min(lowest) >= LANDSAT_NUMBERS[0] and max(large.values()) <= LANDSAT_NUMBERS[1]:
         note = "all its values are above 6800, as those of Landsat Collection 2 are: its scale of 0.0000275 and offset "
         return SizeScale(*LANDSAT, note + "of -0.2 are used")
-    if float(np.median(np.concatenate([samples[name] for name in large]))) > HIGHEST:
-        return SizeScale(1.0, note="divided by 10000 its reflectance would be above 2: its values are used as they are")
+    middle = float(np.median(np.concatenate([samples[name] for name in large]))) / FACTOR
+    if not POSSIBLE[0] <= middle <= POSSIBLE[1]:
+        note = f"divided by 10000 the middle of its values would be {middle:.2g}: they are used as they are"
+        return SizeScale(1.0, note=note)
     bright = [size for name, size in large.items() if common_name(name) in BRIGHT]
     return _by_bright(max(bright), "its near infrared") if bright else SizeScale(1 / FACTOR)
 

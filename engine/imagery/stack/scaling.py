@@ -35,7 +35,7 @@ PLACES = ((2, 2), (1, 1), (3, 3), (1, 3), (3, 1), (0, 2), (4, 2), (2, 0), (2, 4)
 """Where they are read, in quarters of a file: the middle first, further ones where there are few numbers."""
 MORE_BANDS = 12
 """The same where their size is unusual."""
-DARK_DATES = (4, 8)
+DARK_DATES = (3, 6)
 """Dates before and since Sentinel-2's offset whose dark values are read, at most."""
 Located = tuple[RasterFile, FileBand]
 Key = TypeVar("Key", bound=Hashable)

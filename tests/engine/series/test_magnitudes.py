@@ -69,6 +69,8 @@ def test_a_band_of_another_unit_is_named_alone():
         ("LST", (5, 35), (45, 95), "Fahrenheit"),
         ("LST", (280, 310), (14_000, 15_500), "scale"),
         ("NDWI", (-0.7, -0.2), (0.2, 0.7), "sign"),
+        ("ASPECT", (0.1, 6.2), (5, 355), "radians"),
+        ("RAIN", (0.01, 0.09), (10, 90), "1000"),
         ("ST", (40_000, 46_000), (285, 310), "scale"),
     ],
 )
@@ -90,6 +92,8 @@ def test_other_signs_and_degrees_are_found_whatever_their_factor(name, one, othe
         ("NDMI", (-0.12, 0.02), (0.1, 0.5)),
         ("NDWI", (-0.09, -0.01), (0.01, 0.09)),
         ("DEM", (2, 30), (400, 1800)),
+        ("SLOPE", (0.1, 0.5), (10, 35)),
+        ("RAIN", (0.5, 4), (30, 140)),
         ("NDVI", (0.1, 0.25), (0.5, 0.9)),
     ],
 )
