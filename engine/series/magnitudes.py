@@ -17,8 +17,8 @@ import numpy as np
 from ..errors import listed
 from .series_set import SeriesSet
 
-UNIT_FACTOR = 5.0
-"""Magnitudes that differ by this factor are not in the same unit."""
+UNIT_FACTOR = 4.5
+"""Magnitudes that differ by this factor are not in the same unit: a scale of 5, and what the places differ by."""
 WIDE_FACTOR = 8.0
 """The same for :data:`WIDE` bands."""
 WIDE = frozenset("LAI CIRE GCVI RVI CAB CWC NDMI LSWI NDWI MNDWI NBR NBR2 BSI PSRI NDTI NDSI GVMI".split())
@@ -57,6 +57,9 @@ CAUSES = (
 """Factors by which values are stored."""
 HALF = (1.93, 2.07)
 """Ratio of all bands where one side is times 5000 and was read as times 10000."""
+SCALE = "scale"
+ONE_SCALE = 3.0
+"""Ratios of bands of one scale differ by this factor at most."""
 NEAR = 1.6
 """A cause explains a ratio that is its factor, times or divided by this."""
 
@@ -156,25 +159,43 @@ def unit_warnings(
     list of str
         A text for each cause.
     """
-    by_cause: dict[tuple[str, bool], list[str]] = {}
+    groups: list[tuple[str, list[str]]] = []
+    by_cause: dict[str, list[str]] = {}
+    common = [band for band in one if band in other]
     together = _common_ratio(one, other)
-    for band in (band for band in one if band in other):
+    for band in common:
         cause = _cause(band, one[band], other[band], together)
         if cause:
-            # The side of the larger values is part of the cause: bands are named together only where it is one.
-            by_cause.setdefault((cause, one[band].large > other[band].large), []).append(band)
-    if guessed and not by_cause and _all_halved(one, other):
-        by_cause["a guessed scale that is wrong by 2, as times 5000 read as times 10000", True] = [
-            band for band in one if band in other
-        ]
+            by_cause.setdefault(cause, []).append(band)
+    scaled = {band: one[band].large / other[band].large for band in by_cause.pop(SCALE, [])}
+    groups += [(_stored_as(ratio), bands) for ratio, bands in _by_ratio(scaled)] + list(by_cause.items())
+    if guessed and not groups and _all_halved(one, other):
+        groups.append(("a guessed scale that is wrong by 2, as times 5000 read as times 10000", common))
     warnings = []
-    for (cause, _), bands in by_cause.items():
+    for cause, bands in groups:
         here, there = (", ".join(f"{_shown(side[band])}" for band in bands[:4]) for side in (one, other))
         warnings.append(
             f"The values of {listed(bands, 4)} are not in the same unit and scale: typically up to about {here} in "
             f"{names[0]} and {there} in {names[1]}. The likely cause: {cause}. {hint} Else the map is meaningless."
         )
     return warnings
+
+
+def _by_ratio(ratios: Mapping[str, float]) -> list[tuple[float, list[str]]]:
+    """Bands whose ratios are of one scale, within what the places differ by, with their middle ratio."""
+    left, groups = dict(ratios), []
+    while left:
+        middle = sorted(left.values())[len(left) // 2]
+        bands = [band for band, ratio in left.items() if 1 / ONE_SCALE < ratio / middle < ONE_SCALE]
+        groups.append((middle, bands))
+        left = {band: ratio for band, ratio in left.items() if band not in bands}
+    return groups
+
+
+def _stored_as(ratio: float) -> str:
+    ratio = max(ratio, 1 / ratio)
+    causes = [text for stored, text in CAUSES if stored / NEAR < ratio < stored * NEAR]
+    return f"{' or '.join(causes) or 'another scale'} on one side"
 
 
 def _shown(size: Magnitude) -> str:
@@ -200,7 +221,7 @@ def _common_ratio(one: Mapping[str, Magnitude], other: Mapping[str, Magnitude]) 
 
 
 def _cause(band: str, one: Magnitude, other: Magnitude, together: float) -> str:
-    """Why the values of a band are not in the same unit; empty where they may be."""
+    """Why the values of a band are not in the same unit, or ``SCALE``; empty where they may be."""
     name = band.upper()
     factor = FACTORS.get(name, UNIT_FACTOR if name in OTHERS or together >= TOGETHER else ALONE)
     if np.isinf(factor):
@@ -214,11 +235,7 @@ def _cause(band: str, one: Magnitude, other: Magnitude, together: float) -> str:
         return _signs(*((large, small) if large.high < 0 else (small, large)))
     if small.typical <= 0 or large.large < factor * small.large or large.typical < factor * small.typical:
         return ""
-    ratio = large.large / small.large
-    if name == "ASPECT":
-        return "degrees on one side and radians on the other"
-    causes = [text for stored, text in CAUSES if stored / NEAR < ratio < stored * NEAR]
-    return f"{' or '.join(causes) or 'another scale'} on one side"
+    return "degrees on one side and radians on the other" if name == "ASPECT" else SCALE
 
 
 def _temperature(large: Magnitude, small: Magnitude, name: str) -> str | None:

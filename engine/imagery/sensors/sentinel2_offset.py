@@ -106,6 +106,7 @@ class StackOffset:
     def __init__(self, bands: Sequence[tuple[Sentinel2, str, str]]) -> None:
         self._bands = bands
         self._shown: dict[str, bool | None] = {}
+        self._maybe = False
 
     def undecided(self) -> list[str]:
         """The ways (see :class:`Sentinel2`) whose bands have to be read to decide."""
@@ -125,6 +126,8 @@ class StackOffset:
         before, after : sequence of sequence of float
         """
         self._shown[how] = shows_offset(before, after, how)
+        # One dark band alone may be the soil of a desert.
+        self._maybe = self._maybe or (how == NUMBERED and bool(shows_offset(before, after, NAMED)))
 
     def of(self, own: Sentinel2, date: str) -> float:
         """What is added to the reflectance of a band.
@@ -147,7 +150,8 @@ class StackOffset:
         role : str
             Of the stack: ``source`` or ``target``.
         """
-        known = [one for one in self._bands if one[0].how not in (NUMBERED, ANY) or self._shown.get(one[0].how)]
+        silent = {how for how in (NUMBERED, ANY) if not self._shown.get(how)} - ({NUMBERED} if self._maybe else set())
+        known = [one for one in self._bands if one[0].how not in silent]
         every = {date for _, date, _ in known}
         with_offset = [(own.how, date, path) for own, date, path in known if self.of(own, date)]
         dates = {date for _, date, _ in with_offset}
@@ -161,10 +165,10 @@ class StackOffset:
                 how = "they are of that day or later" if guess[0] == DATE else "their values since that day show it"
                 why = f"ESA writes it since 25 January 2022 and {how}. {file_name(guess[2])} names no baseline. {hint}"
             told.append(f"{what} is applied to {len(dates)} of the {len(every)} Sentinel-2 dates of the {role}: {why}")
-        for how in (BASELINE, DATE, NAMED):
+        for how in (BASELINE, DATE, NAMED, NUMBERED):
             own_dates = {date: path for own, date, path in known if self._left_out(own, date, how)}
             such = f"{len(own_dates)} dates of the {role}, such as {file_name(next(iter(own_dates.values()), ''))}"
-            if own_dates and how != NAMED:
+            if own_dates and how in (BASELINE, DATE):
                 told.append(
                     f"{what} is not applied to {such}: their values are so low that it has been removed. {hint}"
                 )

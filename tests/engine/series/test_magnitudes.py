@@ -1,8 +1,11 @@
 """Two sets of series in different units are found by the magnitudes of their bands, and like against like is not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from engine.evaluation.transfers import read_transfers
 from engine.series import SeriesSet
 from engine.series.magnitudes import from_json, magnitudes, to_json, unit_warnings
 from tests.helpers.facts import lacking
@@ -32,7 +35,16 @@ def warnings(one, other, guessed=False):
 
 @pytest.mark.parametrize(
     ("factor", "word"),
-    [(100, "percent"), (250, "bytes"), (1000, "1000"), (10_000, "10000"), (5000, "5000"), (0.1, "10"), (5.5, "scale")],
+    [
+        (100, "percent"),
+        (250, "bytes"),
+        (1000, "1000"),
+        (10_000, "10000"),
+        (5000, "5000"),
+        (0.1, "10"),
+        (5, "scale"),
+        (0.2, "scale"),
+    ],
 )
 def test_another_scale_is_one_warning_that_names_bands_magnitudes_and_cause(factor, word):
     told = warnings(optical(), optical(1, factor))
@@ -122,3 +134,14 @@ def test_the_magnitudes_of_a_file_are_those_that_were_written():
     assert vars(back["B08"]) == pytest.approx(vars(sizes["B08"]), rel=1e-5)
     with pytest.raises((TypeError, ValueError)):
         from_json({"B08": [1, 2]})
+
+
+@pytest.mark.parametrize("name", ["CA_N2S", "MT15-16_PG11-13", "CAN_ON2MAR"])
+def test_real_transfers_are_in_one_unit_also_half_a_season_of_them(shared, name):
+    [(_, source, target)] = read_transfers(shared / "data" / "splits.json", [name])
+    half = len(target.day) // 2
+    for part in (slice(None), slice(0, half), slice(half, None)):
+        some = replace(target, values=target.values[:, part], day=target.day[part])
+        assert unit_warnings(magnitudes(source), magnitudes(some), SIDES, "", guessed=True) == []
+    told = warnings(source, replace(target, values=target.values * np.float32(100)))
+    assert len(told) == 1 and not lacking(told[0], "percent")

@@ -99,6 +99,16 @@ def test_dark_bands_that_are_nowhere_dark_have_the_offset(tmp_path):
     assert wrong < 1e-4 and len(told) == 1 and not lacking(told[0], "offset", 3)
 
 
+def test_one_dark_band_that_is_nowhere_dark_may_have_the_offset_and_that_is_told(tmp_path):
+    _, told = error(granules(tmp_path, "{band}_{date}.tif", 1000, ("B04", "B08"), DATES[3:]))
+    assert len(told) == 1 and not lacking(told[0], "offset", "baseline", 3)
+    folder = tmp_path / "dark"
+    assert error(granules(folder, "{band}_{date}.tif", 0, ("B04", "B08"), DATES[3:])) == (
+        pytest.approx(0, abs=1e-4),
+        [],
+    )
+
+
 def test_earth_engines_band_descriptions_are_dates_of_sentinel_2(tmp_path):
     planes, names = [], []
     for number, date in enumerate(DATES):
