@@ -99,13 +99,6 @@ class _Group:
 
     bands: list[tuple[RasterFile, FileBand]]
 
-    def sample(self, places: Sequence[tuple[int, int]], bands: int) -> list[np.ndarray]:
-        """Numbers of its first bands at some places, all at the same pixels."""
-        return [
-            np.concatenate([_numbers(file, band, _window(file, *place)) for place in places])
-            for file, band in self.bands[:bands]
-        ]
-
 
 def hide_fill(files: Sequence[RasterFile], names: Sequence[str]) -> list[Fill]:
     """Find undeclared fill in a stack, and add it to the nodata values of its bands.
@@ -125,7 +118,7 @@ def hide_fill(files: Sequence[RasterFile], names: Sequence[str]) -> list[Fill]:
         By value, ascending.
     """
     groups = _groups(files)
-    sampled = [(group, group.sample(places, count)) for group, places, count in _plan(groups)]
+    sampled = _sample(_plan(groups))
     by_band: dict[tuple[np.dtype, int], Numbers] = {}
     for group, samples in sampled:
         for (file, one), sample in zip(group.bands, samples):
@@ -185,6 +178,26 @@ def _groups(files: Sequence[RasterFile]) -> list[_Group]:
     return groups
 
 
+def _sample(plan: Sequence[tuple[_Group, list[tuple[int, int]], int]]) -> list[tuple[_Group, list[np.ndarray]]]:
+    """Numbers of the first bands of each group at its places, all of a group at the same pixels."""
+    wanted: dict[tuple[RasterFile, tuple[int, int]], list[tuple[int, int]]] = {}
+    for number, (group, places, count) in enumerate(plan):
+        for position, (file, _) in enumerate(group.bands[:count]):
+            for place in places:
+                wanted.setdefault((file, place), []).append((number, position))
+    found: dict[tuple[int, int, tuple[int, int]], np.ndarray] = {}
+    for (file, place), own in wanted.items():
+        # All bands of a file at once: a block may hold all of them.
+        numbers = _numbers(
+            file, [plan[number][0].bands[position][1] for number, position in own], _window(file, *place)
+        )
+        found.update(((*one, place), sample) for one, sample in zip(own, numbers))
+    return [
+        (group, [np.concatenate([found[number, band, place] for place in places]) for band in range(count)])
+        for number, (group, places, count) in enumerate(plan)
+    ]
+
+
 def _plan(groups: Sequence[_Group]) -> list[tuple[_Group, list[tuple[int, int]], int]]:
     """Which groups are sampled, at which places, and how many of their bands."""
     remote = any("/vsicurl/" in file.path for group in groups for file, _ in group.bands)
@@ -213,14 +226,14 @@ def _window(file: RasterFile, across: int, down: int) -> Window:
     return Window((file.grid.width - width) * across // 4, (file.grid.height - height) * down // 4, width, height)
 
 
-def _numbers(file: RasterFile, band: FileBand, window: Window) -> np.ndarray:
-    """(n,) float64: numbers of a band as they are stored, NaN where mask or nodata value hide them."""
-    shown = file.read(window, [band], [(1.0, 0.0)]).ravel()
+def _numbers(file: RasterFile, bands: Sequence[FileBand], window: Window) -> np.ndarray:
+    """(b, n) float64: numbers of bands as they are stored, NaN where mask or nodata value hide them."""
+    shown = file.read(window, bands, [(1.0, 0.0)] * len(bands)).reshape(-1, len(bands)).T
     if np.can_cast(file.dtype, np.float32):
         return shown.astype(np.float64)
-    planes = np.empty((1, *window.shape), file.dtype)
-    file.read_planes(window, [band], planes)
-    return np.where(np.isnan(shown), np.nan, planes.ravel().astype(np.float64))
+    planes = np.empty((len(bands), *window.shape), file.dtype)
+    file.read_planes(window, bands, planes)
+    return np.where(np.isnan(shown), np.nan, planes.reshape(len(bands), -1).astype(np.float64))
 
 
 def _fills_of(samples: Numbers) -> list[tuple[float, int]]:

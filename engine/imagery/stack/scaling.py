@@ -29,6 +29,8 @@ from ..sensors.value_range import (
 from .raster_file import FileBand, RasterFile
 
 SAMPLE_SIDE = 64
+ENOUGH = SAMPLE_SIDE * SAMPLE_SIDE // 4
+"""Numbers of a raster band that are enough."""
 SAMPLE_BANDS = 3
 """Raster bands of each name that are read to decide the scale."""
 PLACES = ((2, 2), (1, 1), (3, 3), (1, 3), (3, 1), (0, 2), (4, 2), (2, 0), (2, 4), (0, 0), (4, 4), (4, 0), (0, 4))
@@ -180,32 +182,47 @@ class StackScale:
         self, bands: Sequence[Located], count: int = SAMPLE_BANDS, whole: bool = False
     ) -> dict[str, np.ndarray]:
         """Stored numbers of a few windows, by band name; ``whole``: from all over the files."""
-        by_name: dict[int, list[Located]] = {}
+        by_name: dict[str, list[Located]] = {}
         for file, band in bands:
-            by_name.setdefault(band.band, []).append((file, band))
-        samples = {}
-        for number, own in by_name.items():
+            by_name.setdefault(self._names[band.band], []).append((file, band))
+        for name, own in by_name.items():
             spread = np.unique(np.linspace(0, len(own) - 1, count + 2)[1:-1].round().astype(int))
-            read = (lambda file, band: _read_sample(file, band, np.inf)) if whole else self._sample
-            samples[self._names[number]] = np.concatenate([read(*own[position]) for position in spread])
-        return samples
+            by_name[name] = [own[position] for position in spread]
+        if whole:
+            return {n: np.concatenate([_read_sample(*one, np.inf) for one in own]) for n, own in by_name.items()}
+        self._read_middles([one for own in by_name.values() for one in own])
+        return {name: np.concatenate([self._sample(*one) for one in own]) for name, own in by_name.items()}
 
     def _dark_values(self, how: str) -> tuple[list[list[float]], list[list[float]]]:
         """Dark values of the dark bands of one way (see :class:`StackOffset`), before Sentinel-2's offset and since."""
         known = [(file, band, _sentinel_2(band)) for file, band in self._bands]
         of_way = [(file, band, own) for file, band, own in known if own is not None and own.how == how]
-        before: list[list[float]] = []
-        after: list[list[float]] = []
+        chosen: tuple[list[list[Located]], list[list[Located]]] = [], []
         for name in dark_bands(dict.fromkeys(self._names[band.band] for _, band, _ in of_way)):
             of_name = [one for one in of_way if self._names[one[1].band] == name]
-            for possible, values in ((False, before), (True, after)):
+            for possible in (False, True):
                 some = [(f, b) for f, b, own in of_name if own.possible_on(self._dates[b.date]) == possible]
-                values.append([self._dark_value(*one) for one in _spread(some, DARK_DATES[possible])])
+                chosen[possible].append(_spread(some, DARK_DATES[possible]))
+        self._read_middles([one for side in chosen for own in side for one in own])
+        before, after = ([[self._dark_value(*one) for one in own] for own in side] for side in chosen)
         return before, after
 
     def _dark_value(self, file: RasterFile, band: FileBand) -> float:
         scale, offset = self._base(band)
         return dark_value(self._sample(file, band) * scale + offset)
+
+    def _read_middles(self, bands: Sequence[Located]) -> None:
+        """Sample the middle of files, all bands of one at once: a block may hold all of them."""
+        by_file: dict[RasterFile, list[FileBand]] = {}
+        for file, band in bands:
+            if (file.path, band.index) not in self._sampled:
+                by_file.setdefault(file, []).append(band)
+        for file, own in by_file.items():
+            values = file.read(sample_window(file.grid, SAMPLE_SIDE, *PLACES[0]), own, [(1.0, 0.0)] * len(own))
+            for number, band in enumerate(own):
+                stored = _observed(values[..., number])
+                if len(stored) >= ENOUGH:
+                    self._sampled[file.path, band.index] = stored
 
     def _sample(self, file: RasterFile, band: FileBand) -> np.ndarray:
         """Stored numbers of a raster band from the middle of its file, and from elsewhere where there are none."""
@@ -231,11 +248,15 @@ def _spread(bands: Sequence[Located], count: int) -> list[Located]:
     return [ordered[place] for place in places]
 
 
-def _read_sample(file: RasterFile, band: FileBand, enough: float = SAMPLE_SIDE * SAMPLE_SIDE // 4) -> np.ndarray:
+def _observed(stored: np.ndarray) -> np.ndarray:
+    return stored[np.isfinite(stored) & (stored != 0)].astype(np.float64)
+
+
+def _read_sample(file: RasterFile, band: FileBand, enough: float = ENOUGH) -> np.ndarray:
     found: list[np.ndarray] = []
     for across, down in PLACES:
         stored = file.read(sample_window(file.grid, SAMPLE_SIDE, across, down), [band], [(1.0, 0.0)])
-        found.append(stored[np.isfinite(stored) & (stored != 0)])
+        found.append(_observed(stored[..., 0]))
         if sum(map(len, found)) >= enough:
             break
-    return np.concatenate(found).astype(np.float64)
+    return np.concatenate(found)
