@@ -22,7 +22,7 @@ _CODES = {
     "model": "model-unreadable",
     "labels": """
         bad-filter class-column class-unknown field-missing field-null field-numbers few-samples inner-buffer
-        label-raster labels-empty labels-geometry labels-unreadable many-classes no-labels one-class""",
+        label-raster labels-empty labels-geometry labels-unreadable many-classes no-labels one-class text-encoding""",
     "layers": """
         layer-missing mask-empty mask-geometry mask-no-overlap mask-unreadable no-parcels parcels-geometry
         parcels-no-overlap parcels-unreadable raster-layer vector-unreadable""",

@@ -21,6 +21,7 @@ from ..errors import InputError
 from ..series import SeriesSet, describe_draw, read_series, require_source
 from ..series.class_spelling import match_names, matched_sentence
 from ..series.magnitudes import magnitudes, unit_warnings
+from ..text_files import read_text_file
 from .metrics import Scores
 
 SOURCE_SERIES = 20_000
@@ -112,7 +113,7 @@ def read_transfers(splits: str | Path, names: Sequence[str]) -> Iterator[tuple[s
     """
     splits = Path(splits)
     try:
-        files = json.loads(splits.read_text("utf-8"))
+        files = json.loads(read_text_file(splits))
         found = {
             name: (file, split["src"], split["tgt"], tuple(split["classes"]))
             for file, group in files.items()

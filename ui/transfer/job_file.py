@@ -11,8 +11,9 @@ from typing import Any
 from qgis.PyQt.QtWidgets import QFileDialog, QMenu, QMessageBox, QPushButton
 
 from ...engine.errors import InputError
+from ...engine.imagery.geo.layer_source import split_layer
 from ...engine.tasks import Job
-from ...engine.tasks.specs.layer_path import split_layer
+from ...engine.text_files import read_text_file
 from ..common import settings
 
 FILTER = "Jobs of Crop Transfer (*.json)"
@@ -89,7 +90,11 @@ def _kept(path: str, job_file: Path, role: str) -> str:
 
 def read_job(path: str) -> Job:
     """The job of a file that the form can show; raises InputError (``job``) or OSError."""
-    job = Job.from_json(Path(path).read_text(encoding="utf-8", errors="replace"))
+    try:
+        job = Job.from_json(read_text_file(path))
+    except ValueError as fault:
+        message = f"The job file {Path(path).name} cannot be read: {fault}."
+        raise InputError("job", message, "Save it in UTF-8.") from fault
     elsewhere = job.parcel_layer and job.parcel_layer != replace(job, parcel_layer=None).outputs().get("parcels")
     if job.use_model or job.series_part or job.options or elsewhere:
         message = f"The job {Path(path).name} has settings that the dialog does not have."

@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from osgeo import gdal
+from osgeo import gdal, ogr
 
 from ...errors import InputError, listed
 from .crs import crs_of
 from .gdal_errors import UNKNOWN_ERROR, call_gdal, quiet_gdal, single_line
+from .layer_source import LayerPart, parse_part
 from .remote import address_of, no_listing, remote_fault
 
 VECTORS = (".shp", ".gpkg", ".geojson", ".fgb", ".kml", ".gml", ".tab")
@@ -216,33 +217,95 @@ def open_vector(path: str, layer: str) -> tuple[Any, Any]:
     path : str
         Any name GDAL opens.
     layer : str
-        Name of the layer; empty for the first one.
+        Which layer and which of its features, as :func:`.layer_source.split_layer` gives it: its name, and what QGIS
+        writes behind it; empty for the only layer with shapes.
 
     Returns
     -------
     dataset : gdal.Dataset
         Keeps the layer open.
     layer : ogr.Layer
+        With its filter set.
 
     Raises
     ------
     InputError
-        ``vector-unreadable``, or ``layer-missing`` naming the layers of the source.
+        ``vector-unreadable``; ``layer-missing`` naming the layers of the source, also where several have shapes and
+        none is named; ``bad-filter``.
     """
-    options = POINT_TABLE if Path(path).suffix.lower() == ".csv" else []
+    part = parse_part(layer)
+    options = [*(POINT_TABLE if Path(path).suffix.lower() == ".csv" else []), *part.options]
     flags = gdal.OF_VECTOR | gdal.OF_VERBOSE_ERROR
     inside = _inside_zip(path)
     dataset, fault = call_gdal(lambda: gdal.OpenEx(inside, flags, open_options=options))
     if dataset is None or dataset.GetLayerCount() == 0:
         reason = "does not exist" if _is_missing(path) else f"cannot be read: {fault or 'it has no layers'}"
         raise InputError("vector-unreadable", f"The vector layer {path} {reason}.", "Choose a point or polygon layer.")
-    if not layer:
-        return dataset, dataset.GetLayer(0)
-    found, _ = call_gdal(lambda: dataset.GetLayerByName(layer))
-    if found is None:
-        names = ", ".join(dataset.GetLayer(i).GetName() for i in range(min(dataset.GetLayerCount(), 20)))
-        raise InputError("layer-missing", f"{file_name(path)} has no layer '{layer}'.", f"Its layers are: {names}.")
+    found = _wanted_layer(dataset, part, path)
+    filter_layer(found, part, "", path)
     return dataset, found
+
+
+def _wanted_layer(dataset: Any, part: LayerPart, path: str) -> Any:
+    layers = [dataset.GetLayer(number) for number in range(dataset.GetLayerCount())]
+    names = [one.GetName() for one in layers]
+    hint = f"Its layers are: {listed(names, 20)}."
+    if part.name:
+        found, _ = call_gdal(lambda: dataset.GetLayerByName(part.name))
+        if found is None:
+            raise InputError("layer-missing", f"{file_name(path)} has no layer '{part.name}'.", hint)
+        return found
+    if part.number is not None:
+        if part.number >= len(layers):
+            raise InputError("layer-missing", f"{file_name(path)} has no layer of number {part.number}.", hint)
+        return layers[part.number]
+    with_shapes = [one for one in layers if one.GetGeomType() != ogr.wkbNone]
+    if len(with_shapes) > 1:
+        message = f"{file_name(path)} has several layers: {listed([one.GetName() for one in with_shapes], 20)}."
+        raise InputError(
+            "layer-missing", message, f"Name one of them, as in {path}|layername={with_shapes[0].GetName()}."
+        )
+    return with_shapes[0] if with_shapes else layers[0]
+
+
+def filter_layer(layer: Any, part: LayerPart, where: str, path: str) -> None:
+    """Read only the features of a layer that a source and a filter mean.
+
+    Parameters
+    ----------
+    layer : ogr.Layer
+    part : LayerPart
+        Its ``subset`` and ``geometry`` count.
+    where : str
+        A further filter in SQL; empty for none.
+    path : str
+        For messages.
+
+    Raises
+    ------
+    InputError
+        ``bad-filter``.
+    """
+    conditions = [text for text in (part.subset, where) if text]
+    if part.geometry:
+        column = layer.GetGeometryColumn()
+        native = column and _speaks_sqlite(layer)
+        kind = f'ST_GeometryType("{column}")' if native else "OGR_GEOMETRY"
+        conditions.append(f"{kind} LIKE '%{part.geometry}%'")
+    if not conditions:
+        return
+    text = conditions[0] if len(conditions) == 1 else " AND ".join(f"({one})" for one in conditions)
+    done, fault = call_gdal(lambda: layer.SetAttributeFilter(text))
+    if fault or done:
+        message = f"The filter {' and '.join(conditions)} does not work on {file_name(path)}: {fault}."
+        raise InputError("bad-filter", message, "Write it as the WHERE part of SQL, such as year = 2021.")
+
+
+def _speaks_sqlite(layer: Any) -> bool:
+    """Whether filters of a layer are in the SQL of its own database."""
+    dataset = layer.GetDataset() if hasattr(layer, "GetDataset") else None
+    driver = dataset.GetDriver().GetName() if dataset is not None else ""
+    return driver in ("GPKG", "SQLite") if driver else bool(layer.GetFIDColumn())
 
 
 def _inside_zip(path: str) -> str:

@@ -12,6 +12,7 @@ from osgeo import gdal, ogr
 from ...errors import InputError
 from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name, open_vector
+from ..geo.text_encoding import TextDecoder, raw_bytes
 
 VALUE_COLUMNS = ("value", "code", "class", "id", "class_value", "pixel_value")
 NAME_COLUMNS = ("class_name", "class_names", "classname", "name", "label", "crop", "class", "landcover", "category")
@@ -149,9 +150,16 @@ def _dbf_columns(path: str) -> list[Column]:
     fields = [definition.GetFieldDefn(i) for i in range(definition.GetFieldCount())]
     kinds = {ogr.OFTString: gdal.GFT_String, ogr.OFTReal: gdal.GFT_Real}
     types = [kinds.get(field.GetType(), gdal.GFT_Integer) for field in fields]
-    rows = []
+    rows: list[list[Any]] = []
     while (feature := call_gdal(layer.GetNextFeature)[0]) is not None:
         rows.append(["" if (value := feature.GetField(i)) is None else value for i in range(len(fields))])
+    texts = [raw_bytes(value) for row in rows for value in row if isinstance(value, (str, bytes))]
+    decoder = TextDecoder([*texts, *(raw_bytes(field.GetNameRef()) for field in fields)])
+
+    def text(value: Any) -> Any:
+        return decoder.decode(raw_bytes(value)) if isinstance(value, (str, bytes)) else value
+
     return [
-        Column(field.GetName(), gdal.GFU_Generic, types[i], [row[i] for row in rows]) for i, field in enumerate(fields)
+        Column(text(field.GetNameRef()), gdal.GFU_Generic, types[i], [text(row[i]) for row in rows])
+        for i, field in enumerate(fields)
     ]

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,9 +17,11 @@ from ...errors import InputError, listed
 from ...series import MINIMUM_SAMPLES, few_samples
 from ..geo.crs import crs_of, crs_of_layer, in_degrees, transformation
 from ..geo.gdal_errors import call_gdal
-from ..geo.gdal_io import file_name, open_vector, read_features
+from ..geo.gdal_io import file_name, filter_layer, open_vector, read_features
 from ..geo.grid import extent_intersects, reproject, to_map
+from ..geo.layer_source import parse_part, split_layer
 from ..geo.placement import Extent, placement_hint
+from ..geo.text_encoding import TextDecoder, raw_bytes
 from ..geo.types import Grid, StackBand
 from ..stack.tiling import stack_grid
 from .class_table import ClassRules, require_known
@@ -38,7 +41,8 @@ class LabelLayer:
     path: str
     """File or OGR data source; or a raster of classes."""
     layer: str
-    """Name of the layer in it; empty for its first layer."""
+    """Name of the layer in it, and what QGIS writes behind it (:func:`.layer_source.split_layer`); empty for the only
+    one."""
     field: str
     """Field that holds the crop (text or integer); of a raster, the column of its attribute table
     with the names, empty for the column that is found."""
@@ -90,28 +94,28 @@ class LabelReader:
 
     def __init__(self, labels: LabelLayer) -> None:
         self.labels = labels
-        self.name = labels.layer or file_name(labels.path)
+        self._path, rest = split_layer(labels.path)
+        self._part = parse_part(labels.layer or rest)
+        self.name = self._part.name or file_name(self._path)
         self.warnings: list[str] = []
         self.without_geometry = 0
         self._rules: ClassRules | None = None
         self._shapeless: Counter[str] = Counter()
+        self._decoder: TextDecoder | None = None
         self._dataset, self.layer = self._open()
         definition = self.layer.GetLayerDefn()
-        fields = self.fields = [definition.GetFieldDefn(i).GetName() for i in range(definition.GetFieldCount())]
+        fields = self.fields = self._field_names(definition)
         if labels.field not in fields:
             hint = f"Its fields are: {', '.join(fields)}." if fields else "It has no fields at all."
             raise InputError("field-missing", f"The layer {self.name} has no field '{labels.field}'.", hint)
         self._field = fields.index(labels.field)
         if definition.GetGeomFieldCount() == 0:
             raise self.no_geometry()
-        if labels.where:
-            done, fault = call_gdal(lambda: self.layer.SetAttributeFilter(labels.where))
-            if fault or done:
-                raise self._unreadable(fault)
+        filter_layer(self.layer, self._part, labels.where, self._path)
         self.crs = crs_of_layer(self.layer)
 
     def _open(self) -> tuple[Any, Any]:
-        path = self.labels.path
+        path = self._path
         if path.lower().endswith(PARQUET) and gdal.GetDriverByName("Parquet") is None:
             message = f"The vector layer {path} cannot be read: this GDAL {gdal.__version__} has no Parquet driver."
             hint = "Save it as GeoPackage first, in Python by geopandas.read_parquet(file).to_file('labels.gpkg')."
@@ -120,7 +124,26 @@ class LabelReader:
             dataset, layer, warnings = open_text_table(path)
             self.warnings += warnings
             return dataset, layer
-        return open_vector(path, self.labels.layer)
+        return open_vector(path, self.labels.layer or split_layer(self.labels.path)[1])
+
+    def _field_names(self, definition: Any) -> list[str]:
+        raw = [raw_bytes(definition.GetFieldDefn(i).GetNameRef()) for i in range(definition.GetFieldCount())]
+        decoder = TextDecoder(raw)
+        self._warn_of(decoder, "names of fields")
+        return [decoder.decode(name) for name in raw]
+
+    def _warn_of(self, decoder: TextDecoder, what: str) -> None:
+        cpg = f"a text file {Path(self._path).stem}.cpg beside it"
+        if decoder.fails:
+            message = f"The {what} of the layer {self.name} are in an unknown encoding."
+            raise InputError(
+                "text-encoding", message, f"Name the encoding in {cpg}, such as CP1252, or save it as GeoPackage."
+            )
+        if decoder.encoding:
+            self.warnings.append(
+                f"The {what} of the layer {self.name} are not in the encoding that the file declares: they are read as "
+                f"{decoder.title}. If they look wrong, name the right encoding in {cpg}."
+            )
 
     def extent(self) -> Extent | None:
         """Minimum x, maximum x, minimum y, maximum y in the layer's CRS; None when unknown."""
@@ -130,7 +153,7 @@ class LabelReader:
     def features(self) -> Iterator[tuple[str, Any]]:
         """Class and geometry of every feature that has both and is not to be ignored, after :meth:`require_classes`."""
         for feature in read_features(self.layer, self._unreadable):
-            name = self._class_name(feature)
+            name = self._decoded(self._raw_name(feature))
             wanted = "" if name is None or self._rules is None else self._rules.of(name)
             if wanted and _has_geometry(feature):
                 yield wanted, feature.GetGeometryRef()
@@ -163,18 +186,29 @@ class LabelReader:
         limit : int, optional
             Features to read at most.
         """
-        counts: Counter[str] = Counter()
-        missing = 0
+        raw: Counter[bytes | None] = Counter()
+        shapeless: Counter[bytes | None] = Counter()
+        complete = True
         for number, feature in enumerate(read_features(self.layer, self._unreadable)):
             if number >= limit:
-                return ClassCounts(counts, missing, False)
-            name = self._class_name(feature)
+                complete = False
+                break
+            text = self._raw_name(feature)
+            raw[text] += 1
+            shapeless[text] += not _has_geometry(feature)
+        # All names together say more of their encoding than one does.
+        self._decoder = TextDecoder(text for text in raw if text is not None)
+        self._warn_of(self._decoder, f"texts of the field '{self.labels.field}'")
+        counts: Counter[str] = Counter()
+        missing = 0
+        for text, count in raw.items():
+            name = self._decoded(text)
             if name is None:
-                missing += 1
+                missing += count
             else:
-                counts[name] += 1
-                self._shapeless[name] += not _has_geometry(feature)
-        return ClassCounts(counts, missing, True)
+                counts[name] += count
+                self._shapeless[name] += shapeless[text]
+        return ClassCounts(counts, missing, complete)
 
     def require_classes(self, counts: ClassCounts, min_classes: int = 2) -> Counter[str]:
         """Check that there is something to learn.
@@ -232,7 +266,10 @@ class LabelReader:
             raise InputError("field-null", message, "Choose the field that holds the crop.")
         return kept
 
-    def _class_name(self, feature: Any) -> str | None:
+    def _decoded(self, text: bytes | None) -> str | None:
+        return None if text is None or self._decoder is None else self._decoder.decode(text).strip() or None
+
+    def _raw_name(self, feature: Any) -> bytes | None:
         if not feature.IsFieldSetAndNotNull(self._field):
             return None
         kind = feature.GetFieldDefnRef(self._field).GetType()
@@ -244,12 +281,8 @@ class LabelReader:
                 message = f"Field '{self.labels.field}' of the layer {self.name} holds {number:g}, which is no class."
                 hint = "Choose the field that holds the crop, as text or as a whole number."
                 raise InputError("field-numbers", message, hint)
-            return str(int(number))
-        text = feature.GetFieldAsString(self._field)
-        if isinstance(text, bytes):
-            # A file with another encoding than it declares: what is not UTF-8 is most often this.
-            text = text.decode("cp1252", errors="replace")
-        return str(text).strip() or None
+            return str(int(number)).encode()
+        return raw_bytes(feature.GetFieldAsString(self._field)).strip() or None
 
     def no_geometry(self) -> InputError:
         """Make the error of a layer without usable geometry."""
@@ -257,10 +290,10 @@ class LabelReader:
         return InputError("labels-geometry", message, "Choose a point or polygon layer.")
 
     def _unreadable(self, fault: str) -> InputError:
-        if not self.labels.where:
-            return InputError("vector-unreadable", f"The layer {self.name} cannot be read to its end: {fault}.")
-        message = f"The filter {self.labels.where} does not work on the layer {self.name}: {fault}."
-        return InputError("bad-filter", message, "Write it as the WHERE part of SQL, such as year = 2021.")
+        message = f"The layer {self.name} cannot be read to its end: {fault}."
+        if not (self.labels.where or self._part.subset):
+            return InputError("vector-unreadable", message, "It may be damaged: export it again.")
+        return InputError("bad-filter", message, "Check its filter, the WHERE part of SQL, such as year = 2021.")
 
 
 def layer_problems(labels: LabelLayer, source_bands: Sequence[StackBand], min_classes: int = 2) -> list[InputError]:

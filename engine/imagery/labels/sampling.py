@@ -15,6 +15,7 @@ from ..geo.crs import crs_of
 from ..geo.gdal_io import file_name
 from ..geo.geodesy import to_degrees
 from ..geo.grid import to_map
+from ..geo.layer_source import parse_part, split_layer
 from ..geo.types import Grid, Window
 from ..stack.mask import Mask
 from ..stack.reader import WINDOW_BYTES, Stack
@@ -94,7 +95,7 @@ def sample_labels(
         raise problems[0]
     draw = _Draw(
         labels,
-        labels.layer or file_name(labels.path),
+        parse_part(labels.layer).name or file_name(split_layer(labels.path)[0]),
         stack,
         np.random.default_rng(seed),
         per_class,

@@ -15,23 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from osgeo import gdal, ogr
 
 from ...errors import InputError
-from ..geo.crs import crs_of, epsg
+from ...text_files import decode_marked
 from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name
+from ..geo.text_encoding import TextDecoder
+from .table_coordinates import NUMBER, TableCoordinates, number_of
 
 SUFFIXES = (".csv", ".tsv", ".txt")
 SEPARATORS = (",", ";", "\t", "|")
-X_NAMES = ("longitude", "lon", "long", "lng"), ("x", "easting", "east", "point_x", "coord_x", "x_coord", "xcoord")
-Y_NAMES = ("latitude", "lat"), ("y", "northing", "north", "point_y", "coord_y", "y_coord", "ycoord")
-"""Columns of coordinates, in degrees and in a projected system; capitals do not matter."""
-WKT_NAMES = ("wkt", "geom", "geometry", "the_geom", "wkt_geom", "shape")
+ENOUGH_BYTES = 2**22
+"""Bytes of a table that are looked at to guess its encoding."""
 INTEGER = re.compile(r"[+-]?\d{1,18}")
-NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
-ACCEPTED = "lon and lat, longitude and latitude, x and y, easting and northing, or wkt"
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,10 @@ def read_text_table(path: str) -> TextTable:
     if "\0" in text or not text.strip():
         message = f"The table {name} is {'no text' if text.strip() else 'empty'}."
         raise InputError("vector-unreadable", message, "Export it again as CSV in UTF-8.")
-    rows = _rows(text, _separator(text), name)
+    # Excel's own line in front names the separator.
+    named = re.match(r"\s*\"?sep=(.)\"?[^\r\n]*\r?\n", text, re.IGNORECASE)
+    text = text[named.end() :] if named else text
+    rows = _rows(text, named.group(1) if named else _separator(text), name)
     header = [column.strip() for column in rows[0]]
     table = []
     for number, row in enumerate(rows[1:], 2):
@@ -111,7 +111,9 @@ def open_text_table(path: str) -> tuple[Any, Any, list[str]]:
     table = read_text_table(path)
     name = file_name(path)
     warnings = list(table.warnings)
-    shapes, crs = _geometries(table, path, warnings)
+    places = TableCoordinates(table.header, table.rows, path)
+    shapes, crs = places.geometries()
+    warnings += places.warnings
     dataset = ogr.GetDriverByName("Memory").CreateDataSource(name)
     layer = dataset.CreateLayer(Path(path).stem, crs, ogr.wkbUnknown)
     columns = [[row[i] for row in table.rows] for i in range(len(table.header))]
@@ -123,7 +125,7 @@ def open_text_table(path: str) -> tuple[Any, Any, list[str]]:
         feature = ogr.Feature(definition)
         for index, (text, kind) in enumerate(zip(row, kinds)):
             if text:
-                feature.SetField(index, _number(text) if kind == ogr.OFTReal else text)
+                feature.SetField(index, number_of(text) if kind == ogr.OFTReal else text)
         if shape is not None:
             feature.SetGeometryDirectly(shape)
         layer.CreateFeature(feature)
@@ -133,13 +135,19 @@ def open_text_table(path: str) -> tuple[Any, Any, list[str]]:
 
 def _decoded(path: str) -> tuple[str, tuple[str, ...]]:
     data = _bytes(path)
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", errors="replace"), ()
-    try:
-        return data.decode("utf-8-sig"), ()
-    except UnicodeDecodeError:
-        warning = f"The table {file_name(path)} is not in UTF-8: it is read as Windows-1252 (Western European)."
-        return data.decode("cp1252", errors="replace"), (warning,)
+    marked = decode_marked(data)
+    if marked is not None:
+        return marked, ()
+    # Each value by itself: what is beyond ASCII is in a few of them.
+    decoder = TextDecoder(re.findall(rb"[^,;|\t\r\n\"]+", data[:ENOUGH_BYTES]))
+    name = file_name(path)
+    if decoder.fails:
+        message = f"The table {name} is in an unknown encoding."
+        raise InputError("text-encoding", message, "Save it again as CSV in UTF-8.")
+    if decoder.encoding is None:
+        return data.decode("utf-8", "replace"), ()
+    warning = f"The table {name} is not in UTF-8: its encoding is taken for {decoder.title}."
+    return data.decode(decoder.encoding, "replace"), (warning + " If names look wrong, save it in UTF-8.",)
 
 
 def _bytes(path: str) -> bytes:
@@ -200,76 +208,3 @@ def _kind(values: Sequence[str]) -> int:
     if all(INTEGER.fullmatch(value) for value in filled):
         return int(ogr.OFTInteger64)
     return int(ogr.OFTReal if all(NUMBER.fullmatch(value) for value in filled) else ogr.OFTString)
-
-
-def _number(text: str) -> float:
-    return float(text.replace(",", ".")) if NUMBER.fullmatch(text) else float("nan")
-
-
-def _geometries(table: TextTable, path: str, warnings: list[str]) -> tuple[list[Any], Any]:
-    """The geometry of each row (None where it has none) and the CRS, None when unknown."""
-    name = file_name(path)
-    own = _sidecar_crs(path)
-    for geographic, x_names, y_names in zip((True, False), X_NAMES, Y_NAMES):
-        x_column, y_column = (_find_column(table, names, name, warnings) for names in (x_names, y_names))
-        if x_column is None or y_column is None:
-            continue
-        x, y = np.array([[_number(row[c]) for row in table.rows] for c in (x_column, y_column)], np.float64)
-        seen = np.isfinite(x) & np.isfinite(y)
-        if not seen.any() and len(x):
-            continue
-        degrees = bool((np.abs(x[seen]) <= 180).all() and (np.abs(y[seen]) <= 90).all())
-        if degrees and own is None:
-            own = epsg(4326)
-            if not geographic:
-                both = f"{table.header[x_column]} and {table.header[y_column]}"
-                warnings.append(f"The columns {both} of the table {name} hold degrees: WGS 84 is used.")
-        return [_point(*xy) if valid else None for *xy, valid in zip(x, y, seen)], own
-    wkt = _find_column(table, WKT_NAMES, name, warnings)
-    if wkt is None:
-        hint = f"Name them {ACCEPTED}; it has {', '.join(table.header[:20])}."
-        raise InputError("labels-geometry", f"The table {name} has no columns with coordinates.", hint)
-    return _shapes(table, wkt, name, warnings), own
-
-
-def _find_column(table: TextTable, names: Sequence[str], name: str, warnings: list[str]) -> int | None:
-    lower = [column.lower() for column in table.header]
-    found = [lower.index(one) for one in names if one in lower]
-    if len(found) > 1:
-        columns = ", ".join(table.header[i] for i in found)
-        warnings.append(f"The table {name} has the columns {columns}: '{table.header[found[0]]}' is used.")
-    return found[0] if found else None
-
-
-def _shapes(table: TextTable, column: int, name: str, warnings: list[str]) -> list[Any]:
-    shapes, broken = [], []
-    for number, row in enumerate(table.rows, 2):
-        text = row[column]
-        shape = call_gdal(lambda text=text: ogr.CreateGeometryFromWkt(text))[0] if text else None  # type: ignore[misc]
-        if text and shape is None:
-            broken.append(number)
-        shapes.append(shape)
-    if broken and len(broken) == sum(1 for row in table.rows if row[column]):
-        message = (
-            f"Column '{table.header[column]}' of the table {name} holds no geometry in WKT, as in row {broken[0]}."
-        )
-        raise InputError("labels-geometry", message, "Write it like POINT(3.7 51.0), or give columns of coordinates.")
-    if broken:
-        rows = "1 row" if len(broken) == 1 else f"{len(broken):,} rows"
-        warnings.append(f"Left out of the table {name}: {rows} whose WKT cannot be read, the first is row {broken[0]}.")
-    return shapes
-
-
-def _point(x: float, y: float) -> Any:
-    point = ogr.Geometry(ogr.wkbPoint)
-    point.AddPoint_2D(float(x), float(y))
-    return point
-
-
-def _sidecar_crs(path: str) -> Any:
-    """The CRS of a ``.prj`` file beside the table, as GDAL and QGIS write it; None without one."""
-    prj = Path(path).with_suffix(".prj")
-    try:
-        return crs_of(prj.read_text("utf-8", errors="replace")) if prj.is_file() else None
-    except OSError:
-        return None

@@ -12,6 +12,7 @@ from ..geo.crs import crs_of_layer
 from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name, open_vector, read_features
 from ..geo.grid import extent_intersects
+from ..geo.layer_source import parse_part
 from ..geo.placement import Placement, placement_hint
 from ..geo.rasterize import polygon_of
 from ..geo.types import Grid, StackBand
@@ -50,7 +51,7 @@ class ParcelLayer:
     """
 
     def __init__(self, path: str, layer: str) -> None:
-        self.name = layer or file_name(path)
+        self.name = parse_part(layer).name or file_name(path)
         try:
             self._dataset, self.layer = open_vector(path, layer)
         except InputError as problem:
@@ -113,7 +114,13 @@ class ParcelLayer:
         return InputError("parcels-geometry", message, "Choose a polygon layer.")
 
     def no_overlap(self, grid: Grid) -> InputError:
-        """The error for parcels that are all outside the target; ``grid`` as of :meth:`shapes`."""
+        """The error for parcels that are all outside the target.
+
+        Parameters
+        ----------
+        grid : Grid
+            Of the target.
+        """
         message = f"The parcel layer {self.name} does not overlap the target."
         hint = (
             placement_hint(self._extent(), self.crs, grid) or "Choose parcels of the same place, and check their CRS."

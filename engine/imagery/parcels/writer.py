@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from osgeo import gdal, ogr
@@ -11,9 +12,12 @@ from ...errors import InputError, unwritable
 from ..geo.gdal_errors import call_gdal, quiet_gdal
 from ..geo.gdal_io import file_name
 from ..geo.rasterize import polygon_of
+from ..geo.text_encoding import TextDecoder, raw_bytes
 from .layer import POLYGONS, ParcelLayer
 from .store import Decision
 
+TEXT_FEATURES = 10_000
+"""Features whose texts are looked at to guess their encoding."""
 IN_ONE_TRANSACTION = 20_000
 """Features after which a transaction is written to the disk."""
 OWN_FIELDS = {
@@ -64,8 +68,11 @@ class ParcelWriter:
         self.path, self.classes = path, tuple(classes)
         definition = source.layer.GetLayerDefn()
         self._kept = [definition.GetFieldDefn(i) for i in range(definition.GetFieldCount())]
+        self._texts = [i for i, field in enumerate(self._kept) if field.GetType() == ogr.OFTString]
+        self._decoder = TextDecoder(self._sampled_texts(source))
+        called = [self._decoder.decode(raw_bytes(field.GetNameRef())) for field in self._kept]
         taken: set[str] = set()
-        names = [_free(field.GetName(), taken) for field in self._kept]
+        names = [_free(field, taken) for field in called]
         self._own = [_free(field, taken) for field in OWN_FIELDS]
         self.crop_field = self._own[0]
         self.warnings = [
@@ -74,10 +81,15 @@ class ParcelWriter:
             if field != new
         ]
         self.warnings += [
-            f"Field '{field.GetName()}' of the parcel layer {source.name} exists twice: one is named '{new}'."
-            for field, new in zip(self._kept, names)
-            if field.GetName() != new
+            f"Field '{field}' of the parcel layer {source.name} exists twice: one is named '{new}'."
+            for field, new in zip(called, names)
+            if field != new
         ]
+        if self._decoder.encoding:
+            self.warnings.append(
+                f"Texts of the parcel layer {source.name} are not in the encoding that it declares: they are read as "
+                f"{self._decoder.title}. If they look wrong, name the right encoding in a .cpg file beside it."
+            )
         self._written = 0
         # Feature ids that the source stores are kept.
         self._keyed = bool(source.layer.GetFIDColumn())
@@ -143,6 +155,12 @@ class ParcelWriter:
             raise self._unwritable(fault)
         return dataset, layer
 
+    def _sampled_texts(self, source: ParcelLayer) -> Iterator[bytes]:
+        """Names of the fields, and the texts of many features."""
+        yield from (raw_bytes(field.GetNameRef()) for field in self._kept)
+        for feature in islice(source.features(), TEXT_FEATURES) if self._texts else ():
+            yield from (raw_bytes(feature.GetFieldAsString(position)) for position in self._texts)
+
     def _copy(self, feature: Any, row: Any) -> None:
         """Give a new row the attributes and the polygon of a feature, as they are."""
         with quiet_gdal():
@@ -150,6 +168,10 @@ class ParcelWriter:
             for position, field in enumerate(self._kept):
                 if field.GetType() not in PLAIN_TYPES and feature.IsFieldSetAndNotNull(position):
                     row.SetField(position, feature.GetFieldAsString(position))
+            for position in self._texts if self._decoder.encoding else ():
+                if feature.IsFieldSetAndNotNull(position):
+                    text = raw_bytes(feature.GetFieldAsString(position))
+                    row.SetField(position, self._decoder.decode(text))
             geometry = feature.GetGeometryRef()
             if geometry is not None and ogr.GT_Flatten(geometry.GetGeometryType()) not in POLYGONS:
                 geometry = polygon_of(geometry)

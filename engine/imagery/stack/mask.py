@@ -15,6 +15,7 @@ from ..geo.file_state import file_state
 from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name, next_feature, open_vector, read_features
 from ..geo.grid import box_intersects, grid_of, overlaps, same_grid, to_map, window_transform
+from ..geo.layer_source import parse_part
 from ..geo.placement import Placement, placement_hint
 from ..geo.rasterize import burn, polygon_of
 from ..geo.resample import Resampler
@@ -44,7 +45,7 @@ class Mask:
 
     def __init__(self, path: str, layer: str, grid: Grid) -> None:
         self.path, self.grid = path, grid
-        self.name = layer or file_name(path)
+        self.name = parse_part(layer).name or file_name(path)
         self._shapes: list[Any] = []
         self._boxes = np.empty((0, 4))
         self._raster = _open_raster_mask(path, layer)

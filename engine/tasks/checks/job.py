@@ -7,13 +7,13 @@ from pathlib import Path
 
 from ...errors import InputError, problems_of
 from ...imagery import label_problems, mask_problems, parcel_problems, stack_problems
+from ...imagery.geo.layer_source import split_layer
 from ...imagery.sensors.quality_flags import check_choice
 from ...methods import METHODS
 from ...series.season import day_of_year
 from ..resolve.bands import model_bands, resolve_source, resolve_target
 from ..resolve.series_file import series_bands
 from ..specs.job import Job
-from ..specs.layer_path import split_layer
 from ..specs.schema import setting_problems
 from .outputs import output_problems
 

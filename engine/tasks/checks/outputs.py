@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from ...errors import InputError
 from ...imagery import writable_problems
+from ...imagery.geo.layer_source import split_layer
 from ..specs.comparison import Comparison
 from ..specs.extraction import Extraction
 from ..specs.job import Job
-from ..specs.layer_path import split_layer
 from ..specs.regularization import Regularization
 from ..specs.search import Search
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from ...errors import InputError
 from ...imagery import LabelLayer
+from ...imagery.geo.layer_source import split_layer
 from ...imagery.labels.class_table import read_class_table
 from ...imagery.labels.label_raster import is_label_raster
-from ..specs.layer_path import split_layer
 
 
 def add_label_options(command: argparse.ArgumentParser) -> None:

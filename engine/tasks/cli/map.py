@@ -7,13 +7,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
 from ...imagery import describe
 from ...methods import METHODS
 from ...progress import Progress
+from ...text_files import read_text_file
 from ..runs.job import run
 from ..specs.job import Job
 from ..specs.schema import new_id
@@ -64,8 +64,8 @@ def _job_of(options: argparse.Namespace) -> Job:
     if options.job:
         try:
             # Its own id: two runs of one file must not touch each other's unfinished files.
-            job = replace(Job.from_json(Path(options.job).read_text("utf-8")), id=new_id())
-        except (OSError, UnicodeDecodeError) as fault:
+            job = replace(Job.from_json(read_text_file(options.job)), id=new_id())
+        except (OSError, ValueError) as fault:
             raise InputError("job", f"The job file {options.job} cannot be read: {fault}.") from fault
     else:
         require_target(options, "map")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ...imagery import Mask, Stack
+from ...imagery.geo.layer_source import split_layer
 from ..specs.job import Job
-from ..specs.layer_path import split_layer
 from .bands import ResolvedStack
 
 

@@ -21,6 +21,7 @@ from ...imagery import (
     write_parcel_qml,
     write_qml,
 )
+from ...imagery.geo.layer_source import split_layer
 from ...imagery.stack.raster_file import bounded_cache
 from ...methods import fit
 from ...progress import Progress
@@ -33,7 +34,6 @@ from ..resolve.season import target_season
 from ..resolve.series_file import read_source_series, series_name
 from ..resolve.target import open_target
 from ..specs.job import Job
-from ..specs.layer_path import split_layer
 from ..specs.limits import SAMPLES_PER_CLASS, TARGET_SAMPLES
 from ..storage.lock import only_run
 from ..storage.partial_outputs import part_path, publish_parts, remove_parts

@@ -16,9 +16,9 @@ from typing import Any
 from ... import __version__
 from ...errors import InputError
 from ...imagery.geo.file_state import file_state
+from ...imagery.geo.layer_source import split_layer
 from ...imagery.stack.mask import mask_state
 from ..specs.job import Job
-from ..specs.layer_path import split_layer
 from .partial_outputs import HasOutputs
 
 JOURNAL = "journal.json"
