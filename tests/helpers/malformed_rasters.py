@@ -277,7 +277,7 @@ def dated(*dates: str):
 
 
 RASTERS = (
-    Case("target cut off", cut_tif, "raster-unreadable", ("target.tif",)),
+    Case("target cut off", cut_tif, "raster-unreadable", ("7", "target.tif")),
     Case("source cut off", cut_source, "raster-unreadable", ("7", "source.tif")),
     Case("target cut off in its header", cut_header, "raster-unreadable", ("target.tif",)),
     Case("JPEG 2000 cut off", cut_jp2, "raster-unreadable", ("season.jp2",)),

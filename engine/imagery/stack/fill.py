@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ...errors import InputError
 from ..geo.grid import same_grid
 from ..geo.types import Window
 from .raster_file import FileBand, RasterFile
@@ -228,11 +229,15 @@ def _window(file: RasterFile, across: int, down: int) -> Window:
 
 def _numbers(file: RasterFile, bands: Sequence[FileBand], window: Window) -> np.ndarray:
     """(b, n) float64: numbers of bands as they are stored, NaN where mask or nodata value hide them."""
-    shown = file.read(window, bands, [(1.0, 0.0)] * len(bands)).reshape(-1, len(bands)).T
-    if np.can_cast(file.dtype, np.float32):
-        return shown.astype(np.float64)
     planes = np.empty((len(bands), *window.shape), file.dtype)
-    file.read_planes(window, bands, planes)
+    try:
+        shown = file.read(window, bands, [(1.0, 0.0)] * len(bands)).reshape(-1, len(bands)).T
+        if np.can_cast(file.dtype, np.float32):
+            return shown.astype(np.float64)
+        file.read_planes(window, bands, planes)
+    except InputError:
+        # Reported when the window is read for the map, which keeps all others.
+        return np.full((len(bands), window.pixels), np.nan)
     return np.where(np.isnan(shown), np.nan, planes.reshape(len(bands), -1).astype(np.float64))
 
 

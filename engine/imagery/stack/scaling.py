@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 from osgeo import gdal
 
+from ...errors import InputError
 from ..geo.gdal_io import file_name
 from ..geo.windows import sample_window
 from ..sensors.product_scaling import NAME, NOT_REFLECTANCE, StoredValues
@@ -209,7 +210,10 @@ class StackScale:
 
     def _dark_value(self, file: RasterFile, band: FileBand) -> float:
         scale, offset = self._base(band)
-        return dark_value(self._sample(file, band) * scale + offset)
+        try:
+            return dark_value(self._sample(file, band) * scale + offset)
+        except InputError:
+            return np.nan  # reported when the window is read for the map, which keeps all others
 
     def _read_middles(self, bands: Sequence[Located]) -> None:
         """Sample the middle of files, all bands of one at once: a block may hold all of them."""
@@ -218,7 +222,10 @@ class StackScale:
             if (file.path, band.index) not in self._sampled:
                 by_file.setdefault(file, []).append(band)
         for file, own in by_file.items():
-            values = file.read(sample_window(file.grid, SAMPLE_SIDE, *PLACES[0]), own, [(1.0, 0.0)] * len(own))
+            try:
+                values = file.read(sample_window(file.grid, SAMPLE_SIDE, *PLACES[0]), own, [(1.0, 0.0)] * len(own))
+            except InputError:
+                continue  # reported for the band that cannot be read, where it is needed
             for number, band in enumerate(own):
                 stored = _observed(values[..., number])
                 if len(stored) >= ENOUGH:
