@@ -32,7 +32,7 @@ _CODES = {
         no-overlap no-raster no-source-stack no-stack no-such-band raster-type raster-unreadable stack-empty
         target-empty units-differ""",
     "series": "classes-differ no-source series-class series-empty series-key series-shape series-unreadable",
-    "season": "period period-too-long season season-start",
+    "season": "period period-too-long season season-overlap season-start",
     "catalog": "catalogue catalogue-missing cloud collection extent most no-scene",
     "engine": "engine-install engine-missing needs-scikit-learn",
     "output": """

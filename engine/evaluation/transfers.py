@@ -21,6 +21,7 @@ from ..errors import InputError
 from ..series import SeriesSet, describe_draw, read_series, require_source
 from ..series.class_spelling import match_names, matched_sentence
 from ..series.magnitudes import magnitudes, unit_warnings
+from ..series.season_overlap import season_warnings
 from ..text_files import read_text_file
 from .metrics import Scores
 
@@ -88,6 +89,7 @@ class Transfer:
         target = target.take(seen)
         sides, hint = ("the source", "the target"), "Give both in one unit, such as reflectance from 0 to 1."
         notes += unit_warnings(magnitudes(source), magnitudes(target), sides, hint)
+        notes += season_warnings(source.day, target.day, sides)
         return Transfer(name, source, target, tuple(notes))
 
 

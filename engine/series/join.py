@@ -12,6 +12,7 @@ from .class_spelling import match_names, matched_sentence
 from .composites import compose
 from .magnitudes import magnitude_of, magnitudes_of, unit_warnings
 from .season import HALF_YEAR, opposite
+from .season_overlap import season_warnings
 from .series_set import Series, SeriesSet, align_years, index_of_classes
 
 MERGE_DAYS = 4.0
@@ -234,6 +235,13 @@ def _one_season(parts: Sequence[Series], names: Sequence[str], warn: Callable[[s
                 f"({HALF_YEAR} days)."
             )
         days.append(align_years(day, parts[0].day))
+        try:
+            sentences = season_warnings(parts[0].day, day, (names[0], name))
+        except InputError as problem:
+            # The joined set has gaps there, which is for the person to judge.
+            sentences = [str(problem)]
+        for sentence in sentences:
+            warn(sentence)
     return days
 
 

@@ -12,6 +12,7 @@ from ..geo.gdal_io import file_name, open_container, open_raster
 from ..geo.types import StackBand
 from ..sensors.band_names import date_choices, parse_band, parse_date
 from .cubes import describe_cube, is_cube
+from .day_or_dekad import settle_dates
 from .mixed_sensors import harmonize_names
 from .raster_bands import raster_bands, shows_classes, stem_of
 from .scene_files import Source, expand
@@ -71,8 +72,9 @@ def describe_with_notes(paths: Sequence[str]) -> tuple[tuple[StackBand, ...], tu
         As :func:`describe`.
     """
     found = [describe_path(str(path)) for path in paths]
-    bands, notes = harmonize_names([band for d in found for band in d.bands])
-    return tuple(bands), tuple(dict.fromkeys([note for d in found for note in d.notes] + notes))
+    settled, date_notes = settle_dates([band for d in found for band in d.bands])
+    bands, notes = harmonize_names(settled)
+    return tuple(bands), tuple(dict.fromkeys([note for d in found for note in d.notes] + date_notes + notes))
 
 
 def describe_path(path: str) -> Description:
@@ -109,7 +111,8 @@ def describe_path(path: str) -> Description:
         notes.append(f"{name}: {listed(classes)} left out, as names or colours say that {what}.")
     if not bands:
         raise InputError("no-raster", f"{name} holds no imagery.", " ".join(notes))
-    notes += _ambiguous_dates(bands)
+    bands, date_notes = settle_dates(bands)
+    notes += [*date_notes, *_ambiguous_dates(bands)]
     bands, sensor_notes = harmonize_names(bands)
     return Description(tuple(bands), tuple(notes + sensor_notes))
 

@@ -7,6 +7,7 @@ several dates, none is taken: :func:`date_choices` lists them.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -172,7 +173,7 @@ def date_choices(text: str) -> tuple[str, ...]:
 
 def _dates(text: str) -> tuple[tuple[str, ...], str]:
     """All dates of the surest rank that ``text`` may mean, and the text without them."""
-    rest, rank = text, None
+    rest, rank = unicodedata.normalize("NFC", text), None
     found: set[str] = set()
     for kind in DATE_PATTERNS:
         if rank is not None and kind.rank > rank:

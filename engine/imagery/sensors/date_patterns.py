@@ -7,6 +7,7 @@ The tables are tried from top to bottom. What a pattern matches is not read agai
 from __future__ import annotations
 
 import datetime
+import unicodedata
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -18,10 +19,34 @@ MIDDLE_OF_MONTH = "15"
 MAX_INTERVAL = 200
 """Days between two dates that still bound one composite."""
 
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+MONTHS = tuple(
+    names.split()
+    for names in (
+        "january januar janvier enero janeiro gennaio jan jaen janv ene gen",
+        "february februar fevrier febrero fevereiro febbraio feb febr fevr fev",
+        "march maerz marz mars marzo marco mar mrz",
+        "april avril abril aprile apr avr abr",
+        "may mai mayo maio maggio mag",
+        "june juni juin junio junho giugno jun giu",
+        "july juli juillet julio julho luglio jul juil lug",
+        "august aout agosto aug ago",
+        "september septembre septiembre setembro settembre sept sep set",
+        "october oktober octobre octubre outubro ottobre oct okt out ott",
+        "november novembre noviembre novembro nov",
+        "december dezember decembre diciembre dezembro dicembre dec dez dic",
+    )
+)
+"""Names of the months in English, German, French, Spanish, Portuguese and Italian, long and short, without accents."""
+ACCENTS = {"a": "a\u00e4\u00e1\u00e2", "e": "e\u00e9\u00e8", "u": "u\u00fb\u00fc", "c": "c\u00e7"}
+"""Letters of these names that may have an accent."""
+
+
+def _accented(name: str) -> str:
+    return "".join(f"[{ACCENTS[letter]}]" if letter in ACCENTS else letter for letter in name)
+
+
 MONTH_NAME = (
-    "(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
-    "|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)(?![a-z])"
+    "(" + "|".join(map(_accented, sorted((n for own in MONTHS for n in own), key=len, reverse=True))) + r")(?![^\W\d_])"
 )
 SEPARATED_DAY = r"(\d{4})[-_.:/ ](\d{1,2})[-_.:/ ](\d{1,2})"
 YYYYMMDD = r"(\d{4})(\d{2})(\d{2})"
@@ -30,7 +55,10 @@ CLOCK = r"(?:[T ]\d{2}:?\d{2}(?::?\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
 BETWEEN = r"(?:_to_|_|--?|/| to | - |\.\.)"
 """Separators of the two ends of an interval."""
 END = r"(?!\d)"
-START = r"(?<!\d)"
+START = r"(?:(?<![A-Za-z\d])(?:[XTD]|date[-_.]?))?(?<!\d)"
+"""Programs put a letter in front of a name that begins with a number, as R does (``X2021.05.01``)."""
+DEKAD = r"(?:dekad|decade|decada|dek|dk|d)"
+WEEK = r"(?:week|woche|semaine|semana|settimana|sem|kw|wk|w)"
 
 
 @dataclass(frozen=True)
@@ -77,7 +105,63 @@ def _middle_of_months(*four: str) -> datetime.date:
 
 
 def _named_month(day: str, month: str, year: str) -> datetime.date:
-    return _date(year, str(MONTHS.index(month[:3].lower()) + 1), day)
+    plain = "".join(c for c in unicodedata.normalize("NFKD", month.lower()) if not unicodedata.combining(c))
+    return _date(year, str(next(number for number, names in enumerate(MONTHS, 1) if plain in names)), day)
+
+
+def _dekad(year: str, month: str, dekad: str) -> datetime.date:
+    """The middle of the first, second or third ten days of a month."""
+    return _date(year, month, str(10 * int(dekad) - 5))
+
+
+def _dekad_of_year(year: str, number: str) -> datetime.date:
+    if not 1 <= int(number) <= 36:
+        raise ValueError(f"dekad {number}")
+    return _dekad(year, str((int(number) + 2) // 3), str((int(number) - 1) % 3 + 1))
+
+
+def _week(year: str, week: str) -> datetime.date:
+    """The Thursday of an ISO week."""
+    _date(year, "1", "1")
+    return datetime.date.fromisocalendar(int(year), int(week), 4)
+
+
+def _composite(days: str, year: str, number: str) -> datetime.date:
+    """The middle of a numbered composite of 8 or 16 days."""
+    first = (int(number) - 1) * int(days) + 1
+    return _day_of_year(year, str(min(first + int(days) // 2, 365)))
+
+
+def _half_month(year: str, month: str, half: str) -> datetime.date:
+    return _date(year, month, "8" if half in "1aA" else "23")
+
+
+def day_or_dekad(year: str, number: str) -> dict[str, str]:
+    """What seven digits may mean.
+
+    Parameters
+    ----------
+    year : str
+        Four digits.
+    number : str
+        Three digits: a day of the year, or a month and one of its dekads.
+
+    Returns
+    -------
+    dict of str to str
+        ISO dates by ``day`` and ``dekad``, of those that are dates.
+    """
+    found = {}
+    with suppress(ValueError):
+        found["day"] = _day_of_year(year, number).isoformat()
+    if number[2] in "123":
+        with suppress(ValueError):
+            found["dekad"] = _dekad(year, number[:2], number[2]).isoformat()
+    return found
+
+
+def _day_or_dekad(year: str, number: str) -> tuple[datetime.date, ...]:
+    return tuple(sorted(datetime.date.fromisoformat(date) for date in set(day_or_dekad(year, number).values())))
 
 
 def _either_order(one: str, other: str, year: str) -> tuple[datetime.date, ...]:
@@ -135,6 +219,54 @@ DAY_PATTERNS = (
         lambda *four: _midpoint(_day_of_year(*four[:2]), _day_of_year(*four[2:])),
     ),
     DatePattern(
+        "year, month and dekad: its middle",
+        rf"{START}(\d{{4}})[-_. ]?(\d{{2}})[-_. ]?{DEKAD}[-_. ]?([123]){END}",
+        _dekad,
+    ),
+    DatePattern(
+        "dekad, month and year: its middle",
+        rf"(?<![A-Za-z\d]){DEKAD}[-_. ]?([123])[-_. ](\d{{2}})[-_. ](\d{{4}}){END}",
+        lambda dekad, month, year: _dekad(year, month, dekad),
+    ),
+    DatePattern(
+        "year and dekad of the year: its middle",
+        rf"{START}(\d{{4}})[-_. ]?{DEKAD}[-_. ]?(\d{{2}}){END}",
+        _dekad_of_year,
+    ),
+    DatePattern(
+        "dekad of the year and year: its middle",
+        rf"(?<![A-Za-z\d]){DEKAD}[-_. ]?(\d{{2}})[-_. ](\d{{4}}){END}",
+        lambda number, year: _dekad_of_year(year, number),
+    ),
+    DatePattern(
+        "year and ISO week: its Thursday", rf"{START}(\d{{4}})[-_. ]?{WEEK}[-_. ]?(\d{{1,2}})(?:-[1-7])?{END}", _week
+    ),
+    DatePattern(
+        "ISO week and year: its Thursday",
+        rf"(?<![A-Za-z\d]){WEEK}[-_. ]?(\d{{1,2}})[-_. ](\d{{4}}){END}",
+        lambda week, year: _week(year, week),
+    ),
+    DatePattern(
+        "composite of 8 or 16 days, year and its number: its middle",
+        rf"(?<!\d)(8|16)[-_ ]?days?[-_. ](\d{{4}})[-_. ](\d{{1,2}}){END}",
+        _composite,
+    ),
+    DatePattern(
+        "year, month and its half: its middle",
+        rf"{START}(\d{{4}})[-_. ]?(\d{{2}})(?:[-_. ]?(?:half|hm|h)[-_. ]?(?=[12])|(?=[ab](?![A-Za-z\d])))([12ab]){END}",
+        _half_month,
+    ),
+    DatePattern(
+        "day of the year and year",
+        rf"(?<![A-Za-z\d])(?:doy|jd|day)[-_. ]?(\d{{3}})[-_. ](\d{{4}}){END}",
+        lambda day, year: _day_of_year(year, day),
+    ),
+    DatePattern(
+        "year and day of the year of NASA's products, and with a time behind them",
+        rf"(?:(?<![A-Za-z\d])(?:A|doy)[-_.]?(\d{{4}})(\d{{3}})(?:\d{{6}})?{END}|{START}(\d{{4}})(\d{{3}})(?=T\d{{4}}))",
+        lambda *four: _day_of_year(*(four[:2] if four[0] else four[2:])),
+    ),
+    DatePattern(
         "year, month, day, separated, perhaps with a time, as STAC's datetime",
         rf"{START}{SEPARATED_DAY}{CLOCK}{END}",
         _date,
@@ -162,7 +294,12 @@ DAY_PATTERNS = (
         rf"{START}(\d{{1,2}})([-_/])(\d{{1,2}})\2(\d{{4}}){END}",
         lambda one, separator, other, year: _either_order(one, other, year),
     ),
-    DatePattern("year and day of year", rf"{START}(\d{{4}})[-_.]?(?:doy)?(\d{{3}}){END}", _day_of_year),
+    DatePattern("year and day of year", rf"{START}(\d{{4}})(?:[-_.](?:doy)?|doy[-_.]?)(\d{{3}}){END}", _day_of_year),
+    DatePattern(
+        "year, and day of the year or month and dekad, which all names of a stack together decide",
+        rf"{START}(\d{{4}})(\d{{3}}){END}",
+        _day_or_dekad,
+    ),
 )
 
 MONTH_PATTERNS = (
@@ -186,6 +323,11 @@ MONTH_PATTERNS = (
         "year and name of the month: middle of the month",
         rf"{START}(\d{{4}})[-_. ]?{MONTH_NAME}(?![A-Za-z\d])",
         lambda year, month: _named_month(MIDDLE_OF_MONTH, month, year),
+    ),
+    DatePattern(
+        "year and quarter: middle of its second month",
+        rf"{START}(\d{{4}})[-_. ]?Q([1-4])(?![A-Za-z\d])",
+        lambda year, quarter: _date(year, str(3 * int(quarter) - 1), MIDDLE_OF_MONTH),
     ),
     DatePattern(
         "year and month as six digits: middle of the month",

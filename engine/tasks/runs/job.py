@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ...errors import Cancelled, InputError, writing
 from ...imagery import (
     MapMosaic,
@@ -27,6 +29,7 @@ from ...methods import fit
 from ...progress import Progress
 from ...series import Season, SeriesSet, describe_draw
 from ...series.magnitudes import magnitudes, unit_warnings
+from ...series.season_overlap import season_warnings
 from ..checks.job import check
 from ..cluster.dask_executor import require_cluster
 from ..resolve.bands import ResolvedStack, resolve_source, resolve_target
@@ -175,6 +178,10 @@ def _learn(inputs: _Inputs, stack: Stack, mask: Mask | None) -> _Learned:
     job, progress, model, source = inputs.job, inputs.progress, inputs.model, inputs.source
     progress.plan(plan_stages(job, stack, model is not None))
     progress.warn_once(inputs.notes)
+    if model is not None and job.use_model:
+        span = np.array([model.calendar.first, model.calendar.last]) - model.shift_days
+        sides = f"the model {Path(job.use_model).name}", f"the target {stack.name}"
+        progress.warn_once(season_warnings(span, stack.day, sides, of_span=True))
     parcels = ParcelLayer(*split_layer(job.parcels)) if job.parcels else None
     if model is None:
         progress.stage(READ_SOURCE)
@@ -183,6 +190,7 @@ def _learn(inputs: _Inputs, stack: Stack, mask: Mask | None) -> _Learned:
             source, of_source = _sample_source(job, progress)
             guessed = guessed or of_source
         progress.warn_once(describe_draw(source, SAMPLES_PER_CLASS, series_name(job)))
+        progress.warn_once(season_warnings(source.day, stack.day, ("the source", f"the target {stack.name}")))
         progress.stage(READ_TARGET)
         target = sample_unlabelled(stack, mask, TARGET_SAMPLES, job.seed, progress)
         sides = "the source", f"the target {stack.name}"
