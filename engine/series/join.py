@@ -236,12 +236,10 @@ def _one_season(parts: Sequence[Series], names: Sequence[str], warn: Callable[[s
             )
         days.append(align_years(day, parts[0].day))
         try:
-            sentences = season_warnings(parts[0].day, day, (names[0], name))
+            season_warnings(parts[0].day, day, (names[0], name))
         except InputError as problem:
-            # The joined set has gaps there, which is for the person to judge.
-            sentences = [str(problem)]
-        for sentence in sentences:
-            warn(sentence)
+            # The joined set only has gaps there, which is for the person to judge.
+            warn(problem.message)
     return days
 
 

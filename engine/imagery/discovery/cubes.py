@@ -7,11 +7,9 @@ coordinates and calendars; the result has the classic names that every GDAL open
 
 from __future__ import annotations
 
-import datetime
 import itertools
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -25,6 +23,7 @@ from ..geo.gdal_io import file_name
 from ..geo.remote import no_listing
 from ..geo.types import StackBand
 from ..sensors.band_names import date_choices, parse_band, parse_date
+from .time_axis import dates_since, is_time_unit
 
 CUBES = frozenset("nc nc4 cdf h5 hdf5 he5 zarr".split())
 """Suffixes of files that may hold cubes."""
@@ -41,18 +40,6 @@ UNNAMED = frozenset("__xarray_dataarray_variable__ var data cube array variable 
 """Names of variables that say nothing."""
 AUXILIARY = frozenset("lat lon latitude longitude crs spatial_ref transverse_mercator".split())
 """Names of variables that are no images."""
-CALENDARS = frozenset(("", "standard", "gregorian", "proleptic_gregorian"))
-"""Calendars whose days are those of the civil one."""
-SECONDS = {
-    **dict.fromkeys(("d", "day", "days"), 86400.0),
-    **dict.fromkeys(("h", "hr", "hour", "hours"), 3600.0),
-    **dict.fromkeys(("min", "minute", "minutes"), 60.0),
-    **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
-    **dict.fromkeys(("ms", "millisecond", "milliseconds"), 1e-3),
-    **dict.fromkeys(("us", "microsecond", "microseconds"), 1e-6),
-    **dict.fromkeys(("ns", "nanosecond", "nanoseconds"), 1e-9),
-}
-"""Units of time axes (CF conventions, section 4.4)."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +159,7 @@ def _is_time(dimension: Any) -> bool:
     if dimension.GetName().lower() in TIMES or dimension.GetType() == gdal.DIM_TYPE_TEMPORAL:
         return True
     axis = _axis(dimension)
-    return axis is not None and " since " in (axis.GetUnit() or "")
+    return axis is not None and is_time_unit(axis.GetUnit() or "")
 
 
 def _is_bands(dimension: Any) -> bool:
@@ -258,50 +245,6 @@ def _dates(dimension: Any, file: str) -> list[str | None]:
     if numbers is None:
         return [None] * size
     return dates_since(np.frombuffer(numbers, np.float64), units, calendar, file)
-
-
-def dates_since(steps: np.ndarray, units: str, calendar: str, file: str) -> list[str | None]:
-    """ISO dates of numbers in the units of a time axis, such as ``days since 1970-01-01``.
-
-    Parameters
-    ----------
-    steps : ndarray of float64, shape (t,)
-        NaN where there is none.
-    units : str
-        As the CF conventions write them.
-    calendar : str
-        Name of the CF calendar; empty for the civil one.
-    file : str
-        For the message.
-
-    Returns
-    -------
-    list of (str or None)
-        None where a number or the units are no date.
-
-    Raises
-    ------
-    InputError
-        ``cube-calendar``.
-    """
-    if calendar not in CALENDARS:
-        raise InputError(
-            "cube-calendar",
-            f"The time axis of {file_name(file)} has the calendar '{calendar}', whose days are no dates.",
-            "Write the cube again with the standard calendar.",
-        )
-    match = re.match(r"(\w+) since (\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2}))?)?", units.strip())
-    if match is None or match.group(1).lower() not in SECONDS:
-        return [None] * len(steps)
-    factor = SECONDS[match.group(1).lower()]
-    return [_date_after(match.groups()[1:], float(step) * factor) for step in steps]
-
-
-def _date_after(start: Sequence[str], seconds: float) -> str | None:
-    with suppress(OverflowError, ValueError):
-        since = datetime.datetime(*(int(part or 0) for part in start))  # type: ignore[arg-type]
-        return (since + datetime.timedelta(seconds=seconds)).date().isoformat()
-    return None
 
 
 def _attributes(array: Any) -> dict[str, Any]:

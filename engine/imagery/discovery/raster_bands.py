@@ -24,10 +24,12 @@ from ..sensors.band_names import (
     sensor_of,
     standard_name,
 )
+from ..sensors.wavelengths import split_wavelength
+from .terra_sidecar import terra_dates
 
 ACQUIRED = (
     "ACQUISITION_DATE ACQUISITIONDATE ACQUISITIONDATETIME DATE_ACQUIRED SENSING_TIME PRODUCT_START_TIME "
-    "RANGEBEGINNINGDATE DATETIME DATE"
+    "ACQUISITION_TIME IMAGING_DATE RANGEBEGINNINGDATE TIMESTAMP RASTER_TIME GRIB_VALID_TIME DATETIME DATE"
 ).split()
 """Metadata keys that say when an image was taken, the surest first."""
 RANGES = (("START_DATETIME", "END_DATETIME"), ("TIME_COVERAGE_START", "TIME_COVERAGE_END"))
@@ -63,6 +65,8 @@ class _FileHints:
     """Of the file's name: it holds for one band only, since in a file of many it would name them all the same."""
     order: list[str]
     """Names by position; empty where the product has no fixed order."""
+    dates: list[str | None]
+    """Dates by position, as a file beside it says; empty without one."""
 
 
 def raster_bands(dataset: Any, path: str) -> list[StackBand]:
@@ -103,6 +107,7 @@ def raster_bands(dataset: Any, path: str) -> list[StackBand]:
 
 def _hints_of(dataset: Any, path: str) -> _FileHints:
     metadata = _upper(dataset.GetMetadata() or {}) | _upper(dataset.GetMetadata("IMAGERY") or {})
+    metadata |= _upper(dataset.GetMetadata("ENVI") or {})
     stem = stem_of(path)
     date = _first_date(metadata, ACQUIRED) or _middle_of_range(metadata) or _date_of_path(path)
     if not date and not date_choices(stem):
@@ -111,17 +116,20 @@ def _hints_of(dataset: Any, path: str) -> _FileHints:
     sensor = next(filter(None, map(sensor_of, texts)), None)
     band = sensor_band_name(parse_band(parse_date(stem)[1], free=False), sensor)
     orders = (names.split() for pattern, names in BAND_ORDERS if re.search(pattern, stem, re.IGNORECASE))
-    return _FileHints(date, sensor, band, next((o for o in orders if len(o) == dataset.RasterCount), []))
+    order = next((o for o in orders if len(o) == dataset.RasterCount), [])
+    return _FileHints(date, sensor, band, order, terra_dates(path, dataset.RasterCount))
 
 
 def _date_and_name(band: Any, description: str, hints: _FileHints, index: int) -> tuple[str | None, str | None]:
     """Date and name that a band itself has, and the name by its position in the product."""
     metadata = band.GetMetadata() or {}
+    description, by_wavelength = split_wavelength(description)
     date, rest = parse_date(description)
-    name = sensor_band_name(parse_band(rest, free=True) or _first_name(metadata), hints.sensor)
+    name = sensor_band_name(parse_band(rest, free=True) or by_wavelength or _first_name(metadata), hints.sensor)
     if hints.order and not (name and standard_name(name)):
         name = hints.order[index - 1]
-    return date or _first_date(_upper(metadata), ACQUIRED), name
+    dates = hints.dates[index - 1 : index]
+    return date or _first_date(_upper(metadata), ACQUIRED) or (dates[0] if dates else None), name
 
 
 def _agreed_in_sources(

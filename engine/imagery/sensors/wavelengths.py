@@ -95,6 +95,34 @@ LOOSE = {
 WORDS = {word: common for common, (_, words) in COMMON.items() for word in words.split()}
 
 
+WAVELENGTH = re.compile(r"\(?(\d+(?:\.\d+)?)\s*(nanomet\w+|nm|micromet\w+|\u00b5m|um)\)?$", re.IGNORECASE)
+"""A wavelength at the end of a description, as ENVI's headers give it to bands."""
+
+
+def split_wavelength(text: str) -> tuple[str, str | None]:
+    """What a description says before a wavelength, and the name of the part of the spectrum it is in.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``665.0 Nanometers`` or ``red (0.665 Micrometers)``.
+
+    Returns
+    -------
+    rest : str
+        The text without the wavelength.
+    name : str or None
+        Such as ``RED``; None without a wavelength, or where no name is near.
+    """
+    found = WAVELENGTH.search(text.strip())
+    if found is None:
+        return text, None
+    nanometres = float(found.group(1)) * (1 if found.group(2).lower().startswith("n") else 1000)
+    centre, name = min((abs(middle - nanometres), name) for name, (middle, _) in COMMON.items() if name != "pan")
+    near = centre <= max(12.0, 0.03 * nanometres)
+    return text.strip()[: found.start()].strip(), name.upper() if near else None
+
+
 def common_name(name: str) -> str | None:
     """The common name of one band by itself.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from osgeo import gdal
 from ...errors import InputError, listed
 from ...series.dates import parse_iso_date
 from ..discovery.describe import band_date_choices
+from ..discovery.time_axis import is_time_unit
 from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name, open_raster
 from ..geo.grid import grid_of
@@ -174,7 +176,16 @@ def _choices(bands: Sequence[StackBand]) -> str:
             continue  # reported among the problems of the files
         if choices:
             return f"; {file_name(band.path)} may be of {' or '.join(choices)}"
+        if unit := _unknown_time_unit(band.path):
+            return f"; the time axis of {file_name(band.path)} is in '{unit}', which is no known unit of time"
     return ""
+
+
+def _unknown_time_unit(path: str) -> str:
+    """The unit of the time axis of a cube's variable that cannot be read; empty where there is none."""
+    tags = open_raster(path).GetMetadata() or {}
+    units = [value for key, value in tags.items() if re.fullmatch(r"(?:t|times?|date|datetime)#units", key.lower())]
+    return next((unit for unit in units if not is_time_unit(unit)), "")
 
 
 def _duplicates(bands: Sequence[StackBand], role: str, tiles: Sequence[Sequence[str]]) -> list[InputError]:

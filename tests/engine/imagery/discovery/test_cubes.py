@@ -10,8 +10,8 @@ from scipy.io import netcdf_file
 
 from engine.errors import InputError
 from engine.imagery import Stack, describe, stack_problems
-from engine.imagery.discovery.cubes import dates_since
 from engine.imagery.discovery.describe import describe_with_notes
+from engine.imagery.discovery.time_axis import dates_since
 from tests.helpers.facts import lacking
 from tests.helpers.rasters import crs_wkt, write_raster
 
@@ -188,17 +188,47 @@ def test_a_dimension_of_one_is_no_hindrance(tmp_path):
     assert [b.date for b in describe([write_netcdf(tmp_path / "cube.nc", cube)])] == DATES
 
 
-@pytest.mark.parametrize("calendar", ["noleap", "365_day", "360_day", "julian"])
-def test_a_calendar_without_our_days_is_refused(tmp_path, calendar):
-    path = write_netcdf(tmp_path / "model.nc", {"B04": (("t", "y", "x"), VALUES[:, 0], {})}, calendar=calendar)
+def test_an_unknown_calendar_is_refused(tmp_path):
+    path = write_netcdf(tmp_path / "model.nc", {"B04": (("t", "y", "x"), VALUES[:, 0], {})}, calendar="lunar")
     with pytest.raises(InputError) as error:
         describe([path])
-    assert error.value.code == "cube-calendar" and not lacking(error.value.message, "model.nc", f"'{calendar}'")
+    assert error.value.code == "cube-calendar" and not lacking(error.value.message, "model.nc", "'lunar'")
 
 
-@pytest.mark.parametrize("units", ["1", "months since 2021-01-01", "days since when", "days since 2021-13-01"])
-def test_units_that_are_no_dates_leave_the_date_open(units):
+STEPS = [59.0, 60.0, 364.0]
+
+
+@pytest.mark.parametrize(
+    ("units", "steps", "calendar", "dates"),
+    [
+        ("Days Since 2021-1-1 00:00:0.0", STEPS, "standard", ["2021-03-01", "2021-03-02", "2021-12-31"]),
+        ("HOURS since 1900-01-01T00:00:00Z", [24.0, 1e6], "", ["1900-01-02", "2014-01-29"]),
+        ("weeks since 2021-01-01", [1.0, 2.0], "", ["2021-01-08", "2021-01-15"]),
+        ("d since 01-01-1970", [18687.0], "", ["2021-03-01"]),
+        ("seconds since 2021-01-01 00:00:00 +02:00", [0.0, 7200.0], "", ["2020-12-31", "2021-01-01"]),
+        ("day as %Y%m%d.%f", [20210301.0, 20211301.0], "", ["2021-03-01", None]),
+        ("months since 2021-01-01", [0.0, 13.0], "", ["2021-01-01", "2022-02-01"]),
+        ("months since 2021-01-31", [1.0], "360_day", ["2021-02-28"]),
+        ("Years since 2000-01-01", [21.0], "", ["2021-01-01"]),
+        # As cftime 1.6.6.1 has them (num2date), but for days that the civil calendar lacks.
+        ("days since 2000-01-01", [59.0, 425.0], "noleap", ["2000-03-01", "2001-03-02"]),
+        ("days since 2000-01-01", [59.0, 425.0], "all_leap", ["2000-02-29", "2001-02-28"]),
+        ("days since 2000-01-01", [59.0, 419.0], "360_day", ["2000-02-29", "2001-02-28"]),
+        ("days since 2000-01-01", [59.0, 425.0], "julian", ["2000-02-29", "2001-03-01"]),
+        ("days since 1-1-1 00:00:00", [737849.0], "gregorian", ["2021-02-27"]),
+        ("days since 1-1-1 00:00:00", [737849.0], "proleptic_gregorian", ["2021-03-01"]),
+    ],
+)
+def test_units_and_calendars(units, steps, calendar, dates):
+    assert dates_since(np.array(steps), units, calendar, "f.nc") == dates
+
+
+@pytest.mark.parametrize("units", ["1", "fortnights since 2021-01-01", "days since when", "days since 2021-13-01"])
+def test_units_that_are_no_dates_leave_the_date_open_and_are_named(tmp_path, units):
     assert dates_since(np.array([1.0, np.nan]), units, "standard", "f.nc") == [None, None]
+    path = write_netcdf(tmp_path / "odd.nc", {"B04": (("t", "y", "x"), VALUES[:, 0], {})}, units=units)
+    problems = [problem for problem in stack_problems(describe([path]), "source") if problem.code == "no-date"]
+    assert problems and (units == "1" or f"'{units}'" in problems[0].message)
 
 
 def test_steps_beyond_all_calendars_leave_the_date_open():
