@@ -50,8 +50,8 @@ def season_warnings(source: np.ndarray, target: np.ndarray, names: tuple[str, st
     counts = [int(((days >= low) & (days <= high)).sum()) for days in ([moved] if of_span else [source, moved])]
     if min(counts) >= FEWEST_COMMON:
         return []
-    dates = "a single date" if min(counts) == 1 else f"{min(counts)} dates"
-    return [f"Only {dates} are in the common part of the season: {spans}. The map may be poor. {HINT}"]
+    shown = " and ".join(f"{count} of {name}" for count, name in zip(counts, names[-len(counts) :]))
+    return [f"Few dates are in the common part of the season, {shown}: {spans}. The map may be poor. {HINT}"]
 
 
 def _span(days: np.ndarray) -> str:

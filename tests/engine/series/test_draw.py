@@ -168,13 +168,15 @@ def test_a_job_tells_that_it_learns_from_a_draw(tmp_path, monkeypatch):
 
 
 def test_a_comparison_tells_what_it_draws_and_scores_natural_shares(path, monkeypatch):
-    assert read_files(path, path).notes == ()
+    # The series have two dates, which is few; nothing else is left to report.
+    (few,) = read_files(path, path).notes
+    assert not lacking(few, "2")
     monkeypatch.setattr(compare, "SOURCE_SERIES", 50)
     monkeypatch.setattr(compare, "TARGET_SERIES", 400)
     transfer = read_files(path, path)
     assert len(transfer.source) == 130 and len(transfer.target) == 400
     assert (transfer.target.labels == 0).mean() > 0.75
-    assert list(map(numbers, transfer.notes)) == [["130", "720", "50"], ["400", "720"]]
+    assert list(map(numbers, transfer.notes))[:2] == [["130", "720", "50"], ["400", "720"]]
 
 
 def test_without_a_draw_nothing_is_told():

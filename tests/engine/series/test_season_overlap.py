@@ -20,7 +20,7 @@ def test_the_same_season_needs_no_word(target):
     assert season_warnings(SOURCE, target, NAMES) == []
 
 
-@pytest.mark.parametrize(("target", "count"), [([150.0, 170, 190], "3"), ([100.0, 260], "2"), ([150.0], "single")])
+@pytest.mark.parametrize(("target", "count"), [([150.0, 170, 190], 3), ([100.0, 260], 2), ([150.0], 1)])
 def test_few_common_dates_are_reported_with_both_spans(target, count):
     (sentence,) = season_warnings(SOURCE, np.array(target), NAMES)
     assert not lacking(sentence, count, "1 Mar", "7 Oct", "t.tif")
