@@ -11,6 +11,7 @@ from ...errors import InputError, listed
 from ..geo.gdal_io import file_name, open_container, open_raster
 from ..geo.types import StackBand
 from ..sensors.band_names import date_choices, parse_band, parse_date
+from .auxiliary import leave_out_auxiliary
 from .cubes import describe_cube, is_cube
 from .day_or_dekad import settle_dates
 from .mixed_sensors import harmonize_names
@@ -106,6 +107,9 @@ def describe_path(path: str) -> Description:
         else:
             bands += found
     name = file_name(path.rstrip("/\\"))
+    if not any(source.chosen for source in expansion.sources):
+        bands, auxiliary_notes = leave_out_auxiliary(bands, name)
+        notes += auxiliary_notes
     if classes:
         what = "it shows classes" if len(classes) == 1 else "they show classes"
         notes.append(f"{name}: {listed(classes)} left out, as names or colours say that {what}.")

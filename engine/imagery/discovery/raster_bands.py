@@ -102,7 +102,32 @@ def raster_bands(dataset: Any, path: str) -> list[StackBand]:
     if len(bands) > 1 and hints.band and None not in dates and len(set(dates)) == len(dates):
         # Every band has its own date: a file ``NDVI.tif`` holds one index over time.
         bands = [replace(b, band=b.band or hints.band) for b in bands]
-    return bands
+    return _repeated_names(bands)
+
+
+def _repeated_names(bands: Sequence[StackBand]) -> list[StackBand]:
+    """The bands by the ends of their names that every date has, where the whole names are of one date each.
+
+    Earth Engine's ``toBands`` puts the identifier of the image before the band, with orbits and times in it.
+    """
+    dates = {band.date for band in bands}
+    if len(dates) < 2 or None in dates or not all(band.band for band in bands) or _is_even(bands):
+        return list(bands)
+    for words in (3, 2, 1):
+        ends = ["_".join(str(band.band).split("_")[-words:]) for band in bands]
+        named = [replace(band, band=parse_band(end, free=True) or end) for band, end in zip(bands, ends)]
+        if _is_even(named):
+            return named
+    return list(bands)
+
+
+def _is_even(bands: Sequence[StackBand]) -> bool:
+    """Whether every date has the same bands, each once."""
+    of_date: dict[str | None, list[str | None]] = {}
+    for band in bands:
+        of_date.setdefault(band.date, []).append(band.band)
+    sets = {tuple(sorted(map(str, names))) for names in of_date.values()}
+    return len(sets) == 1 and all(len(set(names)) == len(names) for names in sets)
 
 
 def _hints_of(dataset: Any, path: str) -> _FileHints:
@@ -125,7 +150,9 @@ def _date_and_name(band: Any, description: str, hints: _FileHints, index: int) -
     metadata = band.GetMetadata() or {}
     description, by_wavelength = split_wavelength(description)
     date, rest = parse_date(description)
-    name = sensor_band_name(parse_band(rest, free=True) or by_wavelength or _first_name(metadata), hints.sensor)
+    name = sensor_band_name(
+        parse_band(rest, free=True) or by_wavelength or _first_name(metadata), hints.sensor or sensor_of(description)
+    )
     if hints.order and not (name and standard_name(name)):
         name = hints.order[index - 1]
     dates = hints.dates[index - 1 : index]

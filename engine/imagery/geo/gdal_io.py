@@ -20,6 +20,7 @@ from .crs import crs_of
 from .gdal_errors import UNKNOWN_ERROR, call_gdal, quiet_gdal, single_line
 from .layer_source import LayerPart, parse_part
 from .remote import address_of, no_listing, remote_fault
+from .vrt_sources import missing_source
 
 VECTORS = (".shp", ".gpkg", ".geojson", ".fgb", ".kml", ".gml", ".tab")
 """Suffixes of the vector files that are recognised in a zip."""
@@ -142,6 +143,9 @@ def open_container(path: str) -> tuple[Any, list[str]]:
         dataset, fault = call_gdal(lambda: gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR))
     if dataset is None:
         raise _unreadable(path, fault)
+    if gone := missing_source(dataset, path):
+        message = f"The raster {file_name(path)} shows the file {gone}, which does not exist."
+        raise InputError("raster-unreadable", message, "Move the file back, or make the virtual raster again.")
     if dataset.RasterCount:
         return _with_georeference(dataset, path), []
     inside = [name for name, _ in dataset.GetSubDatasets()]

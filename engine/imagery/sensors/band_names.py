@@ -26,6 +26,7 @@ KNOWN_BANDS = tuple(
     GVMI PSRI BSI
     VV VH HH HV VVVH RVI LST DEM
     SCL QA_PIXEL FMASK FMASK4 QA60 CLM PIXEL_RELIABILITY SUMMARY_QA VI_QUALITY STATE_QA UDM UDM2
+    QAI CMASK DATAMASK MG2 CLOUD
     """.split()
 )
 """Names of bands, indices and quality bands that are recognised among other words, in capitals and in their usual
@@ -47,6 +48,7 @@ PHRASES = (
     (r"coastal[\s_](?:blue|aerosol)", "COASTAL"),
     (r"green[\s_]i(?![a-z\d])", "GREEN_I"),
     (r"nadir[\s_]reflectance[\s_]band(\d)(?!\d)", r"NADIR_REFLECTANCE_BAND\1"),
+    (r"(?<![a-z\d])(LC8_30(?:_\d+[DM])?_STK[\w ]*?_)band(\d{1,2})(?!\d)", r"\1B\2"),
     (r"(?<=_)band(1[3-6])(?![a-z\d])", r"B\1"),  # CBERS-4; other sensors' files count from Band 1 without meaning it
     (r"red[\s_]edge(?![\s_]?\d)", "REDEDGE"),
     (r"red[\s_]?edge[\s_]?([1-4])(?!\d)", r"RE\1"),
@@ -84,7 +86,7 @@ class Sensor:
 SENSORS = (
     Sensor(
         "Landsat 8 and 9, and their half of HLS",
-        r"(?<![a-z\d])(?:L[CO]0[89]_|L[CO]8\d{6}|HLS[._]L30|LANDSAT[_ ]?[89](?!\d))",
+        r"(?<![a-z\d])(?:L[CO]0[89]_|L[CO]8\d{6}|LC8_30_|HLS[._]L30|LANDSAT[_ ]?[89](?!\d))",
         "1:COASTAL 2:BLUE 3:GREEN 4:RED 5:NIR08 6:SWIR16 7:SWIR22 8:PAN 9:CIRRUS 10:TIR 11:TIR2",
     ),
     Sensor(

@@ -9,7 +9,8 @@ Sources: Sentinel-2 Products Specification Document, S2-PDGS-TAS-DI-PSD, and Lev
 LSDS-1618 and LSDS-1619, Landsat Collection 2 Level 2 (QA_PIXEL); HLS User Guide 2.0, table 9 (FMASK); Zhu and
 Woodcock 2012, doi:10.1016/j.rse.2011.10.028 (FMASK4); MODIS Vegetation Index User's Guide, collection 6.1, tables
 4 and 5 (PIXEL_RELIABILITY, SUMMARY_QA, VI_QUALITY); MODIS Surface Reflectance User's Guide, collection 6.1, table 13
-(STATE_QA); Planet, Usable Data Masks (UDM, UDM2); Sentinel Hub, s2cloudless (CLM).
+(STATE_QA); Planet, Usable Data Masks (UDM, UDM2); Sentinel Hub, s2cloudless (CLM) and dataMask; FORCE documentation,
+level 2 quality bits (QAI); Brazil Data Cube, products (CLOUD, CMASK); Theia, MAJA product format (MG2).
 """
 
 from __future__ import annotations
@@ -146,6 +147,35 @@ QUALITY: dict[str, QualityBand] = {
         "PlanetScope unusable data mask (band 8 of a UDM2 file)",
         True,
         _bits("0 no data*; 1 cloud*; " + "; ".join(f"{n} missing or suspect in band {n - 1}*" for n in range(2, 8))),
+    ),
+    "QAI": QualityBand(
+        "FORCE quality assurance information",
+        True,
+        (
+            *_bits("0 no data*"),
+            *_field(1, 2, "1 buffered cloud*; 2 opaque cloud*; 3 cirrus*"),
+            *_bits("3 cloud shadow*; 4 snow*; 5 water"),
+            *_field(6, 2, "1 interpolated aerosol; 2 high aerosol; 3 aerosol fill"),
+            *_bits("8 subzero; 9 saturated*; 10 low sun"),
+            *_field(11, 2, "1 medium illumination; 2 poor illumination; 3 shaded"),
+            *_bits("13 sloped; 14 water vapour fill"),
+        ),
+    ),
+    "CLOUD": _classes(
+        "cloud band of sits and the Brazil Data Cube (Sentinel-2 scene classification)",
+        "0 no data*; 1 saturated or defective*; 2 dark area or cast shadow; 3 cloud shadow*; 4 vegetation; "
+        "5 not vegetated; 6 water; 7 unclassified; 8 cloud, medium probability*; 9 cloud, high probability*; "
+        "10 thin cirrus*; 11 snow or ice*; 255 no data*",
+    ),
+    "CMASK": _classes("CBERS-4 cloud mask of the Brazil Data Cube", "0 no data*; 127 clear; 255 cloud*"),
+    "DATAMASK": _classes("Sentinel Hub data mask", "0 no data*; 1 data"),
+    "MG2": QualityBand(
+        "Theia geophysical mask of MAJA",
+        True,
+        _bits(
+            "0 water; 1 cloud*; 2 snow*; 3 cloud shadow*; 4 relief shadow; 5 hidden by relief*; 6 low sun*; "
+            "7 tangent sun*"
+        ),
     ),
     "UDM2": _classes("PlanetScope clear map (band 1 of a UDM2 file)", "0 not clear*; 1 clear"),
 }
