@@ -10,7 +10,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-lo
 SHIPPED := __init__.py plugin.py engine ui
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-fast lint architecture architecture-lists bench ablations docs tutorial sample package clean
+.PHONY: help env demo test test-fast lint architecture architecture-lists cases bench ablations docs tutorial sample package clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -44,6 +44,9 @@ architecture: env  ## docs/architecture.md and its picture, from the imports of 
 architecture-lists: env  ## the lists of long functions and missing docstrings as the tree is now
 	$(BIN)/python tests/architecture/test_sizes.py --write
 	$(BIN)/python tests/architecture/test_docstrings.py --write
+
+cases: env  ## the small inputs that once failed, in ../shared/cases (CASES="01 28" for some)
+	$(BIN)/python .ci/cases.py $(CASES)
 
 bench: env  ## accuracy, speed and memory on the real data in ../shared/data, as JSON in bench/
 	$(BIN)/python .ci/bench.py

@@ -27,7 +27,7 @@ _CODES = {
         layer-missing mask-empty mask-geometry mask-no-overlap mask-unreadable no-parcels parcels-geometry
         parcels-no-overlap parcels-unreadable raster-layer vector-unreadable""",
     "imagery": """
-        all-nodata bands-differ crs-unrelated cube-calendar cube-dimensions date-incomplete duplicate-band
+        all-nodata band-table bands-differ crs-unrelated cube-calendar cube-dimensions date-incomplete duplicate-band
         folder-too-large grids-differ index index-bands input-empty no-band no-date no-dates no-georeference
         no-overlap no-raster no-source-stack no-stack no-such-band raster-type raster-unreadable stack-empty
         target-empty units-differ""",

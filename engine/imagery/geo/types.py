@@ -14,16 +14,16 @@ class Encoding:
     """How the numbers of raster bands encode values, as a person gives it; None: as the files and their product say."""
 
     nodata: str | None = None
-    """Stored number that means no observation, as text; ``none`` where every number is one."""
+    """Stored numbers that mean no observation, as text with blanks between; ``none`` where every number is one."""
     scale: float | None = None
     """Value = stored number * scale + offset; a scale without an offset has the offset 0."""
     offset: float | None = None
     """In the unit of the value; without a scale, the scale is that of the file."""
 
     @property
-    def nodata_number(self) -> float | None:
-        """The nodata value; None where there is none or none is given."""
-        return None if self.nodata in (None, NO_NODATA) else float(str(self.nodata))
+    def nodata_numbers(self) -> tuple[float, ...]:
+        """The nodata values; empty where there is none or none is given."""
+        return () if self.nodata in (None, NO_NODATA) else tuple(map(float, str(self.nodata).split()))
 
     def over(self, other: Encoding | None) -> Encoding:
         """The encoding with what it leaves open taken from another.

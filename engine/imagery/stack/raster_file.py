@@ -228,8 +228,8 @@ def _file_band(
     if given.scale is not None:
         stored = StoredValues((given.scale, given.offset or 0.0), fill=stored.fill)
     nodata = band.GetNoDataValue()
-    nodata = given.nodata_number if given.nodata else stored.fill if nodata is None else nodata
-    hidden = () if nodata is None or np.isnan(nodata) else (nodata,)
+    nodata = stored.fill if nodata is None else nodata
+    hidden = given.nodata_numbers if given.nodata else () if nodata is None or np.isnan(nodata) else (nodata,)
     return FileBand(wanted.index, *position, hidden, stored, band.DataType, wanted.encoding)
 
 

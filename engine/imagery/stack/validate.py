@@ -159,6 +159,7 @@ def _unrecognised(bands: Sequence[StackBand], role: str) -> list[InputError]:
             one = f"B{which[1:]} {of} has no recognised {what}{choices}."
             many = f"{len(lacking)} bands {of} have no recognised {what}: {which}{choices}."
             hint = f"Give the {what} in the table, or in the file name or band description as in B08_2021-05-01."
+            hint += " croptransfer describe writes the table, --bands-from reads it."
             problems.append(InputError(code, one if len(lacking) == 1 else many, hint))
     wrong = [b for b in bands if b.date and not parse_iso_date(b.date)]
     if wrong:

@@ -6,13 +6,19 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from ...imagery import describe
 from ...progress import Progress
 from ..runs.extraction import run_extraction
 from ..specs.extraction import Extraction
 from ..specs.limits import SAMPLES_PER_CLASS
 from .label_arguments import add_label_options, label_layer
-from .stack_arguments import add_encoding_options, add_quality_option, encoding_of, stack_fields
+from .stack_arguments import (
+    add_bands_from,
+    add_encoding_options,
+    add_quality_option,
+    encoding_of,
+    stack_fields,
+    stack_of,
+)
 from .terminal import show, show_outputs
 
 
@@ -24,6 +30,7 @@ def add_command(commands: Any) -> None:
     command.add_argument("--source", nargs="+", metavar="RASTER", help="files of the source stack")
     add_quality_option(command)
     add_encoding_options(command, "source")
+    add_bands_from(command, "source")
     join = "series files of other regions or years to join with it"
     command.add_argument("--join", nargs="+", default=[], metavar="FILE", help=join)
     command.add_argument("--output", required=True, metavar="FILE", help="the series file (.npz)")
@@ -36,7 +43,7 @@ def _extract(options: argparse.Namespace, cancelled: Callable[[], bool]) -> None
     extraction = Extraction(
         output=options.output,
         labels=label_layer(options),
-        source=describe(options.source) if options.source else (),
+        source=stack_of(options, "source"),
         join=tuple(options.join),
         per_class=options.per_class,
         seed=options.seed,

@@ -15,7 +15,7 @@ from ... import __version__
 from ...errors import Cancelled, InputError, describe_exception
 from .. import worker
 from ..protocol import EXIT_CANCELLED, EXIT_DONE, EXIT_FAULT, EXIT_INPUT
-from . import compare, extract, map, regularize, search
+from . import compare, describe, extract, map, regularize, search
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,7 +80,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="croptransfer", description="Map crops of an unlabelled target from a labelled source.")
     parser.add_argument("--version", action="version", version=f"croptransfer {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (map.add_commands, compare.add_command, extract.add_command, regularize.add_command, search.add_command):
+    for add in (
+        map.add_commands,
+        compare.add_command,
+        describe.add_command,
+        extract.add_command,
+        regularize.add_command,
+        search.add_command,
+    ):
         add(commands)
     command = commands.add_parser("worker", help="run one task for QGIS, by JSON lines")
     command.set_defaults(run=_worker)

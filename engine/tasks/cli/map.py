@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 from ...errors import InputError
-from ...imagery import describe
 from ...methods import METHODS
 from ...progress import Progress
 from ...text_files import read_text_file
@@ -20,7 +19,14 @@ from ..specs.schema import new_id
 from ..storage.checkpoint import unfinished_folder, unfinished_folders
 from .label_arguments import add_label_options, label_layer
 from .method_arguments import add_method_options, method_options
-from .stack_arguments import add_band_options, add_encoding_options, encoding_fields, stack_fields
+from .stack_arguments import (
+    add_band_options,
+    add_bands_from,
+    add_encoding_options,
+    encoding_fields,
+    stack_fields,
+    stack_of,
+)
 from .target_arguments import add_beside, add_target_options, require_target, run_all
 from .terminal import show, show_outputs
 
@@ -41,6 +47,7 @@ def add_commands(commands: Any) -> None:
     command.add_argument("--classes", nargs="+", metavar="CLASS", help="only these classes of the series file")
     add_band_options(command)
     add_encoding_options(command, "source", "target")
+    add_bands_from(command, "source", "target")
     command.add_argument("--method", choices=list(METHODS), help="method (default: ghca)")
     command.add_argument("--seed", type=int, help="seed of everything random (default: 0)")
     add_method_options(command)
@@ -53,6 +60,7 @@ def add_commands(commands: Any) -> None:
     command.add_argument("--model", required=True, metavar="FILE", help="model file (.safetensors)")
     add_beside(command, "--report", "report there (.html)")
     add_encoding_options(command, "target")
+    add_bands_from(command, "target")
     add_target_options(command)
 
 
@@ -72,8 +80,8 @@ def _job_of(options: argparse.Namespace) -> Job:
         job = Job(output=options.output or "", target=())
     changes = _given(options, ("output", "series", "mask", "confidence", "model", "report", "method", "seed", *MAPPING))
     for name in ("source", "target"):
-        if getattr(options, name):
-            changes[name] = describe(getattr(options, name))
+        if found := stack_of(options, name, only=False):
+            changes[name] = found
     job = replace(job, **changes, **stack_fields(options), **encoding_fields(options))
     part = {key: getattr(options, key) for key in ("region", "year", "classes") if getattr(options, key)}
     if part:
@@ -85,7 +93,7 @@ def _job_of(options: argparse.Namespace) -> Job:
 
 def _classify(options: argparse.Namespace, cancelled: Callable[[], bool]) -> int:
     require_target(options, "classify")
-    target = describe(options.target) if options.target else ()
+    target = stack_of(options, "target")
     fields = {
         **_given(options, ("mask", "confidence", "report", *MAPPING)),
         **stack_fields(options),

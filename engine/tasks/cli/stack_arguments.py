@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import Any
 
+from ...errors import InputError
+from ...imagery import StackBand, describe
 from ...imagery.geo.types import Encoding
 from ...imagery.sensors.spectral_indices import INDICES
+from ..specs.band_table import read_band_table
 from ..specs.quality_text import read_quality
 
 
@@ -62,6 +66,53 @@ def add_encoding_options(command: argparse.ArgumentParser, *sides: str) -> None:
         text = f"value of {rasters} = stored number * scale + offset, whatever the files say"
         command.add_argument(f"--{dash}scale", type=float, metavar="NUMBER", help=text)
         command.add_argument(f"--{dash}offset", type=float, metavar="NUMBER", help=f"offset of {rasters}, in its unit")
+
+
+def add_bands_from(command: argparse.ArgumentParser, *sides: str) -> None:
+    """Add ``--bands-from`` of the whole command and of each side.
+
+    Parameters
+    ----------
+    command : argparse.ArgumentParser
+    sides : str
+        ``source``, ``target``.
+    """
+    text = "band table (CSV) of croptransfer describe, corrected: its dates, bands, scale, offset and nodata are taken"
+    command.add_argument("--bands-from", metavar="TABLE", help=text)
+    for side in sides:
+        command.add_argument(f"--{side}-bands-from", metavar="TABLE", help=f"the same of the {side}")
+
+
+def stack_of(options: argparse.Namespace, side: str, only: bool = True) -> tuple[StackBand, ...]:
+    """The raster bands of a side: from its band table, else as its files are recognised; empty without either.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+    side : str
+        ``source``, ``target`` or ``stack``.
+    only : bool, optional (default=True)
+        Whether the command has no other stack, so that a table of the whole command is its own; else the rows of
+        such a table count whose files are among those of the side.
+
+    Raises
+    ------
+    InputError
+        As :func:`describe` and :func:`.read_band_table`; ``band-table`` where a table names no file of the side.
+    """
+    own, whole = getattr(options, f"{side}_bands_from", None), options.bands_from
+    if own or (whole and only):
+        return read_band_table(own or whole)
+    paths = getattr(options, side)
+    found = describe(paths) if paths else ()
+    if not whole or not found:
+        return found
+    files = {os.path.abspath(band.path) for band in found}
+    listed = tuple(band for band in read_band_table(whole) if os.path.abspath(band.path) in files)
+    if not listed:
+        message = f"The band table {whole} names no file of the {side}."
+        raise InputError("band-table", message, f"Give a table of its own by --{side}-bands-from.")
+    return listed
 
 
 def encoding_of(options: argparse.Namespace, side: str = "") -> Encoding | None:

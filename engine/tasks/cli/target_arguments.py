@@ -74,7 +74,8 @@ def require_target(options: argparse.Namespace, command: str) -> None:
     InputError
         ``job``.
     """
-    if not (options.target and options.output or options.targets):
+    table = options.target_bands_from or (command == "classify" and options.bands_from)
+    if not ((options.target or table) and options.output or options.targets):
         message = f"{command} needs --target and --output, or --targets and --output-folder"
         hint = f"See croptransfer {command} --help."
         raise InputError("job", message + (", or --job." if command == "map" else "."), hint)

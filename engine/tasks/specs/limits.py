@@ -54,7 +54,9 @@ class EncodingLimits(Limits):
 
 
 def _is_number(text: str) -> bool:
+    """Whether a text holds numbers with blanks between."""
     try:
-        return not math.isnan(float(text))
+        numbers = list(map(float, text.split()))
     except ValueError:
         return False
+    return bool(numbers) and not any(map(math.isnan, numbers))
