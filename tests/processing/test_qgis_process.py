@@ -13,11 +13,12 @@ from tests.helpers.facts import lacking
 
 pytestmark = pytest.mark.slow
 
-ALGORITHMS = ("transfer", "classify", "compare", "extract", "regularize", "search")
+ALGORITHMS = ("transfer", "classify", "compare", "describe", "extract", "regularize", "search")
 PARCELS = "PARCELS PARCEL_READING PARCEL_LAYER"
 MAPPING = "EXACT MEMORY RESUME"
 READING = "BANDS INDICES QUALITY SOURCE_SEASON_START TARGET_SEASON_START"
 NUMBERS = "SOURCE_NODATA SOURCE_SCALE SOURCE_OFFSET TARGET_NODATA TARGET_SCALE TARGET_OFFSET"
+TABLES = "SOURCE_BANDS_FROM TARGET_BANDS_FROM"
 
 
 @pytest.fixture()
@@ -36,11 +37,11 @@ def test_lists_the_algorithms_and_explains_every_parameter(qgis_process):
     help_text = json.loads(qgis_process("help", "croptransfer:transfer", "--json").stdout)
     parameters = help_text["parameters"]
     expected = "LABELS CLASS_FIELD SOURCE SERIES TARGET METHOD SEED MASK OUTPUT CONFIDENCE MODEL REPORT "
-    assert set(parameters) == set(f"{expected} KEEP_SPELLINGS {NUMBERS} {READING} {MAPPING} {PARCELS}".split())
+    assert set(parameters) == set(f"{expected} KEEP_SPELLINGS {NUMBERS} {TABLES} {READING} {MAPPING} {PARCELS}".split())
     assert [name for name, about in parameters.items() if len(about.get("help", "")) < 20] == []
     optional = {name for name, about in parameters.items() if about["optional"]}
     absent = "LABELS CLASS_FIELD SOURCE SERIES MASK PARCELS PARCEL_LAYER CONFIDENCE MODEL REPORT"
-    assert optional == set(f"{absent} {READING} {NUMBERS}".split())
+    assert optional == set(f"{absent} {READING} {NUMBERS} {TABLES}".split())
     assert {"OUTPUT", "CONFIDENCE", "MODEL", "REPORT"} <= set(help_text["outputs"])
 
     help_text = json.loads(qgis_process("help", "croptransfer:compare", "--json").stdout)

@@ -48,6 +48,11 @@ KEEP_SPELLINGS_HELP = (
     "Tick to keep them as classes of their own."
 )
 """Help of the parameter ``KEEP_SPELLINGS``, which the algorithms with labels have."""
+BANDS_FROM_HELP = (
+    "Band table (CSV) of 'Describe a stack', corrected: its dates, names, scale, offset and nodata are taken for the "
+    "rasters, and bands whose row was removed are not read."
+)
+"""Help of the parameters that name a band table."""
 ENCODING_HELP = {
     "NODATA": (
         "Stored number of the {rasters} that means no observation, or 'none' if every number is one. Empty: as the "
@@ -167,6 +172,10 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
     def add_seed(self) -> None:
         """Add the random seed."""
         self.add_integer("SEED", "Random seed", 0, minValue=0, maxValue=2**31 - 1, advanced=True)
+
+    def add_bands_from(self, side: str = "", of: str = "") -> None:
+        """Add the band table of a stack; ``side`` is the prefix of the id, ``of`` the end of the label."""
+        self.add(QgsProcessingParameterFile, f"{side}BANDS_FROM", f"Band table{of}", optional=True, advanced=True)
 
     def add_keep_spellings(self) -> None:
         """Add whether spellings of one class stay apart."""

@@ -29,7 +29,7 @@ from ...engine.tasks.specs.limits import SAMPLES_PER_CLASS
 from ...engine.tasks.specs.quality_text import read_quality
 from ..common.inputs import VectorInput
 from ..common.qt import tr
-from .base import KEEP_SPELLINGS_HELP, QUALITY_HELP, EngineAlgorithm, encoding_help
+from .base import BANDS_FROM_HELP, KEEP_SPELLINGS_HELP, QUALITY_HELP, EngineAlgorithm, encoding_help
 from .values import Values, listed, stack_bands
 
 
@@ -73,6 +73,7 @@ class ExtractAlgorithm(EngineAlgorithm):
         "CLASS_TABLE": "Rename, merge or leave out classes: 'name=wanted; name=', or the path of a CSV file.",
         "QUALITY": QUALITY_HELP,
         **encoding_help("", "rasters"),
+        "BANDS_FROM": BANDS_FROM_HELP,
         "KEEP_SPELLINGS": KEEP_SPELLINGS_HELP,
         "SEED": "Same seed, same pixels.",
         "OUTPUT": "Series, dates, bands, classes, locations and spatial blocks.",
@@ -98,6 +99,7 @@ class ExtractAlgorithm(EngineAlgorithm):
         self.add_keep_spellings()
         self.add(text, "QUALITY", "Hidden by quality bands", optional=True, advanced=True)
         self.add_encoding()
+        self.add_bands_from()
         self.add_seed()
         series = tr("Series of pixels (*.npz)")
         self.add(QgsProcessingParameterFileDestination, "OUTPUT", "Series file", fileFilter=series)
@@ -118,7 +120,11 @@ class ExtractAlgorithm(EngineAlgorithm):
         fields = {name: self._plain[name] for name in ("join", "per_class", "seed", "keep_spellings", "output")}
         fields["quality"] = read_quality([self._plain["quality"]])
         fields["encoding"] = self.encoding()
-        return Extraction(labels=self._labels(folder, feedback), source=stack_bands(self._plain["source"]), **fields)
+        return Extraction(
+            labels=self._labels(folder, feedback),
+            source=stack_bands(self._plain["source"], self._plain["bands_from"]),
+            **fields,
+        )
 
     def _labels(self, folder: str, feedback: QgsFeedback) -> LabelLayer | None:
         source, field = self._plain["labels"], self._plain["class_field"]

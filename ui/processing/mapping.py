@@ -31,7 +31,7 @@ from ...engine.tasks.specs.quality_text import read_quality
 from ..common.inputs import VectorInput
 from ..common.layers import style_confidence, style_crops
 from ..common.qt import tr
-from .base import QUALITY_HELP, EngineAlgorithm, encoding_help
+from .base import BANDS_FROM_HELP, QUALITY_HELP, EngineAlgorithm, encoding_help
 from .values import Values, stack_bands
 
 RASTER, POLYGONS = QgsProcessing.SourceType.TypeRaster, QgsProcessing.SourceType.TypeVectorPolygon
@@ -67,6 +67,7 @@ class MappingAlgorithm(EngineAlgorithm):
         "PARCEL_READING": "How a parcel is classified.",
         "QUALITY": QUALITY_HELP,
         **encoding_help("TARGET_", "target"),
+        "TARGET_BANDS_FROM": BANDS_FROM_HELP,
         "SOURCE_SEASON_START": f"Month and day (MM-DD) at which the season of the source starts. {BOTH_STARTS}",
         "TARGET_SEASON_START": f"Month and day (MM-DD) at which the season of the target starts. {BOTH_STARTS}",
         "EXACT": (
@@ -117,6 +118,7 @@ class MappingAlgorithm(EngineAlgorithm):
         """Add how the stacks are read and mapped, the map and its confidence, and the figures worth chaining."""
         self.add_text("QUALITY", "Hidden by quality bands")
         self.add_encoding("TARGET_", " of the target")
+        self.add_bands_from("TARGET_", " of the target")
         self.add_text("SOURCE_SEASON_START", "Start of the source's season")
         self.add_text("TARGET_SEASON_START", "Start of the target's season")
         off: dict[str, Any] = {"defaultValue": False, "advanced": True}
@@ -146,7 +148,7 @@ class MappingAlgorithm(EngineAlgorithm):
             # In a thread QGIS loads the layers named in this context and forgets those of the preparing one.
             output=self.parameterAsOutputLayer(parameters, "OUTPUT", context),
             confidence=self.parameterAsOutputLayer(parameters, "CONFIDENCE", context) or None,
-            target=stack_bands(plain["target"]),
+            target=stack_bands(plain["target"], plain["target_bands_from"]),
             mask=mask.mask(folder, feedback) if isinstance(mask, VectorInput) else mask,
             parcels=parcels.parcels(folder, feedback) if parcels else None,
             parcel_layer=self.parameterAsOutputLayer(parameters, "PARCEL_LAYER", context) or None,

@@ -9,6 +9,7 @@ from ...engine import __version__
 from ..common.icons import icon
 from .classify import ClassifyAlgorithm
 from .compare import CompareAlgorithm
+from .describe import DescribeAlgorithm
 from .extract import ExtractAlgorithm
 from .regularize import RegularizeAlgorithm
 from .search import SearchAlgorithm
@@ -46,6 +47,7 @@ class CropTransferProvider(QgsProcessingProvider):
         self.addAlgorithm(ExtractAlgorithm())
         self.addAlgorithm(SearchAlgorithm())
         self.addAlgorithm(RegularizeAlgorithm())
+        self.addAlgorithm(DescribeAlgorithm())
 
     def supportedOutputRasterLayerExtensions(self) -> list[str]:
         """Maps are GeoTIFFs: no other format carries colours, names and table together."""

@@ -20,7 +20,7 @@ from qgis.core import (
 from ...engine.imagery.sensors.spectral_indices import INDICES
 from ...engine.tasks import Job, Result
 from ..common.qt import tr
-from .base import KEEP_SPELLINGS_HELP, encoding_help
+from .base import BANDS_FROM_HELP, KEEP_SPELLINGS_HELP, encoding_help
 from .choices import METHOD_CHOICES, choice_lines
 from .mapping import POLYGONS, RASTER, MappingAlgorithm
 from .values import names, stack_bands
@@ -56,6 +56,7 @@ class TransferAlgorithm(MappingAlgorithm):
         ),
         "SERIES": "Labelled time series of pixels (.npz), instead of labels, crop field and source stack.",
         **encoding_help("SOURCE_", "source"),
+        "SOURCE_BANDS_FROM": BANDS_FROM_HELP,
         "KEEP_SPELLINGS": KEEP_SPELLINGS_HELP,
         "METHOD": "How the model adapts to the target; 'ghca' is recommended.",
         "SEED": "Same seed, same map. Other seeds show how much of the result is chance.",
@@ -86,6 +87,7 @@ class TransferAlgorithm(MappingAlgorithm):
         self.add_text("BANDS", "Bands of the source")
         self.add_text("INDICES", "Indices")
         self.add_encoding("SOURCE_", " of the source")
+        self.add_bands_from("SOURCE_", " of the source")
         self.add_mapping()
         model, page = tr("Crop Transfer model (*.safetensors)"), tr("HTML files (*.html)")
         absent: dict[str, Any] = {"optional": True, "createByDefault": False}
@@ -97,7 +99,7 @@ class TransferAlgorithm(MappingAlgorithm):
         plain = self._plain
         fields = {key: plain[key] for key in ("series", "method", "seed", "model", "report")}
         fields |= {key: names(plain[key], context) for key in ("bands", "indices")}
-        fields["source"] = stack_bands(plain["source"])
+        fields["source"] = stack_bands(plain["source"], plain["source_bands_from"])
         fields["source_encoding"] = self.encoding("source_")
         labels = plain["labels"]
         found = labels.labels(plain["class_field"], folder, feedback) if labels else None

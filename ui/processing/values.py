@@ -25,6 +25,7 @@ from qgis.PyQt.QtCore import Qt
 from ...engine import imagery
 from ...engine.errors import InputError
 from ...engine.imagery.geo.types import StackBand
+from ...engine.tasks.specs.band_table import read_band_table
 from ..common.inputs import VectorInput, raster_path
 
 Values = dict[str, Any]
@@ -69,8 +70,10 @@ def plain_value(
     return None
 
 
-def stack_bands(paths: list[str]) -> tuple[StackBand, ...]:
-    """The bands of the rasters as the engine recognises them; empty for no rasters."""
+def stack_bands(paths: list[str], table: str | None = None) -> tuple[StackBand, ...]:
+    """The bands of a band table, else of the rasters as the engine recognises them; empty for neither."""
+    if table:
+        return read_band_table(table)
     return imagery.describe(paths) if paths else ()
 
 

@@ -25,6 +25,7 @@ from .band_table import BAND, DATE, FILE, NUMBER, BandTable, BandTableModel
 from .encoding_row import EncodingRow
 from .stack_inputs import ORDERS, InputRead, Key, date_of_layer, dropped, read_inputs
 from .summary import summary
+from .table_buttons import TableButtons
 
 FILTER = (
     "Rasters, cubes and scenes (*.tif *.tiff *.vrt *.img *.jp2 *.nc *.nc4 *.hdf *.h5 *.zip *.tar *.tgz *.tar.gz "
@@ -128,6 +129,7 @@ class StackWidget(QWidget):
     def shut_down(self) -> None:
         """End the reading thread."""
         self._reader.stop()
+        self.table_buttons.shut_down()
         self.find_button.shut_down()
 
     # --- the form
@@ -154,7 +156,8 @@ class StackWidget(QWidget):
         buttons = make_row(*adding, None, self.remove_button, self.clear_button)
         self.encoding_row = EncodingRow()
         self.encoding_row.changed.connect(self.changed)
-        below = (self.summary_label, self.encoding_row, self.notes_label)
+        self.table_buttons = TableButtons(self.bands, self.set_bands, self._report)
+        below = (make_row((self.summary_label, 1), self.table_buttons), self.encoding_row, self.notes_label)
         make_column(buttons, (self.table, 1), *below, owner=self, frame=False)
 
     def _build_table(self) -> None:
@@ -197,6 +200,13 @@ class StackWidget(QWidget):
 
     def _choose_files(self) -> None:
         self.add_paths(choose_files(self, self.tr("Rasters of the stack"), FILTER))
+
+    def _report(self, text: str, fault: bool) -> None:
+        if fault:
+            self._faults["table"] = text
+            self._refresh()
+        else:
+            self.summary_label.setText(text)
 
     def _choose_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(
@@ -319,6 +329,7 @@ class StackWidget(QWidget):
     def _refresh(self) -> None:
         self.remove_button.setEnabled(self.table.selectionModel().hasSelection())
         self.clear_button.setEnabled(bool(self._paths))
+        self.table_buttons.export_button.setEnabled(bool(self.model.bands()))
         self.summary_label.setText(
             self.tr("Reading dates and bands…") if self._reader.busy else summary(self.model.bands())
         )

@@ -209,3 +209,21 @@ def test_typing_a_wrong_date_is_marked_and_the_summary_says_so(stack, qtbot, tmp
     read(qtbot, stack)
     stack.model.setData(stack.model.index(0, DATE), "April")
     assert numbers(summary(stack.bands())) == ["1", "1"]
+
+
+def test_the_table_goes_out_and_comes_back_corrected(qtbot, stack, tmp_path):
+    stack.add_paths([str(write(tmp_path / "plain.tif", bands=4))])
+    assert [band.date for band in read(qtbot, stack)] == [None] * 4
+    table = tmp_path / "t.csv"
+    stack.table_buttons.export_table(str(table))
+    qtbot.waitUntil(table.exists, timeout=WAIT)
+    rows = [line.split(",") for line in table.read_text("utf-8-sig").splitlines()]
+    for number, row in enumerate(rows[1:]):
+        row[2:4] = f"2021-0{3 + number // 2}-01", ("B04", "B08")[number % 2]
+    table.write_text("\n".join(map(",".join, rows[:4])), "utf-8")
+    stack.table_buttons.import_table(str(table))
+    found = [(band.date, band.band) for band in read(qtbot, stack)]
+    assert found == [("2021-03-01", "B04"), ("2021-03-01", "B08"), ("2021-04-01", "B04")]
+    table.write_text("file,number,date,band\nplain.tif,1,,B04\n", "utf-8")
+    stack.table_buttons.import_table(str(table))
+    assert any("t.csv" in note and "2" in note for note in stack.notes()) and len(stack.bands()) == 3
