@@ -291,7 +291,7 @@ def test_crops_print_in_an_alphabet_that_lacks_their_letters(monkeypatch):
 
     crop = {"name": "小麦", "share": 1.0, "hectares": None, "confidence": 90.0}
     monkeypatch.setattr(command, "run", lambda job, progress, keep: Result({"map": "карта.tif"}, {"classes": [crop]}))
-    monkeypatch.setattr(command, "describe", lambda paths: ())
+    monkeypatch.setattr(command, "stack_of", lambda options, side, only: ())
     monkeypatch.setattr(cli.signal, "signal", lambda *arguments: None)  # this process keeps its own
     printed = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
     monkeypatch.setattr(sys, "stdout", printed)
@@ -308,7 +308,7 @@ def test_running_out_of_memory_is_told_in_words(job, monkeypatch, capsys):
         raise MemoryError
 
     monkeypatch.setattr(command, "run", exhausted)
-    monkeypatch.setattr(command, "describe", lambda paths: ())
+    monkeypatch.setattr(command, "stack_of", lambda options, side, only: ())
     monkeypatch.setattr(cli.signal, "signal", lambda *arguments: None)  # this process keeps its own
     assert cli.main(["map", "--target", "t.tif", "--output", "map.tif"]) == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith("croptransfer: ")
