@@ -24,13 +24,19 @@ AUXILIARY = re.compile(
     r"day_of_(?:the_)?year|composite_day\w*|sur_refl_day\w*|"
     r"\w*zenith\w*|\w*azimuth\w*|\w*angles?|sur_refl_(?:szen|vzen|raz)\w*|[sv][az]a|vzn|"
     r"hot|dst|cld|ovv|atb|sat|iab|qlt|edg|usi|wgt|clearob|totalob|provenance|n_?obs|num_?obs|counts?|observations?|"
-    r"uncertainty|unc|std(?:dev)?|stdev|errors?|sigma|rmse|"
+    r"\w*confidence|q_?flags?\d?|uncertainty|unc|std(?:dev)?|stdev|errors?|sigma|rmse|"
     r"preview|quick_?look|browse|thumb(?:nail)?s?|overview|tci|pvi|(?:true|false)_?colou?r|rgb|"
     r"dem|srtm|elevation|slope|aspect|hillshade|probability|cldprb|snwprb|emis|emsd|drad|trad|urad|atran|cdist|asd|geom"
     r")(?![a-z\d])",
     re.IGNORECASE,
 )
 """Words in names of files that show no surface."""
+BESIDE = re.compile(
+    r"(?<![a-z\d])(?:msk|\w*footprint|uncertainty|unc|std(?:dev)?|stdev|confidence|defective|saturated|nodata|n_?obs)"
+    r"(?![a-z\d])",
+    re.IGNORECASE,
+)
+"""Words beside the name of a band that its file is about it and does not hold it, where another file does."""
 CORRECTIONS = (("FRE", "SRE"), ("BOA", "TOA"), ("L2A", "L1C"), ("SR", "TOA"))
 """Two corrections of one scene in the names of products: the first is taken."""
 FEW = 0.5
@@ -60,6 +66,7 @@ def leave_out_auxiliary(bands: Sequence[StackBand], name: str) -> tuple[list[Sta
     if not [path for path in whole if not all(is_quality(b.band) for b in of_file[path])]:
         return list(bands), []
     left_out = {path: "no imagery" for path in of_file if path not in whole and _is_auxiliary(path, of_file[path])}
+    left_out |= dict.fromkeys(_beside_bands(of_file, whole), "no imagery")
     left_out |= dict.fromkeys(_other_corrections(of_file, whole), "another correction of the same scene")
     strangers = [path for path in of_file if path not in whole and path not in left_out]
     if len(strangers) < len(whole):
@@ -83,8 +90,21 @@ def _is_auxiliary(path: str, bands: Sequence[StackBand]) -> bool:
     """Whether the name of a file says that it shows no surface; a quality band that is understood stays."""
     if all(is_quality(band.band) for band in bands):
         return False
-    text = re.sub(r"[\s.-]+", "_", parse_date(stem_of(path))[1])
-    return AUXILIARY.search(text) is not None
+    return AUXILIARY.search(_plain_stem(path)) is not None
+
+
+def _plain_stem(path: str) -> str:
+    """The name of a file without its date, with underscores between words."""
+    return re.sub(r"[\s.-]+", "_", parse_date(stem_of(path))[1])
+
+
+def _beside_bands(of_file: dict[str, list[StackBand]], paths: Sequence[str]) -> list[str]:
+    """Files that are about a band, such as its footprint, where another file of the date holds the band."""
+    about = [path for path in paths if BESIDE.search(_plain_stem(path))]
+    held: set[tuple[str | None, str | None]] = set()
+    for path in set(paths) - set(about):
+        held |= _shown(of_file[path])
+    return [path for path in about if _shown(of_file[path]) <= held]
 
 
 def _other_corrections(of_file: dict[str, list[StackBand]], paths: Sequence[str]) -> list[str]:

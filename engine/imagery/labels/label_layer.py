@@ -14,21 +14,18 @@ import numpy as np
 from osgeo import gdal, ogr
 
 from ...errors import InputError, listed
-from ...series import MINIMUM_SAMPLES, few_samples
 from ..geo.crs import crs_of, crs_of_layer, in_degrees, transformation
 from ..geo.gdal_errors import call_gdal
 from ..geo.gdal_io import file_name, filter_layer, open_vector, read_features
-from ..geo.grid import extent_intersects, reproject, to_map
+from ..geo.grid import reproject, to_map
 from ..geo.layer_source import parse_part, split_layer
 from ..geo.placement import Extent, placement_hint
 from ..geo.text_encoding import TextDecoder, raw_bytes
-from ..geo.types import Grid, StackBand
-from ..stack.tiling import stack_grid
+from ..geo.types import Grid
 from .class_table import ClassRules, require_known
+from .label_years import LabelYears, year_field, years_of
 from .text_table import is_text_table, open_text_table
 
-QUICK_FEATURES = 100_000
-"""Features that the quick check reads."""
 MAX_CLASSES = 255
 """Classes that a map holds."""
 PARQUET = (".parquet", ".geoparquet", ".pq")
@@ -84,6 +81,8 @@ class LabelReader:
     warnings : list of str
     without_geometry : int
         Features that have a class and no geometry, after :meth:`require_classes`.
+    other_year : int
+        Features left out by :meth:`features`, since they are of another year than :meth:`require_years` wants.
 
     Raises
     ------
@@ -99,7 +98,10 @@ class LabelReader:
         self.name = self._part.name or file_name(self._path)
         self.warnings: list[str] = []
         self.without_geometry = 0
+        self.other_year = 0
         self._rules: ClassRules | None = None
+        self._years: LabelYears | None = None
+        self._years_found: Counter[frozenset[int]] = Counter()
         self._shapeless: Counter[str] = Counter()
         self._decoder: TextDecoder | None = None
         self._dataset, self.layer = self._open()
@@ -109,6 +111,7 @@ class LabelReader:
             hint = f"Its fields are: {', '.join(fields)}." if fields else "It has no fields at all."
             raise InputError("field-missing", f"The layer {self.name} has no field '{labels.field}'.", hint)
         self._field = fields.index(labels.field)
+        self._year_field = year_field([name if name != labels.field else "" for name in fields])
         if definition.GetGeomFieldCount() == 0:
             raise self.no_geometry()
         filter_layer(self.layer, self._part, labels.where, self._path)
@@ -155,8 +158,33 @@ class LabelReader:
         for feature in read_features(self.layer, self._unreadable):
             name = self._decoded(self._raw_name(feature))
             wanted = "" if name is None or self._rules is None else self._rules.of(name)
-            if wanted and _has_geometry(feature):
-                yield wanted, feature.GetGeometryRef()
+            if not wanted or not _has_geometry(feature):
+                continue
+            if self._years and not self._years.wanted(feature.GetFieldAsString(self._year_field)):
+                self.other_year += 1
+                continue
+            yield wanted, feature.GetGeometryRef()
+
+    def require_years(self, dates: Sequence[str]) -> LabelYears | None:
+        """Leave out labels of another year than a stack from now on, where a field names years; after :meth:`counts`.
+
+        Parameters
+        ----------
+        dates : sequence of str
+            ISO dates of the stack.
+
+        Returns
+        -------
+        LabelYears or None
+            None where no field names years.
+        """
+        if self._year_field is None:
+            return None
+        field = self.fields[self._year_field]
+        filters = f"{self.labels.where} {self._part.subset}".casefold()
+        self._years = LabelYears(field, self._years_found, dates, field.casefold() in filters)
+        self.warnings += self._years.warnings(self.name)
+        return self._years
 
     def restrict_to(self, grid: Grid) -> None:
         """Read only features near a grid from now on; all of them where its place in the layer is unknown.
@@ -188,6 +216,7 @@ class LabelReader:
         """
         raw: Counter[bytes | None] = Counter()
         shapeless: Counter[bytes | None] = Counter()
+        year_texts: Counter[str] = Counter()
         complete = True
         for number, feature in enumerate(read_features(self.layer, self._unreadable)):
             if number >= limit:
@@ -195,7 +224,12 @@ class LabelReader:
                 break
             text = self._raw_name(feature)
             raw[text] += 1
+            if self._year_field is not None:
+                year_texts[feature.GetFieldAsString(self._year_field)] += 1
             shapeless[text] += not _has_geometry(feature)
+        self._years_found.clear()
+        for text, count in year_texts.items():
+            self._years_found[years_of(text)] += count
         # All names together say more of their encoding than one does.
         self._decoder = TextDecoder(text for text in raw if text is not None)
         self._warn_of(self._decoder, f"texts of the field '{self.labels.field}'")
@@ -296,34 +330,6 @@ class LabelReader:
         return InputError("bad-filter", message, "Check its filter, the WHERE part of SQL, such as year = 2021.")
 
 
-def layer_problems(labels: LabelLayer, source_bands: Sequence[StackBand], min_classes: int = 2) -> list[InputError]:
-    """Find what makes a vector layer unusable with a source stack; reads no pixel of the stack.
-
-    Parameters
-    ----------
-    labels : LabelLayer
-    source_bands : sequence of StackBand
-        Empty to check the layer alone.
-    min_classes : int, optional
-        Number of classes needed.
-    """
-    try:
-        reader = LabelReader(labels)
-        counts = reader.counts(QUICK_FEATURES)
-        if counts.complete:
-            mapped = reader.require_classes(counts, min_classes)
-            problem = _few_points(reader, mapped) if min_classes > 1 else None
-            if problem:
-                return [problem]
-        extent = reader.extent() if source_bands else None
-        if extent is not None and not extent_intersects(extent, reader.crs, stack_grid(source_bands)):
-            grid = stack_grid(source_bands)
-            return [no_overlap_error(reader.name, file_name(source_bands[0].path), extent, reader.crs, grid)]
-    except InputError as problem:
-        return [problem]
-    return []
-
-
 def _has_geometry(feature: Any) -> bool:
     geometry = feature.GetGeometryRef()
     return geometry is not None and not geometry.IsEmpty()
@@ -360,11 +366,3 @@ def no_overlap_error(layer: str, stack: str, extent: Extent | None, crs: Any, gr
         f"The layer {layer} does not overlap the stack {stack}.",
         placement_hint(extent, crs, grid) or "Choose labels and rasters of the same place, and check the CRS of both.",
     )
-
-
-def _few_points(reader: LabelReader, counts: Counter[str]) -> InputError | None:
-    # A polygon may hold many pixels, a point only one.
-    if ogr.GT_Flatten(reader.layer.GetGeomType()) != ogr.wkbPoint:
-        return None
-    few = [name for name in sorted_classes(counts) if counts[name] < MINIMUM_SAMPLES]
-    return few_samples(few[0], counts[few[0]], f"the layer {reader.name}", "points") if few else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ...errors import InputError, listed
@@ -31,7 +32,9 @@ class LabelledShapes:
     """Labels that are left out, by reason."""
 
 
-def read_shapes(labels: LabelLayer, grid: Grid, stack_name: str, min_classes: int = 2) -> LabelledShapes:
+def read_shapes(
+    labels: LabelLayer, grid: Grid, dates: Sequence[str], stack_name: str, min_classes: int = 2
+) -> LabelledShapes:
     """The features of a label layer on a grid, reprojected to its CRS, made valid, less their borders.
 
     Parameters
@@ -39,6 +42,8 @@ def read_shapes(labels: LabelLayer, grid: Grid, stack_name: str, min_classes: in
     labels : LabelLayer
     grid : Grid
         Of the stack.
+    dates : sequence of str
+        ISO dates of the stack: labels of another year are left out.
     stack_name : str
         For messages.
     min_classes : int, optional
@@ -47,12 +52,13 @@ def read_shapes(labels: LabelLayer, grid: Grid, stack_name: str, min_classes: in
     Raises
     ------
     InputError
-        As :func:`.label_layer.layer_problems` finds them, and ``no-overlap`` and ``inner-buffer``.
+        As :func:`.validate.layer_problems` finds them, and ``no-overlap`` and ``inner-buffer``.
     """
     reader = LabelReader(labels)
     counts = reader.counts()
     mapped = reader.require_classes(counts, min_classes)
     classes = sorted_classes(mapped)
+    years = reader.require_years(dates)
     warnings = list(reader.warnings)
     if reader.crs is None:
         warnings.append(f"The layer {reader.name} has no CRS: that of the stack {stack_name} is used.")
@@ -77,12 +83,17 @@ def read_shapes(labels: LabelLayer, grid: Grid, stack_name: str, min_classes: in
     if not len(shapes):
         if lines == near > 0 or reader.without_geometry == features:
             raise reader.no_geometry()
+        if years and reader.other_year:
+            message = f"All {reader.other_year:,} labels of {reader.name} on the stack {stack_name} are {years.reason}."
+            raise InputError("no-overlap", message, f"Use labels of its year, or {years.hint}.")
         raise no_overlap_error(reader.name, stack_name, reader.extent(), reader.crs, grid)
     lost = LostLabels()
     lost[NO_CLASS.format(field=labels.field)] = counts.missing
     lost[NO_SHAPE] = lines
     lost[NO_GEOMETRY] = reader.without_geometry
-    lost[OUTSIDE] = beside + max(0, features - reader.without_geometry - near)
+    lost[OUTSIDE] = beside + max(0, features - reader.without_geometry - near - reader.other_year)
+    if years and reader.other_year:
+        lost[years.reason] = reader.other_year
     found = LabelledShapes(shapes, class_of, classes, tuple(warnings), lost)
     return _without_borders(found, labels.inner_buffer, reader.name, grid) if labels.inner_buffer else found
 

@@ -83,7 +83,8 @@ def sample_labels(
     -------
     SeriesSet
         Pixels in row-major order with their places; classes sorted by name, whole numbers by value. What was
-        decided for the user is added to ``stack.warnings``.
+        decided for the user is added to ``stack.warnings``, the labels without a sample to
+        ``stack.labels_without_sample``.
 
     Raises
     ------
@@ -106,6 +107,7 @@ def sample_labels(
     assignment = _assign_raster(draw) if raster else _assign_shapes(draw)
     pixels, parts = _observed(draw, assignment)
     lost = LostLabels() if raster else assignment.lost
+    stack.labels_without_sample.update(+lost)
     stack.warnings.extend(lost.warnings(draw.layer))
     label = assignment.class_of[pixels.shape]
     found = np.bincount(label, minlength=len(assignment.classes))
@@ -125,7 +127,7 @@ def sample_labels(
 
 def _assign_shapes(draw: _Draw) -> LabelAssignment:
     stack = draw.stack
-    shapes = read_shapes(draw.labels, stack.grid, stack.name, draw.min_classes)
+    shapes = read_shapes(draw.labels, stack.grid, stack.dates, stack.name, draw.min_classes)
     shapes = keep_present_classes(shapes, draw.layer, stack.name, draw.min_classes)
     stack.warnings.extend(shapes.warnings)
     return assign_shapes(shapes, stack.grid, draw.rng, draw.per_class, draw.progress)

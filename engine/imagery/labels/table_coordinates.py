@@ -224,7 +224,7 @@ class TableCoordinates:
     def _pairs(self) -> tuple[list[Any], Any] | None:
         """The points of a column that holds both coordinates, as ``latitude longitude altitude accuracy``."""
         for column, title in enumerate(self._header):
-            words = _words(title)
+            words = column_words(title)
             known = words & set(WORDS["pair"].split()) or (words & _of("latitude") and words & _of("longitude"))
             found = [PAIR.fullmatch(row[column]) for row in self._rows]
             if not known or not any(found):
@@ -240,8 +240,13 @@ class TableCoordinates:
         return None
 
 
-def _words(title: str) -> set[str]:
-    """The words in the name of a column, in small letters without accents."""
+def column_words(title: str) -> set[str]:
+    """The words in the name of a column, in small letters without accents.
+
+    Parameters
+    ----------
+    title : str
+    """
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", title)
     text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).lower()
     return set(re.split(r"[^\w]+|_+", text)) - {""}
@@ -253,7 +258,7 @@ def _of(kind: str) -> set[str]:
 
 def _rest(title: str, kind: str) -> frozenset[str] | None:
     """The words of a name beside the one of a kind; None where it does not have just one."""
-    words = _words(title)
+    words = column_words(title)
     return frozenset(words - _of(kind)) if len(words & _of(kind)) == 1 else None
 
 

@@ -23,10 +23,10 @@ KNOWN_BANDS = tuple(
     NADIR_REFLECTANCE_BAND5 NADIR_REFLECTANCE_BAND6 NADIR_REFLECTANCE_BAND7
     SUR_REFL_B01 SUR_REFL_B02 SUR_REFL_B03 SUR_REFL_B04 SUR_REFL_B05 SUR_REFL_B06 SUR_REFL_B07
     NDVI NDV EVI EVI2 SAVI MSAVI OSAVI NDWI MNDWI NDMI NDRE NDTI NDSI LSWI NBR NBR2 GNDVI LAI FAPAR FCOVER GCVI CIRE
-    GVMI PSRI BSI
+    GVMI PSRI BSI PPI
     VV VH HH HV VVVH RVI LST DEM
     SCL QA_PIXEL FMASK FMASK4 QA60 CLM PIXEL_RELIABILITY SUMMARY_QA VI_QUALITY STATE_QA UDM UDM2
-    QAI CMASK DATAMASK MG2 CLOUD
+    QAI CMASK DATAMASK MG2 MAJA_CLM CLOUD
     """.split()
 )
 """Names of bands, indices and quality bands that are recognised among other words, in capitals and in their usual
@@ -40,6 +40,10 @@ WITH_UNDERSCORE = re.compile(
 PHRASES = (
     (r"(?<![a-z\d])(S[RT])[\s_.-]?B(?:AND)?[\s_.-]?0?(\d{1,2})(?!\d)", r"\1_B\2"),
     (r"sur_refl_b(\d{2})(?:_\d)?(?!\d)", r"SUR_REFL_B\1"),
+    (r"cloud[\s_]?(?:confidence|prob(?:ability)?|cover(?:age)?|percentage|fraction)", "CLOUDINESS"),  # in percent
+    (r"(?:quality[\s_])?scene[\s_]classification(?:[\s_]map)?", "SCL"),
+    (r"(?<=_)CLM(?=_R[12](?!\d))", "MAJA_CLM"),
+    (r"(?<=S2AGRI_L3B_)S(NDVI|LAI|FAPAR|FCOVER)(?:MONO)?(?![a-z])", r"\1"),
     (r"pixel[\s_]reliability", "PIXEL_RELIABILITY"),
     (r"summary[\s_]?qa", "SUMMARY_QA"),
     (r"sur_refl_state(?:_\d+m)?|state[\s_]?(?:qa|1km|500m)(?:_1)?", "STATE_QA"),

@@ -42,7 +42,7 @@ NOT_REFLECTANCE = frozenset(
     "VV VH HH HV VVVH LST ST TIR LWIR LWIR11 LWIR12 DEM ELEVATION SLOPE ASPECT TEMPERATURE RAIN WVP AOT".split()
 )
 """Bands that rule 4 leaves as they are."""
-DERIVED = frozenset("LAI FAPAR FCOVER CAB CWC RVI NDSI GVMI OSAVI".split())
+DERIVED = frozenset("LAI FAPAR FCOVER PPI CAB CWC RVI NDSI GVMI OSAVI".split())
 """Besides the indices: what is computed from reflectance and has no offset of a product."""
 INTEGERS = (gdal.GDT_Byte, gdal.GDT_UInt16, gdal.GDT_Int16, gdal.GDT_UInt32, gdal.GDT_Int32)
 

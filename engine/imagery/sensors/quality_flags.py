@@ -10,7 +10,7 @@ LSDS-1618 and LSDS-1619, Landsat Collection 2 Level 2 (QA_PIXEL); HLS User Guide
 Woodcock 2012, doi:10.1016/j.rse.2011.10.028 (FMASK4); MODIS Vegetation Index User's Guide, collection 6.1, tables
 4 and 5 (PIXEL_RELIABILITY, SUMMARY_QA, VI_QUALITY); MODIS Surface Reflectance User's Guide, collection 6.1, table 13
 (STATE_QA); Planet, Usable Data Masks (UDM, UDM2); Sentinel Hub, s2cloudless (CLM) and dataMask; FORCE documentation,
-level 2 quality bits (QAI); Brazil Data Cube, products (CLOUD, CMASK); Theia, MAJA product format (MG2).
+level 2 quality bits (QAI); Brazil Data Cube, products (CLOUD, CMASK); Theia, MAJA product format (MG2, CLM).
 """
 
 from __future__ import annotations
@@ -175,6 +175,14 @@ QUALITY: dict[str, QualityBand] = {
         _bits(
             "0 water; 1 cloud*; 2 snow*; 3 cloud shadow*; 4 relief shadow; 5 hidden by relief*; 6 low sun*; "
             "7 tangent sun*"
+        ),
+    ),
+    "MAJA_CLM": QualityBand(
+        "Theia cloud mask of MAJA (CLM)",
+        True,
+        _bits(
+            "0 cloud or shadow, thinnest clouds excepted*; 1 cloud*; 2 cloud by one date; 3 cloud by several dates; "
+            "4 thinnest cloud; 5 cloud shadow*; 6 shadow of a cloud beyond the image*; 7 high cloud"
         ),
     ),
     "UDM2": _classes("PlanetScope clear map (band 1 of a UDM2 file)", "0 not clear*; 1 clear"),

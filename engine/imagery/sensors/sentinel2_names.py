@@ -22,9 +22,10 @@ SINCE = "2022-01-25"
 """Day from which the ground segment writes the offset; what it reprocesses has it for every day."""
 OFFSET = -0.1
 SCALE = 1e-4
-METADATA, BASELINE, DATE, NAMED, NUMBERED, ANY = "metadata", "baseline", "date", "named", "numbered", "any"
-"""How the offset is known. The last three are by the values alone: of what is Sentinel-2 by its name, of bands that are
-numbered as its bands are, and of others, for which only the step in January 2022 counts."""
+METADATA, BASELINE, REMOVED, DATE = "metadata", "baseline", "removed", "date"
+NAMED, NUMBERED, ANY = "named", "numbered", "any"
+"""How the offset is known; removed: the name says so. The last three are by the values alone: of what is Sentinel-2 by
+its name, of bands that are numbered as its bands are, and of others, for which only the step in January 2022 counts."""
 BY_VALUES = (NAMED, NUMBERED, ANY)
 
 PRODUCT = r"MSIL(?:1C|2A)_\d{8}T\d{6}_"
@@ -49,6 +50,8 @@ WITHOUT = (
     r"|SENTINEL2[A-D]_\d{8}-\d{6}|S2-16D|S2_?L2A_BDC"
 )
 """Names of files that never have it: harmonised ones, and those of processors that remove it or never had it."""
+ITSELF = r"SEN(?:TINEL)?-?_?2"
+"""What else names Sentinel-2 in a path."""
 OTHER = r"PLANET|PSSCENE|ANALYTICMS|CBERS|LANDSAT|MODIS|VIIRS|SPOT\d|PLEIADES|RAPIDEYE|ENMAP|PROBA|L[COTEM]0\d_"
 """Names of other sensors."""
 
@@ -106,12 +109,13 @@ def sentinel_2(path: str, description: str, tags: Mapping[str, str], name: str) 
     said = " ".join([description, *(value for value in tags.values() if len(value) < LONGEST_TAG)])
     text = f"{path} {said}"
     original = any(re.search(pattern, text, re.IGNORECASE) for pattern in ORIGINAL)
-    if re.search(WITHOUT, text, re.IGNORECASE):
-        return Sentinel2(BASELINE, SCALE, 0.0) if original else None
     # Folders further up may have any name.
     near = " ".join([*re.split(r"[\\/]", path)[-2:], said])
     plain = re.search(PLAIN, near, re.IGNORECASE) is not None
     named = original or plain or re.search(NAMES, near, re.IGNORECASE) is not None
+    if re.search(WITHOUT, text, re.IGNORECASE):
+        itself = named or re.search(ITSELF, near, re.IGNORECASE)
+        return Sentinel2(REMOVED, SCALE if original else None, 0.0) if itself else None
     if named or "SENTINEL2_L" in path or _granule_above(path):
         known = _by_metadata(path, tags, name)
         if known:

@@ -23,7 +23,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from ..geo.gdal_io import file_name
-from .sentinel2_names import ANY, BASELINE, BY_VALUES, DATE, METADATA, NAMED, NUMBERED, Sentinel2
+from .sentinel2_names import ANY, BASELINE, BY_VALUES, DATE, METADATA, NAMED, NUMBERED, REMOVED, SINCE, Sentinel2
 from .wavelengths import common_name
 
 DARK = ("blue", "red", "green", "coastal")
@@ -38,6 +38,12 @@ DARK_SHARE = 5
 """Percentile of a date's pixels that is its dark value."""
 DARK_DATES = 20
 """Percentile of the dates' dark values that is that of the series: others are under clouds or snow."""
+NOT_IN = {
+    METADATA: "their metadata say so",
+    BASELINE: "their baseline says so",
+    REMOVED: "by their name it has been removed",
+}
+"""Why the offset is not in the numbers of images that could have it by their date."""
 
 
 def dark_bands(names: Iterable[str]) -> list[str]:
@@ -174,6 +180,15 @@ class StackOffset:
                 )
             elif own_dates and self._shown.get(how) is None:
                 told.append(f"Whether {what[0].lower()}{what[1:]} is in {such} is unknown: it is not applied. {hint}")
+        for how, why in (
+            (METADATA, "their metadata say so"),
+            (BASELINE, "their baseline says so"),
+            (REMOVED, "harmonised, by their name"),
+        ):
+            own_dates = {date: path for own, date, path in known if own.how == how and not own.offset and date >= SINCE}
+            if own_dates:
+                such = f"{len(own_dates)} dates of the {role}, such as {file_name(next(iter(own_dates.values())))}"
+                told.append(f"{what} is not in {such}: {why}. {hint}")
         return told
 
     def _left_out(self, own: Sentinel2, date: str, how: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import itertools
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
@@ -91,6 +91,8 @@ class Stack:
         Whether the scale of some band is a guess by the size of its numbers.
     warnings : list of str
         Sentences about what was decided for the user.
+    labels_without_sample : Counter of str
+        Labels that gave no sample, by reason, after :func:`.sampling.sample_labels`.
 
     Raises
     ------
@@ -113,6 +115,7 @@ class Stack:
             raise problems[0]
         self.role = role
         self.warnings: list[str] = []
+        self.labels_without_sample: Counter[str] = Counter()
         self.dates, left_out = complete_dates(bands)
         self._stored = band_order({str(b.band) for b in data_bands(bands)})
         self._computed = {

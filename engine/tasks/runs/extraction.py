@@ -35,8 +35,8 @@ def run_extraction(extraction: Extraction, progress: Progress) -> Result:
     Returns
     -------
     Result
-        Its ``summary``: ``samples``, ``classes`` (name and samples of each), ``dates``, ``bands``, ``warnings``,
-        ``seconds``.
+        Its ``summary``: ``samples``, ``classes`` (name and samples of each), ``dates``, ``bands``,
+        ``labels_without_sample`` (labels by reason), ``warnings``, ``seconds``.
 
     Raises
     ------
@@ -61,12 +61,14 @@ def _run(extraction: Extraction, progress: Progress, files: contextlib.ExitStack
     parts: list[Series] = []
     names: list[str] = []
     dates: tuple[str, ...] = ()
+    without_sample: dict[str, int] = {}
     if extraction.labels:
         progress.stage(READ_SOURCE)
         with Stack(encoded(extraction.source, extraction.encoding), "source", quality=extraction.quality) as stack:
             draw = extraction.seed, extraction.per_class
             drawn = sample_labels(extraction.labels, stack, *draw, progress, partial=True)
             progress.warn_once(stack.warnings)
+            without_sample = dict(stack.labels_without_sample)
             parts, names = [drawn], [f"the stack {stack.name}"]
             # The dates of the stack are those of the file only while its days are plain days of its calendar.
             dates = () if extraction.join else stack.dates
@@ -92,6 +94,7 @@ def _run(extraction: Extraction, progress: Progress, files: contextlib.ExitStack
         "classes": [{"name": name, "samples": int(count)} for name, count in zip(series.classes, samples)],
         "dates": len(series.day),
         "bands": list(series.bands),
+        "labels_without_sample": without_sample,
         "warnings": list(progress.warnings),
         "seconds": dict(progress.seconds),
     }

@@ -92,6 +92,8 @@ class _Learned:
     stack: Stack
     mask: Mask | None
     parcels: ParcelLayer | None
+    without_sample: dict[str, int]
+    """Labels of the source that gave no sample, by reason."""
 
 
 @dataclass(frozen=True)
@@ -183,12 +185,13 @@ def _learn(inputs: _Inputs, stack: Stack, mask: Mask | None) -> _Learned:
         sides = f"the model {Path(job.use_model).name}", f"the target {stack.name}"
         progress.warn_once(season_warnings(span, stack.day, sides, of_span=True))
     parcels = ParcelLayer(*split_layer(job.parcels)) if job.parcels else None
+    without_sample: dict[str, int] = {}
     if model is None:
         progress.stage(READ_SOURCE)
         guessed = stack.guessed_scale
         if source is None:
-            source, of_source = _sample_source(job, progress)
-            guessed = guessed or of_source
+            drawn = _sample_source(job, progress)
+            source, guessed, without_sample = drawn.series, guessed or drawn.guessed_scale, drawn.without_sample
         progress.warn_once(describe_draw(source, SAMPLES_PER_CLASS, series_name(job)))
         progress.warn_once(season_warnings(source.day, stack.day, ("the source", f"the target {stack.name}")))
         progress.stage(READ_TARGET)
@@ -201,11 +204,11 @@ def _learn(inputs: _Inputs, stack: Stack, mask: Mask | None) -> _Learned:
     elif inputs.resumed and job.report and not job.use_model:
         # The report shows the source beside the map.
         progress.stage(READ_SOURCE)
-        source = read_source_series(job, SAMPLES_PER_CLASS) if job.series else _sample_source(job, progress)[0]
+        source = read_source_series(job, SAMPLES_PER_CLASS) if job.series else _sample_source(job, progress).series
     elif job.use_model and model.magnitudes and not inputs.resumed:
         _compare_with_model(job, model, stack, mask, progress)
     progress.warn_once(stack.warnings)
-    return _Learned(inputs, model, source, stack, mask, parcels)
+    return _Learned(inputs, model, source, stack, mask, parcels, without_sample)
 
 
 def _compare_with_model(job: Job, model: TrainedModel, stack: Stack, mask: Mask | None, progress: Progress) -> None:
@@ -269,6 +272,7 @@ def _write_files(learned: _Learned, mapped: _Mapped) -> dict[str, Any]:
                 make_cloud_optimized(parts[role], resampling)
     way = inputs.map_run.describe(statistics) if counts is None else counts.describe(job.parcel_reading)
     summary = summarize(job, model, stack, statistics, progress, way)
+    summary["labels_without_sample"] = learned.without_sample
     with writing(outputs["style"]):
         write_qml(parts["style"], model.classes, colors, [bool(n) for n in statistics.pixels])
     if counts is not None:
@@ -296,8 +300,18 @@ def _parts(job: Job) -> dict[str, str]:
     return {role: str(part_path(path, job.id)) for role, path in job.outputs().items()}
 
 
-def _sample_source(job: Job, progress: Progress) -> tuple[SeriesSet, bool]:
-    """The labelled series of the source, and whether the scale of its stack is a guess."""
+@dataclass(frozen=True)
+class _DrawnSource:
+    """The labelled series of a stack."""
+
+    series: SeriesSet
+    guessed_scale: bool
+    """Whether the scale of the stack is a guess."""
+    without_sample: dict[str, int]
+    """Labels that gave no sample, by reason."""
+
+
+def _sample_source(job: Job, progress: Progress) -> _DrawnSource:
     if job.labels is None:
         raise ValueError("a job without labels or series file passed the check")
     side, wanted = resolve_source(job)
@@ -305,4 +319,5 @@ def _sample_source(job: Job, progress: Progress) -> tuple[SeriesSet, bool]:
         progress.warn_once(side.notes)
         series = sample_labels(job.labels, stack, job.seed, SAMPLES_PER_CLASS, progress)
         progress.warn_once(stack.warnings)
-    return series.with_bands([name for name in stack.bands if name in wanted]), stack.guessed_scale
+    series = series.with_bands([name for name in stack.bands if name in wanted])
+    return _DrawnSource(series, stack.guessed_scale, dict(stack.labels_without_sample))

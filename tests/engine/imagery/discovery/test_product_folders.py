@@ -96,6 +96,46 @@ def theia(folder):
         write_raster(folder / "MASKS" / f"{stem}_SAT_R1.tif", plane(0))
 
 
+def theia_clouds(folder):
+    for date in DATES:
+        stem = f"SENTINEL2B_{plain(date)}-105619-241_L2A_T31TCJ_C_V3-0"
+        for name, value in (("B4", RED), ("B8", NIR)):
+            write_raster(folder / f"{stem}_FRE_{name}.tif", plane(round(value * 1e4)))
+        write_raster(folder / f"{stem}_CLM_R1.tif", masking(0b100001))
+        write_raster(folder / f"{stem}_EDG_R1.tif", plane(0))
+
+
+def vegetation_phenology(folder):
+    for date in DATES:
+        stem = f"VI_{plain(date)}T105621_S2B_T31UFS-010m_V101"
+        for name, value in (("PPI", RED), ("NDVI", NIR)):
+            write_raster(folder / f"{stem}_{name}.tif", plane(round(value * 1e4)))
+        write_raster(folder / f"{stem}_QFLAG2.tif", plane(1))
+
+
+def snap(folder):
+    for date in DATES:
+        product = folder / f"S2A_MSIL2A_{plain(date)}T105031_N0300_R051_T31UES_{plain(date)}T130540_resampled.data"
+        product.mkdir()
+        layers = {
+            "B4": plane(round(RED * 1e4)),
+            "B8": plane(round(NIR * 1e4)),
+            "quality_scene_classification": masking(9),
+        }
+        others = ("quality_cloud_confidence", "sun_zenith", "view_zenith_mean", "B_detector_footprint_B4")
+        for name, planes in {**layers, **dict.fromkeys(others, plane(9))}.items():
+            made = write_raster(folder.parent / "made.tif", planes)
+            gdal.Translate(str(product / f"{name}.img"), made, format="ENVI")
+
+
+def sen2agri(folder):
+    for date in DATES:
+        stem = f"A{plain(date)}T105031_T31UES"
+        for name, value in (("SLAIMONO", RED), ("SNDVI", NIR)):
+            write_raster(folder / f"S2AGRI_L3B_{name}_{stem}.TIF", plane(round(value * 1e4)))
+        write_raster(folder / f"S2AGRI_L3B_MMONODFLG_{stem}.TIF", plane(1))
+
+
 def planet(folder):
     for date in DATES:
         planes = np.concatenate([two(), two()[::-1]])[[0, 0, 0, 1]]
@@ -131,6 +171,10 @@ FOLDERS = {
     "Brazil Data Cube": (data_cube, ("RED", "NIR08"), False),
     "AppEEARS": (appeears, ("SUR_REFL_B01", "SUR_REFL_B02"), True),
     "Theia": (theia, ("B04", "B08"), True),
+    "Theia, cloud masks": (theia_clouds, ("B04", "B08"), True),
+    "HR-VPP": (vegetation_phenology, ("PPI", "NDVI"), False),
+    "SNAP (BEAM-DIMAP)": (snap, ("B04", "B08"), True),
+    "Sen2-Agri": (sen2agri, ("LAI", "NDVI"), False),
     "PlanetScope": (planet, ("RED", "NIR"), True),
     "EO Browser": (eo_browser, ("B04", "B08"), True),
     "Landsat": (landsat, ("RED", "NIR08"), True),

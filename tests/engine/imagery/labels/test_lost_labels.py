@@ -6,7 +6,7 @@ import sqlite3
 
 import numpy as np
 import pytest
-from osgeo import osr
+from osgeo import ogr, osr
 
 from engine.errors import InputError
 from engine.imagery import LabelLayer, Stack, describe, label_problems, sample_labels
@@ -48,6 +48,77 @@ def test_each_reason_is_counted(tmp_path):
     (sentence,) = [one for one in warnings if "give no sample" in one]
     # one without a class, one without a geometry, three outside, two in conflict, one never observed
     assert [int(word) for word in sentence.replace(",", " ").split() if word.isdigit()] == [1, 1, 3, 2, 1]
+
+
+def write_years(path, features, field, kind=ogr.OFTString):
+    """A layer of crops with a field of years or dates."""
+    crs = osr.SpatialReference()
+    crs.ImportFromWkt(crs_wkt(32633))
+    data = ogr.GetDriverByName("GPKG").CreateDataSource(str(path))
+    layer = data.CreateLayer("f", crs)
+    layer.CreateField(ogr.FieldDefn("crop", ogr.OFTString))
+    layer.CreateField(ogr.FieldDefn(field, kind))
+    for name, wkt, year in features:
+        feature = ogr.Feature(layer.GetLayerDefn())
+        feature["crop"] = name
+        if year is not None:
+            feature[field] = year
+        feature.SetGeometry(ogr.CreateGeometryFromWkt(wkt))
+        layer.CreateFeature(feature)
+    return str(path)
+
+
+OF_2021_AND_NOT = [(*A, "{0}"), (*B, "{0}"), ("a", box(1, 14, 10, 10), "{1}"), ("b", box(16, 14, 10, 10), "{1}")]
+
+
+@pytest.mark.parametrize(
+    ("field", "right", "other", "kind"),
+    [
+        ("year", 2021, 2019, ogr.OFTInteger),
+        ("harvestYear", "2021", "2022", ogr.OFTString),
+        ("campagne", "2020/21", "2018/19", ogr.OFTString),
+        ("Año", "2021", "2020", ogr.OFTString),
+        ("survey_date", "2021/07/03", "2020/07/03", ogr.OFTDate),
+        ("Datum", "03.07.2021", "03.07.2020", ogr.OFTString),
+        ("date", "20210703", "20190703", ogr.OFTString),
+    ],
+)
+def test_labels_of_another_year_than_the_stack_are_left_out_and_counted(tmp_path, field, right, other, kind):
+    features = [(*rest, right if year == "{0}" else other) for *rest, year in OF_2021_AND_NOT]
+    layer = write_years(tmp_path / "f.gpkg", features, field, kind)
+    with Stack(describe([stack_path(tmp_path)]), "source") as stack:
+        series = sample_labels(LabelLayer(layer, "", "crop"), stack, 0, 10**6)
+    assert len(series) == 200
+    assert list(stack.labels_without_sample.values()) == [2]
+    assert sum(not lacking(one, field, 2021) for one in stack.warnings) == 2
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "where"),
+    [
+        ("year", [2021, 2021, 2019, 2019], "year > 2000"),
+        ("year_planted", [2021, 2021, 2019, 2019], ""),
+        ("year", [2021, 2021, None, None], ""),
+        ("year", [1, 2, 3, 2021], ""),
+        ("year", [2019, 2019, 2019, 2019], ""),
+    ],
+    ids=["chosen by a filter", "not the year of the crop", "not known", "no years", "all of another year"],
+)
+def test_labels_stay_where_the_year_is_no_reason(tmp_path, field, values, where):
+    features = [(*rest, value) for (*rest, _), value in zip(OF_2021_AND_NOT, values)]
+    layer = write_years(tmp_path / "f.gpkg", features, field, ogr.OFTInteger)
+    with Stack(describe([stack_path(tmp_path)]), "source") as stack:
+        series = sample_labels(LabelLayer(layer, "", "crop", where), stack, 0, 10**6)
+    assert len(series) == 400 and not stack.labels_without_sample
+    assert any(not lacking(one, 2019, 2021) for one in stack.warnings) == (values[0] == 2019)
+
+
+def test_labels_on_the_stack_that_are_all_of_another_year_are_refused(tmp_path):
+    features = [("a", FAR, 2021), ("b", FAR, 2021), (*A, 2019), (*B, 2019)]
+    layer = write_years(tmp_path / "f.gpkg", features, "year", ogr.OFTInteger)
+    with pytest.raises(InputError) as error, Stack(describe([stack_path(tmp_path)]), "source") as stack:
+        sample_labels(LabelLayer(layer, "", "crop"), stack, 0, 10**6)
+    assert error.value.code == "no-overlap" and not lacking(str(error.value), 2, 2019, 2021, "year")
 
 
 def test_labels_of_two_classes_on_one_place_are_named_in_the_refusal(tmp_path):

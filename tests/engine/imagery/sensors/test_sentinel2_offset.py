@@ -8,7 +8,7 @@ import pytest
 
 from engine.imagery import Stack, describe
 from engine.imagery.geo.types import Encoding
-from engine.imagery.sensors.sentinel2_names import ANY, BASELINE, DATE, NAMED, NUMBERED, Sentinel2, sentinel_2
+from engine.imagery.sensors.sentinel2_names import ANY, BASELINE, DATE, NAMED, NUMBERED, REMOVED, Sentinel2, sentinel_2
 from engine.imagery.sensors.sentinel2_offset import shows_offset
 from tests.helpers.facts import lacking, naming
 from tests.helpers.rasters import write_raster
@@ -120,6 +120,19 @@ def test_earth_engines_band_descriptions_are_dates_of_sentinel_2(tmp_path):
     assert wrong < 1e-4 and len(told) == 1 and not lacking(told[0], "offset", "baseline", 3, 6)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "COPERNICUS_S2_SR_HARMONIZED_{date}_{band}.tif",
+        "S2A_MSIL2A_{date}T105031_N0301_R051_T31UES_{date}T130540_{band}.tif",
+        "{date}_LEVEL2_SEN2A_BOA_{band}.tif",
+    ],
+)
+def test_images_that_say_that_they_have_no_offset_keep_their_values_and_it_is_told(tmp_path, name):
+    wrong, told = error(granules(tmp_path, name, 0))
+    assert wrong < 1e-4 and len(told) == 1 and not lacking(told[0], "offset", "source", 3)
+
+
 def test_a_stack_before_2022_says_nothing_of_offsets(tmp_path):
     assert error(granules(tmp_path, "T31UES_{date}T105031_{band}_10m.tif", 0, dates=DATES[:3])) == (
         pytest.approx(0, abs=1e-4),
@@ -149,7 +162,7 @@ def test_the_item_of_a_catalogue_beside_the_image_names_its_baseline(tmp_path, p
     with Stack(bands, "source") as stack:
         values = stack.read(stack.windows()[0])
     assert np.median(values) == pytest.approx(np.median(reflectance("B08", 0)), abs=1e-3)
-    assert len(naming(stack.warnings, "offset")) == applies
+    assert len(naming(stack.warnings, "offset")) == 1
 
 
 def test_the_metadata_of_a_granule_name_its_baseline(tmp_path):
@@ -175,10 +188,11 @@ def test_the_metadata_of_a_granule_name_its_baseline(tmp_path):
         ("/d/sentinel2_wheat.tif", "B4_2022-03-01", NAMED),
         ("/d/2022/a.tif", "B4_2022-03-01", NUMBERED),
         ("/sentinel2/2022/x/a.tif", "B4_2022-03-01", NUMBERED),
-        ("/d/COPERNICUS_S2_SR_HARMONIZED/a.tif", "B4", None),
-        ("/d/S2_SR_HARMONISED_2022.tif", "B4", None),
-        ("/d/20220301_LEVEL2_SEN2A_BOA.tif", "RED", None),
-        ("/d/SENTINEL2A_20220301-105856-123_L2A_T31UES_C_V3-0_FRE_B4.tif", "", None),
+        ("/d/COPERNICUS_S2_SR_HARMONIZED/a.tif", "B4", REMOVED),
+        ("/d/S2_SR_HARMONISED_2022.tif", "B4", REMOVED),
+        ("/d/20220301_LEVEL2_SEN2A_BOA.tif", "RED", REMOVED),
+        ("/d/20220301_LEVEL2_LND09_BOA.tif", "RED", None),
+        ("/d/SENTINEL2A_20220301-105856-123_L2A_T31UES_C_V3-0_FRE_B4.tif", "", REMOVED),
         ("/d/HLS.S30.T31UES.2022060T105031.v2.0.B04.tif", "", None),
         ("/d/20220301_101010_PSScene_AnalyticMS_SR.tif", "RED", None),
     ],
@@ -192,7 +206,7 @@ def test_words_count_only_where_a_step_may_show():
     assert sentinel_2("/d/a.tif", "RED_2022-03-01", {}, "RED") == Sentinel2(ANY, None)
     assert sentinel_2("/d/a.tif", "VV_2022-03-01", {}, "VV") is None
     tags = {"COLLECTION": "COPERNICUS/S2_SR_HARMONIZED"}
-    assert sentinel_2("/d/a.tif", "B4", tags, "B04") is None
+    assert sentinel_2("/d/a.tif", "B4", tags, "B04").how == REMOVED
     assert sentinel_2("/d/a.tif", "B4", {"PROCESSING_BASELINE": "05.09"}, "B04").how == NUMBERED
     assert sentinel_2("/d/S2A_a.tif", "B4", {"PROCESSING_BASELINE": "05.09"}, "B04") == Sentinel2(BASELINE)
 
