@@ -207,7 +207,9 @@ class ClassTable(QWidget):
         self.model.set_classes(classes)
 
     def _load(self) -> None:
-        for path in choose_files(self, self.tr("Class table"), self.tr("Tables (*.csv *.tsv *.txt)"), several=False):
+        for path in choose_files(
+            self, self.tr("Class table"), self.tr("Tables (*.csv *.tsv *.txt *.xlsx *.ods)"), several=False
+        ):
             self.load(path)
 
     def _rows_with(self, row: int) -> set[int]:

@@ -25,8 +25,9 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from ...engine.errors import InputError
+from ...engine.imagery.geo.layer_source import split_layer
 from ...engine.imagery.geo.types import StackBand
-from ...engine.imagery.labels.text_table import is_text_table
+from ...engine.imagery.labels.table import is_table
 from ...engine.series import MINIMUM_SAMPLES
 from ...engine.tasks import LabelLayer
 from ..common.background import Background
@@ -38,7 +39,8 @@ from .found_crops import SHOWN, CropCounts, count_raster_classes, format_crops, 
 from .table_layer import table_layer
 
 FILTER = (
-    "Labels (*.gpkg *.shp *.geojson *.json *.fgb *.kml *.parquet *.csv *.tsv *.txt *.tif *.tiff *.img *.vrt);;"
+    "Labels (*.gpkg *.shp *.geojson *.json *.fgb *.kml *.parquet *.csv *.tsv *.txt *.xlsx *.ods *.tif *.tiff *.img "
+    "*.vrt);;"
     "All files (*)"
 )
 MAX_BUFFER = 1000.0
@@ -111,7 +113,7 @@ class LabelsWidget(QWidget):
         self._pending = labels
         name = f"{labels.path}|layername={labels.layer}" if labels.layer else labels.path
         self.add_file(name, labels.where)
-        if not is_text_table(labels.path):
+        if not is_table(labels.path):
             self._show_field()
 
     def _show_field(self) -> None:
@@ -140,10 +142,11 @@ class LabelsWidget(QWidget):
 
     def add_file(self, path: str, where: str = "") -> None:
         """Add a vector file (filtered by ``where``), a table with coordinates or a raster, and choose it."""
-        if is_text_table(path):
-            self.classes_label.setText(self.tr("Reading {name}…").format(name=Path(path).name))
+        file, part = split_layer(path)
+        if is_table(file):
+            self.classes_label.setText(self.tr("Reading {name}…").format(name=Path(file).name))
             thread = self.thread()
-            self._loader.submit(lambda: table_layer(path, thread))
+            self._loader.submit(lambda: table_layer(file, part, thread))
             return
         name = Path(path.partition("|")[0]).stem
         layer: QgsMapLayer = QgsVectorLayer(path, name, "ogr")

@@ -1,4 +1,4 @@
-"""A table of coordinates (CSV, TSV, semicolons) as a layer, its separator and columns found by the engine."""
+"""A table of coordinates (CSV, TSV, semicolons, a sheet) as a layer, its separator and columns found by the engine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from qgis.core import QgsCoordinateReferenceSystem, QgsFeature, QgsField, QgsGeo
 from qgis.PyQt.QtCore import QThread
 
 from ...engine.errors import InputError
-from ...engine.imagery.labels.text_table import open_text_table
+from ...engine.imagery.labels.table import open_table
 
 KINDS = {"Integer64": "int8", "Integer": "integer", "Real": "double"}
 """QGIS names of OGR types; all others are text."""
@@ -17,7 +17,7 @@ CHUNK = 100
 """Features added at once, so that other threads can run."""
 
 
-def table_layer(path: str, thread: QThread) -> tuple[QgsVectorLayer, list[str]]:
+def table_layer(path: str, sheet: str, thread: QThread) -> tuple[QgsVectorLayer, list[str]]:
     """The rows as features of a temporary layer that then belongs to ``thread``, and notes about it.
 
     May run on any thread. Rows without coordinates are left out.
@@ -25,9 +25,9 @@ def table_layer(path: str, thread: QThread) -> tuple[QgsVectorLayer, list[str]]:
     Raises
     ------
     InputError
-        As :func:`engine.imagery.labels.text_table.open_text_table`; ``labels-geometry`` if no row has coordinates.
+        As :func:`engine.imagery.labels.table.open_table`; ``labels-geometry`` if no row has coordinates.
     """
-    dataset, rows, notes = open_text_table(path)
+    dataset, rows, notes = open_table(path, sheet)
     name, layer, count = Path(path).stem, None, 0
     features: list[QgsFeature] = []
     for row in rows:

@@ -23,7 +23,7 @@ from qgis.core import (
 from ...engine.errors import InputError
 from ...engine.imagery.labels.class_table import read_class_table
 from ...engine.imagery.labels.label_raster import is_label_raster
-from ...engine.imagery.labels.text_table import is_text_table
+from ...engine.imagery.labels.table import is_table
 from ...engine.tasks import Extraction, LabelLayer, Result, check_extraction
 from ...engine.tasks.specs.limits import SAMPLES_PER_CLASS
 from ...engine.tasks.specs.quality_text import read_quality
@@ -111,7 +111,7 @@ class ExtractAlgorithm(EngineAlgorithm):
         """Resolve the layers and everything else."""
         super().gather(parameters, context)
         given = listed(parameters.get("LABELS"), context)
-        if given and isinstance(given[0], str) and is_text_table(given[0]) and Path(given[0]).is_file():
+        if given and isinstance(given[0], str) and is_table(given[0]) and Path(given[0]).is_file():
             # QGIS would read such a file as a table without points.
             self._plain["labels"] = given[0]
 

@@ -15,7 +15,8 @@ from ..common.background import Background
 from ..common.files import choose_files
 from ..common.qt import make_button, make_row
 
-FILTER = "Band tables (*.csv *.tsv *.txt)"
+WRITTEN = "Band tables (*.csv)"
+FILTER = "Band tables (*.csv *.tsv *.txt *.xlsx *.ods)"
 
 
 class TableButtons(QWidget):
@@ -64,7 +65,7 @@ class TableButtons(QWidget):
         self._writer.stop()
 
     def _choose_export(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, self.tr("Band table"), str(settings.get("folder", "")), FILTER)
+        path, _ = QFileDialog.getSaveFileName(self, self.tr("Band table"), str(settings.get("folder", "")), WRITTEN)
         if path:
             self.export_table(path if path.lower().endswith(".csv") else f"{path}.csv")
 

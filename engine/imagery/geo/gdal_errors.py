@@ -1,8 +1,8 @@
-"""Calls of GDAL whose failure is a value: its message on one line, nothing on the console."""
+"""Calls of GDAL whose failure is a value: its message on one line, nothing on the console; options for some calls."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -23,6 +23,24 @@ def quiet_gdal() -> Iterator[None]:
         yield
     finally:
         gdal.PopErrorHandler()
+
+
+@contextmanager
+def gdal_options(options: Mapping[str, str]) -> Iterator[None]:
+    """Set configuration options of GDAL on this thread.
+
+    Parameters
+    ----------
+    options : mapping of str to str
+    """
+    before = {name: gdal.GetThreadLocalConfigOption(name, None) for name in options}
+    try:
+        for name, value in options.items():
+            gdal.SetThreadLocalConfigOption(name, value)
+        yield
+    finally:
+        for name, earlier in before.items():
+            gdal.SetThreadLocalConfigOption(name, earlier)
 
 
 def call_gdal(call: Callable[[], Result]) -> tuple[Result | None, str]:

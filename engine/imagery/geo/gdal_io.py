@@ -263,13 +263,11 @@ def _wanted_layer(dataset: Any, part: LayerPart, path: str) -> Any:
         if part.number >= len(layers):
             raise InputError("layer-missing", f"{file_name(path)} has no layer of number {part.number}.", hint)
         return layers[part.number]
-    with_shapes = [one for one in layers if one.GetGeomType() != ogr.wkbNone]
-    if len(with_shapes) > 1:
-        message = f"{file_name(path)} has several layers: {listed([one.GetName() for one in with_shapes], 20)}."
-        raise InputError(
-            "layer-missing", message, f"Name one of them, as in {path}|layername={with_shapes[0].GetName()}."
-        )
-    return with_shapes[0] if with_shapes else layers[0]
+    possible = [one for one in layers if one.GetGeomType() != ogr.wkbNone] or layers
+    if len(possible) > 1:
+        message = f"{file_name(path)} has several layers: {listed([one.GetName() for one in possible], 20)}."
+        raise InputError("layer-missing", message, f"Name one of them, as in {path}|layername={possible[0].GetName()}.")
+    return possible[0]
 
 
 def filter_layer(layer: Any, part: LayerPart, where: str, path: str) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from osgeo import gdal
 
-from .gdal_errors import call_gdal
+from .gdal_errors import call_gdal, gdal_options
 
 NO_LISTING = "GDAL_DISABLE_READDIR_ON_OPEN"
 """GDAL's option against reading the folder of a file that is opened."""
@@ -29,12 +29,8 @@ def no_listing(path: str) -> Iterator[None]:
     if "/vsicurl" not in path:
         yield
         return
-    before = gdal.GetThreadLocalConfigOption(NO_LISTING)
-    gdal.SetThreadLocalConfigOption(NO_LISTING, "EMPTY_DIR")
-    try:
+    with gdal_options({NO_LISTING: "EMPTY_DIR"}):
         yield
-    finally:
-        gdal.SetThreadLocalConfigOption(NO_LISTING, before)
 
 
 def address_of(path: str) -> str:

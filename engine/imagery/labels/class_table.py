@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...errors import InputError, listed
 from ...series.class_spelling import means_nothing, tidy_names
-from .text_table import is_text_table, read_text_table
+from .table import is_table, read_table
 
 OTHERS = "*"
 """Means every name that is not listed in a class table."""
@@ -130,7 +130,7 @@ def read_class_table(entries: Sequence[str]) -> dict[str, str]:
 
 
 def _pairs(entry: str) -> list[tuple[str, str]]:
-    if is_text_table(entry) and ("=" not in entry or Path(entry).is_file()):
+    if is_table(entry) and ("=" not in entry or Path(entry).is_file()):
         return _of_file(entry)
     pairs = []
     for part in filter(str.strip, entry.split(";")):
@@ -144,7 +144,7 @@ def _pairs(entry: str) -> list[tuple[str, str]]:
 
 
 def _of_file(path: str) -> list[tuple[str, str]]:
-    table = read_text_table(path)
+    table = read_table(path)
     if len(table.header) != 2:
         message = f"The class table {Path(path).name} has {len(table.header)} columns."
         hint = "It takes two: the name in the data and the wanted name, empty to leave the class out."

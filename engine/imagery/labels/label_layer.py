@@ -24,7 +24,7 @@ from ..geo.text_encoding import TextDecoder, raw_bytes
 from ..geo.types import Grid
 from .class_table import ClassRules, require_known
 from .label_years import LabelYears, year_field, years_of
-from .text_table import is_text_table, open_text_table
+from .table import is_table, open_table
 
 MAX_CLASSES = 255
 """Classes that a map holds."""
@@ -123,11 +123,12 @@ class LabelReader:
             message = f"The vector layer {path} cannot be read: this GDAL {gdal.__version__} has no Parquet driver."
             hint = "Save it as GeoPackage first, in Python by geopandas.read_parquet(file).to_file('labels.gpkg')."
             raise InputError("vector-unreadable", message, hint)
-        if is_text_table(path):
-            dataset, layer, warnings = open_text_table(path)
+        part = self.labels.layer or split_layer(self.labels.path)[1]
+        if is_table(path):
+            dataset, layer, warnings = open_table(path, part)
             self.warnings += warnings
             return dataset, layer
-        return open_vector(path, self.labels.layer or split_layer(self.labels.path)[1])
+        return open_vector(path, part)
 
     def _field_names(self, definition: Any) -> list[str]:
         raw = [raw_bytes(definition.GetFieldDefn(i).GetNameRef()) for i in range(definition.GetFieldCount())]

@@ -22,7 +22,7 @@ from ..stack.tiling import stack_grid
 from .class_names import class_names
 from .class_table import ClassRules, mapped_class, require_known
 from .label_layer import MAX_CLASSES, LabelLayer, no_overlap_error
-from .text_table import is_text_table
+from .table import is_table
 
 SMALL_TYPES, SMALLEST_TOO_LARGE = (gdal.GDT_Byte, gdal.GDT_UInt16), 65536
 WHOLE_TYPES = (gdal.GDT_Byte, gdal.GDT_UInt16, gdal.GDT_Int16, gdal.GDT_UInt32, gdal.GDT_Int32)
@@ -40,7 +40,7 @@ def is_label_raster(labels: LabelLayer) -> bool:
     labels : LabelLayer
     """
     # GDAL takes some tables of coordinates for rasters.
-    if labels.layer or is_text_table(labels.path):
+    if labels.layer or is_table(labels.path):
         return False
     vector, _ = call_gdal(lambda: gdal.OpenEx(labels.path, gdal.OF_VECTOR))
     if vector is not None and vector.GetLayerCount():

@@ -18,7 +18,7 @@ from osgeo import gdal
 
 from ...errors import InputError, listed
 from ..geo.crs import crs_of, same_crs, transformation
-from ..geo.gdal_errors import call_gdal
+from ..geo.gdal_errors import call_gdal, gdal_options
 from ..geo.grid import grid_of
 from ..geo.types import Grid
 from ..sensors.quality_flags import is_quality
@@ -73,14 +73,8 @@ def remote_reading(access: Access, hrefs: Iterable[str]) -> Iterator[None]:
     options = dict(REMOTE)
     if headers:
         options["GDAL_HTTP_HEADERS"] = "\r\n".join(f"{name}: {value}" for name, value in headers.items())
-    before = {name: gdal.GetThreadLocalConfigOption(name, None) for name in options}
-    try:
-        for name, value in options.items():
-            gdal.SetThreadLocalConfigOption(name, value)
+    with gdal_options(options):
         yield
-    finally:
-        for name, earlier in before.items():
-            gdal.SetThreadLocalConfigOption(name, earlier)
 
 
 def read_headers(

@@ -10,8 +10,8 @@ from pathlib import Path
 from ...errors import InputError, writing
 from ...imagery import StackBand
 from ...imagery.geo.types import Encoding
+from ...imagery.labels.table import Table, read_table
 from ...imagery.labels.table_coordinates import number_of
-from ...imagery.labels.text_table import TextTable, read_text_table
 from ...imagery.sensors.band_names import date_choices, parse_date
 from ...imagery.sensors.quality_flags import is_quality
 from ...imagery.stack.band_report import BandRow
@@ -84,7 +84,7 @@ def read_band_table(path: str) -> tuple[StackBand, ...]:
     InputError
         ``band-table``, naming the row and column that is wrong; ``vector-unreadable`` for a file that is no table.
     """
-    table = read_text_table(path)
+    table = read_table(path)
     place = {title.strip().lower(): number for number, title in enumerate(table.header)}
     missing = [name for name in ("file", "number", "date", "band") if name not in place]
     name = Path(path).name
@@ -97,11 +97,11 @@ def read_band_table(path: str) -> tuple[StackBand, ...]:
     return tuple(bands)
 
 
-def _rows(table: TextTable) -> list[tuple[int, list[str]]]:
+def _rows(table: Table) -> list[tuple[int, list[str]]]:
     return list(enumerate(table.rows, 2))
 
 
-def _band(table: TextTable, place: dict[str, int], row: Sequence[str], where: str, path: str) -> StackBand:
+def _band(table: Table, place: dict[str, int], row: Sequence[str], where: str, path: str) -> StackBand:
     cells = {title: row[number] for title, number in place.items()}
     if not cells["file"] or not cells["number"].isdigit():
         raise InputError("band-table", f"{where} has no file or number of a band.", "Write both, or remove the row.")

@@ -120,7 +120,7 @@ def snap(folder):
         layers = {
             "B4": plane(round(RED * 1e4)),
             "B8": plane(round(NIR * 1e4)),
-            "quality_scene_classification": masking(9),
+            "quality_scene_classification": np.maximum(masking(9), 4),
         }
         others = ("quality_cloud_confidence", "sun_zenith", "view_zenith_mean", "B_detector_footprint_B4")
         for name, planes in {**layers, **dict.fromkeys(others, plane(9))}.items():

@@ -8,8 +8,8 @@ import pytest
 from osgeo import ogr
 
 from engine.errors import InputError
+from engine.imagery.labels.table import read_table
 from engine.imagery.labels.table_coordinates import TableCoordinates, degrees_of
-from engine.imagery.labels.text_table import read_text_table
 from tests.helpers.facts import lacking
 
 PLACES = [(3.0125, 50.5042), (-3.25, -50.125)]
@@ -99,5 +99,5 @@ def test_columns_without_numbers_are_named_with_what_they_hold(tmp_path):
 @pytest.mark.parametrize("first", ["sep=;\n", "sep=;\r\n", '"sep=;"\n', ""])
 def test_the_line_that_names_the_separator(tmp_path, encoding, first):
     (tmp_path / "t.csv").write_bytes(f"{first}lon;lat;crop\n3,5;50,5;ma\u00efs\n".encode(encoding))
-    table = read_text_table(str(tmp_path / "t.csv"))
+    table = read_table(str(tmp_path / "t.csv"))
     assert (table.header, table.rows) == (["lon", "lat", "crop"], [["3,5", "50,5", "ma\u00efs"]])

@@ -1,7 +1,7 @@
-"""Tables in text form (CSV, TSV, semicolons) as label layers: separator, encoding, numbers and coordinates found.
+"""Tables (CSV, TSV, semicolons, spreadsheets) as label layers: separator, encoding, numbers and coordinates found.
 
-GDAL reads such files only with commas or tabs in UTF-8 and points as decimal separators; spreadsheets of many
-countries write otherwise.
+GDAL reads tables in text form only with commas or tabs in UTF-8 and points as decimal separators; spreadsheets of many
+countries write otherwise. Spreadsheets themselves (xlsx, ods, xls) are read by GDAL, all cells as texts.
 """
 
 from __future__ import annotations
@@ -19,12 +19,19 @@ from osgeo import gdal, ogr
 
 from ...errors import InputError
 from ...text_files import decode_marked
-from ..geo.gdal_errors import call_gdal
-from ..geo.gdal_io import file_name
+from ..geo.gdal_errors import call_gdal, gdal_options
+from ..geo.gdal_io import file_name, open_vector
 from ..geo.text_encoding import TextDecoder
 from .table_coordinates import NUMBER, TableCoordinates, number_of
 
-SUFFIXES = (".csv", ".tsv", ".txt")
+SHEETS = (".xlsx", ".xlsm", ".ods", ".xls")
+SUFFIXES = (".csv", ".tsv", ".txt", *SHEETS)
+PLAIN_CELLS = {
+    f"OGR_{driver}_{key}": value
+    for driver in ("XLSX", "ODS", "XLS")
+    for key, value in (("HEADERS", "DISABLE"), ("FIELD_TYPES", "STRING"))
+}
+"""GDAL's options to read a sheet from its first row on, without a guess at types."""
 SEPARATORS = (",", ";", "\t", "|")
 ENOUGH_BYTES = 2**22
 """Bytes of a table that are looked at to guess its encoding."""
@@ -32,8 +39,8 @@ INTEGER = re.compile(r"[+-]?\d{1,18}")
 
 
 @dataclass(frozen=True)
-class TextTable:
-    """A table of texts."""
+class Table:
+    """A table whose cells are texts."""
 
     header: list[str]
     """Names of the columns."""
@@ -43,8 +50,8 @@ class TextTable:
     """Sentences about what was decided for the user."""
 
 
-def is_text_table(path: str) -> bool:
-    """Whether a path is that of a table in text form, by its ending.
+def is_table(path: str) -> bool:
+    """Whether a path is that of a table in text form or of a spreadsheet, by its ending.
 
     Parameters
     ----------
@@ -53,18 +60,23 @@ def is_text_table(path: str) -> bool:
     return Path(path).suffix.lower() in SUFFIXES
 
 
-def read_text_table(path: str) -> TextTable:
-    """The table in a text file, whose first row names the columns.
+def read_table(path: str, sheet: str = "") -> Table:
+    """The table in a file, whose first row names the columns.
 
     Parameters
     ----------
     path : str
+    sheet : str, optional
+        Of a spreadsheet, as :func:`.layer_source.split_layer` gives it; empty for the only one.
 
     Raises
     ------
     InputError
-        ``vector-unreadable`` for a file that is missing, empty or no table, naming the row where it breaks.
+        ``vector-unreadable`` for a file that is missing, empty or no table, naming the row where it breaks;
+        ``layer-missing`` naming the sheets.
     """
+    if Path(path).suffix.lower() in SHEETS:
+        return _read_sheet(path, sheet)
     name = file_name(path)
     text, warnings = _decoded(path)
     if "\0" in text or not text.strip():
@@ -85,15 +97,31 @@ def read_text_table(path: str) -> TextTable:
             hint = "Put values that hold the separator between quotation marks."
             raise InputError("vector-unreadable", message, hint)
         table.append([value.strip() for value in row[: len(header)]] + [""] * (len(header) - len(row)))
-    return TextTable(header, table, warnings)
+    return Table(header, table, warnings)
 
 
-def open_text_table(path: str) -> tuple[Any, Any, list[str]]:
+def _read_sheet(path: str, sheet: str) -> Table:
+    with gdal_options(PLAIN_CELLS):
+        dataset, layer = open_vector(path, sheet)
+        columns = range(layer.GetLayerDefn().GetFieldCount())
+        rows = [[feature.GetFieldAsString(i).strip() for i in columns] for feature in layer]
+    rows = [row for row in rows if any(row)]
+    if not rows:
+        message = f"The table {file_name(path)} is empty."
+        raise InputError(
+            "vector-unreadable", message, "Choose the sheet with the labels, its columns in the first row."
+        )
+    used = [i for i in columns if any(row[i] for row in rows)]
+    return Table([rows[0][i] for i in used], [[row[i] for i in used] for row in rows[1:]], ())
+
+
+def open_table(path: str, sheet: str = "") -> tuple[Any, Any, list[str]]:
     """A table with coordinates as a point layer (or the shapes of its WKT column).
 
     Parameters
     ----------
-    path : str
+    path, sheet : str
+        As of :func:`read_table`.
 
     Returns
     -------
@@ -106,9 +134,9 @@ def open_text_table(path: str) -> tuple[Any, Any, list[str]]:
     Raises
     ------
     InputError
-        As :func:`read_text_table`, and ``labels-geometry`` where no column holds coordinates.
+        As :func:`read_table`, and ``labels-geometry`` where no column holds coordinates.
     """
-    table = read_text_table(path)
+    table = read_table(path, sheet)
     name = file_name(path)
     warnings = list(table.warnings)
     places = TableCoordinates(table.header, table.rows, path)

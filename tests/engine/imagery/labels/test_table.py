@@ -64,6 +64,43 @@ DIALECTS = {
 }
 
 
+def write_sheets(path, sheets):
+    """A spreadsheet of typed cells: its first row has the names of the columns."""
+    driver = {".xlsx": "XLSX", ".ods": "ODS"}[path.suffix]
+    data = ogr.GetDriverByName(driver).CreateDataSource(str(path))
+    for name, rows in sheets.items():
+        layer = data.CreateLayer(name)
+        for number, value in enumerate(rows[1]):
+            kind = {str: ogr.OFTString, int: ogr.OFTInteger, float: ogr.OFTReal}[type(value)]
+            layer.CreateField(ogr.FieldDefn(rows[0][number], kind))
+        for row in rows[1:]:
+            feature = ogr.Feature(layer.GetLayerDefn())
+            for number, value in enumerate(row):
+                feature.SetField(number, value)
+            layer.CreateFeature(feature)
+    return str(path)
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".ods"])
+@pytest.mark.parametrize("kind", [str, float])
+def test_a_spreadsheet_with_coordinates_is_a_label_layer(tmp_path, stack_path, suffix, kind):
+    rows = [["crop", "longitude", "latitude"], *([name, *map(kind, degrees(c, r))] for name, c, r in PLACES)]
+    path = write_sheets(tmp_path / f"t{suffix}", {"points": rows})
+    series, _ = sample(LabelLayer(path, "", "crop"), stack_path)
+    assert pixels_of(series, "maize") == [(2, c) for c in range(6)]
+    assert pixels_of(series, "été") == [(8, c) for c in range(6)]
+
+
+def test_of_several_sheets_one_must_be_named(tmp_path, stack_path):
+    rows = [["crop", "x", "y"], *([name, *metres(c, r)] for name, c, r in PLACES)]
+    path = write_sheets(tmp_path / "t.xlsx", {"notes": [["text"], ["by hand"]], "points": rows})
+    with pytest.raises(InputError) as error:
+        sample(LabelLayer(path, "", "crop"), stack_path)
+    assert error.value.code == "layer-missing" and not lacking(str(error.value), "t.xlsx", "notes", "points")
+    series, _ = sample(LabelLayer(f"{path}|layername=points", "", "crop"), stack_path)
+    assert len(series) == len(PLACES)
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_tables_of_every_dialect_give_the_same_pixels(tmp_path, stack_path, dialect):
     header, form, place, encoding = DIALECTS[dialect]
