@@ -38,6 +38,9 @@ def test_a_stack_without_names_is_described_corrected_and_extracted(provider, qg
     assert (results["SAMPLES"], results["CLASSES"]) == (128, 2)
     with np.load(results["OUTPUT"]) as series:
         assert series["X"].shape == (128, 3, 2) and sorted(series["bands"].tolist()) == ["NIR", "RED"]
+    regular = str(tmp_path / "r.tif")
+    inputs = {"STACK": [raster], "PERIOD": "month", "BANDS_FROM": corrected, "OUTPUT": regular}
+    assert processing.run("croptransfer:regularize", inputs, feedback=Log())["DATES"] == 3
 
 
 def test_a_file_that_is_no_raster_is_refused(provider, qgis_app, tmp_path):

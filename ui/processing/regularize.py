@@ -26,7 +26,7 @@ from ...engine.tasks import Regularization, Result, check_regularization
 from ...engine.tasks.specs.quality_text import read_quality
 from ...engine.tasks.specs.regularization import AUTO
 from ..common.qt import tr
-from .base import QUALITY_HELP, EngineAlgorithm, encoding_help
+from .base import BANDS_FROM_HELP, QUALITY_HELP, EngineAlgorithm, encoding_help
 from .choices import choice_lines
 from .values import Values, names, stack_bands
 
@@ -72,6 +72,7 @@ class RegularizeAlgorithm(EngineAlgorithm):
         "INDICES": "Names of indices to write in addition, such as 'NDVI,NDMI'.",
         "QUALITY": QUALITY_HELP,
         **encoding_help("", "rasters"),
+        "BANDS_FROM": BANDS_FROM_HELP,
         "DATA_TYPE": "How values are stored.",
         "OUTPUT": "One GeoTIFF with all dates and bands; a band name holds the middle of its period: B08_2021-05-05.",
     }
@@ -96,6 +97,7 @@ class RegularizeAlgorithm(EngineAlgorithm):
         self.add(text, "INDICES", "Indices", **hidden)
         self.add(text, "QUALITY", "Hidden by quality bands", **hidden)
         self.add_encoding()
+        self.add_bands_from()
         kinds = {AUTO: tr("int16, unless values do not fit."), **DATA_TYPES}
         self.add_choice("DATA_TYPE", "Data type", kinds, advanced=True)
         self.add(QgsProcessingParameterRasterDestination, "OUTPUT", "Regular stack")
@@ -115,11 +117,15 @@ class RegularizeAlgorithm(EngineAlgorithm):
         self, parameters: Values, context: QgsProcessingContext, folder: str, feedback: QgsFeedback
     ) -> Regularization:
         """The regularization."""
-        fields = {name: value for name, value in self._plain.items() if name not in ("nodata", "scale", "offset")}
+        fields = {
+            name: value
+            for name, value in self._plain.items()
+            if name not in ("nodata", "scale", "offset", "bands_from")
+        }
         fields["encoding"] = self.encoding()
         # In a thread QGIS loads the layers named in this context and forgets those of the preparing one.
         fields["output"] = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
-        fields["stack"] = stack_bands(fields["stack"])
+        fields["stack"] = stack_bands(fields["stack"], self._plain["bands_from"])
         fields["quality"] = read_quality([fields["quality"]]) if fields["quality"] else None
         return Regularization(**fields)
 

@@ -229,8 +229,8 @@ class LabelReader:
                 year_texts[feature.GetFieldAsString(self._year_field)] += 1
             shapeless[text] += not _has_geometry(feature)
         self._years_found.clear()
-        for text, count in year_texts.items():
-            self._years_found[years_of(text)] += count
+        for years, count in year_texts.items():
+            self._years_found[years_of(years)] += count
         # All names together say more of their encoding than one does.
         self._decoder = TextDecoder(text for text in raw if text is not None)
         self._warn_of(self._decoder, f"texts of the field '{self.labels.field}'")
