@@ -20,7 +20,7 @@ from .oracle import cross_validate
 
 ORACLE = "oracle"
 """The method in the rows of the oracle."""
-NO_EMBEDDING = ("rf",)
+NO_EMBEDDING = ("rf", "linear")
 
 
 @dataclass(frozen=True)

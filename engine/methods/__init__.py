@@ -63,6 +63,12 @@ METHODS: dict[str, MethodInfo] = {
     "rf": MethodInfo(
         "Random forest (RF)", "Trains 200 decision trees on the source, in seconds.", "baselines.random_forest", 4.0
     ),
+    "linear": MethodInfo(
+        "Linear model (logistic regression)",
+        "Trains a strongly regularised linear model on the source, in seconds.",
+        "baselines.linear",
+        6.0,
+    ),
     "dcm": MethodInfo(
         "DeepCropMapping (DCM)", "Trains a recurrent network on the source; slow.", "baselines.dcm", 400.0
     ),

@@ -10,6 +10,7 @@ from .dcm import DcmNetwork, DcmSize
 from .encoder import CropNetwork, NetworkSize
 from .forest import ForestNetwork, ForestSize
 from .gru_attention import GruAttention, GruAttentionSize
+from .linear import LinearNetwork, LinearSize
 from .ltae import LtaeNetwork, LtaeSize
 from .network import SeriesNetwork
 from .phenocropnet import PhenoCropNetSize, PhenoCropNetwork
@@ -21,6 +22,7 @@ NETWORKS: dict[str, tuple[type[SeriesNetwork], type]] = {
     for network, size in (
         (CropNetwork, NetworkSize),
         (ForestNetwork, ForestSize),
+        (LinearNetwork, LinearSize),
         (DcmNetwork, DcmSize),
         (TransformerNetwork, TransformerSize),
         (PhenoCropNetwork, PhenoCropNetSize),

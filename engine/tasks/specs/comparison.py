@@ -9,7 +9,7 @@ from typing import Any
 from .limits import SEED
 from .schema import Limits, Task, new_id, setting
 
-SUPERVISED = ("rf", "source_only", "dcm", "transformer", "phenocropnet")
+SUPERVISED = ("rf", "linear", "source_only", "dcm", "transformer", "phenocropnet")
 """Methods that learn from labels alone: only they show what labels inside the target would give."""
 
 

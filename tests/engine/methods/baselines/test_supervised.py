@@ -1,4 +1,4 @@
-"""The compared methods that learn from the source alone: random forest, DeepCropMapping, Transformer, PhenoCropNet."""
+"""The compared methods that learn from the source alone: forest, linear, DeepCropMapping, Transformer, PhenoCropNet."""
 
 import json
 import math
@@ -13,9 +13,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 
 from engine.errors import Cancelled, InputError
 from engine.methods import METHODS, fit
+from engine.methods.baselines import linear as linear_recipe
 from engine.methods.baselines import random_forest as forest_recipe
 from engine.methods.baselines import supervised
 from engine.methods.baselines.dcm import DcmSettings
@@ -34,6 +36,7 @@ pytestmark = pytest.mark.slow
 
 QUICK = {
     "rf": {"trees": 30},
+    "linear": {},
     "dcm": {"steps": 45, "validate_every": 15, "width": 32, "rate": 5e-3},
     "transformer": {"steps": 45, "validate_every": 15},
     "phenocropnet": {"steps": 45, "validate_every": 15},
@@ -166,6 +169,48 @@ def test_a_forest_grown_piece_by_piece_is_the_one_grown_at_once(grown):
     np.testing.assert_array_equal(whole.predict_proba(values), theirs.predict_proba(values))
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_linear_model_says_what_scikit_learn_says(source, classes):
+    source = source.with_classes(source.classes[:classes])
+    domain = prepare_source(source, 0.15, 0, torch.device("cpu"), on_grid=True)
+    settings = linear_recipe.LinearSettings(inverse_strength=0.05)
+    network = linear_recipe.train_linear(domain, source.group, settings, 0, Progress())
+    values = domain.tensors.values.numpy()
+    flat = values.reshape(len(values), -1).astype(float)
+    known = flat[domain.sample]
+    middle, spread = known.mean(axis=0), np.maximum(known.std(axis=0), linear_recipe.MIN_SPREAD)
+    theirs = LogisticRegression(C=0.05, class_weight="balanced", max_iter=300)
+    theirs.fit((known - middle) / spread, domain.labels[domain.sample])
+    logits, _ = network(domain.tensors.values, domain.tensors.observed, domain.tensors.day)
+    expected = theirs.predict_proba((flat - middle) / spread)
+    np.testing.assert_allclose(logits.detach().softmax(dim=1).numpy(), expected, atol=1e-5)
+
+
+def test_the_linear_model_is_as_strongly_regularised_as_costs_nothing():
+    rng = np.random.default_rng(0)
+    labels, group = np.tile([0, 1], 120), np.repeat(np.arange(12), 20)
+    common = rng.normal(0, 1, 240)
+    # One value alone tells the crop; or only the small difference of two, which takes large weights.
+    plain = np.stack([labels + rng.normal(0, 0.1, 240), common], axis=1)
+    difference = np.stack([common + 0.2 * labels, common], axis=1) + rng.normal(0, 0.02, (240, 2))
+    chosen = []
+    for values in (plain, difference):
+        day = np.array([100, 116], np.float32)
+        source = SeriesSet(values[:, :, None].astype(np.float32), day, ("NDVI",), labels, ("bare", "green"), group)
+        events = []
+        fit("linear", source, source, 0, Progress(events.append))
+        chosen += [event["value"] for event in events if event.get("name") == "inverse_strength"]
+    assert chosen[0] == min(linear_recipe.STRENGTHS) and chosen[1] >= 0.1
+
+
+def test_a_class_without_a_training_sample_is_never_predicted_by_the_linear_model(source):
+    domain = prepare_source(source, 0.15, 0, torch.device("cpu"), on_grid=True)
+    domain = replace(domain, sample=domain.sample[domain.labels[domain.sample] != 1])
+    network = linear_recipe.train_linear(domain, source.group, linear_recipe.LinearSettings(), 0, Progress())
+    logits, _ = network(domain.tensors.values, domain.tensors.observed, domain.tensors.day)
+    assert not (logits.argmax(dim=1) == 1).any() and accuracy_of(logits.detach(), domain.labels, (0, 2)) > 0.9
+
+
 def test_a_forest_has_200_trees_where_nothing_else_is_said(source, target):
     assert fit("rf", source, target, 0, Progress()).network.size.trees == 200
 
@@ -184,10 +229,11 @@ def accuracy_of(share, labels, classes):
     return float((share.argmax(dim=1).numpy() == labels)[rows].mean())
 
 
-def test_a_python_without_scikit_learn_is_told_so(source, target, monkeypatch):
-    monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
+@pytest.mark.parametrize(("method", "module"), [("rf", "sklearn.ensemble"), ("linear", "sklearn.linear_model")])
+def test_a_python_without_scikit_learn_is_told_so(source, target, monkeypatch, method, module):
+    monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(InputError) as raised:
-        fit("rf", source, target, 0, Progress())
+        fit(method, source, target, 0, Progress())
     assert raised.value.code == "needs-scikit-learn" and "scikit-learn" in raised.value.message
 
 
