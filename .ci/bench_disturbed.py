@@ -173,7 +173,8 @@ def print_shifts(todo: list[Disturbed]) -> None:
         pairs.append((-one.shift, estimate.days))
         print(
             f"{one.name}: true {-one.shift:+d}, taken {estimate.days:+g}, likeliest {estimate.best:+g} "
-            f"({estimate.certainty:.1f} standard errors, recognised {estimate.recognised:.2f})",
+            f"(probable {', '.join(f'{days:+g} ({p:.2f})' for days, p in estimate.hypotheses)}; "
+            f"recognised {estimate.recognised:.2f})",
             flush=True,
         )
     moved = [(true, days) for true, days in pairs if true]

@@ -1,13 +1,13 @@
 """How many days the target's season is before or behind the source's, estimated without target labels.
 
-The shift is that under which the target's series are likeliest as those of the source's crops
-(:mod:`temporal_profiles`), in class shares of their own. It is used where it is long enough to matter, its gain is far
-beyond chance and large beside that of knowing the profiles at all, and the target resembles crops of the source.
+Every shift has a likelihood: that of the target's series as those of the source's crops (:mod:`temporal_profiles`) in
+class shares of their own. With a prior, by which most seasons keep the calendar and far shifts are rare, it gives the
+probability of each shift. What is most probable is used; what else is probable is kept beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,21 +21,21 @@ SHIFTS = tuple(range(-64, 65, 8))
 """Shifts of the first search, in days."""
 REFINE = (4.0, 2.0)
 """Steps in days that refine the best."""
-MIN_SHIFT_DAYS = 12.0
-"""Least shift that is used: crops of one region differ by as much from year to year, and networks are trained on series
-with jittered days."""
-MIN_CERTAINTY = 5.0
-"""Least gain in likelihood of a series, in standard errors: more than chance, since neighbours are similar."""
-MIN_GAIN = 0.1
-"""Least gain, in shares of what the series gain by knowing the crops' profiles at all: the profiles of two regions or
-years differ by more than a shift, and where they differ some shift always fits a little better."""
-MIN_GAIN_FAR = 0.6
-"""Least gain in log-likelihood of a series by a shift of 64 days; for others it grows with the square of their days,
-as for normally distributed shifts. Series with little information fit some far shift by chance, above all where their
-dates fall into a gap of the source's."""
-NEARLY = 0.95
-"""Share of the best gain from which a smaller shift is preferred: the crops grown in a season also move the profiles a
-little."""
+PRIOR_KEPT = 0.3
+"""Prior probability that the calendar is kept."""
+PRIOR_SPREAD = 20.0
+"""Standard deviation in days of the prior of other shifts (normal)."""
+INDEPENDENT = 8.0
+"""Independent series that a mean gain in likelihood counts as. Neighbours are similar, and the profiles of two regions
+differ by more than a shift: where they differ some shift always fits a little better."""
+RECOGNISED = 0.3
+"""Gain in likelihood by knowing the profiles, from which a shift's gain counts in full; in proportion below."""
+NEAR = 8.0
+"""Days within which probabilities of shifts are summed: the crops of one season differ by as much."""
+MIN_SHIFT_DAYS = 10.0
+"""Least shift that is used: networks are trained on series with jittered days and need none below."""
+PROBABLE = 0.15
+"""Least probability of a shift that is kept beside the most probable one."""
 MIN_DATES = 4
 """With fewer dates in season, in source or target, no shift is estimated."""
 MIN_OVERLAP = 0.5
@@ -46,14 +46,12 @@ MAX_DATES = 40
 
 @dataclass(frozen=True)
 class ShiftEstimate:
-    """The shift that is used, the best one found, and their figures."""
+    """The shift that is used, what else is probable, and their figures."""
 
-    days: float = 0.0
-    """Days to add to the target's days; 0 where the calendar is kept."""
+    hypotheses: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
+    """Shifts in days, each with its probability and neighbours', the most probable first; 0 for the calendar kept."""
     best: float = 0.0
-    """The likeliest shift."""
-    certainty: float = 0.0
-    """Its gain in standard errors."""
+    """The likeliest shift, without the prior."""
     recognised: float = 0.0
     """Mean gain in log-likelihood of a series under the best over profiles without a course; below 0 the target
     resembles no crop of the source on any calendar."""
@@ -62,13 +60,23 @@ class ShiftEstimate:
     gain: dict[float, float] | None = None
     """Mean gain in log-likelihood of a series by every shift that was evaluated; None without a search."""
 
+    @property
+    def days(self) -> float:
+        """Days to add to the target's days: the most probable shift."""
+        return self.hypotheses[0][0]
+
+    @property
+    def probability(self) -> float:
+        """Of the shift that is used."""
+        return self.hypotheses[0][1]
+
     def report(self) -> dict[str, object]:
         """JSON-ready account."""
         gain = {f"{days:g}": round(value, 3) for days, value in sorted((self.gain or {}).items())}
         return {
             "days": self.days,
             "best": self.best,
-            "certainty": round(self.certainty, 2),
+            "hypotheses": [[days, round(probability, 3)] for days, probability in self.hypotheses],
             "recognised": round(self.recognised, 3),
             "beyond": self.beyond,
             "gain": gain,
@@ -167,37 +175,60 @@ def estimate_shift(
 
 
 def _conclude(search: _ShiftSearch, ends: tuple[float, float]) -> ShiftEstimate:
-    """Use the best shift where it is clear, within the range searched, and long enough."""
+    """Weigh the shifts that were searched; one at the ends of the range is not used."""
     best = search.best()
-    gains = search.gains[best]
     means = {shift: float(gain.mean()) for shift, gain in search.gains.items()}
-    error = float(gains.std(ddof=1) / np.sqrt(len(gains)))
-    certainty = means[best] / error if error > 0 else 0.0
     recognised = search.recognised(best)
-    threshold = max(MIN_GAIN * recognised, MIN_GAIN_FAR * (best / SHIFTS[-1]) ** 2)
-    clear = certainty > MIN_CERTAINTY and means[best] > threshold and recognised > 0
+    hypotheses = _hypotheses(posterior(means, recognised))
     # Where the likelihood still rises at the search limit, the greatest one is not known.
-    beyond = clear and best in ends
-    used = _least_of_the_best(means, best)
-    if not clear or beyond or abs(used) < MIN_SHIFT_DAYS:
-        used = 0.0
-    return ShiftEstimate(used, best, certainty, recognised, beyond, means)
+    beyond = best in ends and abs(hypotheses[0][0] - best) <= NEAR and hypotheses[0][0] != 0
+    if beyond:
+        hypotheses = ((0.0, 1.0),)
+    return ShiftEstimate(hypotheses, best, recognised, beyond, means)
 
 
-def _least_of_the_best(means: dict[float, float], at: float) -> float:
-    """The shift nearest to 0 in the unbroken run beside the best (``at``) whose gains are nearly as great.
+def posterior(gain: Mapping[float, float], recognised: float) -> dict[float, float]:
+    """The probability of each shift, by Bayes' rule.
 
-    It is 0 where one to the other side is as good.
+    Parameters
+    ----------
+    gain : mapping of float to float
+        Mean gain in log-likelihood of a series by each shift over none; 0 days is among them.
+    recognised : float
+        Mean gain over profiles without a course.
+
+    Returns
+    -------
+    dict of float to float
+        Probabilities with a sum of one, by shift, ascending.
     """
-    nearly = {shift for shift, mean in means.items() if mean >= NEARLY * means[at]}
-    if any(shift * at < 0 for shift in nearly):
-        return 0.0
-    used = at
-    for shift in sorted((shift for shift in means if 0 <= shift * np.sign(at) < abs(at)), key=abs, reverse=True):
-        if shift not in nearly:
+    shifts = np.array(sorted(gain))
+    means = np.array([gain[shift] for shift in shifts])
+    # What a shift represents is what lies nearer to it than to others.
+    cell = np.minimum(np.gradient(shifts), SHIFTS[1] - SHIFTS[0]) if len(shifts) > 1 else np.ones(1)
+    prior = cell * np.exp(-0.5 * (shifts / PRIOR_SPREAD) ** 2)
+    prior *= (1 - PRIOR_KEPT) / prior.sum()
+    prior[shifts == 0] += PRIOR_KEPT
+    series = INDEPENDENT * np.clip(recognised / RECOGNISED, 0.0, 1.0)
+    weight = prior * np.exp(series * (means - means.max()))
+    return dict(zip(shifts.tolist(), (weight / weight.sum()).tolist()))
+
+
+def _hypotheses(probability: dict[float, float]) -> tuple[tuple[float, float], ...]:
+    """The shifts that are probable together with those near them, the most probable first."""
+    shifts, left = np.array(list(probability)), np.array(list(probability.values()))
+    found: dict[float, float] = {}
+    while True:
+        mass = np.array([left[np.abs(shifts - shift) <= NEAR].sum() for shift in shifts])
+        # Of equally probable ones the smallest.
+        at = min(range(len(shifts)), key=lambda i: (-round(float(mass[i]), 9), abs(shifts[i])))
+        if found and mass[at] < PROBABLE:
             break
-        used = shift
-    return used
+        near = np.abs(shifts - shifts[at]) <= NEAR
+        days = float(shifts[at]) if abs(shifts[at]) >= MIN_SHIFT_DAYS else 0.0
+        found[days] = found.get(days, 0.0) + float(left[near].sum())
+        left[near] = 0.0
+    return tuple(sorted(found.items(), key=lambda item: -item[1]))
 
 
 def _most_seen(seen: np.ndarray) -> np.ndarray:

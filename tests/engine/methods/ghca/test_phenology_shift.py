@@ -3,13 +3,18 @@
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
+from scipy.stats import norm
 
 from engine.methods.ghca.phenology_shift import (
+    INDEPENDENT,
     MAX_DATES,
-    MIN_CERTAINTY,
     MIN_SHIFT_DAYS,
+    PRIOR_KEPT,
+    PRIOR_SPREAD,
+    RECOGNISED,
     estimate_shift,
     mixture_likelihood,
+    posterior,
 )
 from engine.methods.ghca.temporal_profiles import CropProfiles
 from engine.models.trained import Calendar
@@ -29,8 +34,7 @@ def test_an_injected_shift_is_found_on_few_dates_with_gaps_and_other_class_share
     values, _ = season(400, THERE, seed=1, delay=delay, shares=(0.1, 0.2, 0.7))
     estimate = found(values)
     assert estimate.best == pytest.approx(-delay, abs=6)
-    assert estimate.days == pytest.approx(-delay, abs=8) and abs(estimate.days) <= abs(estimate.best)
-    assert estimate.certainty > MIN_CERTAINTY
+    assert estimate.days == pytest.approx(-delay, abs=8) and estimate.probability > 0.9
 
 
 @pytest.mark.parametrize("shares", [SHARES, (0.05, 0.05, 0.9), (0.9, 0.05, 0.05)])
@@ -56,7 +60,7 @@ def test_a_season_that_is_seen_in_part_is_moved_where_it_is_late():
 
 def test_a_small_drift_is_seen_and_left_alone():
     estimate = found(season(400, THERE, seed=3, delay=8)[0])
-    assert estimate.days == 0 and estimate.best == pytest.approx(-8, abs=4) and estimate.certainty > MIN_CERTAINTY
+    assert estimate.days == 0 and estimate.best == pytest.approx(-8, abs=4)
 
 
 @pytest.mark.parametrize(("gain", "offset"), [(1.4, 0.0), (0.7, 0.0), (1.0, 3.0), (1.2, -1.5)])
@@ -73,8 +77,8 @@ def test_series_that_look_like_no_crop_show_no_shift(width):
     values = gaussian_filter1d(rng.normal(size=(300, len(THERE), 1)), width, axis=1, mode="wrap")
     values = (values / values.std() + rng.normal(0, 0.2, values.shape)).astype(np.float32)
     estimate = found(values)
-    # Some calendar fits better than the others, far beyond chance; none fits.
-    assert estimate.days == 0 and estimate.certainty > MIN_CERTAINTY and estimate.recognised < 0
+    # Some calendar fits better than the others; none fits.
+    assert estimate.days == 0 and estimate.best != 0 and estimate.recognised < 0
     assert found(season(300, THERE, seed=1, delay=24)[0]).recognised > 0
 
 
@@ -118,48 +122,47 @@ def peak(at, height=4.0, width=15.0):
     return lambda shift: height * np.exp(-0.5 * ((shift - at) / width) ** 2)
 
 
-def test_a_gain_within_chance_keeps_the_calendar():
-    assert taken(peak(-24)).days != 0
-    estimate = taken(peak(-24), spread=16.0)
-    assert estimate.best == -24 and estimate.days == 0 and 0 < estimate.certainty < MIN_CERTAINTY
+def test_probabilities_follow_bayes_rule():
+    gain = {-16.0: 0.3, -8.0: 0.1, 0.0: 0.0, 8.0: -0.2, 16.0: -0.4}
+    shifts = np.array(list(gain))
+    prior = (1 - PRIOR_KEPT) * (density := norm.pdf(shifts, 0, PRIOR_SPREAD)) / density.sum()
+    prior[2] += PRIOR_KEPT
+    for recognised, share in ((5.0, 1.0), (RECOGNISED / 2, 0.5), (-1.0, 0.0)):
+        expected = prior * np.exp(INDEPENDENT * share * np.array(list(gain.values())))
+        found = posterior(gain, recognised)
+        np.testing.assert_allclose(list(found.values()), expected / expected.sum(), rtol=1e-9)
+    assert posterior({0.0: 0.0}, 1.0) == {0.0: 1.0}
 
 
-def test_a_gain_that_is_small_beside_what_the_curves_tell_keeps_the_calendar():
-    assert taken(peak(-24), recognised=20.0).days != 0
-    estimate = taken(peak(-24), recognised=60.0)
-    assert estimate.best == -24 and estimate.days == 0 and estimate.certainty > MIN_CERTAINTY
+def test_a_small_gain_keeps_the_calendar_and_a_far_shift_must_gain_more():
+    assert taken(peak(-24)).days == -24
+    assert taken(peak(-24, 0.1)).days == 0
+    near, far = taken(peak(-20, 0.5, 8.0)), taken(peak(-56, 0.5, 8.0))
+    assert near.days == pytest.approx(-20, abs=4) and far.days == 0 and far.best == -56
+    assert taken(peak(-56, 1.0, 8.0)).days == pytest.approx(-56, abs=4)
 
 
-def test_a_far_shift_must_gain_more_than_a_near_one():
-    def weak(at, height):
-        return taken(peak(at, height), spread=0.01, recognised=0.5)
-
-    assert weak(20, 0.1).days != 0  # .6 times (20 / 64) squared is .06, (56 / 64) squared .46
-    estimate = weak(56, 0.4)
-    assert estimate.best == 56 and estimate.days == 0 and estimate.certainty > MIN_CERTAINTY
-    assert weak(56, 0.5).days != 0
+def test_series_that_resemble_no_crop_tell_no_shift():
+    assert taken(peak(-24), recognised=5.0).days == -24
+    assert taken(peak(-24), recognised=-5.0).hypotheses[0][0] == 0
 
 
-def test_of_shifts_that_are_nearly_as_good_the_least_is_taken():
-    estimate = taken(peak(-40))
-    assert estimate.best == -40 and estimate.days == -36
-    assert taken(lambda shift: 4.0 if shift <= -20 else 0.0).days == -20
-
-
-def test_a_second_peak_to_the_other_side_that_is_as_good_keeps_the_calendar():
+def test_two_shifts_that_are_nearly_as_probable_are_both_kept():
     def both(second):
         return lambda shift: max(peak(24, 1.0, 6.0)(shift), peak(-24, second, 6.0)(shift))
 
-    estimate = taken(both(0.97), spread=0.01, recognised=2.0)
-    assert estimate.best == 24 and estimate.days == 0
-    assert taken(both(0.8), spread=0.01, recognised=2.0).days == pytest.approx(24, abs=2)
+    estimate = taken(both(0.97), recognised=2.0)
+    assert sorted(days for days, _ in estimate.hypotheses[:2]) == pytest.approx([-24, 24], abs=2)
+    assert sum(probability for _, probability in estimate.hypotheses) <= 1 + 1e-9
+    assert len(taken(both(0.3), recognised=2.0).hypotheses) == 1
 
 
-def test_a_peak_nearer_to_0_that_is_as_good_is_not_taken_over_a_valley():
-    def both(shift):
-        return max(peak(48, 1.0, 6.0)(shift), peak(16, 0.97, 6.0)(shift))
-
-    assert taken(both, spread=0.01, recognised=2.0).days == pytest.approx(48, abs=2)
+def test_a_little_more_gain_does_not_change_the_probabilities_much():
+    """No threshold on the way: what is probable grows steadily with the gain."""
+    heights = np.linspace(0.0, 1.5, 61)
+    of_shift = [sum(p for days, p in taken(peak(-24, h)).hypotheses if days) for h in heights]
+    gain = [posterior({float(s): peak(-24, h)(s) for s in range(-64, 65, 8)}, 5.0)[-24.0] for h in heights]
+    assert np.abs(np.diff(gain)).max() < 0.05 and gain == sorted(gain) and of_shift[0] < 0.5 < 0.9 < of_shift[-1]
 
 
 @pytest.mark.parametrize("at", [-90, 90])
