@@ -17,7 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 ORDER = {
     "engine": (
-        "error_codes < errors < progress < text_files < series < models < methods < evaluation < reports < tasks",
+        "error_codes < errors < progress < text_files < series < models < estimation < methods",
+        "methods < evaluation < reports < tasks",
         "series < imagery < mapping < evaluation",
         "models < mapping",
         "imagery < methods",

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.helpers.paths import ROOT
 
 ENGINE = ROOT / "engine"
-MAY_IMPORT_TORCH = ("models", "methods", "mapping")
+MAY_IMPORT_TORCH = ("models", "estimation", "methods", "mapping")
 TORCH_FREE_PACKAGES = ("series", "imagery", "methods", "tasks")
 """QGIS imports these, so their ``__init__`` must not bring torch."""
 

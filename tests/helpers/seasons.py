@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.methods.ghca.temporal_profiles import CropProfiles
+from engine.estimation.temporal_profiles import CropProfiles
 
 PEAKS = (90.0, 150.0, 210.0)
 SHARES = (0.5, 0.3, 0.2)

@@ -1,7 +1,7 @@
 """GHCA, the adaptation method of this project.
 
 ``fit`` runs its stages over a ``context`` (settings, fixed inputs and log): it trains the source models, chooses the
-preprocessing of the target (``target_preprocessing``, with the shift of ``phenology_shift`` by ``temporal_profiles``),
+preprocessing of the target (``target_preprocessing``),
 lets the students take their ``training_steps``, between rounds chooses ``pseudo_labels`` from predictions smoothed by
 ``knn_smoothing``, and ends with the ``distillation`` to one small network. After each stage ``safeguards`` compare the
 model with the one before; a stage that does harm is undone.

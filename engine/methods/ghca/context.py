@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from ...estimation.class_shares import ShareUncertainty, estimate_class_shares, shrink_shares
 from ...models.device import NetworkThreads
 from ...models.encoder import CropNetwork
 from ...models.networks import LIMIT
-from ..shared.class_shares import ShareUncertainty, estimate_class_shares, shrink_shares
 from ..shared.options import option
 from ..shared.request import FitRequest
 from ..shared.source_domain import SourceDomain

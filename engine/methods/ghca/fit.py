@@ -19,10 +19,10 @@ import numpy as np
 import torch
 
 from ...errors import InputError
+from ...estimation.class_shares import expected_shares
 from ...models.device import NetworkThreads, compute_device, seeded
 from ...models.encoder import CropNetwork, seed_dropout
 from ...models.trained import TrainedModel
-from ..shared.class_shares import expected_shares
 from ..shared.options import read_settings
 from ..shared.request import FitRequest
 from ..shared.sampling import BalancedSampler

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import torch
 
+from ...estimation.class_shares import shrink_shares
+from ...estimation.phenology_shift import ShiftEstimate, estimate_shift
+from ...estimation.temporal_profiles import CropProfiles
 from ...models.standardise import Statistics, matched_statistics
 from ...series import SeriesSet
 from ..shared.adaptation_score import AdaptationScore, score_adaptation
 from ..shared.augment import JITTER
-from ..shared.class_shares import shrink_shares
 from ..shared.sampling import BalancedSampler
 from ..shared.source_domain import SourceDomain
 from ..shared.tensors import Predictions, SeriesTensors, make_tensors, predict, softmax
 from .context import Checkpoint, FitContext
-from .phenology_shift import ShiftEstimate, estimate_shift
-from .temporal_profiles import CropProfiles
 
 SOURCE_PIXELS = 400
 """Class-balanced source series with which the target is compared."""

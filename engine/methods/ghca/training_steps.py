@@ -12,11 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...estimation.class_shares import adjust_to_shares
 from ...models.encoder import CropNetwork, seed_dropout
 from ...models.network import Features
 from ..shared.adversary import Discriminator, domain_loss, reversal_factor, reverse_gradient
 from ..shared.augment import MODERATE, STOCHASTIC, STRONG, WEAK, mixup
-from ..shared.class_shares import adjust_to_shares
 from ..shared.contrast import prototype_loss, supervised_contrast, update_prototypes
 from ..shared.mmd import hierarchical_mk_mmd
 from ..shared.options import option

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from .class_shares import adjust_to_shares, estimate_class_shares
+from ...estimation.class_shares import adjust_to_shares, estimate_class_shares
 from .mmd import kernel, mean_squared_distance
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...estimation.calibration import fit_temperature
 from ...models.device import compute_device, seeded
 from ...models.encoder import CropNetwork, NetworkSize
 from ...models.network import SeriesNetwork
@@ -19,7 +20,6 @@ from ...progress import Progress
 from ...series import SeriesSet
 from ...series.magnitudes import magnitudes
 from .augment import MODERATE, STRONG, Perturbation, mixup
-from .calibration import fit_temperature
 from .options import option, read_settings
 from .request import FitRequest
 from .source_domain import SourceDomain, SourceSampler, balanced_weights, prepare_source

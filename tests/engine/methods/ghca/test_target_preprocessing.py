@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from engine.estimation.phenology_shift import ShiftEstimate
 from engine.methods.ghca import target_preprocessing as reading
 from engine.methods.ghca.context import Checkpoint, FitContext, GHCASettings
-from engine.methods.ghca.phenology_shift import ShiftEstimate
 from engine.methods.ghca.target_preprocessing import TargetPreprocessing, choose_preprocessing
 from engine.methods.shared.adaptation_score import AdaptationScore, inception_score, score_adaptation
 from engine.methods.shared.request import FitRequest

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from engine.methods.ghca.knn_smoothing import nearest_neighbours, smooth_over_neighbours
-from engine.methods.shared.calibration import fit_temperature
-from engine.methods.shared.class_shares import (
+from engine.estimation.calibration import fit_temperature
+from engine.estimation.class_shares import (
     ShareUncertainty,
     adjust_to_shares,
     estimate_class_shares,
     expected_shares,
     shrink_shares,
 )
+from engine.methods.ghca.knn_smoothing import nearest_neighbours, smooth_over_neighbours
 from engine.methods.shared.tensors import softmax
 from engine.models.standardise import band_statistics, matched_statistics
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp, softmax
 
-from ...models.trained import Calendar
-from ..shared.class_shares import estimate_class_shares
+from ..models.trained import Calendar
+from .class_shares import estimate_class_shares
 from .temporal_profiles import CropProfiles
 
 SHIFTS = tuple(range(-64, 65, 8))

@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter1d
 from scipy.stats import norm
 
-from engine.methods.ghca.phenology_shift import (
+from engine.estimation.phenology_shift import (
     INDEPENDENT,
     MAX_DATES,
     MIN_SHIFT_DAYS,
@@ -16,7 +16,7 @@ from engine.methods.ghca.phenology_shift import (
     mixture_likelihood,
     posterior,
 )
-from engine.methods.ghca.temporal_profiles import CropProfiles
+from engine.estimation.temporal_profiles import CropProfiles
 from engine.models.trained import Calendar
 from tests.helpers.seasons import CURVES, HERE, SHARES, SOURCE, THERE, season
 

@@ -7,7 +7,7 @@ from scipy.stats import multivariate_t
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
-from engine.methods.ghca.temporal_profiles import FLOOR, FREEDOM, LENGTH, LEVEL, CropProfiles
+from engine.estimation.temporal_profiles import FLOOR, FREEDOM, LENGTH, LEVEL, CropProfiles
 from tests.helpers.seasons import CURVES, HERE, SOURCE, THERE, season
 
 
