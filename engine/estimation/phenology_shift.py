@@ -130,6 +130,7 @@ def estimate_shift(
     calendar: Calendar,
     tick: Callable[[], None] = lambda: None,
     shifts: Sequence[float] = SHIFTS,
+    evidence: float = 1.0,
 ) -> ShiftEstimate:
     """Estimate the shift of the target's days, or keep 0.
 
@@ -150,6 +151,8 @@ def estimate_shift(
         Called before each shift; may raise to cancel.
     shifts : sequence of float
         Shifts of the first search, ascending; the best is not used at the ends of their range. 0 is always included.
+    evidence : float, optional
+        How much the profiles tell, 0 to 1 (:meth:`.CropProfiles.evidence`).
 
     Returns
     -------
@@ -171,15 +174,15 @@ def estimate_shift(
         best = search.best()
         search.add(max(first, best - step), tick)
         search.add(min(last, best + step), tick)
-    return _conclude(search, (first, last))
+    return _conclude(search, (first, last), evidence)
 
 
-def _conclude(search: _ShiftSearch, ends: tuple[float, float]) -> ShiftEstimate:
+def _conclude(search: _ShiftSearch, ends: tuple[float, float], evidence: float) -> ShiftEstimate:
     """Weigh the shifts that were searched; one at the ends of the range is not used."""
     best = search.best()
     means = {shift: float(gain.mean()) for shift, gain in search.gains.items()}
     recognised = search.recognised(best)
-    hypotheses = _hypotheses(posterior(means, recognised))
+    hypotheses = _hypotheses(posterior(means, recognised, evidence))
     # Where the likelihood still rises at the search limit, the greatest one is not known.
     beyond = best in ends and abs(hypotheses[0][0] - best) <= NEAR and hypotheses[0][0] != 0
     if beyond:
@@ -187,7 +190,7 @@ def _conclude(search: _ShiftSearch, ends: tuple[float, float]) -> ShiftEstimate:
     return ShiftEstimate(hypotheses, best, recognised, beyond, means)
 
 
-def posterior(gain: Mapping[float, float], recognised: float) -> dict[float, float]:
+def posterior(gain: Mapping[float, float], recognised: float, evidence: float = 1.0) -> dict[float, float]:
     """The probability of each shift, by Bayes' rule.
 
     Parameters
@@ -196,6 +199,8 @@ def posterior(gain: Mapping[float, float], recognised: float) -> dict[float, flo
         Mean gain in log-likelihood of a series by each shift over none; 0 days is among them.
     recognised : float
         Mean gain over profiles without a course.
+    evidence : float, optional
+        How much the profiles tell, 0 to 1.
 
     Returns
     -------
@@ -209,7 +214,7 @@ def posterior(gain: Mapping[float, float], recognised: float) -> dict[float, flo
     prior = cell * np.exp(-0.5 * (shifts / PRIOR_SPREAD) ** 2)
     prior *= (1 - PRIOR_KEPT) / prior.sum()
     prior[shifts == 0] += PRIOR_KEPT
-    series = INDEPENDENT * np.clip(recognised / RECOGNISED, 0.0, 1.0)
+    series = INDEPENDENT * evidence * np.clip(recognised / RECOGNISED, 0.0, 1.0)
     weight = prior * np.exp(series * (means - means.max()))
     return dict(zip(shifts.tolist(), (weight / weight.sum()).tolist()))
 

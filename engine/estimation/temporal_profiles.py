@@ -177,6 +177,32 @@ class CropProfiles:
             self, bands=[replace(b, day=b.day[none], course=b.course[none], error=b.error[none]) for b in self.bands]
         )
 
+    def evidence(self, values: np.ndarray, day: np.ndarray, labels: np.ndarray) -> float:
+        """How much the profiles tell: how well they separate the crops of other series of the source.
+
+        The square of the class-balanced accuracy beyond chance (as Cohen's kappa has it). Where profiles hardly tell
+        the crops apart, as of monthly composites, what fits them best is no evidence of a season's shift.
+
+        Parameters
+        ----------
+        values : ndarray (n, t, c)
+            Standardised series; NaN for gaps, in all bands.
+        day : ndarray (t,)
+            Days on the source's calendar.
+        labels : ndarray (n,) of int
+            Their classes.
+
+        Returns
+        -------
+        float
+            0 to 1.
+        """
+        there = np.unique(labels)
+        right = self.log_likelihood(values, day).argmax(axis=1) == labels
+        accuracy = float(np.mean([right[labels == crop].mean() for crop in there])) if len(there) else 0.0
+        chance = 1 / len(self.bands[0].level)
+        return float(np.clip((accuracy - chance) / (1 - chance), 0.0, 1.0)) ** 2
+
     def log_likelihood(self, values: np.ndarray, day: np.ndarray) -> np.ndarray:
         """Log-likelihood of series as each of the crops, up to a constant that depends on their gaps alone.
 

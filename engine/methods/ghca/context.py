@@ -20,7 +20,7 @@ from ..shared.source_domain import SourceDomain
 from ..shared.source_only import SourceSettings, Validation, validate
 from ..shared.tensors import SeriesTensors, predict, softmax
 from .distillation import DistillationSettings
-from .safeguards import StageMetrics, check_degradation
+from .safeguards import StageMetrics, StageTrust, stage_trust
 from .training_steps import AdaptationSettings, Student
 
 
@@ -60,6 +60,8 @@ class GHCASettings(DistillationSettings, AdaptationSettings, SourceSettings):
     class_shares: dict[str, float] = field(default_factory=dict)
     """Known class shares of the target (regional crop statistics) by class name, which have a strength of 1 unless
     ``prior_strength`` is given; empty: they are estimated."""
+    mixed_members: bool = True
+    """Whether every second member learns without the alignment losses: different kinds err differently."""
 
     @property
     def source_uncertainty(self) -> ShareUncertainty:
@@ -102,7 +104,8 @@ class FitContext:
     """Trains and applies the networks in parallel."""
     stages: list[dict[str, Any]] = field(default_factory=list)
     rounds: list[dict[str, Any]] = field(default_factory=list)
-    vetoes: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    """Why stages are not trusted in full, in sentences."""
 
     def tick(self) -> None:
         """Check for cancel where no fraction is known."""
@@ -152,7 +155,7 @@ class FitContext:
             With equal class shares.
         """
         validations = self.executor.map(lambda network: validate(network, self.domain, self.tick), networks)
-        return Checkpoint(tuple(networks), tuple(validations), self._equal_shares())
+        return Checkpoint(tuple(networks), tuple(validations), self.equal_shares())
 
     def member_probabilities(self, checkpoint: Checkpoint, tensors: SeriesTensors) -> np.ndarray:
         """Calibrated predictions of every member under equal class shares.
@@ -216,43 +219,18 @@ class FitContext:
         self.stages.append({"stage": stage, "source_accuracy": round(accuracy, 4), "class_shares": self.named(shares)})
         return replace(checkpoint, shares=used), metrics
 
-    def fallback(self, checkpoint: Checkpoint) -> Checkpoint:
-        """The source models as source only applies them, where no later stage passed.
-
-        Estimated class shares are not used then: where all stages are undone they are mostly wrong (control transfer,
-        NDVI of 12 dates: OA .65 with them, .75 without). Known ones are.
-
-        Parameters
-        ----------
-        checkpoint : Checkpoint
-            The source models.
-
-        Returns
-        -------
-        Checkpoint
-            With known or equal class shares.
-        """
-        return checkpoint if self.known_shares is not None else replace(checkpoint, shares=self._equal_shares())
-
-    def passes(self, now: StageMetrics, before: StageMetrics) -> bool:
-        """Whether a stage does no harm; the reason is logged where it does.
+    def trust(self, now: StageMetrics, before: StageMetrics) -> StageTrust:
+        """How far a stage is trusted; a reason to doubt it is logged.
 
         Parameters
         ----------
         now, before : StageMetrics
             The stage, and that to compare it with.
-
-        Returns
-        -------
-        bool
-            False where the stage must be undone.
         """
-        reason = check_degradation(now, before, self.request.source.classes)
-        if reason is None:
-            return True
-        self.vetoes.append(reason)
-        self.request.progress.warning(f"A stage was undone to do no harm. {reason}")
-        return False
+        trust = stage_trust(now, before, self.request.source.classes)
+        if trust.reason:
+            self.doubts.append(trust.reason)
+        return trust
 
     def named(self, shares: np.ndarray) -> dict[str, float]:
         """Class shares by name.
@@ -269,5 +247,6 @@ class FitContext:
         """
         return {name: round(float(share), 4) for name, share in zip(self.request.source.classes, shares)}
 
-    def _equal_shares(self) -> np.ndarray:
+    def equal_shares(self) -> np.ndarray:
+        """Equal class shares (k,)."""
         return np.full(self.domain.classes, 1.0 / self.domain.classes)

@@ -7,7 +7,8 @@ abstract leaves open is this project's: class shares and the shift of the season
 MK-MMD an adversary weighted by class shares aligns the embedding.
 
 The order is: source models, shift and standardisation, class shares, weighted pre-alignment, rounds of pseudo-labels,
-and at the end the distillation of all members to one small network.
+and at the end the distillation of all members to one small network. No stage is undone: what makes the models worse by
+what can be known counts less in class shares and in the mean that is distilled.
 """
 
 from __future__ import annotations
@@ -30,11 +31,14 @@ from ..shared.source_domain import prepare_source
 from ..shared.source_only import make_network, train_source
 from .context import Checkpoint, FitContext, GHCASettings
 from .distillation import DistillationData, distill
-from .outcome import Outcome, TargetData, build_model
+from .outcome import Outcome, TargetData, Voice, build_model
 from .pseudo_labels import Selection, select_pseudo_labels
-from .safeguards import StageMetrics
+from .safeguards import StageMetrics, stage_trust
 from .target_preprocessing import choose_preprocessing
 from .training_steps import AdaptationData, StochasticPredictions, Student
+
+HALF = 0.5
+"""Trust in the small network below which the member that agrees best with all maps instead."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +75,15 @@ def fit(request: FitRequest) -> TrainedModel:
         progress.metric("class_shares_source_model", context.named(baseline.shares))
         if len(target.values) < settings.min_target_pixels:
             reason = f"The target has only {len(target.values)} observed pixels: the source model is used as it is."
-            context.vetoes.append(reason)
             progress.warning(reason)
-            outcome = Outcome(context.fallback(checkpoint), target)
+            checkpoint = replace(checkpoint, shares=context.equal_shares() if known is None else known)
+            outcome = Outcome((Voice("Learning from the source", checkpoint, 1.0),), target)
         else:
             outcome = _adapt(context, members, checkpoint, baseline, target)
-        probabilities = context.member_probabilities(outcome.members, outcome.target.tensors(context))
+        joint = outcome.joint(context, outcome.target.tensors(context))
         if settings.distill_steps and len(target.values) >= settings.min_target_pixels:
-            outcome = replace(outcome, distilled=distill_members(context, outcome, probabilities, generator))
-        return build_model(context, outcome, probabilities)
+            outcome = replace(outcome, distilled=distill_members(context, outcome, joint, generator))
+        return build_model(context, outcome, joint)
 
 
 def _make_members(context: FitContext, generator: torch.Generator) -> list[Member]:
@@ -113,31 +117,47 @@ def _preprocess(context: FitContext, teachers: Checkpoint) -> TargetData:
 def _adapt(
     context: FitContext, members: Sequence[Member], source: Checkpoint, baseline: StageMetrics, target: TargetData
 ) -> Outcome:
-    """Align, then learn from pseudo-labels; stages that do harm are undone."""
+    """Align, then learn from pseudo-labels; the source models keep a voice where that makes them worse."""
     domain, progress = context.domain, context.request.progress
-    data = AdaptationData(domain, target.tensors(context), context.settings)
+    tensors = target.tensors(context)
     students = [
-        Student(member.network, teacher, data, member.generator) for member, teacher in zip(members, source.networks)
+        Student(member.network, teacher, AdaptationData(domain, tensors, settings), member.generator)
+        for member, teacher, settings in zip(members, source.networks, _member_settings(context))
     ]
     progress.stage("Aligning the features")
     checkpoint, metrics = align(context, students, source)
-    if context.passes(metrics, baseline):
-        updated = target.preprocessing.with_shares(
-            checkpoint.shares, domain, context.request.source, target.values, target.day
-        )
-        target = replace(target, preprocessing=updated)
-        data.target = target.tensors(context)
-    else:
-        checkpoint = source
-        for student, teacher in zip(students, source.networks):
-            student.restore(teacher)
+    trust = context.trust(metrics, baseline)
+    if not metrics.finite:
+        return Outcome((Voice("Learning from the source", source, 1.0),), target)
+    checkpoint = _moderated(checkpoint, source, trust.weight)
+    updated = target.preprocessing.with_shares(
+        checkpoint.shares, domain, context.request.source, target.values, target.day
+    )
+    target = replace(target, preprocessing=updated)
+    tensors = target.tensors(context)
+    for student in students:
+        student.data.target = tensors
     progress.metric("class_shares_aligned", context.named(checkpoint.shares))
     progress.stage("Learning from pseudo-labels")
-    checkpoint = learn_from_pseudo_labels(context, students, checkpoint, baseline)
-    if checkpoint is source:
-        target = replace(target, preprocessing=target.preprocessing.fallback(domain))
-        checkpoint = context.fallback(source)
-    return Outcome(checkpoint, target)
+    checkpoint, metrics = learn_from_pseudo_labels(context, students, checkpoint, metrics)
+    weight = 0.5 + 0.5 * context.trust(metrics, baseline).weight
+    voices = (
+        Voice("Learning from pseudo-labels", checkpoint, weight),
+        Voice("Learning from the source", source, 1 - weight),
+    )
+    return Outcome(voices if weight < 1 else voices[:1], target)
+
+
+def _member_settings(context: FitContext) -> list[GHCASettings]:
+    """The settings of each member: every second one learns without the alignment losses."""
+    whole = context.settings
+    plain = replace(whole, alignment=0.0, alignment_late=0.0, adversary=0.0) if whole.mixed_members else whole
+    return [plain if number % 2 else whole for number in range(whole.members)]
+
+
+def _moderated(now: Checkpoint, before: Checkpoint, trust: float) -> Checkpoint:
+    """A checkpoint with class shares between its own and those before, by how far it is trusted."""
+    return replace(now, shares=trust * now.shares + (1 - trust) * before.shares)
 
 
 def align(context: FitContext, students: Sequence[Student], checkpoint: Checkpoint) -> tuple[Checkpoint, StageMetrics]:
@@ -165,19 +185,19 @@ def align(context: FitContext, students: Sequence[Student], checkpoint: Checkpoi
 
 
 def learn_from_pseudo_labels(
-    context: FitContext, students: Sequence[Student], checkpoint: Checkpoint, baseline: StageMetrics
-) -> Checkpoint:
-    """Rounds of pseudo-labels, chosen by all members together; the first that does harm ends them.
+    context: FitContext, students: Sequence[Student], checkpoint: Checkpoint, metrics: StageMetrics
+) -> tuple[Checkpoint, StageMetrics]:
+    """Rounds of pseudo-labels, chosen by all members together.
 
-    Returns the models of the last round that passed. ``context`` and ``students`` as of :func:`align`.
+    Returns the models of the last round and their figures; the first round that diverges ends them. ``context`` and
+    ``students`` as of :func:`align`.
 
     Parameters
     ----------
     checkpoint : Checkpoint
         The models to start from.
-    baseline : StageMetrics
-        Of the source models, with which the source accuracy is compared; a collapse of class shares is judged against
-        the round before.
+    metrics : StageMetrics
+        Their figures.
     """
     settings, previous = context.settings, None
     selection = Selection(certainty=settings.certainty, stability=settings.stability)
@@ -200,11 +220,13 @@ def learn_from_pseudo_labels(
         part = range(number * steps, (number + 1) * steps)
         context.train_students(students, Student.round_step, part, settings.rounds * steps, checkpoint.shares)
         stage = f"Learning from pseudo-labels, round {number + 1}"
-        trained, metrics = _evaluate_students(context, stage, students)
-        if not context.passes(metrics, replace(baseline, shares=checkpoint.shares)):
+        trained, after = _evaluate_students(context, stage, students)
+        if not after.finite:
+            context.trust(after, metrics)
             break
-        checkpoint = trained
-    return checkpoint
+        trust = stage_trust(after, metrics, classes).weight
+        checkpoint, metrics = _moderated(trained, checkpoint, trust), after
+    return checkpoint, metrics
 
 
 def _stochastic_predictions(
@@ -223,17 +245,17 @@ def _evaluate_students(context: FitContext, stage: str, students: Sequence[Stude
 
 
 def distill_members(
-    context: FitContext, outcome: Outcome, probabilities: np.ndarray, generator: torch.Generator
+    context: FitContext, outcome: Outcome, joint: np.ndarray, generator: torch.Generator
 ) -> Checkpoint | None:
-    """Train one small network on the predictions of all members.
+    """Train one small network on the predictions of all voices.
 
     Parameters
     ----------
     context : FitContext
         The fit.
     outcome : Outcome
-        The members and the target.
-    probabilities : ndarray (m, n, k)
+        The voices and the target.
+    joint : ndarray (n, k)
         Their predictions for the target.
     generator : torch.Generator
         Random numbers.
@@ -249,13 +271,13 @@ def distill_members(
     tensors, known = outcome.target.tensors(context), domain.tensors.take(domain.sample)
     sampler = BalancedSampler(domain.labels[domain.sample], domain.classes, generator)
 
-    def mean(probability: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(probability.mean(axis=0).astype(np.float32)).to(tensors.values.device)
+    def wanted(probability: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(probability.astype(np.float32)).to(tensors.values.device)
 
     target = DistillationData(
-        tensors, mean(probabilities), lambda count: torch.randint(len(tensors), (count,), generator=generator)
+        tensors, wanted(joint), lambda count: torch.randint(len(tensors), (count,), generator=generator)
     )
-    source = DistillationData(known, mean(context.member_probabilities(members, known)), sampler.draw)
+    source = DistillationData(known, wanted(outcome.joint(context, known)), sampler.draw)
     network = distill(members.networks[0].size, source, target, settings, generator, context.request.progress.update)
     # It has learnt calibrated probabilities. Their mean is evaluated: expectation-maximisation would exaggerate
     # uncertain ones.
@@ -264,7 +286,8 @@ def distill_members(
     small, metrics = context.evaluate_stage(stage, small, tensors, settings.aligned_uncertainty, expected_shares)
     shares = expected_shares(target.probability.cpu().numpy())
     before = StageMetrics("", members.accuracy, members.validations[0].samples, shares, True)
-    return replace(small, shares=members.shares) if context.passes(metrics, before) else None
+    # Both map the same, so nothing is lost by taking the member.
+    return replace(small, shares=members.shares) if context.trust(metrics, before).weight > HALF else None
 
 
 def _known_shares(given: Mapping[str, float], classes: tuple[str, ...]) -> np.ndarray | None:

@@ -41,17 +41,52 @@ class TargetData:
 
 
 @dataclass(frozen=True)
+class Voice:
+    """The members after one stage, and how much their predictions count."""
+
+    stage: str
+    """Name of the stage."""
+    checkpoint: Checkpoint
+    weight: float
+    """From 0 to 1; those of all voices have a sum of one."""
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What the model is built from."""
 
-    members: Checkpoint
+    voices: tuple[Voice, ...]
+    """The last stage first."""
     target: TargetData
     distilled: Checkpoint | None = None
     """The small network; None where it is not wanted or would do harm."""
 
+    @property
+    def members(self) -> Checkpoint:
+        """The members after the last stage."""
+        return self.voices[0].checkpoint
 
-def build_model(context: FitContext, outcome: Outcome, probabilities: np.ndarray) -> TrainedModel:
-    """Build the model from the small network, or else from the member that agrees best with all members.
+    def joint(self, context: FitContext, tensors: SeriesTensors) -> np.ndarray:
+        """Mean prediction of the members after all stages by their weight, under equal class shares.
+
+        Parameters
+        ----------
+        context : FitContext
+            The fit.
+        tensors : SeriesTensors
+            Series.
+
+        Returns
+        -------
+        ndarray (n, k)
+            Probabilities.
+        """
+        predicted = [v.weight * context.member_probabilities(v.checkpoint, tensors).mean(axis=0) for v in self.voices]
+        return np.sum(predicted, axis=0)
+
+
+def build_model(context: FitContext, outcome: Outcome, joint: np.ndarray) -> TrainedModel:
+    """Build the model from the small network, or else from the member that agrees best with all voices.
 
     Parameters
     ----------
@@ -59,8 +94,8 @@ def build_model(context: FitContext, outcome: Outcome, probabilities: np.ndarray
         The fit.
     outcome : Outcome
         The members, the small network and the target.
-    probabilities : ndarray (m, n, k)
-        Predictions of the members for the target.
+    joint : ndarray (n, k)
+        Predictions of all voices for the target.
 
     Returns
     -------
@@ -69,21 +104,24 @@ def build_model(context: FitContext, outcome: Outcome, probabilities: np.ndarray
     """
     request, domain, members = context.request, context.domain, outcome.members
     preprocessing, small = outcome.target.preprocessing, outcome.distilled
-    joint = probabilities.mean(axis=0).argmax(axis=1)
-    agreement = (probabilities.argmax(axis=2) == joint).mean(axis=1)
+    tensors, decided = outcome.target.tensors(context), joint.argmax(axis=1)
+    agreement = (context.member_probabilities(members, tensors).argmax(axis=2) == decided).mean(axis=1)
     chosen, lowest = int(agreement.argmax()), round(float(agreement.min()), 4)
     network, validation = members.networks[chosen], members.validations[chosen]
     request.progress.metric("agreement_of_members", lowest)
     distilled = {}
     if small is not None:
         network, validation = small.networks[0], small.validations[0]
-        own = context.member_probabilities(small, outcome.target.tensors(context))[0].argmax(axis=1)
-        share = round(float((own == joint).mean()), 4)
+        own = context.member_probabilities(small, tensors)[0].argmax(axis=1)
+        share = round(float((own == decided).mean()), 4)
         distilled = {"width": network.size.width, "layers": network.size.layers, "agreement": share}
         request.progress.metric("agreement_of_small_network", share)
     shares = context.named(members.shares)
     request.progress.metric("class_shares", shares)
-    request.progress.metric("vetoes", context.vetoes)
+    voices = {voice.stage: round(voice.weight, 3) for voice in outcome.voices}
+    request.progress.metric("voices", voices)
+    for reason in context.doubts:
+        request.progress.warning(f"{reason} What the stage changed counts less.")
     summary = {
         "shift": preprocessing.report(),
         "statistics": preprocessing.name,
@@ -92,7 +130,8 @@ def build_model(context: FitContext, outcome: Outcome, probabilities: np.ndarray
         "pseudo_labels": context.rounds,
         "agreement_of_members": lowest,
         "condensed": distilled,
-        "vetoes": context.vetoes,
+        "voices": voices,
+        "doubts": context.doubts,
     }
     log_shares = context.settings.prior_strength * np.log(members.shares * domain.classes)
     return assemble(

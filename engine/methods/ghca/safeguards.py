@@ -1,4 +1,4 @@
-"""Do no harm: checks of a stage, which is undone where the model got worse."""
+"""How far a stage is trusted: less, the more it made the model worse; at no threshold all of it is undone."""
 
 from __future__ import annotations
 
@@ -26,20 +26,37 @@ class StageMetrics:
 
 @dataclass(frozen=True)
 class Limits:
-    """How much worse a stage may be than the source model."""
+    """How much worse a stage may be than the model before, at half trust."""
 
     accuracy_fall: float = 0.05
-    """Greatest fall of the source validation accuracy, beside twice its standard error."""
+    """Fall of the source validation accuracy, beside twice its standard error."""
     collapse: float = 0.25
-    """Least share of a class, in multiples of its estimate before."""
-    least_share: float = 0.03
-    """Classes estimated below this may vanish."""
+    """Share of a class, in multiples of its share before."""
+    rare: float = 0.06
+    """Classes with a smaller share before count less, in proportion: they may vanish."""
 
 
-def check_degradation(
+@dataclass(frozen=True)
+class StageTrust:
+    """How far a stage is trusted."""
+
+    weight: float
+    """From 0 to 1."""
+    reason: str
+    """Why it is not trusted in full, as a sentence; empty where it nearly is."""
+
+
+NEARLY_FULL = 0.9
+"""Trust from which no reason is given."""
+
+
+def stage_trust(
     now: StageMetrics, before: StageMetrics, classes: Sequence[str], limits: Limits = Limits()
-) -> str | None:
-    """Whether a stage made the model worse.
+) -> StageTrust:
+    """How far a stage is trusted beside the model before it.
+
+    Trust falls linearly: from half of a limit to one and a half times it for the accuracy, from twice a limit to 0 for
+    the share of a class. The least counts.
 
     Parameters
     ----------
@@ -51,25 +68,21 @@ def check_degradation(
         Names of the k classes.
     limits : Limits
         How much worse it may be.
-
-    Returns
-    -------
-    str or None
-        The reason to undo it, as a sentence; None where it may stay.
     """
     if not now.finite:
-        return f"{now.stage}: training diverged (NaN)."
+        return StageTrust(0.0, f"{now.stage}: training diverged (NaN).")
     error = np.sqrt(max(before.accuracy * (1 - before.accuracy), 0.01) / max(before.samples, 1))
     allowed = limits.accuracy_fall + 2 * float(error)
-    if now.accuracy < before.accuracy - allowed:
-        return (
-            f"{now.stage}: accuracy on held-out source samples fell from {before.accuracy:.2f} to {now.accuracy:.2f}."
-        )
-    expected = before.shares
-    for c in np.flatnonzero(expected >= limits.least_share):
-        if now.shares[c] < limits.collapse * expected[c]:
-            return (
-                f"{now.stage}: the share of {classes[c]} in the target collapsed from"
-                f" {100 * expected[c]:.0f} to {100 * now.shares[c]:.0f} percent."
-            )
-    return None
+    of_accuracy = float(np.clip(1.5 - (before.accuracy - now.accuracy) / allowed, 0.0, 1.0))
+    kept = now.shares / np.maximum(before.shares, 1e-9)
+    lost = 1 - np.clip(kept / (2 * limits.collapse), 0.0, 1.0)
+    of_class = 1 - lost * np.clip(before.shares / limits.rare, 0.0, 1.0)
+    worst = int(of_class.argmin())
+    weight = min(of_accuracy, float(of_class[worst]))
+    if weight >= NEARLY_FULL:
+        return StageTrust(weight, "")
+    if of_accuracy <= of_class[worst]:
+        figures = f"from {before.accuracy:.2f} to {now.accuracy:.2f}"
+        return StageTrust(weight, f"{now.stage}: accuracy on held-out source samples fell {figures}.")
+    figures = f"from {100 * before.shares[worst]:.0f} to {100 * now.shares[worst]:.0f} percent"
+    return StageTrust(weight, f"{now.stage}: the share of {classes[worst]} in the target fell {figures}.")

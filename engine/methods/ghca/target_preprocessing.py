@@ -26,9 +26,6 @@ SOURCE_PIXELS = 400
 
 FAVOUR = 0.2
 """Matched statistics are used unless their score is lower by this much."""
-CLEAR_GAIN = 1.0
-"""Gain in score by which matched statistics are clearly better, as with a sensor that scales its bands differently.
-Over thirty transfers it stayed below 0.7, and below that it does not show which of both is better."""
 REPEATS = 3
 """How many times class shares and matched statistics are estimated alternately."""
 
@@ -61,26 +58,6 @@ class TargetPreprocessing:
         if self.name != "matched":
             return self
         return replace(self, statistics=matched_to_shares(shares, domain, source, values, placed))
-
-    def fallback(self, domain: SourceDomain) -> TargetPreprocessing:
-        """The preprocessing where no stage after the source models passed.
-
-        It has the source's statistics, as in source only, unless the target's own are far better (``CLEAR_GAIN``).
-
-        Parameters
-        ----------
-        domain : SourceDomain
-            The prepared source.
-
-        Returns
-        -------
-        TargetPreprocessing
-            With the same shift.
-        """
-        if self.name != "matched":
-            return self
-        gain = self.scores["matched"].score - self.scores["source"].score
-        return self if gain > CLEAR_GAIN else replace(self, statistics=domain.statistics, name="source")
 
     def report(self) -> dict[str, Any]:
         """JSON-ready account of the choice."""
@@ -138,7 +115,9 @@ def estimate_target_shift(
 
     known = standardised(source.values[domain.sample])
     profiles = CropProfiles.of(known, source.day, domain.labels[domain.sample], domain.classes)
-    return estimate_shift(profiles, standardised(values), day, domain.calendar, tick)
+    held_out = domain.held_out if len(domain.held_out) else domain.sample
+    evidence = profiles.evidence(standardised(source.values[held_out]), source.day, domain.labels[held_out])
+    return estimate_shift(profiles, standardised(values), day, domain.calendar, tick, evidence=evidence)
 
 
 class _Comparison:

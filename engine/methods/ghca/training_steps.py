@@ -333,10 +333,11 @@ class Student:
         seen, others = self.network(*target.batch(drawn, WEAK, self.generator))
         wanted = torch.as_tensor(shares, dtype=torch.float32, device=labels.device)
         weight = (wanted / torch.bincount(labels, minlength=domain.classes).clamp_min(1))[labels]
-        depths = slice(None) if s.hierarchical else slice(-1, None)
-        loss = loss + alignment * hierarchical_mk_mmd(
-            features.levels[depths], others.levels[depths], LEVELS[depths], weight
-        )
+        if alignment:
+            depths = slice(None) if s.hierarchical else slice(-1, None)
+            loss = loss + alignment * hierarchical_mk_mmd(
+                features.levels[depths], others.levels[depths], LEVELS[depths], weight
+            )
         loss = loss + s.prior * share_loss(seen, wanted)
         if s.adversary:
             factor = reversal_factor(self._optimisation.done)

@@ -96,7 +96,7 @@ def facts(
         "Shift of the season": _shift(model),
         "Standardisation": STATISTICS[learned["statistics"] == "matched"] if learned.get("statistics") else "",
         "Pseudo-labels accepted": f"{accepted} (round by round)" if rounds else "",
-        "Safeguards": " ".join(learned.get("vetoes", ())),
+        "Doubts": " ".join(learned.get("doubts", learned.get("vetoes", ()))),
         "Mapping": _way(summary["mapping"]),
         "Time": ", ".join(f"{name.lower()} {seconds:.0f} s" for name, seconds in summary["seconds"].items()),
         "Made by": f"Crop Transfer {__version__}, model {model.model_id}",

@@ -132,6 +132,7 @@ def test_probabilities_follow_bayes_rule():
         found = posterior(gain, recognised)
         np.testing.assert_allclose(list(found.values()), expected / expected.sum(), rtol=1e-9)
     assert posterior({0.0: 0.0}, 1.0) == {0.0: 1.0}
+    assert posterior(gain, 5.0, 0.5) == posterior(gain, RECOGNISED / 2) != posterior(gain, 5.0)
 
 
 def test_a_small_gain_keeps_the_calendar_and_a_far_shift_must_gain_more():

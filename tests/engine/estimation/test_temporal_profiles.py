@@ -6,6 +6,7 @@ from scipy.special import gammaln
 from scipy.stats import multivariate_t
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern
+from sklearn.metrics import balanced_accuracy_score
 
 from engine.estimation.temporal_profiles import FLOOR, FREEDOM, LENGTH, LEVEL, CropProfiles
 from tests.helpers.seasons import CURVES, HERE, SOURCE, THERE, season
@@ -115,3 +116,15 @@ def test_constant_bands_and_empty_sources_have_finite_likelihoods():
         CropProfiles.of(values[:, :1], HERE[:1], labels, 2),
     ):
         assert np.isfinite(curves.log_likelihood(values[:4], HERE)).all()
+
+
+def test_the_evidence_of_profiles_is_the_square_of_their_accuracy_beyond_chance():
+    values, labels = season(300, HERE, seed=5)
+    assert CURVES.evidence(values, HERE, labels) > 0.9
+    mixed = labels.copy()
+    mixed[::2] = np.random.default_rng(0).permutation(mixed[::2])
+    found = CURVES.log_likelihood(values, HERE).argmax(axis=1)
+    accuracy = balanced_accuracy_score(mixed, found)
+    assert CURVES.evidence(values, HERE, mixed) == pytest.approx(((accuracy - 1 / 3) / (2 / 3)) ** 2)
+    assert CURVES.evidence(values, HERE, np.random.default_rng(0).permutation(labels)) < 0.05
+    assert CURVES.evidence(values[:0], HERE, labels[:0]) == 0.0

@@ -14,6 +14,7 @@ from engine.methods import METHODS, fit
 from engine.methods.ghca import context as ghca_context
 from engine.methods.ghca import fit as ghca
 from engine.methods.ghca import training_steps as adaptation
+from engine.methods.ghca.safeguards import StageTrust
 from engine.progress import Progress
 from engine.series import SeriesSet
 from tests.helpers.facts import lacking, numbers
@@ -48,13 +49,13 @@ def target():
 
 @pytest.fixture(scope="module")
 def fitted(source, target):
-    """GHCA's model, and what its members predict before the small network is learnt from them."""
+    """GHCA's model, and what its members predict together before the small network is learnt from them."""
     kept = []
     build = ghca.build_model
 
-    def remember(context, outcome, probabilities):
-        kept.append(probabilities)
-        return build(context, outcome, probabilities)
+    def remember(context, outcome, joint):
+        kept.append(joint)
+        return build(context, outcome, joint)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ghca, "build_model", remember)
@@ -86,7 +87,8 @@ def test_the_summary_tells_what_happened(adapted):
     assert summary["stages"][0]["stage"] == list(METHODS["ghca"].stages)[0]
     assert len(summary["pseudo_labels"]) == 2 and summary["pseudo_labels"][1]["accepted"]["late"] > 50
     assert summary["source_validation"]["accuracy"] > 0.9 and summary["source_validation"]["samples"] > 20
-    assert summary["statistics"] == "matched" and summary["vetoes"] == []
+    assert summary["statistics"] == "matched" and summary["doubts"] == []
+    assert summary["voices"] == {"Learning from pseudo-labels": 1.0}
 
 
 def test_the_labels_of_the_target_change_nothing_and_the_seed_fixes_everything_else(source, target, adapted):
@@ -135,7 +137,7 @@ def test_a_tiny_target_and_a_tiny_source_still_give_a_model(pixels):
     assert np.isfinite(model.predict_proba(target.values, target.day)).all()
     assert accuracy(model, crops((40, 40), seed=5, names=("early", "late"))) > 0.8
     if pixels < 30:
-        assert numbers(model.summary["vetoes"][0]) == [str(pixels)] and progress.warnings
+        assert numbers(progress.warnings[0]) == [str(pixels)]
         assert not model.log_shares.any()
 
 
@@ -165,25 +167,44 @@ def test_a_target_of_crops_the_source_does_not_know_does_not_break_the_known_one
     assert accuracy(model, target) > 0.93
 
 
-def test_a_stage_that_does_harm_is_undone(source, target, monkeypatch):
+@pytest.mark.parametrize("trust", [0.0, 0.4])
+def test_where_the_stages_do_harm_the_source_models_keep_a_voice(source, target, monkeypatch, trust):
     kept = []
-    align = ghca.align
+    distill = ghca.distill_members
 
-    def remember(context, students, checkpoint):
-        kept.extend(checkpoint.networks)
-        return align(context, students, checkpoint)
+    def remember(context, outcome, joint, generator):
+        kept.append((context, outcome, joint))
+        return distill(context, outcome, joint, generator)
 
-    monkeypatch.setattr(ghca, "align", remember)
-    monkeypatch.setattr(ghca_context, "check_degradation", lambda now, before, classes: f"{now.stage}: made up.")
+    monkeypatch.setattr(ghca, "distill_members", remember)
+    made_up = lambda now, before, classes: StageTrust(trust, f"{now.stage}: made up.")  # noqa: E731
+    monkeypatch.setattr(ghca_context, "stage_trust", made_up)
+    monkeypatch.setattr(ghca, "stage_trust", made_up)
     progress = Progress()
     model = fit("ghca", source, target, 0, progress, {**QUICK, "rounds": 1, "steps_scale": 0.1})
-    aligning, learning, condensing = list(METHODS["ghca"].stages)[2:]
-    undone = [v.split(":")[0] for v in model.summary["vetoes"]]
-    assert [undone[0], undone[2]] == [aligning, condensing]
-    assert undone[1].startswith(learning) and numbers(undone[1]) == ["1"]
-    assert "made up" in progress.warnings[0]
-    np.testing.assert_array_equal(model.log_shares, np.zeros(3))  # and nothing is left of the class shares seen there
-    assert any(model.network is teacher for teacher in kept)
+    weight = 0.5 + 0.5 * trust
+    [(context, outcome, joint)] = kept
+    assert [voice.weight for voice in outcome.voices] == pytest.approx([weight, 1 - weight])
+    assert list(model.summary["voices"].values()) == pytest.approx([weight, 1 - weight], abs=1e-3)
+    tensors = outcome.target.tensors(context)
+    each = [context.member_probabilities(voice.checkpoint, tensors).mean(axis=0) for voice in outcome.voices]
+    np.testing.assert_allclose(joint, weight * each[0] + (1 - weight) * each[1], rtol=1e-6)
+    assert sum("made up" in warning for warning in progress.warnings) == len(model.summary["doubts"]) == 3
+
+
+def test_every_second_member_learns_without_the_alignment_losses(source, target, monkeypatch):
+    weights = []
+
+    class Remembered(ghca.Student):
+        def __init__(self, network, teacher, data, generator):
+            weights.append((data.settings.alignment, data.settings.alignment_late, data.settings.adversary))
+            super().__init__(network, teacher, data, generator)
+
+    monkeypatch.setattr(ghca, "Student", Remembered)
+    quick = {**QUICK, "rounds": 0, "steps_scale": 0.02, "members": 3}
+    fit("ghca", source, target, 0, Progress(), quick)
+    fit("ghca", source, target, 0, Progress(), {**quick, "mixed_members": False})
+    assert weights == [(1.0, 0.3, 1.0), (0.0, 0.0, 0.0), (1.0, 0.3, 1.0)] + [(1.0, 0.3, 1.0)] * 3
 
 
 def test_stages_are_reported_in_their_order_and_cancel_stops_at_once(source, target):
@@ -249,10 +270,10 @@ def test_listing_the_methods_does_not_import_torch():
 
 
 def test_the_model_is_a_small_network_that_says_what_the_members_say_together(target, fitted):
-    adapted, members = fitted
+    adapted, joint = fitted
     assert (adapted.network.size.width, adapted.network.size.layers, adapted.network.size.heads) == (16, 2, 2)
     assert adapted.summary["condensed"]["agreement"] > 0.95
-    together = members.mean(axis=0).argmax(axis=1)
+    together = joint.argmax(axis=1)
     said = adapted.predict_proba(target.values, target.day).argmax(axis=1)
     order = np.sort(np.random.default_rng([0, 1]).permutation(len(target))[:3000])
     assert (said[order] == together).mean() > 0.93
@@ -281,14 +302,12 @@ PARTS = {
     "prior_strength": 1.0,
     "rounds": 0,
     "match_statistics": False,
+    "mixed_members": False,
     "distill_steps": 0,
 }
 
 
 def test_each_part_that_an_ablation_leaves_out_has_a_say_in_the_model(source, target, monkeypatch):
-    monkeypatch.setattr(
-        ghca_context, "check_degradation", lambda now, before, classes: None
-    )  # so short a training would be undone
     options = {**QUICK, "steps_scale": 0.05, "find_shift": False, "passes": 2, "width": 16, "target_pixels": 120}
     models = {None: fit("ghca", source, target, 0, Progress(), options)}
     models |= {name: fit("ghca", source, target, 0, Progress(), {**options, name: PARTS[name]}) for name in PARTS}
@@ -331,9 +350,6 @@ def test_the_model_is_the_same_on_one_core_and_on_two(monkeypatch):
         threads.add(threading.get_ident())
         step(student, *arguments)
 
-    monkeypatch.setattr(
-        ghca_context, "check_degradation", lambda now, before, classes: None
-    )  # so short a training would be undone
     monkeypatch.setattr(adaptation.Student, "round_step", note)
     for cores in (1, 2):
         threads.clear()

@@ -1,7 +1,5 @@
 """How the target is read: what the source models say of a standardisation, and what is left where stages are undone."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -9,7 +7,7 @@ import torch
 from engine.estimation.phenology_shift import ShiftEstimate
 from engine.methods.ghca import target_preprocessing as reading
 from engine.methods.ghca.context import Checkpoint, FitContext, GHCASettings
-from engine.methods.ghca.target_preprocessing import TargetPreprocessing, choose_preprocessing
+from engine.methods.ghca.target_preprocessing import choose_preprocessing
 from engine.methods.shared.adaptation_score import AdaptationScore, inception_score, score_adaptation
 from engine.methods.shared.request import FitRequest
 from engine.methods.shared.source_domain import prepare_source
@@ -72,7 +70,7 @@ def test_every_source_model_is_asked():
 
 
 def test_seasons_that_lie_too_far_apart_are_told(monkeypatch):
-    monkeypatch.setattr(reading, "estimate_shift", lambda *_: ShiftEstimate(0.0, -64.0, 20.0, 3.0, True))
+    monkeypatch.setattr(reading, "estimate_shift", lambda *_: ShiftEstimate(((0.0, 1.0),), -64.0, 3.0, True))
     told = []
     assert read(small_source(), two_networks(), told).shift == 0
     [warning] = [event["message"] for event in told if event["event"] == "warning"]
@@ -80,20 +78,6 @@ def test_seasons_that_lie_too_far_apart_are_told(monkeypatch):
     told.clear()
     assert read(small_source(), two_networks(), told, find_shift=False).estimate.gain is None
     assert not [event for event in told if event["event"] == "warning"]
-
-
-@pytest.mark.parametrize(("matched", "left"), [(0.9, "source"), (0.2, "matched")])
-def test_matched_statistics_outlive_undone_stages_only_where_they_are_far_better(matched, left):
-    """``matched`` is the discrepancy under them, that under the source's being one."""
-    rng = np.random.default_rng(0)
-    values, labels = rng.normal(size=(40, 6, 1)).astype(np.float32), np.repeat([0, 1], 20)
-    source = SeriesSet(values, np.arange(6) * 16.0, ("NDVI",), labels, ("wheat", "maize"))
-    domain = prepare_source(source, 0.15, 0, torch.device("cpu"))
-    other = replace(domain.statistics, mean=domain.statistics.mean + 1)
-    seen = {"source": evidence(1.0, 0.5), "matched": evidence(matched, 0.5)}
-    kept = TargetPreprocessing(other, "matched", ShiftEstimate(24.0, 26.0, 9.0, 1.0), seen).fallback(domain)
-    assert (kept.name, kept.shift) == (left, 24.0)
-    assert kept.statistics is (other if left == "matched" else domain.statistics)
 
 
 def test_evidence_is_best_where_the_embeddings_lie_as_the_sources_do():

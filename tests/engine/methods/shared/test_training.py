@@ -7,7 +7,7 @@ import torch
 from engine.errors import InputError
 from engine.methods.ghca.context import GHCASettings
 from engine.methods.ghca.distillation import DistillationData, distill
-from engine.methods.ghca.safeguards import StageMetrics, check_degradation
+from engine.methods.ghca.safeguards import StageMetrics, StageTrust, stage_trust
 from engine.methods.shared.augment import STRONG, mixup, perturb, thin_dates
 from engine.methods.shared.options import read_settings
 from engine.methods.shared.sampling import BalancedSampler, split_source, stratified_sample
@@ -139,35 +139,52 @@ CROPS = ("rice", "wheat", "maize")
 GOOD = StageMetrics("Learning from the source", 0.9, 200, np.array([0.6, 0.3, 0.1]), True)
 
 
-def test_a_stage_that_does_no_harm_stands():
-    assert (
-        check_degradation(StageMetrics("Aligning", 0.88, 200, np.array([0.4, 0.45, 0.15]), True), GOOD, CROPS) is None
-    )
+def test_a_stage_that_does_no_harm_is_trusted_in_full():
+    trust = stage_trust(StageMetrics("Aligning", 0.88, 200, np.array([0.4, 0.45, 0.15]), True), GOOD, CROPS)
+    assert trust == StageTrust(1.0, "")
 
 
 @pytest.mark.parametrize(
     ("now", "crop", "figures"),
     [
         (StageMetrics("Aligning", 0.7, 200, GOOD.shares, True), None, ["0.90", "0.70"]),
-        (StageMetrics("Aligning", 0.9, 200, np.array([0.65, 0.34, 0.01]), True), "maize", ["10", "1"]),
+        (StageMetrics("Aligning", 0.9, 200, np.array([0.65, 0.35, 0.0]), True), "maize", ["10", "0"]),
         (StageMetrics("Aligning", 0.9, 200, GOOD.shares, False), None, []),
     ],
 )
-def test_harm_is_vetoed_with_its_reason(now, crop, figures):
-    reason = check_degradation(now, GOOD, CROPS)
-    assert reason.startswith("Aligning") and numbers(reason) == figures
-    assert [name for name in CROPS if name in reason] == [crop] * bool(crop)
+def test_a_stage_that_does_harm_has_no_weight_and_says_why(now, crop, figures):
+    trust = stage_trust(now, GOOD, CROPS)
+    assert trust.weight == 0 and trust.reason.startswith("Aligning") and numbers(trust.reason) == figures
+    assert [name for name in CROPS if name in trust.reason] == [crop] * bool(crop)
 
 
-def test_few_validation_samples_veto_only_a_large_fall():
+def test_trust_falls_steadily_with_the_harm_and_is_half_at_the_limit():
+    error = np.sqrt(0.9 * 0.1 / 200)
+    falls = np.linspace(0, 0.2, 201)
+    of_accuracy = [
+        stage_trust(StageMetrics("Aligning", 0.9 - fall, 200, GOOD.shares, True), GOOD, CROPS).weight for fall in falls
+    ]
+    assert np.interp(0.05 + 2 * error, falls, of_accuracy) == pytest.approx(0.5, abs=0.01)
+    shares = np.linspace(0.1, 0.0, 201)
+    of_class = [
+        stage_trust(StageMetrics("", 0.9, 200, np.array([0.5, 0.5 - maize, maize]), True), GOOD, CROPS).weight
+        for maize in shares
+    ]
+    assert np.interp(0.025, shares[::-1], of_class[::-1]) == pytest.approx(0.5, abs=0.01)
+    for weights in (of_accuracy, of_class):
+        assert weights[0] == 1 and weights[-1] == 0 and (np.diff(weights) <= 0).all() and np.diff(weights).min() > -0.03
+
+
+def test_few_validation_samples_show_only_a_large_fall():
     few = StageMetrics("Learning from the source", 0.9, 10, GOOD.shares, True)
-    assert check_degradation(StageMetrics("Aligning", 0.75, 10, GOOD.shares, True), few, CROPS) is None
-    assert check_degradation(StageMetrics("Aligning", 0.6, 10, GOOD.shares, True), few, CROPS) is not None
+    assert stage_trust(StageMetrics("Aligning", 0.8, 10, GOOD.shares, True), few, CROPS).weight == 1
+    assert stage_trust(StageMetrics("Aligning", 0.4, 10, GOOD.shares, True), few, CROPS).weight < 0.3
 
 
 def test_a_class_that_was_hardly_there_may_vanish():
     before = StageMetrics("Learning from the source", 0.9, 200, np.array([0.6, 0.38, 0.02]), True)
-    assert check_degradation(StageMetrics("Aligning", 0.9, 200, np.array([0.6, 0.4, 0.0]), True), before, CROPS) is None
+    after = StageMetrics("Aligning", 0.9, 200, np.array([0.6, 0.4, 0.0]), True)
+    assert stage_trust(after, before, CROPS).weight == pytest.approx(2 / 3)
 
 
 def test_mixed_series_are_the_proportional_mean_and_so_is_their_loss():
