@@ -36,7 +36,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "fixed standardisation": {"match_statistics": False},
     "without mixing": {"mixup_min_weight": 1.0},
     "one student": {"members": 1},
-    "students of one kind": {"mixed_members": False},
     "without pseudo-labels": {"rounds": 0},
     "date by date": {"dates_per_token": 1},
     "without distillation": {"distill_steps": 0},

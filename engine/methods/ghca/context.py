@@ -60,8 +60,6 @@ class GHCASettings(DistillationSettings, AdaptationSettings, SourceSettings):
     class_shares: dict[str, float] = field(default_factory=dict)
     """Known class shares of the target (regional crop statistics) by class name, which have a strength of 1 unless
     ``prior_strength`` is given; empty: they are estimated."""
-    mixed_members: bool = True
-    """Whether every second member learns without the alignment losses: different kinds err differently."""
 
     @property
     def source_uncertainty(self) -> ShareUncertainty:

@@ -119,10 +119,9 @@ def _adapt(
 ) -> Outcome:
     """Align, then learn from pseudo-labels; the source models keep a voice where that makes them worse."""
     domain, progress = context.domain, context.request.progress
-    tensors = target.tensors(context)
+    data = AdaptationData(domain, target.tensors(context), context.settings)
     students = [
-        Student(member.network, teacher, AdaptationData(domain, tensors, settings), member.generator)
-        for member, teacher, settings in zip(members, source.networks, _member_settings(context))
+        Student(member.network, teacher, data, member.generator) for member, teacher in zip(members, source.networks)
     ]
     progress.stage("Aligning the features")
     checkpoint, metrics = align(context, students, source)
@@ -134,9 +133,7 @@ def _adapt(
         checkpoint.shares, domain, context.request.source, target.values, target.day
     )
     target = replace(target, preprocessing=updated)
-    tensors = target.tensors(context)
-    for student in students:
-        student.data.target = tensors
+    data.target = target.tensors(context)
     progress.metric("class_shares_aligned", context.named(checkpoint.shares))
     progress.stage("Learning from pseudo-labels")
     checkpoint, metrics = learn_from_pseudo_labels(context, students, checkpoint, metrics)
@@ -146,13 +143,6 @@ def _adapt(
         Voice("Learning from the source", source, 1 - weight),
     )
     return Outcome(voices if weight < 1 else voices[:1], target)
-
-
-def _member_settings(context: FitContext) -> list[GHCASettings]:
-    """The settings of each member: every second one learns without the alignment losses."""
-    whole = context.settings
-    plain = replace(whole, alignment=0.0, alignment_late=0.0, adversary=0.0) if whole.mixed_members else whole
-    return [plain if number % 2 else whole for number in range(whole.members)]
 
 
 def _moderated(now: Checkpoint, before: Checkpoint, trust: float) -> Checkpoint:

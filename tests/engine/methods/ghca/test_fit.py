@@ -192,21 +192,6 @@ def test_where_the_stages_do_harm_the_source_models_keep_a_voice(source, target,
     assert sum("made up" in warning for warning in progress.warnings) == len(model.summary["doubts"]) == 3
 
 
-def test_every_second_member_learns_without_the_alignment_losses(source, target, monkeypatch):
-    weights = []
-
-    class Remembered(ghca.Student):
-        def __init__(self, network, teacher, data, generator):
-            weights.append((data.settings.alignment, data.settings.alignment_late, data.settings.adversary))
-            super().__init__(network, teacher, data, generator)
-
-    monkeypatch.setattr(ghca, "Student", Remembered)
-    quick = {**QUICK, "rounds": 0, "steps_scale": 0.02, "members": 3}
-    fit("ghca", source, target, 0, Progress(), quick)
-    fit("ghca", source, target, 0, Progress(), {**quick, "mixed_members": False})
-    assert weights == [(1.0, 0.3, 1.0), (0.0, 0.0, 0.0), (1.0, 0.3, 1.0)] + [(1.0, 0.3, 1.0)] * 3
-
-
 def test_stages_are_reported_in_their_order_and_cancel_stops_at_once(source, target):
     events = []
     progress = Progress(events.append)
@@ -302,7 +287,6 @@ PARTS = {
     "prior_strength": 1.0,
     "rounds": 0,
     "match_statistics": False,
-    "mixed_members": False,
     "distill_steps": 0,
 }
 
