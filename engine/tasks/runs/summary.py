@@ -114,15 +114,20 @@ def _source(job: Job) -> dict[str, str]:
 
 
 def _shift(model: Any) -> str:
-    """The shift that was taken, or the likeliest where none was clear."""
-    if model.shift_days:
-        return f"{model.shift_days:+.0f} days, added to the target's dates to meet the source's calendar"
+    """The shift that was taken, with its probability, and what else is probable."""
     shift = model.summary.get("shift", {})
-    if not (best := shift.get("best")):
-        return "none"
-    # Models of an earlier version do not hold whether it was at the search limit.
-    why = "at the search limit" if shift.get("beyond") else "too small or not clear"
-    return f"none (most likely {best:+.0f} days, {why})"
+    if shift.get("beyond"):
+        return f"none (most likely {shift['best']:+.0f} days, at the search limit)"
+    # Models of an earlier version hold no probabilities.
+    probable = {days: f" (probability {probability:.0%})" for days, probability in shift.get("hypotheses", ())}
+    taken = model.shift_days
+    text = (
+        f"{taken:+.0f} days{probable.get(taken, '')}, added to the target's dates to meet the source's calendar"
+        if taken
+        else f"none{probable.get(taken, '')}"
+    )
+    others = [f"{days:+.0f} days{of}" for days, of in probable.items() if days != taken]
+    return f"{text}; also probable: {', '.join(others)}" if others else text
 
 
 def _way(mapping: dict[str, Any]) -> str:

@@ -133,13 +133,13 @@ def test_a_target_in_another_unit_than_the_model_learned_is_told(job, tmp_path, 
 @pytest.mark.parametrize(
     ("shift", "told"),
     [
-        ({"days": 0.0, "best": 8.0, "source": {"taken": 0.0}}, ["+8"]),
+        ({"days": 0.0, "best": 8.0, "source": {"taken": 0.0}}, []),
         ({"days": 0.0, "best": -64.0, "beyond": True}, ["-64"]),
-        ({"days": 0.0, "best": 0.0, "beyond": False}, []),
+        ({"days": 0.0, "best": 16.0, "hypotheses": [[0.0, 0.7], [16.0, 0.25]], "beyond": False}, ["+16"]),
     ],
-    ids=["earlier version", "beyond", "best unmoved"],
+    ids=["earlier version", "beyond", "two are probable"],
 )
-def test_a_report_tells_why_no_shift_was_taken(job, tmp_path, shift, told):
+def test_a_report_names_the_shifts_that_were_not_taken(job, tmp_path, shift, told):
     run(replace(job, method="source_only", options={"steps_scale": 0.01, "width": 16}), Progress())
     model = TrainedModel.load(job.model)
     replace(model, summary={**model.summary, "shift": shift}).save(tmp_path / "other.safetensors")
