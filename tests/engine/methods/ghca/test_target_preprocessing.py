@@ -72,7 +72,7 @@ def test_every_source_model_is_asked():
 
 
 def test_seasons_that_lie_too_far_apart_are_told(monkeypatch):
-    monkeypatch.setattr(reading, "estimate_shift", lambda *_: ShiftEstimate(((0.0, 1.0),), -64.0, 3.0, True))
+    monkeypatch.setattr(reading, "estimate_shift", lambda *_, **__: ShiftEstimate(((0.0, 1.0),), -64.0, 3.0, True))
     told = []
     assert read(small_source(), two_networks(), told).shift == 0
     [warning] = [event["message"] for event in told if event["event"] == "warning"]
