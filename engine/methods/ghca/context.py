@@ -249,7 +249,7 @@ class FitContext:
         """
         trust = stage_trust(now, before, self.request.source.classes)
         if trust.reason:
-            self.doubts.append(trust.reason)
+            self.doubts.append(f"{trust.reason} What it changed counts less.")
         return trust
 
     def named(self, shares: np.ndarray) -> dict[str, float]:

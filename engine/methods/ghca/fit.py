@@ -283,8 +283,11 @@ def distill_members(
     small, metrics = context.evaluate_stage(stage, small, tensors, settings.aligned_uncertainty, expected_shares)
     shares = expected_shares(target.probability.cpu().numpy())
     before = StageMetrics("", members.accuracy, members.validations[0].samples, shares, True)
-    # Both map the same, so nothing is lost by taking the member.
-    return replace(small, shares=members.shares) if context.trust(metrics, before).weight > HALF else None
+    trust = stage_trust(metrics, before, context.request.source.classes)
+    if trust.weight > HALF:
+        return replace(small, shares=members.shares)
+    context.doubts.append(f"{trust.reason} The member that agrees best with all maps instead.")
+    return None
 
 
 def _known_shares(given: Mapping[str, float], classes: tuple[str, ...]) -> np.ndarray | None:

@@ -121,7 +121,7 @@ def build_model(context: FitContext, outcome: Outcome, joint: np.ndarray) -> Tra
     voices = {voice.stage: round(voice.weight, 3) for voice in outcome.voices}
     request.progress.metric("voices", voices)
     for reason in context.doubts:
-        request.progress.warning(f"{reason} What the stage changed counts less.")
+        request.progress.warning(reason)
     summary = {
         "shift": preprocessing.report(),
         "statistics": preprocessing.name,
