@@ -105,12 +105,16 @@ def theia_clouds(folder):
         write_raster(folder / f"{stem}_EDG_R1.tif", plane(0))
 
 
-def vegetation_phenology(folder):
+def indices(folder, pattern, names, other):
+    """Two indices of every date, and another raster beside them."""
     for date in DATES:
-        stem = f"VI_{plain(date)}T105621_S2B_T31UFS-010m_V101"
-        for name, value in (("PPI", RED), ("NDVI", NIR)):
-            write_raster(folder / f"{stem}_{name}.tif", plane(round(value * 1e4)))
-        write_raster(folder / f"{stem}_QFLAG2.tif", plane(1))
+        for name, value in zip(names, (RED, NIR)):
+            write_raster(folder / pattern.format(name=name, date=plain(date)), plane(round(value * 1e4)))
+        write_raster(folder / pattern.format(name=other, date=plain(date)), plane(1))
+
+
+def vegetation_phenology(folder):
+    indices(folder, "VI_{date}T105621_S2B_T31UFS-010m_V101_{name}.tif", ("PPI", "NDVI"), "QFLAG2")
 
 
 def snap(folder):
@@ -129,11 +133,7 @@ def snap(folder):
 
 
 def sen2agri(folder):
-    for date in DATES:
-        stem = f"A{plain(date)}T105031_T31UES"
-        for name, value in (("SLAIMONO", RED), ("SNDVI", NIR)):
-            write_raster(folder / f"S2AGRI_L3B_{name}_{stem}.TIF", plane(round(value * 1e4)))
-        write_raster(folder / f"S2AGRI_L3B_MMONODFLG_{stem}.TIF", plane(1))
+    indices(folder, "S2AGRI_L3B_{name}_A{date}T105031_T31UES.TIF", ("SLAIMONO", "SNDVI"), "MMONODFLG")
 
 
 def planet(folder):
