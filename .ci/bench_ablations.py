@@ -33,7 +33,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "without contrast": {"contrast": 0.0},
     "without prototypes": {"prototypes": 0.0},
     "without shift": {"find_shift": False},
-    "without the profiles' voice": {"profile_voice": False},
     "fixed standardisation": {"match_statistics": False},
     "without mixing": {"mixup_min_weight": 1.0},
     "one student": {"members": 1},

@@ -156,15 +156,13 @@ def found_shift(source: Any, target: Any, seed: int) -> Any:
     import torch
 
     from engine.methods.ghca.context import GHCASettings
-    from engine.methods.ghca.profile_voice import SourceProfiles
     from engine.methods.ghca.target_preprocessing import estimate_target_shift
     from engine.methods.shared.source_domain import prepare_source
 
     settings = GHCASettings()
     domain = prepare_source(source, settings.held_out, seed, torch.device("cpu"))
     drawn = np.random.default_rng(seed).permutation(len(target))[: settings.scan_pixels]
-    profiles = SourceProfiles.of(domain, source)
-    return estimate_target_shift(profiles, domain, target.values[np.sort(drawn)], target.day, lambda: None)
+    return estimate_target_shift(domain, source, target.values[np.sort(drawn)], target.day, lambda: None)
 
 
 def print_shifts(todo: list[Disturbed]) -> None:

@@ -20,7 +20,6 @@ from ..shared.source_domain import SourceDomain
 from ..shared.source_only import SourceSettings, Validation, validate
 from ..shared.tensors import SeriesTensors, predict, softmax
 from .distillation import DistillationSettings
-from .profile_voice import ProfileVoice
 from .safeguards import StageMetrics, StageTrust, stage_trust
 from .training_steps import AdaptationSettings, Student
 
@@ -56,8 +55,6 @@ class GHCASettings(DistillationSettings, AdaptationSettings, SourceSettings):
     """The same of the aligned models."""
     find_shift: bool = True
     """Whether to estimate a shift of the season."""
-    profile_voice: bool = True
-    """Whether temporal profiles of the source's crops have a voice where the networks contradict them."""
     match_statistics: bool = True
     """Whether the target may be standardised by its own statistics, matched to its class shares."""
     class_shares: dict[str, float] = field(default_factory=dict)
@@ -105,8 +102,6 @@ class FitContext:
     """Trains and applies the networks in parallel."""
     stages: list[dict[str, Any]] = field(default_factory=list)
     rounds: list[dict[str, Any]] = field(default_factory=list)
-    profiles: ProfileVoice | None = None
-    """What the temporal profiles of the source's crops say of the target; None where they have no voice."""
     doubts: list[str] = field(default_factory=list)
     """Why stages are not trusted in full, in sentences."""
 
@@ -210,7 +205,7 @@ class FitContext:
         tuple of Checkpoint and StageMetrics
             The members with the class shares to use, and the figures of the stage.
         """
-        probability, weight = self.blend(self.member_probabilities(checkpoint, tensors).mean(axis=0))
+        probability = self.member_probabilities(checkpoint, tensors).mean(axis=0)
         weights = [p for network in checkpoint.networks for p in network.parameters()]
         finite = bool(np.isfinite(probability).all()) and all(bool(torch.isfinite(p).all()) for p in weights)
         shares = estimate(probability) if finite else checkpoint.shares
@@ -219,25 +214,8 @@ class FitContext:
             used = shrink_shares(shares, self.domain.shares, uncertainty)
         accuracy = checkpoint.accuracy
         metrics = StageMetrics(stage, accuracy, checkpoint.validations[0].samples, shares, finite)
-        row = {"stage": stage, "source_accuracy": round(accuracy, 4), "class_shares": self.named(shares)}
-        self.stages.append(row | {"weight_of_profiles": round(weight, 4)})
+        self.stages.append({"stage": stage, "source_accuracy": round(accuracy, 4), "class_shares": self.named(shares)})
         return replace(checkpoint, shares=used), metrics
-
-    def blend(
-        self, probability: np.ndarray, shares: np.ndarray | None = None, strength: float = 1.0
-    ) -> tuple[np.ndarray, float]:
-        """Mix predictions for the target with those of the profiles, as of :meth:`ProfileVoice.blend`.
-
-        Parameters
-        ----------
-        probability : ndarray (n, k) or (s, n, k)
-            Of the networks.
-        shares : ndarray (k,), optional
-            Class shares to which they are adjusted; None: equal.
-        strength : float, optional
-            How far they are adjusted.
-        """
-        return (probability, 0.0) if self.profiles is None else self.profiles.blend(probability, shares, strength)
 
     def trust(self, now: StageMetrics, before: StageMetrics) -> StageTrust:
         """How far a stage is trusted; a reason to doubt it is logged.

@@ -32,7 +32,6 @@ from ..shared.source_only import make_network, train_source
 from .context import Checkpoint, FitContext, GHCASettings
 from .distillation import DistillationData, distill
 from .outcome import Outcome, TargetData, Voice, build_model
-from .profile_voice import SourceProfiles, standardise
 from .pseudo_labels import Selection, select_pseudo_labels
 from .safeguards import StageMetrics, stage_trust
 from .target_preprocessing import choose_preprocessing
@@ -81,8 +80,7 @@ def fit(request: FitRequest) -> TrainedModel:
             outcome = Outcome((Voice("Learning from the source", checkpoint, 1.0),), target)
         else:
             outcome = _adapt(context, members, checkpoint, baseline, target)
-        joint, weight = context.blend(outcome.joint(context, outcome.target.tensors(context)))
-        progress.metric("weight_of_profiles", round(weight, 3))
+        joint = outcome.joint(context, outcome.target.tensors(context))
         if settings.distill_steps and len(target.values) >= settings.min_target_pixels:
             outcome = replace(outcome, distilled=distill_members(context, outcome, joint, generator))
         return build_model(context, outcome, joint)
@@ -112,12 +110,8 @@ def _preprocess(context: FitContext, teachers: Checkpoint) -> TargetData:
     """Choose the target pixels to use, and their preprocessing."""
     target, rng = context.request.target, np.random.default_rng([context.request.seed, 1])
     values = target.values[np.sort(rng.permutation(len(target))[: context.settings.target_pixels])]
-    profiles = SourceProfiles.of(context.domain, context.request.source)
-    preprocessing = choose_preprocessing(context, teachers, profiles, values, target.day, rng)
-    day = context.domain.calendar.align_days(target.day, preprocessing.shift)
-    if context.settings.profile_voice:
-        context.profiles = profiles.voice(standardise(context.domain, values), day)
-    return TargetData(values, day, preprocessing)
+    preprocessing = choose_preprocessing(context, teachers, values, target.day, rng)
+    return TargetData(values, context.domain.calendar.align_days(target.day, preprocessing.shift), preprocessing)
 
 
 def _adapt(
@@ -201,7 +195,6 @@ def learn_from_pseudo_labels(
     for number in range(settings.rounds):
         predictions = _stochastic_predictions(context, students, checkpoint)
         passes = np.concatenate([member.passes for member in predictions])
-        passes, _ = context.blend(passes, checkpoint.shares, settings.prior_strength)
         typicality = np.mean([member.typicality for member in predictions], axis=0)
         ramp = number / max(settings.rounds - 1, 1)
         quota = settings.first_quota + ramp * (settings.last_quota - settings.first_quota)

@@ -11,6 +11,7 @@ import torch
 
 from ...estimation.class_shares import shrink_shares
 from ...estimation.phenology_shift import ShiftEstimate, estimate_shift
+from ...estimation.temporal_profiles import CropProfiles
 from ...models.standardise import Statistics, matched_statistics
 from ...series import SeriesSet
 from ..shared.adaptation_score import AdaptationScore, score_adaptation
@@ -19,7 +20,6 @@ from ..shared.sampling import BalancedSampler
 from ..shared.source_domain import SourceDomain
 from ..shared.tensors import Predictions, SeriesTensors, make_tensors, predict, softmax
 from .context import Checkpoint, FitContext
-from .profile_voice import SourceProfiles, standardise
 
 SOURCE_PIXELS = 400
 """Class-balanced source series with which the target is compared."""
@@ -94,22 +94,30 @@ def matched_to_shares(
 
 
 def estimate_target_shift(
-    profiles: SourceProfiles, domain: SourceDomain, values: np.ndarray, day: np.ndarray, tick: Callable[[], None]
+    domain: SourceDomain, source: SeriesSet, values: np.ndarray, day: np.ndarray, tick: Callable[[], None]
 ) -> ShiftEstimate:
     """Estimate the shift of the target with profiles of the source's crops.
 
-    ``domain`` and ``values`` as of :func:`matched_to_shares`.
+    ``domain``, ``source`` and ``values`` as of :func:`matched_to_shares`.
 
     Parameters
     ----------
-    profiles : SourceProfiles
     day : ndarray (t,)
         Days of the target's stack.
     tick : callable
         Called before each shift; may raise to cancel.
     """
-    series = standardise(domain, values)
-    return estimate_shift(profiles.profiles, series, day, domain.calendar, tick, evidence=profiles.evidence)
+
+    def standardised(series: np.ndarray) -> np.ndarray:
+        scaled = domain.statistics.apply(series)
+        scaled[~np.isfinite(series).all(axis=2)] = np.nan
+        return scaled
+
+    known = standardised(source.values[domain.sample])
+    profiles = CropProfiles.of(known, source.day, domain.labels[domain.sample], domain.classes)
+    held_out = domain.held_out if len(domain.held_out) else domain.sample
+    evidence = profiles.evidence(standardised(source.values[held_out]), source.day, domain.labels[held_out])
+    return estimate_shift(profiles, standardised(values), day, domain.calendar, tick, evidence=evidence)
 
 
 class _Comparison:
@@ -152,12 +160,7 @@ class _Comparison:
 
 
 def choose_preprocessing(
-    context: FitContext,
-    teachers: Checkpoint,
-    profiles: SourceProfiles,
-    values: np.ndarray,
-    day: np.ndarray,
-    rng: np.random.Generator,
+    context: FitContext, teachers: Checkpoint, values: np.ndarray, day: np.ndarray, rng: np.random.Generator
 ) -> TargetPreprocessing:
     """Choose the shift by the crops' profiles, and the standardisation by the source models.
 
@@ -167,8 +170,6 @@ def choose_preprocessing(
         The fit; its settings may switch off either choice.
     teachers : Checkpoint
         The source models.
-    profiles : SourceProfiles
-        Of the source's crops.
     values : ndarray (n, t, c)
         Target series in the units of the stack.
     day : ndarray (t,)
@@ -189,7 +190,7 @@ def choose_preprocessing(
     comparison = _Comparison(context, teachers, rng)
     estimate = ShiftEstimate()
     if settings.find_shift:
-        estimate = estimate_target_shift(profiles, domain, sample, day, progress.check)
+        estimate = estimate_target_shift(domain, source, sample, day, progress.check)
     if estimate.beyond:
         progress.warning(
             f"The target matches the source best when its dates are shifted by {estimate.best:+.0f} days or more, at"

@@ -7,7 +7,6 @@ import torch
 from engine.estimation.phenology_shift import ShiftEstimate
 from engine.methods.ghca import target_preprocessing as reading
 from engine.methods.ghca.context import Checkpoint, FitContext, GHCASettings
-from engine.methods.ghca.profile_voice import SourceProfiles
 from engine.methods.ghca.target_preprocessing import choose_preprocessing
 from engine.methods.shared.adaptation_score import AdaptationScore, inception_score, score_adaptation
 from engine.methods.shared.request import FitRequest
@@ -49,8 +48,7 @@ def read(source, networks, told, find_shift=True):
     teachers = Checkpoint(tuple(networks), (Validation(1.0, 1.0, 1),) * len(networks), np.full(3, 1 / 3))
     with NetworkThreads(1) as executor:
         context = FitContext(request, domain, settings, None, executor)
-        profiles, rng = SourceProfiles.of(domain, source), np.random.default_rng(1)
-        return choose_preprocessing(context, teachers, profiles, source.values[::2] * 0.8, source.day, rng)
+        return choose_preprocessing(context, teachers, source.values[::2] * 0.8, source.day, np.random.default_rng(1))
 
 
 def two_networks():
