@@ -25,7 +25,7 @@ PRIOR_KEPT = 0.3
 """Prior probability that the calendar is kept."""
 PRIOR_SPREAD = 20.0
 """Standard deviation in days of the prior of other shifts (normal)."""
-INDEPENDENT = 8.0
+INDEPENDENT = 10.0
 """Independent series that a mean gain in likelihood counts as. Neighbours are similar, and the profiles of two regions
 differ by more than a shift: where they differ some shift always fits a little better."""
 RECOGNISED = 0.3

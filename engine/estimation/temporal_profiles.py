@@ -32,6 +32,8 @@ MIN_NOISE = 0.05
 FLOOR = 1e-3
 """Least variance of noise and of profiles, in squared standard deviations of the band: copies of one series, or of one
 value, have none."""
+TELLING = (0.3, 0.6)
+"""Accuracies beyond chance up to which profiles tell nothing, and from which they tell all they can."""
 
 
 @dataclass(frozen=True)
@@ -180,8 +182,8 @@ class CropProfiles:
     def evidence(self, values: np.ndarray, day: np.ndarray, labels: np.ndarray) -> float:
         """How much the profiles tell: how well they separate the crops of other series of the source.
 
-        The square of the class-balanced accuracy beyond chance (as Cohen's kappa has it). Where profiles hardly tell
-        the crops apart, as of monthly composites, what fits them best is no evidence of a season's shift.
+        By the class-balanced accuracy beyond chance (as Cohen's kappa has it), from :data:`TELLING`. Where profiles
+        hardly tell the crops apart, as of monthly composites, what fits them best is no evidence of a season's shift.
 
         Parameters
         ----------
@@ -201,7 +203,8 @@ class CropProfiles:
         right = self.log_likelihood(values, day).argmax(axis=1) == labels
         accuracy = float(np.mean([right[labels == crop].mean() for crop in there])) if len(there) else 0.0
         chance = 1 / len(self.bands[0].level)
-        return float(np.clip((accuracy - chance) / (1 - chance), 0.0, 1.0)) ** 2
+        beyond_chance = (accuracy - chance) / (1 - chance)
+        return float(np.clip((beyond_chance - TELLING[0]) / (TELLING[1] - TELLING[0]), 0.0, 1.0))
 
     def log_likelihood(self, values: np.ndarray, day: np.ndarray) -> np.ndarray:
         """Log-likelihood of series as each of the crops, up to a constant that depends on their gaps alone.

@@ -8,7 +8,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 from sklearn.metrics import balanced_accuracy_score
 
-from engine.estimation.temporal_profiles import FLOOR, FREEDOM, LENGTH, LEVEL, CropProfiles
+from engine.estimation.temporal_profiles import FLOOR, FREEDOM, LENGTH, LEVEL, TELLING, CropProfiles
 from tests.helpers.seasons import CURVES, HERE, SOURCE, THERE, season
 
 
@@ -118,13 +118,14 @@ def test_constant_bands_and_empty_sources_have_finite_likelihoods():
         assert np.isfinite(curves.log_likelihood(values[:4], HERE)).all()
 
 
-def test_the_evidence_of_profiles_is_the_square_of_their_accuracy_beyond_chance():
-    values, labels = season(300, HERE, seed=5)
-    assert CURVES.evidence(values, HERE, labels) > 0.9
-    mixed = labels.copy()
-    mixed[::2] = np.random.default_rng(0).permutation(mixed[::2])
-    found = CURVES.log_likelihood(values, HERE).argmax(axis=1)
-    accuracy = balanced_accuracy_score(mixed, found)
-    assert CURVES.evidence(values, HERE, mixed) == pytest.approx(((accuracy - 1 / 3) / (2 / 3)) ** 2)
-    assert CURVES.evidence(values, HERE, np.random.default_rng(0).permutation(labels)) < 0.05
+@pytest.mark.parametrize("wrong", [0.0, 0.4, 0.55, 1.0])
+def test_the_evidence_of_profiles_follows_their_accuracy_beyond_chance(wrong):
+    values, labels = season(600, HERE, seed=5)
+    rng = np.random.default_rng(0)
+    mixed = np.where(rng.random(600) < wrong, rng.permutation(labels), labels)
+    accuracy = balanced_accuracy_score(mixed, CURVES.log_likelihood(values, HERE).argmax(axis=1))
+    beyond = (accuracy - 1 / 3) / (2 / 3)
+    expected = np.clip((beyond - TELLING[0]) / (TELLING[1] - TELLING[0]), 0, 1)
+    assert CURVES.evidence(values, HERE, mixed) == pytest.approx(expected)
+    assert {0.0: expected == 1, 0.55: 0 < expected < 1, 1.0: expected == 0}.get(wrong, True)
     assert CURVES.evidence(values[:0], HERE, labels[:0]) == 0.0
