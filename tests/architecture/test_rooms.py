@@ -93,3 +93,17 @@ def test_the_drawn_page_shows_the_code_as_it_is(imports):
     titles = {line.replace("->", "&#45;&gt;") for line in edges if "->" in line}
     assert len(titles) > 20
     assert {title for title in titles if f"<title>{title.replace(' ', '')}</title>" not in picture} == set()
+
+
+def test_a_change_of_any_code_that_a_method_runs_makes_finished_comparisons_stale(imports):
+    from engine.tasks.storage.comparison_log import RESULT_CODE
+
+    reached, waiting = set(), ["engine/methods/__init__.py", "engine/evaluation/run_method.py"]
+    waiting += [one.importer for one in imports if one.importer.startswith("engine/methods/")]
+    while waiting:
+        file = waiting.pop()
+        if file not in reached:
+            reached.add(file)
+            waiting += [one.imported for one in imports if one.importer == file]
+    rooms = {file.split("/")[1] for file in reached if file.count("/") > 1} - {"evaluation"}
+    assert rooms == {place for place in RESULT_CODE if "/" not in place}

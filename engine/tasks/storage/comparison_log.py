@@ -15,7 +15,7 @@ from ...series import SeriesSet
 
 ENGINE = Path(__file__).resolve().parents[2]
 EVALUATION = ("transfers", "feature_projection", "run_method", "oracle", "metrics")
-RESULT_CODE = ("methods", "models", "series", *(f"evaluation/{name}.py" for name in EVALUATION))
+RESULT_CODE = ("estimation", "methods", "models", "series", *(f"evaluation/{name}.py" for name in EVALUATION))
 """The code whose change makes finished runs invalid."""
 
 
