@@ -147,22 +147,17 @@ class _Optimisation:
     """Optimiser, learning rate and averaged teacher over all steps of a student."""
 
     def __init__(self, network: CropNetwork, discriminator: Discriminator, settings: AdaptationSettings) -> None:
-        self._network, self._discriminator, self._settings = network, discriminator, settings
+        self._network = network
         self._total = settings.scaled(settings.align_steps) + settings.rounds * settings.scaled(settings.round_steps)
         self._taken = 0
         self.teacher = Teacher(network, self._total)
-        self.reset()
+        adversary = discriminator if settings.adversary else None
+        self._optimiser = make_optimiser(network, settings.body_rate, settings.head_rate, adversary)
 
     @property
     def done(self) -> float:
         """Share of the steps that are taken."""
         return self._taken / self._total
-
-    def reset(self) -> None:
-        """Start with a new optimiser."""
-        adversary = self._discriminator if self._settings.adversary else None
-        rates = self._settings.body_rate, self._settings.head_rate
-        self._optimiser = make_optimiser(self._network, *rates, adversary)
 
     def step(self, loss: Tensor) -> None:
         """Take one step and move the teacher."""
@@ -209,18 +204,6 @@ class Student:
     def snapshot(self) -> CropNetwork:
         """A copy of the teacher."""
         return copy.deepcopy(self.teacher)
-
-    def restore(self, teacher: CropNetwork) -> None:
-        """Return to an earlier teacher.
-
-        Parameters
-        ----------
-        teacher : CropNetwork
-            What :meth:`snapshot` gave.
-        """
-        self.network.load_state_dict(teacher.state_dict())
-        self.teacher.load_state_dict(teacher.state_dict())
-        self._optimisation.reset()
 
     def align_step(self, step: int, steps: int, shares: np.ndarray) -> None:
         """Take a step of source cross-entropy, the guard against collapse, and MK-MMD whose weight ramps up.
