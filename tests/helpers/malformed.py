@@ -37,8 +37,8 @@ class Case:
     """Code of the InputError that must end the command."""
     facts: tuple[str, ...]
     """What its sentence must name: the file, layer, field, band or number."""
-    seconds: float = 10.0
-    """Within how many seconds of the processor it must be answered."""
+    seconds: float = 60.0
+    """Within how many seconds of the processor it must be answered: no measure of speed, but nothing may hang."""
 
 
 class Desk:

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .date_patterns import DATE_PATTERNS
 
@@ -177,6 +178,7 @@ def date_choices(text: str) -> tuple[str, ...]:
     return dates if len(dates) > 1 else ()
 
 
+@lru_cache(maxsize=4096)  # the same file name comes with each of its bands
 def _dates(text: str) -> tuple[tuple[str, ...], str]:
     """All dates of the surest rank that ``text`` may mean, and the text without them."""
     rest, rank = unicodedata.normalize("NFC", text), None
