@@ -10,7 +10,6 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from .date_patterns import DATE_PATTERNS
 
@@ -178,9 +177,10 @@ def date_choices(text: str) -> tuple[str, ...]:
     return dates if len(dates) > 1 else ()
 
 
-@lru_cache(maxsize=4096)  # the same file name comes with each of its bands
 def _dates(text: str) -> tuple[tuple[str, ...], str]:
     """All dates of the surest rank that ``text`` may mean, and the text without them."""
+    if not any(character.isdigit() for character in text):
+        return (), text  # at once: there may be ten thousand bands
     rest, rank = unicodedata.normalize("NFC", text), None
     found: set[str] = set()
     for kind in DATE_PATTERNS:
